@@ -1,0 +1,106 @@
+//! The error codes: one table, from which the documents, exit texts and HTTP answers are made.
+//!
+//! What does not live here: the errors themselves ([`crate::Fault`]).
+
+use crate::fault::{FaultKind, Verdict};
+use serde::{Deserialize, Serialize};
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct CodeRow {
+    /// The code this row describes.
+    pub code: Code,
+    /// As written in JSON and logs.
+    pub name: &'static str,
+    /// The family it belongs to.
+    pub kind: FaultKind,
+    /// Whether trying again can help, unless the fault says otherwise.
+    pub verdict: Verdict,
+    /// One sentence on what happened.
+    pub title: &'static str,
+    /// One sentence on what to do.
+    pub cure: &'static str,
+}
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])* $variant:ident $name:literal $kind:ident $verdict:ident $title:literal $cure:literal;)*) => {
+        /// Every code the product can answer with.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Code { $(#[doc = $title] $variant,)* }
+
+        /// The table, in the order the documents show it.
+        pub const CODES: &[CodeRow] = &[
+            $(CodeRow { code: Code::$variant, name: $name, kind: FaultKind::$kind, verdict: Verdict::$verdict, title: $title, cure: $cure },)*
+        ];
+    };
+}
+
+codes! {
+    // variant, name, kind, verdict, what happened, what to do
+    Unexpected "unexpected" Unexpected Permanent "Something happened that Rushes does not expect." "Run `rushes doctor`, then report it with the job id.";
+    Panicked "panicked" Unexpected Transient "A step's code panicked." "It is tried again; if it stays, report it with the job id.";
+    TimeLimit "time_limit" Unavailable Transient "A step took longer than it may." "Raise the limit or make the input smaller.";
+    Cancelled "cancelled" Cancelled Permanent "The job was cancelled." "Start it again with the same command.";
+    NotFound "not_found" NotFound Permanent "There is no such thing." "List what there is, then ask by its id or its unique name.";
+    HomeBusy "home_busy" Conflict Permanent "Another Rushes works on this home." "Wait for it or stop the process it names.";
+    HomeNewer "home_newer" Unsupported Permanent "The database was made by a newer Rushes." "Run that version, or another home.";
+    ConfigInvalid "config_invalid" ConfigInvalid Permanent "The configuration cannot be used." "Mend the named setting; `rushes config show` prints them all with their origin.";
+    InputInvalid "input_invalid" InvalidInput Permanent "The request cannot be carried out as written." "Change the named parameter.";
+    WorkflowUnknown "workflow_unknown" NotFound Permanent "There is no workflow of that name." "Use one of the names listed.";
+    WorkflowChanged "workflow_changed" Conflict Permanent "The workflow no longer asks for steps this job has already done." "Finish the job with the version that began it, or start it anew with `--new`.";
+    StepTwice "step_twice" Unexpected Permanent "Two steps of one job carry the same name." "Give each step its own name.";
+    ValueTooLarge "value_too_large" InvalidInput Permanent "A step's value is larger than 256 KB." "Return a file instead.";
+    ReferenceUnknown "reference_unknown" NotFound Permanent "There is no reference of that name in the library." "Use a name from the list, or give the path of a video.";
+    FileMissing "file_missing" NotFound Permanent "The file is not there." "Check the path.";
+    FileEmpty "file_empty" InvalidInput Permanent "The file is empty." "Hand in a file with content.";
+    FileTruncated "file_truncated" Corrupt Permanent "The file ends too early." "Copy it again from where it came.";
+    FileCorrupt "file_corrupt" Corrupt Permanent "The file is damaged." "Copy it again from where it came, or convert it.";
+    FileForbidden "file_forbidden" InvalidInput Permanent "The file is of a type that is never opened." "Convert it to mp4, png, jpg, webp, wav or m4a.";
+    FileTooLarge "file_too_large" InvalidInput Permanent "The file is beyond a limit." "Make it smaller than the limit named.";
+    NoVideo "no_video" InvalidInput Permanent "The file holds no moving picture." "Use a video.";
+    MediaTool "media_tool" Unavailable Transient "ffmpeg failed." "See the last lines it wrote; `rushes doctor` checks the installation.";
+    MediaToolMissing "media_tool_missing" ConfigInvalid Permanent "ffmpeg or ffprobe is not installed." "Install it: `apt-get install ffmpeg`.";
+    ProviderRefused "provider_refused" Refused Permanent "The provider declined the request." "Read its reason and change the request.";
+    ProviderDown "provider_down" Unavailable Transient "The provider does not answer." "It is tried again by itself.";
+    DestinationRefused "destination_refused" Refused Permanent "The destination will not take the object." "Mend the cause named, then `rushes jobs retry`.";
+    DestinationDown "destination_down" Unavailable Transient "The destination does not answer." "It is tried again by itself; `rushes status` shows the backlog.";
+    DestinationConflict "destination_conflict" Conflict Permanent "Someone else wrote to that key." "Move the other object away, then retry the delivery.";
+    ProofFailed "proof_failed" Corrupt Transient "What was read back differs from what was sent." "It is sent again by itself.";
+    CatalogDown "catalog_down" Unavailable Transient "The catalog does not answer." "It is tried again by itself.";
+    NameTaken "name_taken" AlreadyExists Transient "That name was taken a moment ago." "Another is drawn by itself.";
+    LeaseLost "lease_lost" Conflict Permanent "Another engine has taken the job over." "Nothing: it goes on there.";
+    BlobMissing "blob_missing" NotFound Permanent "The bytes of an asset are not on this machine." "Run `rushes audit`, then `rushes restore`.";
+    DiskFull "disk_full" Unavailable Transient "The disk is full." "Free some room; work goes on by itself.";
+    Io "io" Unavailable Transient "A file could not be read or written." "See the path and the reason named.";
+    StoreFailed "store_failed" Unexpected Transient "The database refused." "Check the disk; run `rushes doctor`.";
+    CharactersFailed "characters_failed" Unexpected Permanent "None of the characters could be made." "See the errors of each.";
+}
+
+impl Code {
+    /// This code's row.
+    #[must_use]
+    pub fn row(self) -> &'static CodeRow {
+        &CODES[self as usize]
+    }
+
+    /// As written in JSON and logs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.row().name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_rows_stand_at_their_code_and_names_match_json() {
+        for (index, row) in CODES.iter().enumerate() {
+            assert_eq!(row.code as usize, index);
+            assert_eq!(serde_json::to_value(row.code).unwrap(), row.name);
+            assert!(row.title.ends_with('.') && row.cure.ends_with('.'), "{}: full sentences", row.name);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Deliveries and the outbox: what is owed to whom, and how far it has got.
+
+use crate::asset::Asset;
+use crate::destination::Proof;
+use crate::fault::Fault;
+use crate::ids::{AssetId, JobId};
+use serde::{Deserialize, Serialize};
+
+/// What an outbox row asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Op {
+    /// One asset to one destination.
+    PutObject,
+    /// One subject's or job's record to one catalog.
+    PutRecord,
+}
+
+impl Op {
+    /// As written in the database.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PutObject => "put_object",
+            Self::PutRecord => "put_record",
+        }
+    }
+}
+
+/// How far a delivery is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryState {
+    /// Read back and found equal.
+    Proven,
+    /// Under way.
+    Sending,
+    /// Waiting its turn.
+    Owed,
+    /// Kept back by configuration.
+    Held,
+    /// The destination will not take it.
+    Refused,
+}
+
+impl DeliveryState {
+    /// As written in JSON and the database.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::Sending => "sending",
+            Self::Owed => "owed",
+            Self::Held => "held",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// The state of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Proven, Self::Sending, Self::Owed, Self::Held, Self::Refused].into_iter().find(|s| s.name() == name)
+    }
+}
+
+/// One asset at one destination.
+#[derive(Debug, Clone, Serialize)]
+pub struct Delivery {
+    /// Which asset.
+    pub asset: AssetId,
+    /// Which destination.
+    pub destination: String,
+    /// Under which key.
+    pub key: String,
+    /// How far it is.
+    pub state: DeliveryState,
+    /// Its address there, once proven.
+    pub uri: Option<String>,
+    /// What was read back, once proven.
+    pub proof: Option<Proof>,
+    /// When it was proven.
+    pub proven_ms: Option<i64>,
+    /// Why the last try failed.
+    pub last_fault: Option<Fault>,
+}
+
+/// A row of the outbox that is due, leased to a sender.
+#[derive(Debug, Clone)]
+pub struct Due {
+    /// The row.
+    pub row: i64,
+    /// Proves that the lease is still ours.
+    pub lease: i64,
+    /// How often it was tried before.
+    pub attempts: u32,
+    /// What to do.
+    pub work: Work,
+}
+
+/// What a due row asks its sender to do.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// Put these bytes under this key; `replaces` is what we last proved there.
+    PutObject {
+        /// What to send.
+        asset: Box<Asset>,
+        /// Where.
+        key: String,
+        /// The proof of the version before, when there is one.
+        replaces: Option<Proof>,
+    },
+    /// Write this document whole; the rows it settles are those of the key up to now.
+    PutRecord {
+        /// The collection: `characters`, `pipeline_jobs`, …
+        collection: String,
+        /// The document.
+        id: String,
+    },
+}
+
+/// Where new assets and records are owed, as configured.
+#[derive(Debug, Clone, Default)]
+pub struct Routes {
+    /// Every destination, the primary one first.
+    pub destinations: Vec<Route>,
+    /// Every catalog.
+    pub catalogs: Vec<String>,
+}
+
+/// One destination as the store needs to know it.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Goes before each path; empty or ending in `/`.
+    pub prefix: String,
+}
+
+/// What one destination or catalog still owes, and how fast it has been.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Backlog {
+    /// Rows not yet proven.
+    pub owed: u64,
+    /// Rows given up.
+    pub refused: u64,
+    /// Age of the oldest row owed, seconds.
+    pub oldest_s: f64,
+    /// From commit to proof, milliseconds, over the last 1,000.
+    pub p50_ms: u64,
+    /// As above.
+    pub p95_ms: u64,
+    /// As above.
+    pub p99_ms: u64,
+    /// Proven among all that reached an end, 0–1.
+    pub success_rate: f64,
+}
+
+/// What one job and its children still owe.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Owed {
+    /// Rows not yet proven.
+    pub open: u64,
+    /// Rows given up.
+    pub refused: u64,
+    /// Rows proven.
+    pub proven: u64,
+}
+
+/// A family of jobs by its topmost one.
+pub type Root = JobId;

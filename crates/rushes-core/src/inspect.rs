@@ -1,0 +1,32 @@
+//! The port that looks at a file before it may become an asset: what it really is, and whether it is whole.
+
+use crate::fault::Fault;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// What a file was found to be, by its content and never by its name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MediaInfo {
+    /// `image/png`, `video/mp4`, `audio/flac`, …
+    pub mime: String,
+    /// Without the dot: `png`, `mp4`, `flac`, …
+    pub extension: String,
+    /// Pixels, after rotation metadata is applied.
+    pub width: Option<u32>,
+    /// Pixels, after rotation metadata is applied.
+    pub height: Option<u32>,
+    /// Milliseconds.
+    pub duration_ms: Option<u64>,
+    /// Frames a second, on average.
+    pub fps: Option<f64>,
+    /// Whether there is sound.
+    pub has_audio: bool,
+}
+
+/// Looks at files. Idempotent; changes nothing.
+#[async_trait::async_trait]
+pub trait Inspect: Send + Sync {
+    /// Decodes strictly. Errors: `file_missing`, `file_empty`, `file_truncated`, `file_corrupt`, `file_forbidden`,
+    /// `file_too_large` (permanent); `media_tool` (transient).
+    async fn inspect(&self, path: &Path) -> Result<MediaInfo, Fault>;
+}

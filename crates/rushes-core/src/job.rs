@@ -1,0 +1,138 @@
+//! Jobs: one execution of a workflow each, and the steps it remembers.
+
+use crate::fault::Fault;
+use crate::ids::JobId;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Where a job stands. `Delivering`: its workflow has ended, and what it owes is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are the house's words")]
+pub enum JobState {
+    Queued,
+    Running,
+    Delivering,
+    Completed,
+    Failed,
+    Cancelled,
+}
+
+impl JobState {
+    /// All of them, in the order a job passes through.
+    pub const ALL: [Self; 6] = [Self::Queued, Self::Running, Self::Delivering, Self::Completed, Self::Failed, Self::Cancelled];
+
+    /// As written in JSON and the database.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Delivering => "delivering",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The state of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+
+    /// Nothing more will happen.
+    #[must_use]
+    pub fn has_ended(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+}
+
+/// A job to be started.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// Stable over replays, restarts and machines.
+    pub id: JobId,
+    /// The recipe's name.
+    pub workflow: String,
+    /// The recipe's version now; the job keeps it.
+    pub version: u32,
+    /// Its parameters, whole (defaults filled in).
+    pub input: Value,
+    /// SHA-256 of workflow and input.
+    pub input_hash: String,
+    /// The job whose child it is, and its name there.
+    pub parent: Option<(JobId, String)>,
+    /// The topmost job of its family; itself when it has no parent.
+    pub root: JobId,
+}
+
+/// A job as stored.
+#[derive(Debug, Clone, Serialize)]
+pub struct Job {
+    /// Which.
+    pub id: JobId,
+    /// The recipe's name.
+    pub workflow: String,
+    /// The recipe's version when it began.
+    pub version: u32,
+    /// Its parameters.
+    pub input: Value,
+    /// Where it stands.
+    pub state: JobState,
+    /// Lane, rate limit, budget, signal, sleep or destination.
+    pub waiting_for: Option<String>,
+    /// What the workflow returned, once it has.
+    pub value: Option<Value>,
+    /// Why it failed, once it has.
+    pub fault: Option<Fault>,
+    /// The job whose child it is.
+    pub parent: Option<JobId>,
+    /// Its name among its parent's children.
+    pub child_name: Option<String>,
+    /// The topmost job of its family.
+    pub root: JobId,
+    /// How often an engine has taken it up.
+    pub tries: u32,
+    /// Whether someone asked it to stop.
+    pub cancel: bool,
+    /// Milliseconds since 1970.
+    pub created_ms: i64,
+    /// Milliseconds since 1970.
+    pub updated_ms: i64,
+    /// Milliseconds since 1970.
+    pub ended_ms: Option<i64>,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// With this value.
+    Value(Value),
+    /// For good, with this fault.
+    Failed(Fault),
+    /// It was given the job's one `Cancelled`.
+    Cancelled,
+}
+
+/// A step as remembered.
+#[derive(Debug, Clone, Serialize)]
+pub struct StepRow {
+    /// Unique within its job.
+    pub name: String,
+    /// Hash of what it worked from; empty when it named none.
+    pub input_hash: String,
+    /// None while it has only failed attempts.
+    pub outcome: Option<Outcome>,
+    /// How often its body has been started, as far as was written down.
+    pub attempts: u32,
+    /// Milliseconds since 1970.
+    pub started_ms: i64,
+    /// Milliseconds since 1970.
+    pub ended_ms: Option<i64>,
+    /// Why the last attempt failed.
+    pub last_fault: Option<Fault>,
+    /// Who did the work, where a provider did.
+    pub provider: Option<String>,
+}

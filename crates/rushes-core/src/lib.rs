@@ -1,0 +1,33 @@
+//! The nouns, tables and ports of Rushes. No I/O, no SQL, no HTTP: every other room speaks these words.
+//!
+//! Read in this order: [`kinds`] (what a file can be), [`asset`] and [`job`] (the nouns),
+//! [`flow`] (what a workflow sees), then the ports in [`destination`], [`catalog`], [`provider`] and [`store`].
+
+pub mod asset;
+pub mod catalog;
+pub mod clock;
+pub mod codes;
+pub mod delivery;
+pub mod destination;
+pub mod event;
+pub mod fault;
+pub mod flow;
+pub mod ids;
+pub mod inspect;
+pub mod job;
+pub mod kinds;
+pub mod provider;
+pub mod store;
+pub mod subject;
+
+pub use asset::{Asset, AssetRef, Blob, NewAsset};
+pub use codes::Code;
+pub use fault::{Fault, FaultKind, Verdict};
+pub use flow::{Branch, Child, Done, Flow, Lane, Step, StepContext, Stop};
+pub use ids::{AssetId, JobId};
+pub use job::{Job, JobState};
+pub use kinds::Kind;
+pub use subject::{NewSubject, Subject};
+
+/// The token every long piece of work looks at; cancelling it reaches renders, children and waits.
+pub use tokio_util::sync::CancellationToken as Cancel;

@@ -1,0 +1,214 @@
+//! The ports of the store, by what is asked of it. Each write is one durable transaction of its own.
+
+use crate::asset::{Asset, Blob, NewAsset};
+use crate::catalog::Record;
+use crate::delivery::{Backlog, Delivery, Due, Owed};
+use crate::destination::Proof;
+use crate::event::Event;
+use crate::fault::Fault;
+use crate::ids::{AssetId, JobId};
+use crate::inspect::MediaInfo;
+use crate::job::{Job, JobState, NewJob, Outcome, StepRow};
+use crate::kinds::Kind;
+use crate::subject::{NewSubject, Subject};
+use async_trait::async_trait;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Proof that an engine may write for a job: raised at each claim, checked in each transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// The job.
+    pub job: JobId,
+    /// The counter at the claim.
+    pub fence: i64,
+}
+
+/// A job taken up by an engine.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The job.
+    pub job: Job,
+    /// The right to write for it.
+    pub lease: Lease,
+}
+
+/// A file whose bytes are already in the blob store, about to be registered.
+#[derive(Debug, Clone)]
+pub struct Ingested {
+    /// What the step asked for.
+    pub asset: NewAsset,
+    /// Its bytes.
+    pub blob: Blob,
+    /// What it was found to be.
+    pub info: MediaInfo,
+    /// Its path, with extension.
+    pub path: String,
+}
+
+/// Everything one step commits.
+#[derive(Debug, Clone)]
+pub struct StepCommit {
+    /// The right to write.
+    pub lease: Lease,
+    /// The step's name.
+    pub step: String,
+    /// Hash of what it worked from.
+    pub input_hash: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How often its body was started.
+    pub attempts: u32,
+    /// When the first attempt began.
+    pub started_ms: i64,
+    /// Who did the work.
+    pub provider: Option<String>,
+    /// New subjects.
+    pub subjects: Vec<NewSubject>,
+    /// New assets.
+    pub assets: Vec<Ingested>,
+}
+
+/// Which jobs to list.
+#[derive(Debug, Clone, Default)]
+pub struct JobFilter {
+    /// Only in this state.
+    pub state: Option<JobState>,
+    /// Only children of this one; None = only topmost jobs.
+    pub parent: Option<JobId>,
+    /// At most this many, newest first.
+    pub limit: u32,
+}
+
+/// Which assets to list; current versions only unless `all_versions`.
+#[derive(Debug, Clone, Default)]
+pub struct AssetFilter {
+    /// Only of this kind.
+    pub kind: Option<Kind>,
+    /// Only of this subject id.
+    pub subject: Option<String>,
+    /// Only made by this job or its children.
+    pub root: Option<JobId>,
+    /// Retired versions too.
+    pub all_versions: bool,
+    /// Only after this id.
+    pub after: Option<AssetId>,
+    /// At most this many, oldest first; None = all.
+    pub limit: Option<u32>,
+}
+
+/// Jobs: making, claiming, ending.
+#[async_trait]
+pub trait Jobs: Send + Sync {
+    /// Writes a queued job. A child of the same parent and name is returned as it is, not made twice.
+    async fn create(&self, job: NewJob) -> Result<Job, Fault>;
+
+    /// The newest job of this workflow and input that has not ended.
+    async fn unfinished(&self, workflow: &str, input_hash: &str) -> Result<Option<Job>, Fault>;
+
+    /// Takes up queued and abandoned jobs, oldest first; raises their fence.
+    async fn claim(&self, owner: &str, limit: u32) -> Result<Vec<Claim>, Fault>;
+
+    /// Ends the workflow's part: `Ok` begins the delivery, `Err` fails it, `None` means cancelled.
+    /// Errors: `lease_lost`.
+    async fn finish(&self, lease: Lease, end: Option<Result<Value, Fault>>) -> Result<Job, Fault>;
+
+    /// Asks a job and its children to stop. Errors: `not_found`, `input_invalid` when it has ended.
+    async fn cancel(&self, job: JobId) -> Result<Job, Fault>;
+
+    /// One job. Errors: `not_found`.
+    async fn job(&self, job: JobId) -> Result<Job, Fault>;
+
+    /// Several jobs.
+    async fn jobs(&self, filter: &JobFilter) -> Result<Vec<Job>, Fault>;
+
+    /// How many jobs there are in each state.
+    async fn count(&self) -> Result<BTreeMap<JobState, u64>, Fault>;
+}
+
+/// The journal: what the steps of jobs gave.
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// The steps of a job, in the order they were written.
+    async fn steps(&self, job: JobId) -> Result<Vec<StepRow>, Fault>;
+
+    /// The one transaction: value, subjects, assets, lineage, everything owed, event.
+    /// Errors: `lease_lost`; `name_taken` when a new subject's slug exists.
+    async fn commit(&self, commit: StepCommit) -> Result<Vec<Asset>, Fault>;
+
+    /// Remembers that an attempt failed.
+    async fn attempt_failed(&self, lease: Lease, step: &str, attempts: u32, started_ms: i64, fault: &Fault) -> Result<(), Fault>;
+
+    /// Says what a job waits for (None: nothing).
+    async fn waiting(&self, lease: Lease, waiting_for: Option<String>) -> Result<(), Fault>;
+
+    /// Sends a value to a name of a job; the same `at` twice is once.
+    async fn send_signal(&self, job: JobId, name: &str, value: Value) -> Result<(), Fault>;
+
+    /// The oldest value sent to that name that no earlier waiting took, given for good to this waiting.
+    async fn take_signal(&self, lease: Lease, name: &str, at: &str) -> Result<Option<Value>, Fault>;
+}
+
+/// Assets, bytes and subjects, for those who look.
+#[async_trait]
+pub trait Assets: Send + Sync {
+    /// One asset. Errors: `not_found`.
+    async fn asset(&self, id: AssetId) -> Result<Asset, Fault>;
+
+    /// Several assets with their deliveries.
+    async fn assets(&self, filter: &AssetFilter) -> Result<Vec<(Asset, Vec<Delivery>)>, Fault>;
+
+    /// The assets this one was made from.
+    async fn parents(&self, id: AssetId) -> Result<Vec<AssetId>, Fault>;
+
+    /// Whether any asset, of any version, has these bytes.
+    async fn blob_known(&self, sha256: &str) -> Result<bool, Fault>;
+
+    /// The subject of this id or unique slug.
+    async fn subject(&self, id_or_slug: &str) -> Result<Option<Subject>, Fault>;
+
+    /// Every subject, by id.
+    async fn subjects(&self) -> Result<Vec<Subject>, Fault>;
+}
+
+/// What is owed, and its payment.
+#[async_trait]
+pub trait Outbox: Send + Sync {
+    /// Leases rows of one destination or catalog that are due and need nothing else first, oldest first.
+    async fn due(&self, destination: &str, limit: u32) -> Result<Vec<Due>, Fault>;
+
+    /// The object was read back and found equal: pays the row, and ends jobs that owe nothing more.
+    async fn proven(&self, due: &Due, proof: &Proof, uri: &str) -> Result<(), Fault>;
+
+    /// The record as local truth has it now, with a raised `rev`; and the rows that writing it pays.
+    async fn snapshot(&self, catalog: &str, collection: &str, id: &str) -> Result<(Record, Vec<i64>), Fault>;
+
+    /// The record was written: pays these rows, and ends jobs that owe nothing more.
+    async fn recorded(&self, catalog: &str, rows: &[i64]) -> Result<(), Fault>;
+
+    /// It failed: `again_ms` from now, or refused for good.
+    async fn failed(&self, due: &Due, fault: &Fault, again_ms: Option<u64>) -> Result<(), Fault>;
+
+    /// When the next row of a destination that is not leased is due, milliseconds since 1970.
+    async fn next_due_ms(&self, destination: &str) -> Result<Option<i64>, Fault>;
+
+    /// Owed and refused rows and latencies, by destination and catalog.
+    async fn backlog(&self) -> Result<BTreeMap<String, Backlog>, Fault>;
+
+    /// What one family of jobs owes.
+    async fn owed_by(&self, root: JobId) -> Result<Owed, Fault>;
+}
+
+/// The log of facts.
+#[async_trait]
+pub trait Events: Send + Sync {
+    /// The facts after `seq`, in order, at most `limit`.
+    async fn events(&self, after_seq: i64, limit: u32) -> Result<Vec<Event>, Fault>;
+
+    /// The number of the newest fact.
+    async fn last_seq(&self) -> Result<i64, Fault>;
+}
+
+/// The whole store.
+pub trait Store: Jobs + Journal + Assets + Outbox + Events {}
+impl<T: Jobs + Journal + Assets + Outbox + Events> Store for T {}

@@ -1,0 +1,18 @@
+//! Pictures, films and sound. Knows files and pixels; knows nothing of jobs, assets or destinations.
+//!
+//! [`run`] starts ffmpeg and ffprobe (the only room that starts processes); [`probe`] and [`inspect`] tell what a
+//! file is; [`edit`] compiles edit lists into one ffmpeg plan; [`beat`], [`loudness`], [`stills`] and [`waveform`]
+//! measure and picture; [`draw`] and [`music`] are the built-in renderers, and [`builtin`] puts them behind the
+//! provider ports.
+
+pub mod beat;
+pub mod builtin;
+pub mod draw;
+pub mod edit;
+pub mod inspect;
+pub mod loudness;
+pub mod music;
+pub mod probe;
+pub mod run;
+pub mod stills;
+pub mod waveform;
