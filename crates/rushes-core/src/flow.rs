@@ -175,6 +175,9 @@ pub trait Library: Send + Sync {
     /// The subject of this id or unique slug.
     async fn subject(&self, id_or_slug: &str) -> Result<Option<Subject>, Fault>;
 
+    /// The SHA-256 now current at a path below the library; None where nothing is.
+    async fn sha256_at(&self, path: &str) -> Result<Option<String>, Fault>;
+
     /// A fresh id.
     fn new_asset_id(&self) -> AssetId;
 
@@ -280,6 +283,9 @@ pub trait Flow: Sync {
 pub trait Workflows: Send + Sync + 'static {
     /// The present version of a recipe; None when there is none of that name.
     fn version(&self, workflow: &str) -> Option<u32>;
+
+    /// The catalog collection that mirrors a recipe's jobs, such as `pipeline_jobs`; None for most.
+    fn collection(&self, workflow: &str) -> Option<&'static str>;
 
     /// Runs a recipe on a flow.
     fn run<F: Flow>(&self, workflow: &str, flow: &F, input: Value) -> impl Future<Output = Result<Value, Stop>> + Send;

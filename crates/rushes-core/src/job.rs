@@ -65,6 +65,8 @@ pub struct NewJob {
     pub parent: Option<(JobId, String)>,
     /// The topmost job of its family; itself when it has no parent.
     pub root: JobId,
+    /// The catalog collection that mirrors it, where its workflow names one.
+    pub collection: Option<String>,
 }
 
 /// A job as stored.

@@ -17,6 +17,7 @@ pub mod inspect;
 pub mod job;
 pub mod kinds;
 pub mod provider;
+pub mod record;
 pub mod store;
 pub mod subject;
 

@@ -97,6 +97,17 @@ pub struct AssetFilter {
     pub limit: Option<u32>,
 }
 
+/// A topmost job with all that belongs to it.
+#[derive(Debug, Clone)]
+pub struct Family {
+    /// The topmost job first, then its children as they began.
+    pub jobs: Vec<Job>,
+    /// What they made, retired versions too, with the deliveries.
+    pub listed: Vec<(Asset, Vec<Delivery>)>,
+    /// Whom it belongs to.
+    pub subjects: Vec<Subject>,
+}
+
 /// Jobs: making, claiming, ending.
 #[async_trait]
 pub trait Jobs: Send + Sync {
@@ -122,7 +133,10 @@ pub trait Jobs: Send + Sync {
     /// Several jobs.
     async fn jobs(&self, filter: &JobFilter) -> Result<Vec<Job>, Fault>;
 
-    /// How many jobs there are in each state.
+    /// A topmost job with its children, and what they made, for results and mirrors.
+    async fn family(&self, root: JobId) -> Result<Family, Fault>;
+
+    /// How many topmost jobs there are in each state.
     async fn count(&self) -> Result<BTreeMap<JobState, u64>, Fault>;
 }
 
@@ -161,8 +175,11 @@ pub trait Assets: Send + Sync {
     /// The assets this one was made from.
     async fn parents(&self, id: AssetId) -> Result<Vec<AssetId>, Fault>;
 
-    /// Whether any asset, of any version, has these bytes.
-    async fn blob_known(&self, sha256: &str) -> Result<bool, Fault>;
+    /// The bytes now current at a path below the library; None where nothing is.
+    async fn blob_at(&self, path: &str) -> Result<Option<Blob>, Fault>;
+
+    /// Of these hashes, those that no asset of any version has.
+    async fn unknown_blobs(&self, sha256: &[String]) -> Result<Vec<String>, Fault>;
 
     /// The subject of this id or unique slug.
     async fn subject(&self, id_or_slug: &str) -> Result<Option<Subject>, Fault>;
@@ -180,11 +197,11 @@ pub trait Outbox: Send + Sync {
     /// The object was read back and found equal: pays the row, and ends jobs that owe nothing more.
     async fn proven(&self, due: &Due, proof: &Proof, uri: &str) -> Result<(), Fault>;
 
-    /// The record as local truth has it now, with a raised `rev`; and the rows that writing it pays.
-    async fn snapshot(&self, catalog: &str, collection: &str, id: &str) -> Result<(Record, Vec<i64>), Fault>;
+    /// The record a leased row asks for, as local truth has it now, with a raised `rev`.
+    async fn snapshot(&self, due: &Due) -> Result<Record, Fault>;
 
-    /// The record was written: pays these rows, and ends jobs that owe nothing more.
-    async fn recorded(&self, catalog: &str, rows: &[i64]) -> Result<(), Fault>;
+    /// The record was written: pays every row under this lease, and ends jobs that owe nothing more.
+    async fn recorded(&self, due: &Due) -> Result<(), Fault>;
 
     /// It failed: `again_ms` from now, or refused for good.
     async fn failed(&self, due: &Due, fault: &Fault, again_ms: Option<u64>) -> Result<(), Fault>;

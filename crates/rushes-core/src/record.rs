@@ -1,0 +1,192 @@
+//! The documents that catalogs hold and the API answers with, built from local truth. Pure: nouns in, JSON out.
+//!
+//! An asset is named in a document as soon as its object is proven at the primary destination, never before.
+
+use crate::asset::Asset;
+use crate::delivery::{Delivery, DeliveryState};
+use crate::job::{Job, JobState};
+use crate::kinds::{Kind, Slot};
+use crate::store::Family;
+use crate::subject::{Subject, SubjectType};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Assets with their deliveries, as the store lists them.
+pub type Listed = (Asset, Vec<Delivery>);
+
+/// RFC 3339 in UTC, with milliseconds.
+#[must_use]
+pub fn rfc3339(at_ms: i64) -> String {
+    let (days, in_day) = (at_ms.div_euclid(86_400_000), at_ms.rem_euclid(86_400_000));
+    // Civil date from a day count: 400-year eras beginning on 1 March, so that the leap day is an era's last.
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    let (hour, minute, second, ms) = (in_day / 3_600_000, in_day / 60_000 % 60, in_day / 1_000 % 60, in_day % 1_000);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+}
+
+/// The address of an asset at the primary destination, once proven there.
+#[must_use]
+pub fn proven_uri<'a>(deliveries: &'a [Delivery], primary: &str) -> Option<&'a str> {
+    deliveries.iter().find(|d| d.destination == primary && d.state == DeliveryState::Proven).and_then(|d| d.uri.as_deref())
+}
+
+/// The fields of a subject's record: its own, and `assets` as an array of sets by title.
+#[must_use]
+pub fn subject_fields(subject: &Subject, listed: &[Listed], primary: &str) -> Value {
+    let mut sets: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
+    for (asset, deliveries) in listed {
+        let Some(uri) = proven_uri(deliveries, primary) else { continue };
+        for (title, field) in places(asset) {
+            let set = sets.entry(title.clone()).or_insert_with(|| Map::from_iter([("title".to_owned(), json!(title))]));
+            set.insert(field.to_owned(), json!(uri));
+            let files = set.entry("files").or_insert_with(|| json!({}));
+            files[field] = json!({
+                "asset": asset.id, "uri": uri, "sha256": asset.blob.sha256, "size_bytes": asset.blob.size_bytes,
+                "kind": asset.kind, "version": asset.version, "path": asset.path, "mime": asset.blob.mime,
+            });
+        }
+    }
+    let mut fields = subject.made.fields.as_object().cloned().unwrap_or_default();
+    fields.insert("id".into(), json!(subject.made.id));
+    fields.insert("name".into(), json!(subject.made.name));
+    fields.insert("slug".into(), json!(subject.made.slug));
+    fields.insert("type".into(), json!(subject.made.subject_type));
+    fields.insert("assets".into(), sets.into_values().map(Value::Object).collect());
+    Value::Object(fields)
+}
+
+/// Under which titles and fields an asset is named.
+fn places(asset: &Asset) -> Vec<(String, &'static str)> {
+    // A set made from another dance carries `@{ref}` behind its title; fixed titles keep that mark.
+    let mark = asset.title.find('@').map_or("", |at| &asset.title[at..]);
+    let fixed = |title: &str| format!("{title}{mark}");
+    match asset.kind.row().slot {
+        Slot::Titled(field) => vec![(asset.title.clone(), field)],
+        Slot::Fixed(title, field) => vec![(fixed(title), field)],
+        Slot::Twice((title, field), (second, other)) => vec![(fixed(title), field), (fixed(second), other)],
+        Slot::Row(_) | Slot::Unlisted => Vec::new(),
+    }
+}
+
+/// A production's results: one entry a character, in the order they began; a field appears once it is proven.
+#[must_use]
+pub fn results(family: &Family, primary: &str) -> Vec<Value> {
+    let Family { jobs, listed, subjects } = family;
+    let mut children: Vec<&Job> = jobs.iter().filter(|job| job.parent.is_some()).collect();
+    children.sort_by_key(|job| (job.created_ms, job.id));
+    let mut out = Vec::new();
+    for job in children {
+        let made: Vec<&Listed> = listed.iter().filter(|(asset, _)| asset.job == job.id).collect();
+        let Some(subject) = made.iter().find_map(|(asset, _)| subjects.iter().find(|s| s.made.id == asset.subject && s.made.subject_type == SubjectType::Character)) else {
+            continue;
+        };
+        let status = match job.state {
+            JobState::Failed => "failed",
+            JobState::Cancelled => "cancelled",
+            JobState::Queued | JobState::Running => "running",
+            JobState::Delivering | JobState::Completed => "completed",
+        };
+        out.push(json!({"character_id": subject.made.id, "name": subject.made.name, "status": status, "assets": result_assets(&made, primary)}));
+    }
+    out
+}
+
+fn result_assets(made: &[&Listed], primary: &str) -> Value {
+    let of = |kind: Kind| made.iter().filter(move |(asset, _)| asset.kind == kind).filter_map(|(asset, deliveries)| Some((asset, proven_uri(deliveries, primary)?)));
+    let mut assets = Map::new();
+    for (field, kind) in [("anime_image", Kind::AnimeImage), ("cosplay_image", Kind::CosplayImage)] {
+        if let Some((_, uri)) = of(kind).next() {
+            assets.insert(field.into(), json!(uri));
+        }
+    }
+    // `primary` is the first dance, `alternate_1` and so on the others.
+    let mut dances: Vec<(bool, &str, &str)> = of(Kind::DanceVideo).map(|(asset, uri)| (asset.title != "primary", asset.title.as_str(), uri)).collect();
+    dances.sort_unstable();
+    assets.insert("dances".into(), dances.iter().map(|(_, _, uri)| *uri).collect());
+    assets.insert("remixes".into(), Value::Object(of(Kind::VariantVideo).map(|(asset, uri)| (asset.title.clone(), json!(uri))).collect()));
+    let deliverables = [("watermarked", Kind::WatermarkedVideo), ("kpop_soundtrack", Kind::KpopVideo), ("orig_soundtrack", Kind::OrigVideo)];
+    let deliverables = deliverables.into_iter().flat_map(|(name, kind)| of(kind).map(move |(_, uri)| json!({"type": name, "url": uri})));
+    assets.insert("deliverables".into(), deliverables.collect());
+    Value::Object(assets)
+}
+
+/// A production's errors: its children's faults, and those its value lists.
+#[must_use]
+pub fn errors(family: &Family) -> Vec<Value> {
+    let mut failed: Vec<&Job> = family.jobs.iter().filter(|job| job.fault.is_some()).collect();
+    failed.sort_by_key(|job| (job.created_ms, job.id));
+    failed
+        .into_iter()
+        .filter_map(|job| {
+            let fault = job.fault.as_ref()?;
+            let at = rfc3339(job.ended_ms.unwrap_or(job.updated_ms));
+            Some(json!({"code": fault.code, "message": fault.to_string(), "character_id": fault.get("character"), "step": fault.get("step"), "at": at}))
+        })
+        .collect()
+}
+
+/// The mirror of a pipeline job, as the collection `pipeline_jobs` holds it.
+#[must_use]
+pub fn job_fields(job: &Job, family: &Family, primary: &str) -> Value {
+    let results = results(family, primary);
+    let children: Vec<&Job> = family.jobs.iter().filter(|child| child.parent == Some(job.id)).collect();
+    let is_done = |child: &&&Job| matches!(child.state, JobState::Delivering | JobState::Completed);
+    let current = results.iter().rev().find(|result| result["status"] == "running");
+    let status = if job.state == JobState::Delivering { JobState::Running } else { job.state };
+    json!({
+        "job_id": job.id,
+        "status": status,
+        "created_at": rfc3339(job.created_ms),
+        "updated_at": rfc3339(job.updated_ms),
+        "config": job.input,
+        "progress": {
+            "total_characters": job.input.get("count").cloned().unwrap_or(json!(children.len())),
+            "completed": children.iter().filter(is_done).count(),
+            "current_stage": stage(job, &family.listed),
+            "current_character": current.map(|result| result["name"].clone()),
+        },
+        "results": results,
+        "errors": errors(family),
+    })
+}
+
+/// The published stage a production is in, by what it has made so far; None once it has ended.
+#[must_use]
+pub fn stage(job: &Job, listed: &[Listed]) -> Option<&'static str> {
+    if job.state.has_ended() {
+        return None;
+    }
+    if job.state == JobState::Delivering {
+        return Some("delivering");
+    }
+    let has = |kind: Kind| listed.iter().any(|(asset, _)| asset.kind == kind);
+    Some(if has(Kind::RemixVideo) {
+        "finalizing"
+    } else if has(Kind::VariantImage) {
+        "remix_generation"
+    } else if has(Kind::CosplayImage) {
+        "dance_generation"
+    } else {
+        "character_generation"
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rfc3339;
+
+    #[test]
+    fn record_times_are_rfc3339() {
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(rfc3339(951_782_400_123), "2000-02-29T00:00:00.123Z");
+        assert_eq!(rfc3339(1_770_337_530_001), "2026-02-06T00:25:30.001Z");
+        assert_eq!(rfc3339(-1), "1969-12-31T23:59:59.999Z");
+    }
+}

@@ -1,0 +1,89 @@
+//! Assets and subjects, for those who look.
+
+use crate::rows::{self, ASSET, DELIVERY, SUBJECT};
+use crate::sqlite::SqliteStore;
+use async_trait::async_trait;
+use rushes_core::delivery::Delivery;
+use rushes_core::store::{AssetFilter, Assets};
+use rushes_core::{Asset, AssetId, Blob, Code, Fault, Subject};
+use rusqlite::{Connection, params};
+
+pub(crate) fn load(sql: &Connection, id: &str) -> Result<Asset, Fault> {
+    rows::one(sql, &format!("SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256) WHERE a.id = ?1"), [id], rows::asset)?
+        .ok_or_else(|| Fault::new(Code::NotFound, "look up asset").with("asset", id))
+}
+
+pub(crate) fn list(sql: &Connection, filter: &AssetFilter) -> Result<Vec<(Asset, Vec<Delivery>)>, Fault> {
+    let query = format!(
+        "SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256)
+         WHERE (?1 IS NULL OR a.kind = ?1) AND (?2 IS NULL OR a.subject = ?2) AND (?3 IS NULL OR a.root = ?3)
+           AND (?4 OR a.retired_ms IS NULL) AND (?5 IS NULL OR a.id > ?5) ORDER BY a.id LIMIT ?6"
+    );
+    let found = rows::all(
+        sql,
+        &query,
+        params![
+            filter.kind.map(rushes_core::Kind::name),
+            filter.subject,
+            filter.root.map(|id| id.to_string()),
+            filter.all_versions,
+            filter.after.map(|id| id.to_string()),
+            filter.limit.map_or(-1, i64::from)
+        ],
+        rows::asset,
+    )?;
+    let deliveries = format!("SELECT {DELIVERY} FROM deliveries WHERE asset = ?1 ORDER BY destination, key");
+    found.into_iter().map(|asset| Ok((rows::all(sql, &deliveries, [asset.id.to_string()], rows::delivery)?, asset))).map(|pair: Result<_, Fault>| pair.map(|(d, a)| (a, d))).collect()
+}
+
+pub(crate) fn subject(sql: &Connection, id_or_slug: &str) -> Result<Option<Subject>, Fault> {
+    rows::one(sql, &format!("SELECT {SUBJECT} FROM subjects WHERE id = ?1 OR slug = ?1 ORDER BY id = ?1 DESC LIMIT 1"), [id_or_slug], rows::subject)
+}
+
+#[async_trait]
+impl Assets for SqliteStore {
+    async fn asset(&self, id: AssetId) -> Result<Asset, Fault> {
+        self.read(move |sql| load(sql, &id.to_string())).await
+    }
+
+    async fn assets(&self, filter: &AssetFilter) -> Result<Vec<(Asset, Vec<Delivery>)>, Fault> {
+        let filter = filter.clone();
+        self.read(move |sql| list(sql, &filter)).await
+    }
+
+    async fn parents(&self, id: AssetId) -> Result<Vec<AssetId>, Fault> {
+        self.read(move |sql| rows::all(sql, "SELECT parent FROM lineage WHERE asset = ?1 ORDER BY parent", [id.to_string()], |row| rows::parsed(row, 0))).await
+    }
+
+    async fn blob_at(&self, path: &str) -> Result<Option<Blob>, Fault> {
+        let path = path.to_owned();
+        self.read(move |sql| {
+            let query = "SELECT b.sha256, b.md5, b.crc32c, b.size_bytes, b.mime FROM assets a JOIN blobs b USING(sha256) WHERE a.path = ?1 AND a.retired_ms IS NULL LIMIT 1";
+            rows::one(sql, query, [path], |row| rows::blob(row, 0))
+        })
+        .await
+    }
+
+    async fn unknown_blobs(&self, sha256: &[String]) -> Result<Vec<String>, Fault> {
+        let asked = sha256.to_vec();
+        self.read(move |sql| {
+            let mut unknown = Vec::new();
+            for hash in asked {
+                if rows::number(sql, "SELECT count(*) FROM blobs WHERE sha256 = ?1", [&hash])? == 0 {
+                    unknown.push(hash);
+                }
+            }
+            Ok(unknown)
+        })
+        .await
+    }
+
+    async fn subject(&self, id_or_slug: &str) -> Result<Option<Subject>, Fault> {
+        let wanted = id_or_slug.to_owned();
+        self.read(move |sql| subject(sql, &wanted)).await
+    }
+
+    async fn subjects(&self) -> Result<Vec<Subject>, Fault> {
+        self.read(|sql| rows::all(sql, &format!("SELECT {SUBJECT} FROM subjects ORDER BY id"), [], rows::subject)).await
+    }
+}

@@ -1,0 +1,176 @@
+//! Jobs: making, claiming, ending, cancelling, listing.
+
+use crate::events::tell;
+use crate::rows::{self, JOB, json};
+use crate::settle;
+use crate::snapshot;
+use crate::sqlite::SqliteStore;
+use crate::writer::{LEASE_MS, Write};
+use async_trait::async_trait;
+use rushes_core::job::{Job, JobState, NewJob};
+use rushes_core::store::{Claim, Family, JobFilter, Jobs, Lease};
+use rushes_core::{Code, Fault, JobId};
+use rusqlite::{Connection, params};
+use serde_json::{Value, json as object};
+use std::collections::BTreeMap;
+
+pub(crate) fn load(sql: &Connection, id: JobId) -> Result<Job, Fault> {
+    rows::one(sql, &format!("SELECT {JOB} FROM jobs WHERE id = ?1"), [id.to_string()], rows::job)?
+        .ok_or_else(|| Fault::new(Code::NotFound, "look up job").with("job", id))
+}
+
+/// Refuses to go on when another engine has claimed the job since.
+pub(crate) fn check_lease(sql: &Connection, lease: Lease) -> Result<(), Fault> {
+    let held = rows::number(sql, "SELECT count(*) FROM jobs WHERE id = ?1 AND fence = ?2 AND state = 'running'", params![lease.job.to_string(), lease.fence])?;
+    if held == 1 { Ok(()) } else { Err(Fault::new(Code::LeaseLost, "write for job").with("job", lease.job)) }
+}
+
+fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> Result<Job, Fault> {
+    let (parent, name) = match &job.parent {
+        Some((parent, name)) => (Some(parent.to_string()), Some(name.clone())),
+        None => (None, None),
+    };
+    let made = rows::change(
+        write.sql,
+        "INSERT INTO jobs(id, workflow, version, input, input_hash, state, parent, child_name, root, collection, created_ms, updated_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, 'queued', ?6, ?7, ?8, ?9, ?10, ?10) ON CONFLICT(parent, child_name) DO NOTHING",
+        params![job.id.to_string(), job.workflow, job.version, json(&job.input)?, job.input_hash, parent, name, job.root.to_string(), job.collection, write.now_ms],
+    )?;
+    if made == 0 {
+        let existing = rows::one(write.sql, &format!("SELECT {JOB} FROM jobs WHERE parent = ?1 AND child_name = ?2"), params![parent, name], rows::job)?;
+        return existing.ok_or_else(|| Fault::new(Code::StoreFailed, "create job").with("job", job.id));
+    }
+    write.wakes.jobs = true;
+    tell(write, "job.queued", Some(job.id), &object!({"workflow": job.workflow, "parent": parent}))?;
+    settle::mirror(write, job.id, catalogs)?;
+    load(write.sql, job.id)
+}
+
+fn claim(write: &mut Write<'_>, owner: &str, limit: u32, catalogs: &[String]) -> Result<Vec<Claim>, Fault> {
+    let free = rows::all(
+        write.sql,
+        "SELECT id FROM jobs WHERE state IN ('queued', 'running') AND (state = 'queued' OR lease_until_ms < ?1) ORDER BY created_ms, id LIMIT ?2",
+        params![write.now_ms, limit],
+        |row| rows::parsed::<JobId>(row, 0),
+    )?;
+    let mut claims = Vec::with_capacity(free.len());
+    for id in free {
+        rows::change(
+            write.sql,
+            "UPDATE jobs SET state = 'running', owner = ?2, fence = fence + 1, lease_until_ms = ?3, tries = tries + 1, updated_ms = ?4 WHERE id = ?1",
+            params![id.to_string(), owner, write.now_ms + LEASE_MS, write.now_ms],
+        )?;
+        let fence = rows::number(write.sql, "SELECT fence FROM jobs WHERE id = ?1", [id.to_string()])?;
+        let job = load(write.sql, id)?;
+        tell(write, "job.started", Some(id), &object!({"workflow": job.workflow, "tries": job.tries}))?;
+        settle::mirror(write, id, catalogs)?;
+        claims.push(Claim { job, lease: Lease { job: id, fence } });
+    }
+    Ok(claims)
+}
+
+fn finish(write: &mut Write<'_>, lease: Lease, end: Option<Result<Value, Fault>>, catalogs: &[String]) -> Result<Job, Fault> {
+    check_lease(write.sql, lease)?;
+    let (state, value, fault) = match end {
+        Some(Ok(value)) => (JobState::Delivering, Some(json(&value)?), None),
+        Some(Err(fault)) => (JobState::Failed, None, Some(json(&fault)?)),
+        None => (JobState::Cancelled, None, None),
+    };
+    let ended_ms = state.has_ended().then_some(write.now_ms);
+    rows::change(
+        write.sql,
+        "UPDATE jobs SET state = ?2, value = ?3, fault = ?4, waiting_for = NULL, owner = NULL, updated_ms = ?5, ended_ms = ?6 WHERE id = ?1",
+        params![lease.job.to_string(), state.name(), value, fault, write.now_ms, ended_ms],
+    )?;
+    write.wakes.jobs = true;
+    tell(write, &format!("job.{}", state.name()), Some(lease.job), &object!({}))?;
+    let root = load(write.sql, lease.job)?.root;
+    settle::mirror(write, lease.job, catalogs)?;
+    settle::settle(write, root, catalogs)?;
+    load(write.sql, lease.job)
+}
+
+fn cancel(write: &mut Write<'_>, id: JobId, catalogs: &[String]) -> Result<Job, Fault> {
+    let job = load(write.sql, id)?;
+    if job.state.has_ended() {
+        return Err(Fault::new(Code::InputInvalid, "cancel job").with("job", id).because(format!("it has already {}", ended_word(job.state))));
+    }
+    let family = "WITH RECURSIVE family(id) AS (SELECT ?1 UNION ALL SELECT jobs.id FROM jobs JOIN family ON jobs.parent = family.id)";
+    // A queued job has nobody to notice the flag, so it ends here; so does one whose workflow has ended and only delivers.
+    rows::change(
+        write.sql,
+        &format!("{family} UPDATE jobs SET cancel = 1, updated_ms = ?2, ended_ms = CASE WHEN state IN ('queued', 'delivering') THEN ?2 ELSE ended_ms END, state = CASE WHEN state IN ('queued', 'delivering') THEN 'cancelled' ELSE state END WHERE id IN family AND state IN ('queued', 'running', 'delivering')"),
+        params![id.to_string(), write.now_ms],
+    )?;
+    write.wakes.jobs = true;
+    tell(write, "job.cancel_asked", Some(id), &object!({}))?;
+    settle::mirror(write, id, catalogs)?;
+    load(write.sql, id)
+}
+
+fn ended_word(state: JobState) -> &'static str {
+    match state {
+        JobState::Failed => "failed",
+        JobState::Cancelled => "been cancelled",
+        _ => "completed",
+    }
+}
+
+#[async_trait]
+impl Jobs for SqliteStore {
+    async fn create(&self, job: NewJob) -> Result<Job, Fault> {
+        let routes = self.routes.clone();
+        self.write(move |write| create(write, &job, &routes.catalogs)).await
+    }
+
+    async fn unfinished(&self, workflow: &str, input_hash: &str) -> Result<Option<Job>, Fault> {
+        let (workflow, input_hash) = (workflow.to_owned(), input_hash.to_owned());
+        self.read(move |sql| {
+            let query = format!("SELECT {JOB} FROM jobs WHERE workflow = ?1 AND input_hash = ?2 AND state IN ('queued', 'running', 'delivering') AND parent IS NULL AND cancel = 0 ORDER BY created_ms DESC LIMIT 1");
+            rows::one(sql, &query, params![workflow, input_hash], rows::job)
+        })
+        .await
+    }
+
+    async fn claim(&self, owner: &str, limit: u32) -> Result<Vec<Claim>, Fault> {
+        let (owner, routes) = (owner.to_owned(), self.routes.clone());
+        self.write(move |write| claim(write, &owner, limit, &routes.catalogs)).await
+    }
+
+    async fn finish(&self, lease: Lease, end: Option<Result<Value, Fault>>) -> Result<Job, Fault> {
+        let routes = self.routes.clone();
+        self.write(move |write| finish(write, lease, end, &routes.catalogs)).await
+    }
+
+    async fn cancel(&self, job: JobId) -> Result<Job, Fault> {
+        let routes = self.routes.clone();
+        self.write(move |write| cancel(write, job, &routes.catalogs)).await
+    }
+
+    async fn job(&self, job: JobId) -> Result<Job, Fault> {
+        self.read(move |sql| load(sql, job)).await
+    }
+
+    async fn jobs(&self, filter: &JobFilter) -> Result<Vec<Job>, Fault> {
+        let filter = filter.clone();
+        self.read(move |sql| {
+            let state = filter.state.map(JobState::name);
+            let parent = filter.parent.map(|id| id.to_string());
+            let query = format!("SELECT {JOB} FROM jobs WHERE (?1 IS NULL OR state = ?1) AND parent IS ?2 ORDER BY created_ms DESC, id DESC LIMIT ?3");
+            rows::all(sql, &query, params![state, parent, filter.limit], rows::job)
+        })
+        .await
+    }
+
+    async fn family(&self, root: JobId) -> Result<Family, Fault> {
+        self.read(move |sql| snapshot::family(sql, root)).await
+    }
+
+    async fn count(&self) -> Result<BTreeMap<JobState, u64>, Fault> {
+        self.read(|sql| {
+            let found = rows::all(sql, "SELECT state, count(*) FROM jobs WHERE parent IS NULL GROUP BY state", [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+            Ok(found.into_iter().filter_map(|(state, n)| Some((JobState::named(&state)?, n.unsigned_abs()))).collect())
+        })
+        .await
+    }
+}

@@ -1,0 +1,105 @@
+//! The journal: what the steps of jobs gave, and the signals they wait for.
+
+use crate::events::tell;
+use crate::jobs::{check_lease, load};
+use crate::register::{self, Maker};
+use crate::rows::{self, STEP, json};
+use crate::sqlite::SqliteStore;
+use crate::writer::Write;
+use async_trait::async_trait;
+use rushes_core::delivery::Routes;
+use rushes_core::job::{Outcome, StepRow};
+use rushes_core::store::{Journal, Lease, StepCommit};
+use rushes_core::{Asset, Fault, JobId};
+use rusqlite::params;
+use serde_json::{Value, json as object};
+
+fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result<Vec<Asset>, Fault> {
+    check_lease(write.sql, commit.lease)?;
+    let job = commit.lease.job;
+    for subject in &commit.subjects {
+        register::subject(write, subject)?;
+    }
+    let made = if commit.assets.is_empty() {
+        Vec::new()
+    } else {
+        let root = load(write.sql, job)?.root;
+        register::assets(write, &Maker { job, root, step: &commit.step }, &commit.assets, routes)?
+    };
+    rows::change(
+        write.sql,
+        "INSERT INTO steps(job, name, input_hash, outcome, attempts, started_ms, ended_ms, provider) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT(job, name) DO UPDATE SET input_hash = excluded.input_hash, outcome = excluded.outcome, attempts = excluded.attempts, ended_ms = excluded.ended_ms",
+        params![job.to_string(), commit.step, commit.input_hash, json(&commit.outcome)?, commit.attempts, commit.started_ms, write.now_ms, commit.provider],
+    )?;
+    let event_type = match commit.outcome {
+        Outcome::Value(_) => "step.done",
+        Outcome::Failed(_) => "step.failed",
+        Outcome::Cancelled => "step.cancelled",
+    };
+    tell(write, event_type, Some(job), &object!({"step": commit.step, "attempts": commit.attempts, "ms": write.now_ms - commit.started_ms}))?;
+    Ok(made)
+}
+
+#[async_trait]
+impl Journal for SqliteStore {
+    async fn steps(&self, job: JobId) -> Result<Vec<StepRow>, Fault> {
+        self.read(move |sql| rows::all(sql, &format!("SELECT {STEP} FROM steps WHERE job = ?1 ORDER BY seq"), [job.to_string()], rows::step)).await
+    }
+
+    async fn commit(&self, step: StepCommit) -> Result<Vec<Asset>, Fault> {
+        let routes = self.routes.clone();
+        self.write(move |write| commit(write, &step, &routes)).await
+    }
+
+    async fn attempt_failed(&self, lease: Lease, step: &str, attempts: u32, started_ms: i64, fault: &Fault) -> Result<(), Fault> {
+        let (step, fault) = (step.to_owned(), json(fault)?);
+        self.write(move |write| {
+            check_lease(write.sql, lease)?;
+            rows::change(
+                write.sql,
+                "INSERT INTO steps(job, name, input_hash, attempts, started_ms, last_fault) VALUES (?1, ?2, '', ?3, ?4, ?5)
+                 ON CONFLICT(job, name) DO UPDATE SET attempts = excluded.attempts, last_fault = excluded.last_fault",
+                params![lease.job.to_string(), step, attempts, started_ms, fault],
+            )?;
+            tell(write, "step.attempt_failed", Some(lease.job), &object!({"step": step, "attempts": attempts}))
+        })
+        .await
+    }
+
+    async fn waiting(&self, lease: Lease, waiting_for: Option<String>) -> Result<(), Fault> {
+        self.write(move |write| {
+            rows::change(write.sql, "UPDATE jobs SET waiting_for = ?3, updated_ms = ?4 WHERE id = ?1 AND fence = ?2", params![lease.job.to_string(), lease.fence, waiting_for, write.now_ms])?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn send_signal(&self, job: JobId, name: &str, value: Value) -> Result<(), Fault> {
+        let name = name.to_owned();
+        self.write(move |write| {
+            load(write.sql, job)?;
+            rows::change(write.sql, "INSERT INTO signals(job, name, value, sent_ms) VALUES (?1, ?2, ?3, ?4)", params![job.to_string(), name, json(&value)?, write.now_ms])?;
+            write.wakes.jobs = true;
+            tell(write, "job.signal", Some(job), &object!({"name": name}))
+        })
+        .await
+    }
+
+    async fn take_signal(&self, lease: Lease, name: &str, at: &str) -> Result<Option<Value>, Fault> {
+        let (name, at) = (name.to_owned(), at.to_owned());
+        self.write(move |write| {
+            check_lease(write.sql, lease)?;
+            let job = lease.job.to_string();
+            rows::change(
+                write.sql,
+                "UPDATE signals SET taken_at = ?3 WHERE seq = (SELECT min(seq) FROM signals WHERE job = ?1 AND name = ?2 AND taken_at IS NULL)
+                 AND NOT EXISTS (SELECT 1 FROM signals WHERE job = ?1 AND name = ?2 AND taken_at = ?3)",
+                params![job, name, at],
+            )?;
+            let text = rows::one(write.sql, "SELECT value FROM signals WHERE job = ?1 AND name = ?2 AND taken_at = ?3", params![job, name, at], |row| row.get::<_, String>(0))?;
+            text.map(|text| serde_json::from_str(&text).map_err(|e| Fault::new(rushes_core::Code::StoreFailed, "read signal").because(e))).transpose()
+        })
+        .await
+    }
+}

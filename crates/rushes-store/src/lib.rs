@@ -1,0 +1,20 @@
+//! The store: the only room with SQL. SQLite in WAL mode with synchronous=FULL.
+//!
+//! [`writer`] is the one thread that writes (group commit, leases); [`sqlite`] opens the file and holds the
+//! read-only connections; one file per port of `rushes_core::store` beside them. Bytes of media never come here.
+
+mod assets;
+mod events;
+mod jobs;
+mod journal;
+mod migrate;
+mod outbox;
+mod register;
+mod rows;
+mod settle;
+mod snapshot;
+mod sqlite;
+mod writer;
+
+pub use migrate::SCHEMA_VERSION;
+pub use sqlite::{Mode, SqliteStore, Watch};

@@ -1,0 +1,238 @@
+//! The outbox: leasing what is due, paying what is proven, putting off what failed.
+
+use crate::assets;
+use crate::events::tell;
+use crate::rows::{self, json};
+use crate::settle::settle;
+use crate::snapshot;
+use crate::sqlite::SqliteStore;
+use crate::writer::Write;
+use async_trait::async_trait;
+use rushes_core::catalog::Record;
+use rushes_core::delivery::{Backlog, Due, Owed, Work};
+use rushes_core::destination::Proof;
+use rushes_core::store::Outbox;
+use rushes_core::{Code, Fault, JobId};
+use rusqlite::{Connection, params};
+use serde_json::json as object;
+use std::collections::BTreeMap;
+
+/// How long a sender may work on a row before it counts as abandoned.
+const LEASE_MS: i64 = 15 * 60 * 1_000;
+/// Files up to this size go first, so that they never wait behind large ones.
+const SMALL_BYTES: i64 = 8 * 1024 * 1024;
+
+const READY: &str = "state = 'owed' AND not_before_ms <= ?2 AND NOT EXISTS (SELECT 1 FROM outbox_needs n JOIN outbox o ON o.id = n.needs WHERE n.row = outbox.id AND o.state IN ('owed', 'sending'))";
+
+struct Row {
+    id: i64,
+    op: String,
+    asset: Option<String>,
+    collection: Option<String>,
+    document: Option<String>,
+    key: String,
+    attempts: u32,
+}
+
+fn ready(sql: &Connection, destination: &str, now_ms: i64, limit: u32) -> Result<Vec<Row>, Fault> {
+    let query = format!("SELECT id, op, asset, collection, document, key, attempts FROM outbox WHERE destination = ?1 AND {READY} ORDER BY size_bytes > {SMALL_BYTES}, id LIMIT ?3");
+    rows::all(sql, &query, params![destination, now_ms, limit], |row| {
+        Ok(Row { id: row.get(0)?, op: row.get(1)?, asset: row.get(2)?, collection: row.get(3)?, document: row.get(4)?, key: row.get(5)?, attempts: row.get(6)? })
+    })
+}
+
+fn lease_due(write: &mut Write<'_>, destination: &str, limit: u32) -> Result<Vec<Due>, Fault> {
+    let mut due: Vec<Due> = Vec::new();
+    for row in ready(write.sql, destination, write.now_ms, limit)? {
+        let token = write.next_token();
+        if row.op == "put_record" {
+            due.extend(lease_record(write, destination, row, token)?);
+        } else {
+            due.push(lease_object(write, destination, row, token)?);
+        }
+    }
+    Ok(due)
+}
+
+fn lease_object(write: &mut Write<'_>, destination: &str, row: Row, token: i64) -> Result<Due, Fault> {
+    let id = row.asset.unwrap_or_default();
+    let asset = Box::new(assets::load(write.sql, &id)?);
+    let lease_until_ms = write.now_ms + LEASE_MS;
+    rows::change(write.sql, "UPDATE outbox SET state = 'sending', lease = ?2, lease_until_ms = ?3 WHERE id = ?1", params![row.id, token, lease_until_ms])?;
+    rows::change(write.sql, "UPDATE deliveries SET state = 'sending' WHERE asset = ?1 AND destination = ?2 AND key = ?3", params![id, destination, row.key])?;
+    let replaces = rows::one(
+        write.sql,
+        "SELECT d.proof FROM deliveries d JOIN assets a ON a.id = d.asset WHERE d.destination = ?1 AND d.key = ?2 AND d.proof IS NOT NULL ORDER BY a.version DESC LIMIT 1",
+        params![destination, row.key],
+        |row| row.get::<_, String>(0),
+    )?;
+    let replaces: Option<Proof> = replaces.and_then(|text| serde_json::from_str(&text).ok());
+    Ok(Due { row: row.id, lease: token, attempts: row.attempts, work: Work::PutObject { asset, key: row.key, replaces } })
+}
+
+/// Leases every ready row of the document at once: one write pays them all. None while another write of it is under way.
+fn lease_record(write: &mut Write<'_>, destination: &str, row: Row, token: i64) -> Result<Option<Due>, Fault> {
+    let under_way = rows::number(write.sql, "SELECT count(*) FROM outbox WHERE destination = ?1 AND key = ?2 AND state = 'sending'", params![destination, row.key])?;
+    if under_way > 0 {
+        return Ok(None);
+    }
+    rows::change(
+        write.sql,
+        &format!("UPDATE outbox SET state = 'sending', lease = ?4, lease_until_ms = ?5 WHERE destination = ?1 AND key = ?3 AND {READY}"),
+        params![destination, write.now_ms, row.key, token, write.now_ms + LEASE_MS],
+    )?;
+    let work = Work::PutRecord { collection: row.collection.unwrap_or_default(), id: row.document.unwrap_or_default() };
+    Ok(Some(Due { row: row.id, lease: token, attempts: row.attempts, work }))
+}
+
+fn lease_lost(due: &Due) -> Fault {
+    Fault::new(Code::LeaseLost, "settle outbox row").with("row", due.row)
+}
+
+/// Marks every row under the lease; gives the families that waited for them.
+fn pay(write: &mut Write<'_>, due: &Due) -> Result<Vec<JobId>, Fault> {
+    let roots = rows::all(
+        write.sql,
+        "UPDATE outbox SET state = 'done', done_ms = ?2, attempts = attempts + 1, last_fault = NULL WHERE lease = ?1 AND state = 'sending' RETURNING root",
+        params![due.lease, write.now_ms],
+        |row| row.get::<_, Option<String>>(0),
+    )?;
+    if roots.is_empty() {
+        return Err(lease_lost(due));
+    }
+    write.wakes.outbox = true;
+    let mut families: Vec<JobId> = roots.into_iter().flatten().filter_map(|id| id.parse().ok()).collect();
+    families.sort_unstable();
+    families.dedup();
+    Ok(families)
+}
+
+fn proven(write: &mut Write<'_>, due: &Due, proof: &Proof, uri: &str, catalogs: &[String]) -> Result<(), Fault> {
+    let Work::PutObject { asset, key, .. } = &due.work else { return Err(lease_lost(due)) };
+    let destination = rows::one(write.sql, "SELECT destination FROM outbox WHERE id = ?1", [due.row], |row| row.get::<_, String>(0))?;
+    let destination = destination.ok_or_else(|| lease_lost(due))?;
+    let families = pay(write, due)?;
+    // Every asset with these bytes at this path is delivered by this one object.
+    rows::change(
+        write.sql,
+        "UPDATE deliveries SET state = 'proven', uri = ?4, proof = ?5, proven_ms = ?6, last_fault = NULL
+         WHERE destination = ?1 AND key = ?2 AND asset IN (SELECT id FROM assets WHERE path = ?3 AND sha256 = ?7)",
+        params![destination, key, asset.path, uri, json(proof)?, write.now_ms, asset.blob.sha256],
+    )?;
+    let data = object!({"asset": asset.id, "kind": asset.kind, "destination": destination, "uri": uri, "ms": write.now_ms - asset.created_ms});
+    tell(write, "delivery.proven", Some(asset.job), &data)?;
+    for root in families {
+        settle(write, root, catalogs)?;
+    }
+    Ok(())
+}
+
+fn put_off(write: &mut Write<'_>, due: &Due, fault: &Fault, again_ms: Option<u64>, catalogs: &[String]) -> Result<(), Fault> {
+    let state = if again_ms.is_some() { "owed" } else { "refused" };
+    let not_before_ms = write.now_ms + again_ms.and_then(|ms| i64::try_from(ms).ok()).unwrap_or(0);
+    let text = json(fault)?;
+    let done_ms = again_ms.is_none().then_some(write.now_ms);
+    let hit = rows::all(
+        write.sql,
+        "UPDATE outbox SET state = ?2, not_before_ms = ?3, attempts = attempts + 1, last_fault = ?4, done_ms = ?5 WHERE lease = ?1 AND state = 'sending' RETURNING destination, asset, key, root",
+        params![due.lease, state, not_before_ms, text, done_ms],
+        |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?, row.get::<_, String>(2)?, row.get::<_, Option<String>>(3)?)),
+    )?;
+    if hit.is_empty() {
+        return Err(lease_lost(due));
+    }
+    write.wakes.outbox = true;
+    for (destination, asset, key, root) in hit {
+        rows::change(write.sql, "UPDATE deliveries SET state = ?4, last_fault = ?5 WHERE asset = ?1 AND destination = ?2 AND key = ?3", params![asset, destination, key, state, text])?;
+        let data = object!({"asset": asset, "destination": destination, "key": key, "code": fault.code, "again_ms": again_ms});
+        tell(write, &format!("delivery.{}", if again_ms.is_some() { "failed" } else { "refused" }), None, &data)?;
+        if let (None, Some(root)) = (again_ms, root.and_then(|id| id.parse().ok())) {
+            settle(write, root, catalogs)?;
+        }
+    }
+    Ok(())
+}
+
+fn backlog(sql: &Connection, destination: &str, now_ms: i64) -> Result<Backlog, Fault> {
+    let count = |state: &str| rows::number(sql, "SELECT count(*) FROM outbox WHERE destination = ?1 AND state = ?2", params![destination, state]).map(i64::unsigned_abs);
+    let oldest = rows::number(sql, "SELECT coalesce(min(created_ms), ?2) FROM outbox WHERE destination = ?1 AND state IN ('owed', 'sending')", params![destination, now_ms])?;
+    let mut took = rows::all(
+        sql,
+        "SELECT done_ms - created_ms FROM outbox WHERE destination = ?1 AND state = 'done' ORDER BY done_ms DESC LIMIT 1000",
+        [destination],
+        |row| row.get::<_, i64>(0),
+    )?;
+    took.sort_unstable();
+    let at = |percent: usize| took.get((took.len() * percent / 100).min(took.len().saturating_sub(1))).map_or(0, |ms| ms.unsigned_abs());
+    let (done, refused) = (count("done")?, count("refused")?);
+    let ended = done + refused;
+    #[expect(clippy::cast_precision_loss, reason = "seconds and shares for people")]
+    Ok(Backlog {
+        owed: count("owed")? + count("sending")?,
+        refused,
+        oldest_s: (now_ms - oldest).max(0) as f64 / 1_000.0,
+        p50_ms: at(50),
+        p95_ms: at(95),
+        p99_ms: at(99),
+        success_rate: if ended == 0 { 1.0 } else { done as f64 / ended as f64 },
+    })
+}
+
+#[async_trait]
+impl Outbox for SqliteStore {
+    async fn due(&self, destination: &str, limit: u32) -> Result<Vec<Due>, Fault> {
+        let destination = destination.to_owned();
+        self.write(move |write| lease_due(write, &destination, limit)).await
+    }
+
+    async fn proven(&self, due: &Due, proof: &Proof, uri: &str) -> Result<(), Fault> {
+        let (due, proof, uri, routes) = (due.clone(), proof.clone(), uri.to_owned(), self.routes.clone());
+        self.write(move |write| proven(write, &due, &proof, &uri, &routes.catalogs)).await
+    }
+
+    async fn snapshot(&self, due: &Due) -> Result<Record, Fault> {
+        let (due, routes) = (due.clone(), self.routes.clone());
+        self.write(move |write| snapshot::take(write, &due, &routes)).await
+    }
+
+    async fn recorded(&self, due: &Due) -> Result<(), Fault> {
+        let (due, routes) = (due.clone(), self.routes.clone());
+        self.write(move |write| {
+            for root in pay(write, &due)? {
+                settle(write, root, &routes.catalogs)?;
+            }
+            if let Work::PutRecord { collection, id } = &due.work {
+                tell(write, "record.written", None, &object!({"collection": collection, "id": id}))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn failed(&self, due: &Due, fault: &Fault, again_ms: Option<u64>) -> Result<(), Fault> {
+        let (due, fault, routes) = (due.clone(), fault.clone(), self.routes.clone());
+        self.write(move |write| put_off(write, &due, &fault, again_ms, &routes.catalogs)).await
+    }
+
+    async fn next_due_ms(&self, destination: &str) -> Result<Option<i64>, Fault> {
+        let destination = destination.to_owned();
+        self.read(move |sql| rows::one(sql, "SELECT min(not_before_ms) FROM outbox WHERE destination = ?1 AND state = 'owed'", [destination], |row| row.get::<_, Option<i64>>(0))).await.map(Option::flatten)
+    }
+
+    async fn backlog(&self) -> Result<BTreeMap<String, Backlog>, Fault> {
+        let (routes, now_ms) = (self.routes.clone(), self.clock.now_ms());
+        self.read(move |sql| {
+            let names = routes.destinations.iter().map(|route| &route.name).chain(&routes.catalogs);
+            names.map(|name| Ok((name.clone(), backlog(sql, name, now_ms)?))).collect()
+        })
+        .await
+    }
+
+    async fn owed_by(&self, root: JobId) -> Result<Owed, Fault> {
+        self.read(move |sql| {
+            let count = |states: &str| rows::number(sql, &format!("SELECT count(*) FROM outbox WHERE root = ?1 AND state IN ({states})"), [root.to_string()]).map(i64::unsigned_abs);
+            Ok(Owed { open: count("'owed', 'sending'")?, refused: count("'refused'")?, proven: count("'done'")? })
+        })
+        .await
+    }
+}

@@ -1,0 +1,168 @@
+//! Makes ingested files assets: rows, versions, lineage, and everything owed, inside the step's transaction.
+
+use crate::events::tell;
+use crate::rows::{self, ASSET, json};
+use crate::settle::owe_record;
+use crate::writer::Write;
+use rushes_core::delivery::{Route, Routes};
+use rushes_core::store::Ingested;
+use rushes_core::subject::{NewSubject, SubjectType};
+use rushes_core::{Asset, Code, Fault, JobId};
+use rusqlite::params;
+use serde_json::json as object;
+use std::collections::BTreeMap;
+
+/// Who registers: the step of a job, and the family that waits for the delivery.
+pub(crate) struct Maker<'a> {
+    pub(crate) job: JobId,
+    pub(crate) root: JobId,
+    pub(crate) step: &'a str,
+}
+
+/// Brings a subject into being. Errors: `name_taken`.
+pub(crate) fn subject(write: &mut Write<'_>, new: &NewSubject) -> Result<(), Fault> {
+    let made = rows::change(
+        write.sql,
+        "INSERT INTO subjects(id, type, slug, name, fields, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+        params![new.id, new.subject_type.name(), new.slug, new.name, json(&new.fields)?, write.now_ms],
+    )?;
+    if made == 0 {
+        return Err(Fault::new(Code::NameTaken, "make subject").with("slug", &new.slug));
+    }
+    tell(write, "subject.made", None, &object!({"subject": new.id, "type": new.subject_type}))
+}
+
+/// Registers the files of one step and owes them to every destination and catalog.
+pub(crate) fn assets(write: &mut Write<'_>, maker: &Maker<'_>, files: &[Ingested], routes: &Routes) -> Result<Vec<Asset>, Fault> {
+    let mut made = Vec::with_capacity(files.len());
+    let mut rows_of_subject: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+    for file in files {
+        let version = insert(write, maker, file)?;
+        let needed = rows_of_subject.entry(&file.asset.subject).or_default();
+        for (rank, route) in routes.destinations.iter().enumerate() {
+            let row = owe_object(write, maker, file, version, route)?;
+            // Records wait for the primary destination only: a slow second one must not hold them up.
+            if rank == 0 {
+                needed.push(row);
+            }
+        }
+        let asset = rows::one(write.sql, &format!("SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256) WHERE a.id = ?1"), [file.asset.id.to_string()], rows::asset)?;
+        made.push(asset.ok_or_else(|| Fault::new(Code::StoreFailed, "register asset"))?);
+        let data = object!({"asset": file.asset.id, "kind": file.asset.kind, "subject": file.asset.subject, "path": file.path, "size_bytes": file.blob.size_bytes});
+        tell(write, "asset.made", Some(maker.job), &data)?;
+    }
+    for (subject, needed) in rows_of_subject {
+        owe_subject_record(write, maker.root, subject, &needed, &routes.catalogs)?;
+    }
+    Ok(made)
+}
+
+/// Writes blob, asset and lineage; gives the version. Equal bytes at the path share the version that is there.
+fn insert(write: &mut Write<'_>, maker: &Maker<'_>, file: &Ingested) -> Result<i64, Fault> {
+    let (asset, blob, info) = (&file.asset, &file.blob, &file.info);
+    let size_bytes = i64::try_from(blob.size_bytes).unwrap_or(i64::MAX);
+    rows::change(
+        write.sql,
+        "INSERT INTO blobs(sha256, md5, crc32c, size_bytes, mime, state) VALUES (?1, ?2, ?3, ?4, ?5, 'present') ON CONFLICT(sha256) DO UPDATE SET state = 'present'",
+        params![blob.sha256, blob.md5, blob.crc32c, size_bytes, blob.mime],
+    )?;
+    let current = rows::one(write.sql, "SELECT version FROM assets WHERE path = ?1 AND sha256 = ?2 AND retired_ms IS NULL LIMIT 1", params![file.path, blob.sha256], |row| row.get::<_, i64>(0))?;
+    let version = match current {
+        Some(version) => version,
+        None => {
+            rows::change(write.sql, "UPDATE assets SET retired_ms = ?2 WHERE path = ?1 AND retired_ms IS NULL", params![file.path, write.now_ms])?;
+            rows::number(write.sql, "SELECT coalesce(max(version), 0) + 1 FROM assets WHERE path = ?1", [&file.path])?
+        }
+    };
+    rows::change(
+        write.sql,
+        "INSERT INTO assets(id, kind, subject, title, idx, version, sha256, path, seed, width, height, duration_ms, meta, job, root, step, created_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+        params![
+            asset.id.to_string(),
+            asset.kind.name(),
+            asset.subject,
+            asset.title,
+            asset.idx,
+            version,
+            blob.sha256,
+            file.path,
+            asset.seed.map(|seed| seed.to_string()),
+            info.width,
+            info.height,
+            info.duration_ms.map(|ms| i64::try_from(ms).unwrap_or(i64::MAX)),
+            json(&asset.meta)?,
+            maker.job.to_string(),
+            maker.root.to_string(),
+            maker.step,
+            write.now_ms
+        ],
+    )?;
+    for parent in &asset.parents {
+        rows::change(write.sql, "INSERT INTO lineage(asset, parent) VALUES (?1, ?2) ON CONFLICT DO NOTHING", params![asset.id.to_string(), parent.to_string()])?;
+    }
+    Ok(version)
+}
+
+/// Owes one asset to one destination; gives the outbox row, which may be an older one for the same bytes.
+fn owe_object(write: &mut Write<'_>, maker: &Maker<'_>, file: &Ingested, version: i64, route: &Route) -> Result<i64, Fault> {
+    let key = format!("{}{}", route.prefix, file.path);
+    let id = file.asset.id.to_string();
+    let size_bytes = i64::try_from(file.blob.size_bytes).unwrap_or(i64::MAX);
+    let before = rows::all(
+        write.sql,
+        "SELECT id FROM outbox WHERE op = 'put_object' AND destination = ?1 AND key = ?2 AND rev < ?3 AND state IN ('owed', 'sending')",
+        params![route.name, key, version],
+        |row| row.get::<_, i64>(0),
+    )?;
+    let made = rows::one(
+        write.sql,
+        "INSERT INTO outbox(op, destination, asset, key, rev, root, state, not_before_ms, size_bytes, created_ms)
+         VALUES ('put_object', ?1, ?2, ?3, ?4, ?5, 'owed', ?6, ?7, ?6) ON CONFLICT DO NOTHING RETURNING id",
+        params![route.name, id, key, version, maker.root.to_string(), write.now_ms, size_bytes],
+        |row| row.get::<_, i64>(0),
+    )?;
+    write.wakes.outbox = true;
+    let Some(row) = made else {
+        return share(write, &id, route, &key, version);
+    };
+    for older in before {
+        rows::change(write.sql, "INSERT INTO outbox_needs(row, needs) VALUES (?1, ?2) ON CONFLICT DO NOTHING", params![row, older])?;
+    }
+    rows::change(write.sql, "INSERT INTO deliveries(asset, destination, key, state) VALUES (?1, ?2, ?3, 'owed')", params![id, route.name, key])?;
+    Ok(row)
+}
+
+/// The same bytes are already owed or proven under this key: this asset's delivery is that one's.
+fn share(write: &mut Write<'_>, id: &str, route: &Route, key: &str, version: i64) -> Result<i64, Fault> {
+    let (row, first) = rows::one(
+        write.sql,
+        "SELECT id, asset FROM outbox WHERE op = 'put_object' AND destination = ?1 AND key = ?2 AND rev = ?3",
+        params![route.name, key, version],
+        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
+    )?
+    .ok_or_else(|| Fault::new(Code::StoreFailed, "share delivery").with("key", key))?;
+    rows::change(
+        write.sql,
+        "INSERT INTO deliveries(asset, destination, key, state, uri, proof, proven_ms)
+         SELECT ?1, destination, key, state, uri, proof, proven_ms FROM deliveries WHERE asset = ?2 AND destination = ?3 AND key = ?4",
+        params![id, first, route.name, key],
+    )?;
+    Ok(row)
+}
+
+/// Owes a subject's record to every catalog, after its new objects at the primary destination.
+fn owe_subject_record(write: &mut Write<'_>, root: JobId, subject: &str, needed: &[i64], catalogs: &[String]) -> Result<(), Fault> {
+    let subject_type = rows::one(write.sql, "SELECT type FROM subjects WHERE id = ?1", [subject], |row| row.get::<_, String>(0))?;
+    let Some(subject_type) = subject_type.as_deref().and_then(SubjectType::named) else { return Ok(()) };
+    rows::change(write.sql, "UPDATE subjects SET rev = rev + 1 WHERE id = ?1", [subject])?;
+    let rev = rows::number(write.sql, "SELECT rev FROM subjects WHERE id = ?1", [subject])?;
+    for catalog in catalogs {
+        if let Some(row) = owe_record(write, catalog, subject_type.collection(), subject, rev, Some(root))? {
+            for needs in needed {
+                rows::change(write.sql, "INSERT INTO outbox_needs(row, needs) VALUES (?1, ?2) ON CONFLICT DO NOTHING", params![row, needs])?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,198 @@
+//! Rows to nouns and back: JSON columns, ids, numbers. One function per noun.
+
+use crate::writer::failed;
+use rushes_core::delivery::{Delivery, DeliveryState};
+use rushes_core::event::Event;
+use rushes_core::job::{Job, JobState, StepRow};
+use rushes_core::subject::{NewSubject, Subject, SubjectType};
+use rushes_core::{Asset, Blob, Code, Fault, Kind};
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Params, Row};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::str::FromStr;
+
+type Read<T> = rusqlite::Result<T>;
+
+/// A value as JSON text; what cannot be JSON is a fault, not a hole.
+pub(crate) fn json(value: &impl Serialize) -> Result<String, Fault> {
+    serde_json::to_string(value).map_err(|e| Fault::new(Code::StoreFailed, "write JSON").because(e))
+}
+
+fn broken(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+}
+
+fn unknown(column: usize, word: &str) -> rusqlite::Error {
+    broken(column, std::io::Error::other(format!("unknown word {word}")))
+}
+
+fn from_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Read<T> {
+    serde_json::from_str(row.get_ref(column)?.as_str()?).map_err(|e| broken(column, e))
+}
+
+fn from_json_or_none<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Read<Option<T>> {
+    match row.get_ref(column)?.as_str_or_null()? {
+        None => Ok(None),
+        Some(text) => serde_json::from_str(text).map(Some).map_err(|e| broken(column, e)),
+    }
+}
+
+pub(crate) fn parsed<T>(row: &Row<'_>, column: usize) -> Read<T>
+where
+    T: FromStr,
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    row.get_ref(column)?.as_str()?.parse().map_err(|e| broken(column, e))
+}
+
+fn parsed_or_none<T>(row: &Row<'_>, column: usize) -> Read<Option<T>>
+where
+    T: FromStr,
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    match row.get_ref(column)?.as_str_or_null()? {
+        None => Ok(None),
+        Some(text) => text.parse().map(Some).map_err(|e| broken(column, e)),
+    }
+}
+
+fn size(row: &Row<'_>, column: usize) -> Read<u64> {
+    Ok(row.get::<_, i64>(column)?.unsigned_abs())
+}
+
+pub(crate) const JOB: &str = "id, workflow, version, input, state, waiting_for, value, fault, parent, child_name, root, tries, cancel, created_ms, updated_ms, ended_ms";
+
+pub(crate) fn job(row: &Row<'_>) -> Read<Job> {
+    let state: String = row.get(4)?;
+    Ok(Job {
+        id: parsed(row, 0)?,
+        workflow: row.get(1)?,
+        version: row.get(2)?,
+        input: from_json(row, 3)?,
+        state: JobState::named(&state).ok_or_else(|| unknown(4, &state))?,
+        waiting_for: row.get(5)?,
+        value: from_json_or_none(row, 6)?,
+        fault: from_json_or_none(row, 7)?,
+        parent: parsed_or_none(row, 8)?,
+        child_name: row.get(9)?,
+        root: parsed(row, 10)?,
+        tries: row.get(11)?,
+        cancel: row.get(12)?,
+        created_ms: row.get(13)?,
+        updated_ms: row.get(14)?,
+        ended_ms: row.get(15)?,
+    })
+}
+
+pub(crate) const STEP: &str = "name, input_hash, outcome, attempts, started_ms, ended_ms, last_fault, provider";
+
+pub(crate) fn step(row: &Row<'_>) -> Read<StepRow> {
+    Ok(StepRow {
+        name: row.get(0)?,
+        input_hash: row.get(1)?,
+        outcome: from_json_or_none(row, 2)?,
+        attempts: row.get(3)?,
+        started_ms: row.get(4)?,
+        ended_ms: row.get(5)?,
+        last_fault: from_json_or_none(row, 6)?,
+        provider: row.get(7)?,
+    })
+}
+
+/// Columns of an asset joined with its blob, as `a` and `b`.
+pub(crate) const ASSET: &str = "a.id, a.kind, a.subject, a.title, a.idx, a.version, b.sha256, b.md5, b.crc32c, b.size_bytes, b.mime, a.path, a.seed, a.width, a.height, a.duration_ms, a.meta, a.job, a.step, a.created_ms, a.retired_ms";
+
+pub(crate) fn asset(row: &Row<'_>) -> Read<Asset> {
+    let kind: String = row.get(1)?;
+    Ok(Asset {
+        id: parsed(row, 0)?,
+        kind: Kind::named(&kind).ok_or_else(|| unknown(1, &kind))?,
+        subject: row.get(2)?,
+        title: row.get(3)?,
+        idx: row.get(4)?,
+        version: row.get(5)?,
+        blob: blob(row, 6)?,
+        path: row.get(11)?,
+        seed: parsed_or_none(row, 12)?,
+        width: row.get(13)?,
+        height: row.get(14)?,
+        duration_ms: row.get::<_, Option<i64>>(15)?.map(i64::unsigned_abs),
+        meta: from_json(row, 16)?,
+        job: parsed(row, 17)?,
+        step: row.get(18)?,
+        created_ms: row.get(19)?,
+        retired_ms: row.get(20)?,
+    })
+}
+
+pub(crate) fn blob(row: &Row<'_>, first: usize) -> Read<Blob> {
+    Ok(Blob {
+        sha256: row.get(first)?,
+        md5: row.get(first + 1)?,
+        crc32c: row.get(first + 2)?,
+        size_bytes: size(row, first + 3)?,
+        mime: row.get(first + 4)?,
+    })
+}
+
+pub(crate) const DELIVERY: &str = "asset, destination, key, state, uri, proof, proven_ms, last_fault";
+
+pub(crate) fn delivery(row: &Row<'_>) -> Read<Delivery> {
+    let state: String = row.get(3)?;
+    Ok(Delivery {
+        asset: parsed(row, 0)?,
+        destination: row.get(1)?,
+        key: row.get(2)?,
+        state: DeliveryState::named(&state).ok_or_else(|| unknown(3, &state))?,
+        uri: row.get(4)?,
+        proof: from_json_or_none(row, 5)?,
+        proven_ms: row.get(6)?,
+        last_fault: from_json_or_none(row, 7)?,
+    })
+}
+
+pub(crate) const SUBJECT: &str = "id, type, slug, name, fields, rev";
+
+pub(crate) fn subject(row: &Row<'_>) -> Read<Subject> {
+    let subject_type: String = row.get(1)?;
+    Ok(Subject {
+        made: NewSubject {
+            id: row.get(0)?,
+            subject_type: SubjectType::named(&subject_type).ok_or_else(|| unknown(1, &subject_type))?,
+            slug: row.get(2)?,
+            name: row.get(3)?,
+            fields: from_json(row, 4)?,
+        },
+        rev: size(row, 5)?,
+    })
+}
+
+pub(crate) fn event(row: &Row<'_>) -> Read<Event> {
+    Ok(Event { seq: row.get(0)?, at_ms: row.get(1)?, event_type: row.get(2)?, job: row.get(3)?, data: from_json(row, 4)? })
+}
+
+/// All rows of a query.
+pub(crate) fn all<T>(sql: &Connection, query: &str, params: impl Params, noun: fn(&Row<'_>) -> Read<T>) -> Result<Vec<T>, Fault> {
+    let mut statement = sql.prepare_cached(query).map_err(|e| failed("prepare", e))?;
+    let rows = statement.query_map(params, noun).map_err(|e| failed("query", e))?;
+    rows.collect::<Read<Vec<T>>>().map_err(|e| failed("read rows", e))
+}
+
+/// The one row of a query, if there is one.
+pub(crate) fn one<T>(sql: &Connection, query: &str, params: impl Params, noun: fn(&Row<'_>) -> Read<T>) -> Result<Option<T>, Fault> {
+    let mut statement = sql.prepare_cached(query).map_err(|e| failed("prepare", e))?;
+    statement.query_row(params, noun).optional().map_err(|e| failed("read row", e))
+}
+
+/// The one number of a query.
+pub(crate) fn number(sql: &Connection, query: &str, params: impl Params) -> Result<i64, Fault> {
+    let mut statement = sql.prepare_cached(query).map_err(|e| failed("prepare", e))?;
+    statement.query_row(params, |row| row.get(0)).map_err(|e| failed("read number", e))
+}
+
+/// Changes rows; says how many.
+pub(crate) fn change(sql: &Connection, command: &str, params: impl Params) -> Result<usize, Fault> {
+    let mut statement = sql.prepare_cached(command).map_err(|e| failed("prepare", e))?;
+    statement.execute(params).map_err(|e| failed("change rows", e))
+}

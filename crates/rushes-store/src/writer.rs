@@ -1,0 +1,206 @@
+//! The one thread that writes: takes commands, runs up to 512 of them in one transaction, a savepoint each,
+//! and answers only after the commit is on disk. Between commands it renews the leases of its engine.
+
+use rushes_core::clock::Clock;
+use rushes_core::{Code, Fault};
+use rusqlite::Connection;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+
+/// Commands in one transaction at most: bounds how long the first of them waits.
+const BATCH: usize = 512;
+/// Commands waiting at most; beyond that callers wait.
+const QUEUE: usize = 4096;
+/// How long a job's lease lasts without renewal.
+pub(crate) const LEASE_MS: i64 = 3_000;
+/// How often leases are renewed.
+const RENEW: Duration = Duration::from_secs(1);
+
+/// What a command sees: the connection inside the transaction, the time, and what to wake after the commit.
+pub(crate) struct Write<'a> {
+    pub(crate) sql: &'a Connection,
+    pub(crate) now_ms: i64,
+    pub(crate) wakes: &'a mut Wakes,
+    tokens: &'a mut i64,
+}
+
+impl Write<'_> {
+    /// A number no row leased by anyone carries: it starts at a random place in each process.
+    pub(crate) fn next_token(&mut self) -> i64 {
+        *self.tokens += 1;
+        *self.tokens
+    }
+}
+
+/// Who must look again after this commit.
+#[derive(Default, Clone, Copy)]
+pub(crate) struct Wakes {
+    pub(crate) outbox: bool,
+    pub(crate) jobs: bool,
+    pub(crate) events: bool,
+}
+
+/// The three bells that ring after a commit; the number only counts rings.
+pub(crate) struct Bells {
+    pub(crate) outbox: watch::Sender<u64>,
+    pub(crate) jobs: watch::Sender<u64>,
+    pub(crate) events: watch::Sender<u64>,
+}
+
+impl Bells {
+    fn ring(&self, wakes: Wakes) {
+        for (is_due, bell) in [(wakes.outbox, &self.outbox), (wakes.jobs, &self.jobs), (wakes.events, &self.events)] {
+            if is_due {
+                bell.send_modify(|count| *count += 1);
+            }
+        }
+    }
+}
+
+/// A command waiting for its turn: applied inside the transaction, answered after it.
+trait Command: Send {
+    fn apply(&mut self, write: &mut Write<'_>) -> bool;
+    fn answer(self: Box<Self>, commit: Result<(), &Fault>);
+}
+
+struct Call<T, F> {
+    body: Option<F>,
+    result: Option<Result<T, Fault>>,
+    reply: oneshot::Sender<Result<T, Fault>>,
+}
+
+impl<T: Send, F: FnOnce(&mut Write<'_>) -> Result<T, Fault> + Send> Command for Call<T, F> {
+    fn apply(&mut self, write: &mut Write<'_>) -> bool {
+        let result = self.body.take().map(|body| body(write));
+        let is_ok = matches!(result, Some(Ok(_)));
+        self.result = result;
+        is_ok
+    }
+
+    fn answer(self: Box<Self>, commit: Result<(), &Fault>) {
+        let result = match (commit, self.result) {
+            (Err(fault), Some(Ok(_)) | None) => Err(fault.clone()),
+            (_, Some(result)) => result,
+            (Ok(()), None) => Err(Fault::new(Code::StoreFailed, "write").because("the command was not run")),
+        };
+        // The caller may have gone; the write stands all the same.
+        let _ = self.reply.send(result);
+    }
+}
+
+/// The way to the writer thread.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    queue: SyncSender<Box<dyn Command>>,
+}
+
+impl Writer {
+    /// Starts the thread; it ends when the last handle is dropped.
+    pub(crate) fn start(connection: Connection, clock: Arc<dyn Clock>, bells: Arc<Bells>, owner: String) -> std::io::Result<Self> {
+        let (queue, commands) = sync_channel(QUEUE);
+        std::thread::Builder::new().name("rushes-writer".into()).spawn(move || {
+            // 62 random bits of the id, so that two engines never lease under one number.
+            let tokens = i64::try_from(clock.new_id().as_u128() & ((1 << 62) - 1)).unwrap_or(1);
+            Thread { connection, clock, bells, owner, tokens }.run(&commands);
+        })?;
+        Ok(Self { queue })
+    }
+
+    /// Runs a body inside a transaction and waits until it is on disk.
+    pub(crate) async fn write<T, F>(&self, body: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Write<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let gone = || Fault::new(Code::StoreFailed, "write").because("the writer has ended");
+        let mut command: Box<dyn Command> = Box::new(Call { body: Some(body), result: None, reply });
+        loop {
+            match self.queue.try_send(command) {
+                Ok(()) => break,
+                Err(TrySendError::Disconnected(_)) => return Err(gone()),
+                Err(TrySendError::Full(back)) => {
+                    command = back;
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            }
+        }
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+struct Thread {
+    connection: Connection,
+    clock: Arc<dyn Clock>,
+    bells: Arc<Bells>,
+    owner: String,
+    tokens: i64,
+}
+
+impl Thread {
+    fn run(mut self, commands: &Receiver<Box<dyn Command>>) {
+        let mut renewed_ms = self.clock.now_ms();
+        loop {
+            let mut batch = Vec::new();
+            match commands.recv_timeout(RENEW) {
+                Ok(first) => batch.push(first),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            while batch.len() < BATCH {
+                match commands.try_recv() {
+                    Ok(next) => batch.push(next),
+                    Err(_) => break,
+                }
+            }
+            let now_ms = self.clock.now_ms();
+            let must_renew = (now_ms - renewed_ms).abs() >= i64::try_from(RENEW.as_millis()).unwrap_or(1_000);
+            if batch.is_empty() && !must_renew {
+                continue;
+            }
+            if must_renew {
+                renewed_ms = now_ms;
+            }
+            let mut wakes = Wakes::default();
+            let commit = self.commit(&mut batch, now_ms, must_renew, &mut wakes);
+            for command in batch {
+                command.answer(commit.as_ref().map(|()| ()));
+            }
+            if commit.is_ok() {
+                self.bells.ring(wakes);
+            }
+        }
+    }
+
+    fn commit(&mut self, batch: &mut [Box<dyn Command>], now_ms: i64, renew: bool, wakes: &mut Wakes) -> Result<(), Fault> {
+        let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(|e| failed("begin", e))?;
+        if renew {
+            transaction
+                .prepare_cached("UPDATE jobs SET lease_until_ms = ?1 WHERE owner = ?2 AND state = 'running'")
+                .and_then(|mut s| s.execute((now_ms + LEASE_MS, &self.owner)))
+                .map_err(|e| failed("renew leases", e))?;
+        }
+        for command in batch {
+            transaction.execute_batch("SAVEPOINT command").map_err(|e| failed("savepoint", e))?;
+            let mut woken = Wakes::default();
+            let is_ok = command.apply(&mut Write { sql: &transaction, now_ms, wakes: &mut woken, tokens: &mut self.tokens });
+            if is_ok {
+                wakes.outbox |= woken.outbox;
+                wakes.jobs |= woken.jobs;
+                wakes.events |= woken.events;
+                transaction.execute_batch("RELEASE command").map_err(|e| failed("release", e))?;
+            } else {
+                transaction.execute_batch("ROLLBACK TO command; RELEASE command").map_err(|e| failed("roll back", e))?;
+            }
+        }
+        transaction.commit().map_err(|e| failed("commit", e))
+    }
+}
+
+/// A database error as the house's fault; a full disk is told apart.
+pub(crate) fn failed(operation: &str, error: rusqlite::Error) -> Fault {
+    let is_full = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
+    Fault::new(if is_full { Code::DiskFull } else { Code::StoreFailed }, operation).because(error)
+}
