@@ -9,6 +9,7 @@ pub mod clock;
 pub mod codes;
 pub mod delivery;
 pub mod destination;
+pub mod digest;
 pub mod event;
 pub mod fault;
 pub mod flow;

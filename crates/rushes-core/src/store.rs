@@ -69,14 +69,16 @@ pub struct StepCommit {
     pub assets: Vec<Ingested>,
 }
 
-/// Which jobs to list.
+/// Which jobs to list, newest first; topmost jobs only, unless told otherwise.
 #[derive(Debug, Clone, Default)]
 pub struct JobFilter {
     /// Only in this state.
     pub state: Option<JobState>,
-    /// Only children of this one; None = only topmost jobs.
-    pub parent: Option<JobId>,
-    /// At most this many, newest first.
+    /// Only of this workflow and input.
+    pub same_as: Option<(String, String)>,
+    /// Only those that were asked to stop, children too.
+    pub cancel_asked: bool,
+    /// At most this many.
     pub limit: u32,
 }
 
@@ -113,9 +115,6 @@ pub struct Family {
 pub trait Jobs: Send + Sync {
     /// Writes a queued job. A child of the same parent and name is returned as it is, not made twice.
     async fn create(&self, job: NewJob) -> Result<Job, Fault>;
-
-    /// The newest job of this workflow and input that has not ended.
-    async fn unfinished(&self, workflow: &str, input_hash: &str) -> Result<Option<Job>, Fault>;
 
     /// Takes up queued and abandoned jobs, oldest first; raises their fence.
     async fn claim(&self, owner: &str, limit: u32) -> Result<Vec<Claim>, Fault>;

@@ -123,15 +123,6 @@ impl Jobs for SqliteStore {
         self.write(move |write| create(write, &job, &routes.catalogs)).await
     }
 
-    async fn unfinished(&self, workflow: &str, input_hash: &str) -> Result<Option<Job>, Fault> {
-        let (workflow, input_hash) = (workflow.to_owned(), input_hash.to_owned());
-        self.read(move |sql| {
-            let query = format!("SELECT {JOB} FROM jobs WHERE workflow = ?1 AND input_hash = ?2 AND state IN ('queued', 'running', 'delivering') AND parent IS NULL AND cancel = 0 ORDER BY created_ms DESC LIMIT 1");
-            rows::one(sql, &query, params![workflow, input_hash], rows::job)
-        })
-        .await
-    }
-
     async fn claim(&self, owner: &str, limit: u32) -> Result<Vec<Claim>, Fault> {
         let (owner, routes) = (owner.to_owned(), self.routes.clone());
         self.write(move |write| claim(write, &owner, limit, &routes.catalogs)).await
@@ -154,10 +145,12 @@ impl Jobs for SqliteStore {
     async fn jobs(&self, filter: &JobFilter) -> Result<Vec<Job>, Fault> {
         let filter = filter.clone();
         self.read(move |sql| {
-            let state = filter.state.map(JobState::name);
-            let parent = filter.parent.map(|id| id.to_string());
-            let query = format!("SELECT {JOB} FROM jobs WHERE (?1 IS NULL OR state = ?1) AND parent IS ?2 ORDER BY created_ms DESC, id DESC LIMIT ?3");
-            rows::all(sql, &query, params![state, parent, filter.limit], rows::job)
+            let (workflow, input_hash) = filter.same_as.unzip();
+            let query = format!(
+                "SELECT {JOB} FROM jobs WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR (workflow = ?2 AND input_hash = ?3))
+                 AND CASE WHEN ?4 THEN cancel = 1 ELSE parent IS NULL END ORDER BY created_ms DESC, id DESC LIMIT ?5"
+            );
+            rows::all(sql, &query, params![filter.state.map(JobState::name), workflow, input_hash, filter.cancel_asked, filter.limit], rows::job)
         })
         .await
     }

@@ -16,7 +16,7 @@ CREATE TABLE jobs(
 CREATE INDEX jobs_live ON jobs(created_ms) WHERE state IN ('queued', 'running');
 CREATE INDEX jobs_by_root ON jobs(root);
 CREATE INDEX jobs_top ON jobs(created_ms) WHERE parent IS NULL;
-CREATE INDEX jobs_by_input ON jobs(workflow, input_hash) WHERE state IN ('queued', 'running', 'delivering');
+CREATE INDEX jobs_by_input ON jobs(workflow, input_hash);
 
 CREATE TABLE steps(
     seq INTEGER PRIMARY KEY, job TEXT NOT NULL, name TEXT NOT NULL, input_hash TEXT NOT NULL, outcome TEXT,

@@ -1,0 +1,145 @@
+//! Records as JSON files: `{collection}/{id}.json`, each written whole and guarded by its `rev`.
+
+use crate::folder::{Unfinished, blocking, fault, inside};
+use async_trait::async_trait;
+use rushes_core::catalog::{Catalog, Record};
+use rushes_core::{Code, Fault};
+use serde_json::{Map, Value};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Marks a folder as a catalog, so that a destination around it does not take records for objects.
+pub(crate) const MARK: &str = ".rushes-catalog";
+/// Ids on one page of a listing.
+const PAGE: usize = 1_000;
+
+/// A folder of JSON files as a catalog.
+#[derive(Debug, Clone)]
+pub struct JsonCatalog {
+    root: PathBuf,
+    // Reading the old `rev` and writing the new file must not interleave within this process.
+    writing: Arc<Mutex<()>>,
+}
+
+impl JsonCatalog {
+    /// Makes the folder and its mark. Errors: `catalog_down`, `disk_full`, `destination_refused`.
+    pub fn open(root: PathBuf) -> Result<Self, Fault> {
+        let mark = root.join(MARK);
+        std::fs::create_dir_all(&root).and_then(|()| std::fs::File::create(&mark)).map_err(|e| fault(Code::CatalogDown, "open catalog", &root, &e))?;
+        Ok(Self { root, writing: Arc::default() })
+    }
+
+    fn path(&self, collection: &str, id: &str) -> Result<PathBuf, Fault> {
+        if id.contains('/') {
+            return Err(Fault::new(Code::DestinationRefused, "read record id").with("id", id));
+        }
+        inside(&self.root, &format!("{collection}/{id}.json"))
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Map<String, Value>>, Fault> {
+    match std::fs::read(path) {
+        Ok(bytes) => match serde_json::from_slice(&bytes) {
+            Ok(fields) => Ok(Some(fields)),
+            Err(error) => Err(Fault::new(Code::DestinationRefused, "read record").with("path", path.display()).because(format!("it is no JSON object: {error}"))),
+        },
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound) => Ok(None),
+        Err(error) => Err(fault(Code::CatalogDown, "read record", path, &error)),
+    }
+}
+
+fn rev_of(fields: &Map<String, Value>) -> u64 {
+    fields.get("rev").and_then(Value::as_u64).unwrap_or(0)
+}
+
+fn write(path: &Path, record: &Record) -> Result<(), Fault> {
+    let mut fields = read(path)?.unwrap_or_default();
+    if rev_of(&fields) >= record.rev {
+        return Ok(());
+    }
+    fields.extend(record.fields.as_object().cloned().unwrap_or_default());
+    fields.insert("rev".into(), record.rev.into());
+    let failed = |error: io::Error| fault(Code::CatalogDown, "write record", path, &error);
+    let text = serde_json::to_vec_pretty(&fields).map_err(|e| failed(e.into()))?;
+    let (unfinished, mut file) = Unfinished::new(path.parent().unwrap_or(path)).map_err(failed)?;
+    file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)?;
+    unfinished.replace(path).map_err(failed)
+}
+
+#[async_trait]
+impl Catalog for JsonCatalog {
+    async fn put(&self, record: &Record) -> Result<(), Fault> {
+        let (path, record, writing) = (self.path(&record.collection, &record.id)?, record.clone(), self.writing.clone());
+        blocking(move || {
+            let _alone = writing.lock().unwrap_or_else(PoisonError::into_inner);
+            write(&path, &record)
+        })
+        .await
+    }
+
+    async fn get(&self, collection: &str, id: &str) -> Result<Option<Record>, Fault> {
+        let (path, collection, id) = (self.path(collection, id)?, collection.to_owned(), id.to_owned());
+        blocking(move || {
+            Ok(read(&path)?.map(|mut fields| {
+                let rev = rev_of(&fields);
+                fields.remove("rev");
+                Record { collection, id, rev, fields: Value::Object(fields) }
+            }))
+        })
+        .await
+    }
+
+    async fn list(&self, collection: &str, cursor: Option<&str>) -> Result<Vec<String>, Fault> {
+        let (folder, cursor) = (inside(&self.root, collection)?, cursor.unwrap_or_default().to_owned());
+        blocking(move || {
+            let entries = match std::fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+                Err(error) => return Err(fault(Code::CatalogDown, "list records", &folder, &error)),
+            };
+            let mut ids: Vec<String> = entries
+                .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+                .filter_map(|name| name.strip_suffix(".json").map(str::to_owned))
+                .filter(|id| *id > cursor)
+                .collect();
+            ids.sort_unstable();
+            ids.truncate(PAGE);
+            Ok(ids)
+        })
+        .await
+    }
+
+    async fn delete(&self, collection: &str, id: &str) -> Result<(), Fault> {
+        let path = self.path(collection, id)?;
+        blocking(move || match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(fault(Code::CatalogDown, "delete record", &path, &error)),
+            _ => Ok(()),
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn json_keeps_the_catalog_contract() {
+        let folder = tempfile::tempdir().unwrap();
+        rushes_testkit::catalog_suite(&JsonCatalog::open(folder.path().join("records")).unwrap()).await;
+    }
+
+    #[tokio::test]
+    async fn json_does_not_overwrite_what_it_cannot_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = JsonCatalog::open(folder.path().to_owned()).unwrap();
+        let record = Record { collection: "characters".into(), id: "a".into(), rev: 1, fields: serde_json::json!({"x": 1}) };
+        catalog.put(&record).await.unwrap();
+        let path = folder.path().join("characters/a.json");
+        std::io::Write::write_all(&mut std::fs::File::create(&path).unwrap(), b"not json").unwrap();
+        let fault = catalog.put(&Record { rev: 2, ..record }).await.unwrap_err();
+        assert_eq!(fault.code, Code::DestinationRefused);
+        assert_eq!(std::fs::read(&path).unwrap(), b"not json");
+    }
+}

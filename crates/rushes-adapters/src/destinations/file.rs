@@ -1,0 +1,213 @@
+//! `file://`: a folder that plays the bucket. Objects appear whole, are synced, and are proven by reading them back.
+
+use crate::catalogs::json::MARK;
+use crate::folder::{UNFINISHED, Unfinished, blocking, fault, inside};
+use async_trait::async_trait;
+use rushes_core::destination::{Abilities, Condition, Destination, Listing, Proof, ProofHash};
+use rushes_core::digest::digest;
+use rushes_core::{Blob, Code, Fault};
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Keys on one page of a listing.
+const PAGE: usize = 1_000;
+
+/// A folder as a destination.
+#[derive(Debug, Clone)]
+pub struct FileDestination {
+    root: PathBuf,
+}
+
+impl FileDestination {
+    /// The folder, which is made when something is first put there.
+    #[must_use]
+    pub fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+}
+
+fn down(operation: &'static str, path: &Path) -> impl Fn(io::Error) -> Fault {
+    move |error| fault(Code::DestinationDown, operation, path, &error)
+}
+
+fn read_proof(path: &Path) -> io::Result<Option<Proof>> {
+    match File::open(path).and_then(|file| digest(file, "")) {
+        Ok(blob) => Ok(Some(Proof { size_bytes: blob.size_bytes, hash: ProofHash::Sha256(blob.sha256), etag: None })),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn put(path: &Path, key: &str, file: &Path, blob: &Blob, replaces: Option<&Proof>) -> Result<Proof, Fault> {
+    let failed = down("put object", path);
+    let there = read_proof(path).map_err(&failed)?;
+    let conflict = || Fault::new(Code::DestinationConflict, "put object").with("key", key).because("the object there is neither the old nor the new version");
+    match &there {
+        Some(proof) if proof.is_of(blob) => return Ok(proof.clone()),
+        Some(proof) if replaces.is_none_or(|old| old.hash != proof.hash) => return Err(conflict()),
+        _ => {}
+    }
+    let folder = path.parent().unwrap_or(path);
+    let (unfinished, mut target) = Unfinished::new(folder).map_err(&failed)?;
+    let mut source = File::open(file).map_err(|e| Fault::new(Code::BlobMissing, "put object").with("path", file.display()).because(e))?;
+    io::copy(&mut source, &mut target).and_then(|_| target.sync_all()).map_err(&failed)?;
+    // What was written is read back before it gets its name, so that no reader ever sees a wrong object.
+    let proof = read_proof(unfinished.path()).map_err(&failed)?.filter(|proof| proof.is_of(blob));
+    let proof = proof.ok_or_else(|| Fault::new(Code::ProofFailed, "put object").with("key", key))?;
+    let placed = if there.is_some() { unfinished.replace(path) } else { unfinished.create(path) };
+    match placed {
+        Ok(()) => Ok(proof),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match read_proof(path).map_err(&failed)? {
+            Some(proof) if proof.is_of(blob) => Ok(proof),
+            _ => Err(conflict()),
+        },
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Collects keys in byte order after `cursor`, leaving out what cannot hold any.
+fn walk(folder: &Path, at: &str, prefix: &str, cursor: &str, keys: &mut Vec<String>) -> io::Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let mut names: Vec<(String, bool)> = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if name == MARK {
+            return Ok(());
+        }
+        let is_folder = entry.file_type()?.is_dir();
+        if !name.starts_with(UNFINISHED) {
+            names.push((if is_folder { format!("{at}{name}/") } else { format!("{at}{name}") }, is_folder));
+        }
+    }
+    // A folder sorts by its name with the separator, as its keys do.
+    names.sort_unstable();
+    for (key, is_folder) in names {
+        if keys.len() > PAGE {
+            return Ok(());
+        }
+        let may_match = key.starts_with(prefix) || (is_folder && prefix.starts_with(&key));
+        if !may_match {
+            continue;
+        }
+        if is_folder {
+            if key.as_str() > cursor || cursor.starts_with(&key) {
+                walk(&folder.join(&key[at.len()..key.len() - 1]), &key, prefix, cursor, keys)?;
+            }
+        } else if key.as_str() > cursor {
+            keys.push(key);
+        }
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl Destination for FileDestination {
+    fn abilities(&self) -> Abilities {
+        Abilities { signed_urls: false, folders: true }
+    }
+
+    fn uri(&self, key: &str) -> String {
+        let path = self.root.join(key);
+        let mut uri = String::from("file://");
+        for byte in path.to_string_lossy().bytes() {
+            // RFC 3986: a path keeps its unreserved characters and sub-delimiters.
+            let is_plain = byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&byte);
+            if is_plain { uri.push(char::from(byte)) } else { uri.push_str(&format!("%{byte:02X}")) }
+        }
+        uri
+    }
+
+    async fn put(&self, key: &str, file: &Path, blob: &Blob, condition: Condition<'_>) -> Result<Proof, Fault> {
+        let path = inside(&self.root, key)?;
+        let replaces = match condition {
+            Condition::CreateOnly => None,
+            Condition::Replace(proof) => Some(proof.clone()),
+        };
+        let (key, file, blob) = (key.to_owned(), file.to_owned(), blob.clone());
+        blocking(move || put(&path, &key, &file, &blob, replaces.as_ref())).await
+    }
+
+    async fn stat(&self, key: &str) -> Result<Option<Proof>, Fault> {
+        let path = inside(&self.root, key)?;
+        blocking(move || read_proof(&path).map_err(down("look at object", &path))).await
+    }
+
+    async fn get(&self, key: &str, into: &Path) -> Result<(), Fault> {
+        let (path, key, into) = (inside(&self.root, key)?, key.to_owned(), into.to_owned());
+        blocking(move || match std::fs::copy(&path, &into) {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !path.exists() => Err(Fault::new(Code::NotFound, "get object").with("key", key)),
+            Err(error) => Err(down("get object", &path)(error)),
+        })
+        .await
+    }
+
+    async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
+        let (root, prefix, cursor) = (self.root.clone(), prefix.to_owned(), cursor.unwrap_or_default().to_owned());
+        blocking(move || {
+            let mut keys = Vec::new();
+            walk(&root, "", &prefix, &cursor, &mut keys).map_err(down("list objects", &root))?;
+            let is_more = keys.len() > PAGE;
+            keys.truncate(PAGE);
+            Ok(Listing { next: if is_more { keys.last().cloned() } else { None }, keys })
+        })
+        .await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), Fault> {
+        let path = inside(&self.root, key)?;
+        blocking(move || match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(down("delete object", &path)(error)),
+            _ => Ok(()),
+        })
+        .await
+    }
+
+    async fn ensure_folder(&self, key: &str) -> Result<(), Fault> {
+        let path = inside(&self.root, key)?;
+        blocking(move || std::fs::create_dir_all(&path).map_err(down("make folder", &path))).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn file_keeps_the_destination_contract() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("bucket");
+        rushes_testkit::destination_suite(&FileDestination::new(root)).await;
+    }
+
+    #[tokio::test]
+    async fn file_leaves_nothing_unfinished_and_hides_catalogs() {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = FileDestination::new(folder.path().to_owned());
+        rushes_testkit::destination_suite(&destination).await;
+        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().filter_map(|e| e.unwrap().file_name().into_string().ok()).filter(|n| n.starts_with(UNFINISHED)).collect();
+        assert!(left.is_empty(), "{left:?}");
+        crate::catalogs::json::JsonCatalog::open(folder.path().join("records")).unwrap();
+        assert!(destination.list("records", None).await.unwrap().keys.is_empty());
+    }
+
+    #[test]
+    fn file_uris_are_percent_encoded() {
+        let destination = FileDestination::new("/bucket".into());
+        assert_eq!(destination.uri("a b/[kpop]#1%é.mp4"), "file:///bucket/a%20b/%5Bkpop%5D%231%25%C3%A9.mp4");
+    }
+
+    #[tokio::test]
+    async fn file_refuses_keys_that_leave_its_folder() {
+        let destination = FileDestination::new("/bucket".into());
+        for key in ["../x", "a/../../x", "/x", "a//b", ""] {
+            assert_eq!(destination.stat(key).await.unwrap_err().code, Code::DestinationRefused, "{key:?}");
+        }
+    }
+}

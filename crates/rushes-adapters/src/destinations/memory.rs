@@ -1,0 +1,88 @@
+//! `memory://`: objects in this process, for tests and rehearsals. Gone when it ends.
+
+use async_trait::async_trait;
+use rushes_core::destination::{Abilities, Condition, Destination, Listing, Proof, ProofHash};
+use rushes_core::digest::digest;
+use rushes_core::{Blob, Code, Fault};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Keys on one page of a listing.
+const PAGE: usize = 1_000;
+
+type Objects = BTreeMap<String, (Arc<[u8]>, Proof)>;
+
+/// Objects in memory; clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryDestination {
+    objects: Arc<Mutex<Objects>>,
+}
+
+impl MemoryDestination {
+    fn objects(&self) -> MutexGuard<'_, Objects> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Destination for MemoryDestination {
+    fn abilities(&self) -> Abilities {
+        Abilities::default()
+    }
+
+    fn uri(&self, key: &str) -> String {
+        format!("memory://{key}")
+    }
+
+    async fn put(&self, key: &str, file: &Path, blob: &Blob, condition: Condition<'_>) -> Result<Proof, Fault> {
+        let bytes: Arc<[u8]> = tokio::fs::read(file).await.map_err(|e| Fault::new(Code::BlobMissing, "put object").with("path", file.display()).because(e))?.into();
+        let held = digest(&bytes[..], &blob.mime).map_err(|e| Fault::new(Code::DestinationDown, "put object").because(e))?;
+        let proof = Proof { size_bytes: held.size_bytes, hash: ProofHash::Sha256(held.sha256), etag: None };
+        let mut objects = self.objects();
+        match (objects.get(key), condition) {
+            (Some((_, there)), _) if there.is_of(blob) => return Ok(there.clone()),
+            (Some((_, there)), Condition::Replace(old)) if there.hash == old.hash => {}
+            (None, _) => {}
+            (Some(_), _) => return Err(Fault::new(Code::DestinationConflict, "put object").with("key", key)),
+        }
+        objects.insert(key.to_owned(), (bytes, proof.clone()));
+        Ok(proof)
+    }
+
+    async fn stat(&self, key: &str) -> Result<Option<Proof>, Fault> {
+        Ok(self.objects().get(key).map(|(_, proof)| proof.clone()))
+    }
+
+    async fn get(&self, key: &str, into: &Path) -> Result<(), Fault> {
+        let bytes = self.objects().get(key).map(|(bytes, _)| bytes.clone()).ok_or_else(|| Fault::new(Code::NotFound, "get object").with("key", key))?;
+        let mut file = tokio::fs::File::create_new(into).await.map_err(|e| Fault::io("get object", into, &e))?;
+        tokio::io::AsyncWriteExt::write_all(&mut file, &bytes).await.map_err(|e| Fault::io("get object", into, &e))?;
+        file.sync_all().await.map_err(|e| Fault::io("get object", into, &e))
+    }
+
+    async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
+        let objects = self.objects();
+        let mut keys: Vec<String> = objects.keys().filter(|key| key.starts_with(prefix) && cursor.is_none_or(|at| key.as_str() > at)).take(PAGE + 1).cloned().collect();
+        let is_more = keys.len() > PAGE;
+        keys.truncate(PAGE);
+        Ok(Listing { next: if is_more { keys.last().cloned() } else { None }, keys })
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), Fault> {
+        self.objects().remove(key);
+        Ok(())
+    }
+
+    async fn ensure_folder(&self, _key: &str) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[tokio::test]
+    async fn memory_keeps_the_destination_contract() {
+        rushes_testkit::destination_suite(&super::MemoryDestination::default()).await;
+    }
+}

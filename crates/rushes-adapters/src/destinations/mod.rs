@@ -1,0 +1,4 @@
+//! Where objects go.
+
+pub mod file;
+pub mod memory;

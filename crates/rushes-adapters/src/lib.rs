@@ -1,0 +1,7 @@
+//! Adapters: the places objects and records go to, one file each and all of one shape.
+//!
+//! An adapter speaks one protocol and nothing else: retry, timeouts and rates are the sender's.
+
+pub mod catalogs;
+pub mod destinations;
+mod folder;

@@ -1,0 +1,105 @@
+//! A home on disk: where everything is, and the lock that lets one engine work on it.
+
+use rushes_core::{Code, Fault, JobId};
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// The folder of one Rushes home. Making one touches nothing.
+#[derive(Debug, Clone)]
+pub struct Home {
+    root: PathBuf,
+}
+
+impl Home {
+    /// The home in this folder; made absolute, so that the working directory may change.
+    #[must_use]
+    pub fn at(root: &Path) -> Self {
+        Self { root: std::path::absolute(root).unwrap_or_else(|_| root.to_owned()) }
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.root.join("rushes.db")
+    }
+
+    /// Bytes, named by their SHA-256.
+    #[must_use]
+    pub fn blobs(&self) -> PathBuf {
+        self.root.join("blobs")
+    }
+
+    /// The view people browse.
+    #[must_use]
+    pub fn library(&self) -> PathBuf {
+        self.root.join("library")
+    }
+
+    /// Where one job's steps work.
+    #[must_use]
+    pub fn scratch(&self, job: JobId) -> PathBuf {
+        self.root.join("scratch").join(job.to_string())
+    }
+
+    /// Reference videos.
+    #[must_use]
+    pub fn references(&self) -> PathBuf {
+        self.root.join("references")
+    }
+
+    /// Plays the bucket when no other destination is configured.
+    #[must_use]
+    pub fn remote(&self) -> PathBuf {
+        self.root.join("remote")
+    }
+
+    /// Makes the folders. Errors: `io`, `disk_full`.
+    pub fn prepare(&self) -> Result<(), Fault> {
+        for folder in [self.blobs(), self.library(), self.root.join("scratch"), self.references(), self.remote()] {
+            std::fs::create_dir_all(&folder).map_err(|e| Fault::io("make home folder", &folder, &e))?;
+        }
+        Ok(())
+    }
+
+    /// Takes the home for this process. Errors: `home_busy`, naming the process that has it.
+    pub fn lock(&self) -> Result<Lock, Fault> {
+        std::fs::create_dir_all(&self.root).map_err(|e| Fault::io("make home folder", &self.root, &e))?;
+        let path = self.root.join("rushes.lock");
+        let broken = |e: &std::io::Error| Fault::io("lock home", &path, e);
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(|e| broken(&e))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                // The owner may be writing it just now; then the number is missing, the refusal is not.
+                let _ = file.read_to_string(&mut text);
+                let owner: Option<Owner> = serde_json::from_str(&text).ok();
+                let pid = owner.map_or_else(|| "unknown".to_owned(), |owner| owner.pid.to_string());
+                return Err(Fault::new(Code::HomeBusy, "lock home").with("home", self.root.display()).with("pid", pid));
+            }
+            Err(TryLockError::Error(error)) => return Err(broken(&error)),
+        }
+        let text = serde_json::to_string(&Owner { pid: std::process::id() }).unwrap_or_default();
+        file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| file.write_all(text.as_bytes())).map_err(|e| broken(&e))?;
+        Ok(Lock { _file: file })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Owner {
+    pid: u32,
+}
+
+/// Held as long as this process works on a home; the system lets go of it when the process ends, however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}

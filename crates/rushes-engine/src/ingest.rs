@@ -1,0 +1,31 @@
+//! The one door by which a file becomes an asset: strict check, hash, blob; the transaction follows in the store.
+
+use crate::blobs::{Blobs, hash_file};
+use rushes_core::inspect::Inspect;
+use rushes_core::store::Ingested;
+use rushes_core::{Code, Fault, NewAsset};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Checks a step's file strictly, hashes it and moves its bytes into the blob store.
+///
+/// `scratch` is the folder the file must lie in: nothing else on the machine can be made an asset by mistake.
+/// Errors: those of `Inspect`, `io`, `disk_full`, `input_invalid` for a file outside scratch.
+pub async fn ingest(asset: NewAsset, scratch: &Path, blobs: &Blobs, inspect: &Arc<dyn Inspect>) -> Result<Ingested, Fault> {
+    let file = asset.file.clone();
+    let is_inside = std::path::absolute(&file).is_ok_and(|path| path.starts_with(scratch) && !path.components().any(|part| part.as_os_str() == ".."));
+    if !is_inside {
+        return Err(Fault::new(Code::InputInvalid, "ingest file").with("file", file.display()).because("a step hands in files of its scratch folder only"));
+    }
+    let info = inspect.inspect(&file).await.map_err(|fault| fault.with("kind", asset.kind.name()))?;
+    let path = format!("{}.{}", asset.kind.stem(&asset.subject, &asset.names)?, info.extension);
+    let (blobs, mime) = (blobs.clone(), info.mime.clone());
+    let blob = tokio::task::spawn_blocking(move || {
+        let blob = hash_file(&file, &mime)?;
+        blobs.take(&file, &blob)?;
+        Ok::<_, Fault>(blob)
+    })
+    .await
+    .map_err(|e| Fault::new(Code::Unexpected, "ingest file").because(e))??;
+    Ok(Ingested { asset, blob, info, path })
+}

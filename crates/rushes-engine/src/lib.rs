@@ -1,0 +1,20 @@
+//! The engine: runs jobs durably, makes files assets by one door, and pays what is owed until it is proven.
+//!
+//! [`home`] is the folder and its lock; [`ingest`] with [`blobs`] is the one door; [`local`] drives jobs and their
+//! steps; [`outbox`] sends; [`audit`] compares local truth with what destinations and catalogs hold.
+//! Which destinations, catalogs and workflows there are is not known here.
+
+pub mod audit;
+pub mod blobs;
+pub mod home;
+pub mod ingest;
+mod lanes;
+pub mod local;
+pub mod outbox;
+mod parts;
+pub mod view;
+
+pub use home::{Home, Lock};
+pub use lanes::Lanes;
+pub use local::{Engine, Live, NewJobRequest};
+pub use parts::{Parts, Site};

@@ -1,0 +1,185 @@
+//! One attempt of a step's body: its place in a lane, its scratch folder, its time limit, its cancel token.
+
+use super::Live;
+use super::drive::panic_text;
+use super::flow::LocalFlow;
+use crate::blobs::Blobs;
+use async_trait::async_trait;
+use rushes_core::clock::Clock;
+use rushes_core::flow::{Body, Data, Library, Step, StepContext, Workflows};
+use rushes_core::store::Store;
+use rushes_core::subject::{NewSubject, Subject};
+use rushes_core::{AssetId, Cancel, Code, Fault, NewAsset, Stop};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinHandle;
+
+/// How long a body may go on after it was told to stop, before its result is refused.
+const GRACE: Duration = Duration::from_millis(800);
+/// A wait for a lane is written down when it lasts longer than this.
+const TELL_AFTER: Duration = Duration::from_millis(300);
+
+/// What a body made, without its type.
+pub(super) struct Made {
+    pub(super) value: Value,
+    pub(super) files: Vec<NewAsset>,
+    pub(super) subjects: Vec<NewSubject>,
+    pub(super) scratch: PathBuf,
+}
+
+type Future = Pin<Box<dyn std::future::Future<Output = Result<Made, Stop>> + Send>>;
+
+/// A body, without its type.
+pub(super) struct Work(Box<dyn FnOnce(StepContext) -> Future + Send>);
+
+impl Work {
+    pub(super) fn of<T: Data>(body: Body<T>) -> Self {
+        Self(Box::new(move |context| {
+            Box::pin(async move {
+                let scratch = context.scratch.clone();
+                let done = body(context).await?;
+                let value = serde_json::to_value(done.value).map_err(|e| Stop::Failed(Fault::new(Code::Unexpected, "keep step value").because(e)))?;
+                Ok(Made { value, files: done.made, subjects: done.subjects, scratch })
+            })
+        }))
+    }
+}
+
+pub(super) struct Attempt<'a, W> {
+    pub(super) flow: &'a LocalFlow<W>,
+    pub(super) step: &'a Step,
+    pub(super) number: u32,
+}
+
+impl<W: Workflows> Attempt<'_, W> {
+    /// Runs the body. Gives `Stop::Cancelled` when the job is cancelled first, `time_limit` when its time is up.
+    pub(super) async fn run(&self, work: Work) -> Result<Made, Stop> {
+        let _place = self.enter_lane().await?;
+        let scratch = self.scratch();
+        tokio::fs::create_dir_all(&scratch).await.map_err(|e| Stop::from(Fault::io("make scratch folder", &scratch, &e)))?;
+        // Undoing after the one `Cancelled` runs under a token of its own.
+        let outer = if self.flow.has_given_cancel() { Cancel::new() } else { self.flow.cancel.clone() };
+        let token = outer.child_token();
+        let _told = token.clone().drop_guard();
+        let context = self.context(scratch, token.clone());
+        let mut body = AbortOnDrop(tokio::spawn(work.0(context)));
+        let in_time = tokio::select! {
+            ended = &mut body.0 => return join(ended),
+            () = outer.cancelled() => false,
+            () = tokio::time::sleep(self.step.within) => true,
+        };
+        token.cancel();
+        // A moment to put things away; what comes after it is refused.
+        let _ = tokio::time::timeout(GRACE, &mut body.0).await;
+        if in_time {
+            let reason = format!("{} s were allowed", self.step.within.as_secs());
+            return Err(Stop::from(Fault::new(Code::TimeLimit, "run step").with("step", &self.step.name).because(reason)));
+        }
+        Err(Stop::Cancelled)
+    }
+
+    /// Removes the attempt's scratch folder.
+    pub(super) async fn clear(&self) {
+        let _ = tokio::fs::remove_dir_all(self.scratch()).await;
+    }
+
+    fn scratch(&self) -> PathBuf {
+        let name: String = self.step.name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).take(60).collect();
+        let mark = &rushes_core::flow::hash(&self.step.name)[..8];
+        self.flow.shared.parts.home.scratch(self.flow.job.id).join(format!("{name}-{mark}-{}", self.number))
+    }
+
+    async fn enter_lane(&self) -> Result<Option<OwnedSemaphorePermit>, Stop> {
+        let Some(lane) = self.step.lane else { return Ok(None) };
+        let lanes = &self.flow.shared.parts.lanes;
+        if let Some(place) = lanes.try_enter(lane) {
+            return Ok(Some(place));
+        }
+        let entering = lanes.enter(lane);
+        tokio::pin!(entering);
+        let mut has_told = false;
+        let place = loop {
+            tokio::select! {
+                place = &mut entering => break place,
+                () = self.flow.cancel.cancelled(), if !self.flow.has_given_cancel() => return Err(Stop::Cancelled),
+                () = tokio::time::sleep(TELL_AFTER), if !has_told => {
+                    has_told = true;
+                    let what = format!("lane {}", serde_json::to_value(lane).ok().as_ref().and_then(Value::as_str).unwrap_or("?"));
+                    let _ = self.flow.shared.parts.store.waiting(self.flow.lease, Some(what)).await;
+                }
+            }
+        };
+        if has_told {
+            let _ = self.flow.shared.parts.store.waiting(self.flow.lease, None).await;
+        }
+        Ok(place)
+    }
+
+    fn context(&self, scratch: PathBuf, cancel: Cancel) -> StepContext {
+        let (live, job, step) = (self.flow.shared.live.clone(), self.flow.job.id, self.step.name.clone());
+        let parts = &self.flow.shared.parts;
+        StepContext {
+            key: format!("{job}/{step}"),
+            attempt: self.number,
+            scratch,
+            cancel,
+            progress: Arc::new(move |fraction, note| {
+                // Nobody listening is fine.
+                let _ = live.send(Live { job, step: step.clone(), fraction, note: note.to_owned() });
+            }),
+            library: Arc::new(LocalLibrary { store: parts.store.clone(), blobs: parts.blobs(), clock: parts.clock.clone() }),
+        }
+    }
+}
+
+fn join(ended: Result<Result<Made, Stop>, tokio::task::JoinError>) -> Result<Made, Stop> {
+    match ended {
+        Ok(result) => result,
+        Err(error) if error.is_panic() => Err(Stop::from(Fault::new(Code::Panicked, "run step").because(panic_text(error.into_panic().as_ref())))),
+        Err(_) => Err(Stop::Cancelled),
+    }
+}
+
+/// A body whose drive has ended must not go on.
+struct AbortOnDrop(JoinHandle<Result<Made, Stop>>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What bodies may ask, on the local store.
+struct LocalLibrary {
+    store: Arc<dyn Store>,
+    blobs: Blobs,
+    clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Library for LocalLibrary {
+    async fn path_of(&self, asset: AssetId) -> Result<PathBuf, Fault> {
+        let asset = self.store.asset(asset).await?;
+        self.blobs.existing(&asset.blob.sha256)
+    }
+
+    async fn subject(&self, id_or_slug: &str) -> Result<Option<Subject>, Fault> {
+        self.store.subject(id_or_slug).await
+    }
+
+    async fn sha256_at(&self, path: &str) -> Result<Option<String>, Fault> {
+        Ok(self.store.blob_at(path).await?.map(|blob| blob.sha256))
+    }
+
+    fn new_asset_id(&self) -> AssetId {
+        AssetId(self.clock.new_id())
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+}

@@ -1,0 +1,83 @@
+//! One claimed job from its journal to its end.
+
+use super::Shared;
+use super::flow::LocalFlow;
+use rushes_core::flow::Workflows;
+use rushes_core::job::Job;
+use rushes_core::store::Claim;
+use rushes_core::{Cancel, Code, Fault, Stop};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often one claim is driven anew; each step's own limit is far below.
+const DRIVES_MAX: u32 = 1_000;
+
+/// Runs a job until its workflow ends; then writes the end down. A lost lease ends it without a word.
+pub(super) async fn drive<W: Workflows>(shared: Arc<Shared<W>>, claim: Claim) {
+    let id = claim.job.id;
+    let token = Cancel::new();
+    if claim.job.cancel {
+        token.cancel();
+    }
+    shared.driven.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(id, token.clone());
+    let end = run(&shared, &claim, &token).await;
+    shared.driven.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&id);
+    match end {
+        Ok(job) => {
+            // A failed job's scratch stays, for those who want to know why.
+            if job.state != rushes_core::JobState::Failed {
+                let _ = tokio::fs::remove_dir_all(shared.parts.home.scratch(id)).await;
+            }
+        }
+        Err(fault) if fault.code == Code::LeaseLost => tracing::warn!(job = %id, "another engine has taken this job over"),
+        Err(fault) => tracing::error!(job = %id, %fault, "the job's end could not be written down; it is driven again"),
+    }
+}
+
+async fn run<W: Workflows>(shared: &Arc<Shared<W>>, claim: &Claim, token: &Cancel) -> Result<Job, Fault> {
+    let mut drives = 0;
+    loop {
+        drives += 1;
+        let flow = LocalFlow::new(shared.clone(), claim, token.clone(), shared.parts.store.steps(claim.job.id).await?);
+        let result = guarded(shared, &claim.job, &flow).await;
+        if let Some(fault) = flow.lost() {
+            return Err(fault);
+        }
+        let end = match result {
+            Ok(value) => match flow.never_asked() {
+                None => Some(Ok(value)),
+                Some(step) => Some(Err(Fault::new(Code::WorkflowChanged, "end job").with("step", step))),
+            },
+            Err(Stop::Cancelled) => None,
+            Err(Stop::Failed(fault)) => Some(Err(fault)),
+            Err(Stop::Retry { fault, .. }) if drives >= DRIVES_MAX => Some(Err(fault.verdict(rushes_core::Verdict::Exhausted))),
+            Err(Stop::Retry { after, .. }) => {
+                tokio::select! {
+                    () = tokio::time::sleep(after.unwrap_or(Duration::from_secs(1))) => {}
+                    () = token.cancelled(), if !flow.has_given_cancel() => {}
+                }
+                continue;
+            }
+        };
+        return shared.parts.store.finish(flow.lease(), end).await;
+    }
+}
+
+/// A panic in a workflow fails its job and nothing else.
+async fn guarded<W: Workflows>(shared: &Arc<Shared<W>>, job: &Job, flow: &LocalFlow<W>) -> Result<Value, Stop> {
+    use futures_util::FutureExt;
+    if shared.workflows.version(&job.workflow) != Some(job.version) {
+        let now = shared.workflows.version(&job.workflow).map_or_else(|| "none".to_owned(), |v| v.to_string());
+        let reason = format!("the job was begun with version {}, this program has {now}", job.version);
+        return Err(Stop::Failed(Fault::new(Code::WorkflowChanged, "go on with job").with("workflow", &job.workflow).because(reason)));
+    }
+    let run = shared.workflows.run(&job.workflow, flow, job.input.clone());
+    let caught = std::panic::AssertUnwindSafe(run).catch_unwind().await;
+    caught.unwrap_or_else(|panic| Err(Stop::Failed(Fault::new(Code::Panicked, "run workflow").verdict(rushes_core::Verdict::Permanent).because(panic_text(panic.as_ref())))))
+}
+
+/// What a panic said.
+pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    panic.downcast_ref::<&str>().map(|s| (*s).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "it said nothing".to_owned())
+}

@@ -1,0 +1,208 @@
+//! The local engine: claims jobs of its home, drives each as one task, and replays what a crash left.
+
+mod attempt;
+mod drive;
+mod flow;
+mod step;
+
+use crate::outbox;
+use crate::parts::Parts;
+use crate::view;
+use rushes_core::flow::{Workflows, hash};
+use rushes_core::job::{Job, NewJob};
+use rushes_core::store::JobFilter;
+use rushes_core::{Cancel, Code, Fault, JobId};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::broadcast;
+use tokio::task::JoinSet;
+
+/// Jobs driven at once; a waiting one costs some kilobytes.
+const DRIVEN_MAX: usize = 20_000;
+/// Claimed in one transaction at most.
+const CLAIM_MAX: usize = 256;
+/// Live reports kept for a slow listener; older ones are dropped, which loses no fact.
+const LIVE_KEPT: usize = 1_024;
+/// How often leases of the dead are looked for.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What a step reports while it works; not kept.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// Whose step.
+    pub job: JobId,
+    /// Which step.
+    pub step: String,
+    /// 0.0–1.0.
+    pub fraction: f32,
+    /// A few words.
+    pub note: String,
+}
+
+/// A job asked for from outside.
+#[derive(Debug, Clone)]
+pub struct NewJobRequest {
+    /// The recipe.
+    pub workflow: String,
+    /// Its parameters, defaults filled in.
+    pub input: Value,
+}
+
+/// What every driven job shares.
+pub(crate) struct Shared<W> {
+    pub(crate) parts: Parts,
+    pub(crate) workflows: W,
+    pub(crate) live: broadcast::Sender<Live>,
+    /// The tokens of the jobs driven now.
+    pub(crate) driven: Mutex<HashMap<JobId, Cancel>>,
+    owner: String,
+}
+
+/// A running engine. Dropping it stops it where it stands; the next one goes on from there.
+pub struct Engine<W> {
+    shared: Arc<Shared<W>>,
+    stop: Cancel,
+    tasks: JoinSet<()>,
+    senders: JoinSet<()>,
+}
+
+impl<W: Workflows> Engine<W> {
+    /// Starts claiming and sending. The caller holds the home's lock; `owner` is what the store was opened with.
+    #[must_use]
+    pub fn start(parts: Parts, workflows: W, owner: String) -> Self {
+        let (live, _) = broadcast::channel(LIVE_KEPT);
+        let stop = Cancel::new();
+        let senders = outbox::start(&parts, &stop);
+        let shared = Arc::new(Shared { parts, workflows, live, driven: Mutex::new(HashMap::new()), owner });
+        let mut tasks = JoinSet::new();
+        tasks.spawn(claim_loop(shared.clone(), stop.clone()));
+        tasks.spawn(cancel_loop(shared.clone(), stop.clone()));
+        tasks.spawn(mend_view(shared.parts.clone()));
+        Self { shared, stop, tasks, senders }
+    }
+
+    /// What the engine works with.
+    #[must_use]
+    pub fn parts(&self) -> &Parts {
+        &self.shared.parts
+    }
+
+    /// Live reports from now on.
+    #[must_use]
+    pub fn live(&self) -> broadcast::Receiver<Live> {
+        self.shared.live.subscribe()
+    }
+
+    /// The newest unfinished job of this workflow with equal parameters.
+    pub async fn unfinished(&self, request: &NewJobRequest) -> Result<Option<Job>, Fault> {
+        let same_as = Some((request.workflow.clone(), hash(&request.input)));
+        let found = self.shared.parts.store.jobs(&JobFilter { same_as, limit: 20, ..JobFilter::default() }).await?;
+        Ok(found.into_iter().find(|job| !job.state.has_ended() && !job.cancel))
+    }
+
+    /// Queues a job. Errors: `workflow_unknown`.
+    pub async fn submit(&self, request: NewJobRequest) -> Result<Job, Fault> {
+        let id = JobId(self.shared.parts.clock.new_id());
+        let job = new_job(&self.shared.workflows, id, request, None, id)?;
+        self.shared.parts.store.create(job).await
+    }
+
+    /// Asks a job to stop; it takes effect within a second.
+    pub async fn cancel(&self, job: JobId) -> Result<Job, Fault> {
+        self.shared.parts.store.cancel(job).await
+    }
+
+    /// Waits until nothing more happens to a job.
+    pub async fn ended(&self, id: JobId) -> Result<Job, Fault> {
+        let mut bell = self.shared.parts.watch.jobs.clone();
+        loop {
+            bell.mark_unchanged();
+            let job = self.shared.parts.store.job(id).await?;
+            if job.state.has_ended() {
+                return Ok(job);
+            }
+            // The bell cannot be lost, yet a look a second costs nothing.
+            let _ = tokio::time::timeout(LOOK_EVERY, bell.changed()).await;
+        }
+    }
+
+    /// Stops: bodies are cancelled, children killed, uploads handed back. Jobs stay as they are and go on later.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        self.senders.join_all().await;
+        self.tasks.shutdown().await;
+    }
+}
+
+/// A job row for a request. Errors: `workflow_unknown`.
+pub(crate) fn new_job<W: Workflows>(workflows: &W, id: JobId, request: NewJobRequest, parent: Option<(JobId, String)>, root: JobId) -> Result<NewJob, Fault> {
+    let version = workflows.version(&request.workflow).ok_or_else(|| Fault::new(Code::WorkflowUnknown, "start job").with("workflow", &request.workflow))?;
+    let collection = parent.is_none().then(|| workflows.collection(&request.workflow)).flatten().map(str::to_owned);
+    Ok(NewJob { id, version, input_hash: hash(&request.input), workflow: request.workflow, input: request.input, parent, root, collection })
+}
+
+async fn claim_loop<W: Workflows>(shared: Arc<Shared<W>>, stop: Cancel) {
+    let mut bell = shared.parts.watch.jobs.clone();
+    let mut driven: JoinSet<()> = JoinSet::new();
+    while !stop.is_cancelled() {
+        bell.mark_unchanged();
+        let free = CLAIM_MAX.min(DRIVEN_MAX - driven.len());
+        let claims = if free == 0 { Ok(Vec::new()) } else { shared.parts.store.claim(&shared.owner, u32::try_from(free).unwrap_or(1)).await };
+        let is_more = match claims {
+            Ok(claims) => {
+                let is_more = free > 0 && claims.len() == free;
+                for claim in claims {
+                    driven.spawn(drive::drive(shared.clone(), claim));
+                }
+                is_more
+            }
+            Err(fault) => {
+                tracing::error!(%fault, "jobs could not be claimed");
+                false
+            }
+        };
+        if is_more {
+            continue;
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            changed = bell.changed() => if changed.is_err() { break },
+            Some(_) = driven.join_next(), if !driven.is_empty() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+    driven.shutdown().await;
+}
+
+/// Hands the wish to stop on to the tokens of the jobs driven here.
+async fn cancel_loop<W: Workflows>(shared: Arc<Shared<W>>, stop: Cancel) {
+    let mut bell = shared.parts.watch.jobs.clone();
+    while !stop.is_cancelled() {
+        bell.mark_unchanged();
+        let asked = JobFilter { state: Some(rushes_core::JobState::Running), cancel_asked: true, limit: u32::MAX, ..JobFilter::default() };
+        match shared.parts.store.jobs(&asked).await {
+            Ok(jobs) => {
+                let driven = shared.driven.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                for token in jobs.iter().filter_map(|job| driven.get(&job.id)) {
+                    token.cancel();
+                }
+            }
+            Err(fault) => tracing::error!(%fault, "cancelled jobs could not be read"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            changed = bell.changed() => if changed.is_err() { break },
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+async fn mend_view(parts: Parts) {
+    match view::mend(&parts.home.library(), &parts.blobs(), parts.store.as_ref()).await {
+        Ok(0) => {}
+        Ok(mended) => tracing::info!(mended, "library links made that a crash had left out"),
+        Err(fault) => tracing::error!(%fault, "the library could not be mended"),
+    }
+}

@@ -1,0 +1,135 @@
+//! One step: given from the journal, or attempted until it has an outcome, and committed with all it made.
+
+use super::attempt::{Attempt, Made, Work};
+use super::flow::LocalFlow;
+use crate::{ingest, view};
+use rushes_core::flow::{Branch, Data, Step, Workflows};
+use rushes_core::job::Outcome;
+use rushes_core::store::{Ingested, StepCommit};
+use rushes_core::{Asset, Code, Fault, Stop, Verdict};
+use serde_json::Value;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Values beyond this belong into a file.
+const VALUE_MAX_BYTES: usize = 256 * 1024;
+/// First wait after a failed attempt; doubles, up to `WAIT_MAX`.
+const WAIT_FIRST: Duration = Duration::from_millis(200);
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
+impl<W: Workflows> LocalFlow<W> {
+    pub(super) async fn run_step<T: Data>(&self, branch: Branch<T>) -> Result<T, Stop> {
+        let Branch { step, body } = branch;
+        self.ask(&step.name)?;
+        let done = match self.journal.get(&step.name).and_then(|row| row.outcome.clone()) {
+            Some(outcome) => self.remembered(outcome)?,
+            None => self.perform(&step, Work::of(body)).await?,
+        };
+        serde_json::from_value(done).map_err(|e| {
+            let fault = Fault::new(Code::WorkflowChanged, "read step value").with("step", &step.name);
+            Stop::Failed(fault.because(format!("what it gave before has another shape: {e}")))
+        })
+    }
+
+    fn remembered(&self, outcome: Outcome) -> Result<Value, Stop> {
+        match outcome {
+            Outcome::Value(value) => Ok(value),
+            Outcome::Failed(fault) => Err(Stop::Failed(fault)),
+            Outcome::Cancelled => {
+                self.given.store(true, Ordering::SeqCst);
+                Err(Stop::Cancelled)
+            }
+        }
+    }
+
+    /// Attempts a step until it has an outcome. A body can run only once; a further attempt needs the job driven
+    /// again, which [`super::drive`] does on `Retry`.
+    async fn perform(&self, step: &Step, work: Work) -> Result<Value, Stop> {
+        let before = self.journal.get(&step.name);
+        let number = before.map_or(0, |row| row.attempts) + 1;
+        let started_ms = before.map_or_else(|| self.shared.parts.clock.now_ms(), |row| row.started_ms);
+        let commit = |outcome| StepCommit {
+            lease: self.lease,
+            step: step.name.clone(),
+            input_hash: step.input_hash.clone(),
+            outcome,
+            attempts: number,
+            started_ms,
+            provider: step.provider.clone(),
+            subjects: Vec::new(),
+            assets: Vec::new(),
+        };
+        if self.take_cancel() {
+            return self.end(commit(Outcome::Cancelled)).await;
+        }
+        let attempt = Attempt { flow: self, step, number };
+        let result = match attempt.run(work).await {
+            Ok(made) => self.take_in(step, made, commit(Outcome::Value(Value::Null))).await,
+            Err(stop) => Err(stop),
+        };
+        attempt.clear().await;
+        match result {
+            Ok(value) => Ok(value),
+            Err(Stop::Cancelled) if self.take_cancel() => self.end(commit(Outcome::Cancelled)).await,
+            // Stopped for another reason than the job's cancel: the same as a passing fault.
+            Err(Stop::Cancelled) => self.again(step, number, started_ms, Fault::new(Code::TimeLimit, "run step"), None).await,
+            Err(Stop::Retry { fault, after }) if number < step.at_most => self.again(step, number, started_ms, fault, after).await,
+            Err(Stop::Retry { fault, .. }) => self.end(commit(Outcome::Failed(at_step(fault.verdict(Verdict::Exhausted), step)))).await,
+            Err(Stop::Failed(fault)) if self.lost().is_some() => Err(Stop::Failed(fault)),
+            Err(Stop::Failed(fault)) => self.end(commit(Outcome::Failed(at_step(fault, step)))).await,
+        }
+    }
+
+    /// Files through the one door, then the one transaction, then the people's view.
+    async fn take_in(&self, step: &Step, made: Made, commit: StepCommit) -> Result<Value, Stop> {
+        let Made { value, files, subjects, scratch } = made;
+        let size_bytes = value.to_string().len();
+        if size_bytes > VALUE_MAX_BYTES {
+            return Err(Stop::Failed(Fault::new(Code::ValueTooLarge, "end step").with("step", &step.name).with("bytes", size_bytes)));
+        }
+        let blobs = self.shared.parts.blobs();
+        let mut assets: Vec<Ingested> = Vec::with_capacity(files.len());
+        for file in files {
+            assets.push(ingest::ingest(file, &scratch, &blobs, &self.shared.parts.inspect).await?);
+        }
+        let assets = self.commit(StepCommit { outcome: Outcome::Value(value.clone()), assets, subjects, ..commit }).await?;
+        let library = self.shared.parts.home.library();
+        for asset in assets {
+            // The link is mended at the next start if this fails; the asset stands.
+            if let Err(fault) = view::link(&library, &asset.path, &blobs.path(&asset.blob.sha256)) {
+                tracing::warn!(%fault, "library link not made");
+            }
+        }
+        Ok(value)
+    }
+
+    async fn commit(&self, commit: StepCommit) -> Result<Vec<Asset>, Stop> {
+        match self.shared.parts.store.commit(commit).await {
+            Ok(assets) => Ok(assets),
+            Err(fault) if fault.code == Code::LeaseLost => self.lose(fault).await,
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    /// Commits an outcome without files and answers it.
+    async fn end(&self, commit: StepCommit) -> Result<Value, Stop> {
+        let outcome = commit.outcome.clone();
+        match self.shared.parts.store.commit(commit).await {
+            Ok(_) => self.remembered(outcome),
+            Err(fault) => self.lose(fault).await,
+        }
+    }
+
+    /// Writes a failed attempt down, waits, and asks for another drive.
+    async fn again(&self, step: &Step, number: u32, started_ms: i64, fault: Fault, after: Option<Duration>) -> Result<Value, Stop> {
+        if let Err(fault) = self.shared.parts.store.attempt_failed(self.lease, &step.name, number, started_ms, &fault).await {
+            return self.lose(fault).await;
+        }
+        let wait = after.unwrap_or_else(|| WAIT_FIRST.saturating_mul(1 << number.min(16)).min(WAIT_MAX));
+        Err(Stop::Retry { fault, after: Some(wait) })
+    }
+}
+
+fn at_step(fault: Fault, step: &Step) -> Fault {
+    if fault.get("step").is_some() { fault } else { fault.with("step", &step.name) }
+}

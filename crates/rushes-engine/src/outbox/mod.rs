@@ -1,0 +1,100 @@
+//! The sender: pays what the outbox says is owed, one task a destination or catalog, until each is proven.
+//!
+//! A commit rings its bell; a scan every few seconds finds what a crash or a clock left. Work never waits here:
+//! uploads have tasks of their own.
+
+mod pay;
+
+use crate::parts::{Parts, Site};
+use pay::{Payer, ToCatalog, ToDestination};
+use rushes_core::delivery::Due;
+use rushes_core::{Cancel, Fault};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// The longest wait between two tries of a transient failure.
+const BACKOFF_MAX: Duration = Duration::from_mins(5);
+
+/// Starts one sender for each destination and catalog. They end when `stop` is cancelled, and hand back what they
+/// had not proven.
+pub fn start(parts: &Parts, stop: &Cancel) -> JoinSet<()> {
+    let mut senders = JoinSet::new();
+    for site in &parts.destinations {
+        let payer = ToDestination { port: site.port.clone(), blobs: parts.blobs(), store: parts.store.clone() };
+        senders.spawn(Sender::new(parts, site, payer).run(stop.clone()));
+    }
+    for site in &parts.catalogs {
+        let payer = ToCatalog { port: site.port.clone(), store: parts.store.clone() };
+        senders.spawn(Sender::new(parts, site, payer).run(stop.clone()));
+    }
+    senders
+}
+
+struct Sender<P> {
+    name: String,
+    parts: Parts,
+    payer: Arc<P>,
+    in_flight: usize,
+    first_backoff: Duration,
+}
+
+impl<P: Payer> Sender<P> {
+    fn new<T: ?Sized>(parts: &Parts, site: &Site<T>, payer: P) -> Self {
+        Self { name: site.name.clone(), parts: parts.clone(), payer: Arc::new(payer), in_flight: site.in_flight.max(1), first_backoff: site.first_backoff }
+    }
+
+    async fn run(self, stop: Cancel) {
+        let mut bell = self.parts.watch.outbox.clone();
+        let mut under_way: JoinSet<()> = JoinSet::new();
+        while !stop.is_cancelled() {
+            bell.mark_unchanged();
+            let free = self.in_flight - under_way.len();
+            let due = if free == 0 { Ok(Vec::new()) } else { self.parts.store.due(&self.name, u32::try_from(free).unwrap_or(1)).await };
+            let wait = match due {
+                Ok(due) => {
+                    let is_more = free > 0 && due.len() == free;
+                    for row in due {
+                        under_way.spawn(pay_one(self.payer.clone(), self.parts.clone(), row, self.first_backoff));
+                    }
+                    if is_more { Duration::from_millis(1) } else { self.until_next().await }
+                }
+                Err(fault) => {
+                    tracing::error!(destination = self.name, %fault, "outbox could not be read");
+                    self.parts.scan_every
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                changed = bell.changed() => if changed.is_err() { break },
+                Some(_) = under_way.join_next(), if !under_way.is_empty() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        under_way.shutdown().await;
+    }
+
+    /// Until the next row is due by its backoff, at most until the next scan.
+    async fn until_next(&self) -> Duration {
+        let next_ms = self.parts.store.next_due_ms(&self.name).await.ok().flatten();
+        let wait_ms = next_ms.map_or(i64::MAX, |at_ms| at_ms - self.parts.clock.now_ms());
+        // A row that is due and yet not leased waits for another; its bell will ring.
+        if wait_ms <= 0 { self.parts.scan_every } else { Duration::from_millis(wait_ms.unsigned_abs()).min(self.parts.scan_every) }
+    }
+}
+
+async fn pay_one<P: Payer>(payer: Arc<P>, parts: Parts, due: Due, first_backoff: Duration) {
+    let Err(fault) = payer.pay(&due).await else { return };
+    let again = fault.is_transient().then(|| backoff(&due, &fault, first_backoff, parts.clock.new_id().as_u128()));
+    if let Err(error) = parts.store.failed(&due, &fault, again.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))).await {
+        // The row stays leased until the lease runs out; then it is sent again.
+        tracing::error!(%fault, %error, "a failed delivery could not be written down");
+    }
+}
+
+/// Doubles from `first` with up to a quarter of jitter; what the other side asked for counts as the least.
+fn backoff(due: &Due, fault: &Fault, first: Duration, random: u128) -> Duration {
+    let doubled = first.saturating_mul(1 << due.attempts.min(16)).min(BACKOFF_MAX);
+    let jitter = doubled.mul_f64(f64::from(u32::try_from(random & 0xffff).unwrap_or(0)) / 65_536.0 / 4.0);
+    (doubled + jitter).max(Duration::from_millis(fault.retry_after_ms.unwrap_or(0)))
+}

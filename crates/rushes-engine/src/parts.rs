@@ -1,0 +1,71 @@
+//! What an engine is put together from; the app's `wire.rs` makes it.
+
+use crate::blobs::Blobs;
+use crate::home::Home;
+use crate::lanes::Lanes;
+use rushes_core::catalog::Catalog;
+use rushes_core::clock::Clock;
+use rushes_core::destination::Destination;
+use rushes_core::inspect::Inspect;
+use rushes_core::store::Store;
+use rushes_store::Watch;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One configured place: its name, what it is, and how much goes there at once.
+pub struct Site<T: ?Sized> {
+    /// As configured.
+    pub name: String,
+    /// Goes before each path; empty or ending in `/`. Catalogs have none.
+    pub prefix: String,
+    /// The adapter, with its wrappers.
+    pub port: Arc<T>,
+    /// Uploads or writes in flight at most.
+    pub in_flight: usize,
+    /// The first backoff; it doubles with each failure.
+    pub first_backoff: Duration,
+}
+
+// Derived, it would ask the port itself to be `Clone`.
+impl<T: ?Sized> Clone for Site<T> {
+    fn clone(&self) -> Self {
+        Self { name: self.name.clone(), prefix: self.prefix.clone(), port: self.port.clone(), in_flight: self.in_flight, first_backoff: self.first_backoff }
+    }
+}
+
+/// Everything an engine works with.
+#[derive(Clone)]
+pub struct Parts {
+    /// The folder.
+    pub home: Home,
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// Its bells.
+    pub watch: Watch,
+    /// Time and ids.
+    pub clock: Arc<dyn Clock>,
+    /// Looks at files before they become assets.
+    pub inspect: Arc<dyn Inspect>,
+    /// Where objects go, the primary one first.
+    pub destinations: Vec<Site<dyn Destination>>,
+    /// Where records go.
+    pub catalogs: Vec<Site<dyn Catalog>>,
+    /// How much runs at once.
+    pub lanes: Lanes,
+    /// Seconds between the safety scans of the outbox.
+    pub scan_every: Duration,
+}
+
+impl Parts {
+    /// The blob store of this home.
+    #[must_use]
+    pub fn blobs(&self) -> Blobs {
+        Blobs::at(self.home.blobs())
+    }
+
+    /// The name of the primary destination; empty when there is none.
+    #[must_use]
+    pub fn primary(&self) -> &str {
+        self.destinations.first().map_or("", |site| site.name.as_str())
+    }
+}

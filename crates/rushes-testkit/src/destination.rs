@@ -1,0 +1,139 @@
+//! What every destination must keep.
+
+use rushes_core::destination::{Condition, Destination};
+use rushes_core::digest::digest;
+use rushes_core::{Blob, Code};
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Names that have broken uploads before: spaces, brackets, signs with a meaning in addresses, other scripts, long.
+const ODD_KEYS: &[&str] = &[
+    "suite/plain.bin",
+    "suite/with space.bin",
+    "suite/[kpop_soundtrack]_REMIX_x.bin",
+    "suite/sharp#percent%plus+.bin",
+    "suite/emoji 🎬 é e\u{301}.bin",
+    "suite/deep/er/and/deeper.bin",
+];
+
+struct Source {
+    _folder: tempfile::TempDir,
+    file: PathBuf,
+    blob: Blob,
+}
+
+fn source(bytes: &[u8]) -> Source {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("source");
+    std::fs::File::create(&file).and_then(|mut f| f.write_all(bytes)).expect("a temporary file");
+    Source { _folder: folder, file, blob: digest(bytes, "application/octet-stream").expect("bytes in memory can be read") }
+}
+
+async fn content(destination: &dyn Destination, key: &str) -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let into = folder.path().join("got");
+    destination.get(key, &into).await.unwrap_or_else(|fault| panic!("get {key}: {fault}"));
+    std::fs::read(into).expect("the file that get made")
+}
+
+/// Runs every promise of the port on an empty destination; leaves it empty.
+pub async fn destination_suite(destination: &dyn Destination) {
+    puts_are_proven_and_come_back(destination).await;
+    create_only_keeps_what_is_there(destination).await;
+    replace_needs_the_known_version(destination).await;
+    listing_is_whole_ordered_and_paged(destination).await;
+    absence_is_an_answer(destination).await;
+    let left = destination.list("", None).await.expect("a listing at the end").keys;
+    assert!(left.is_empty(), "the suite leaves nothing: {left:?}");
+}
+
+async fn puts_are_proven_and_come_back(destination: &dyn Destination) {
+    let long = format!("suite/{}.bin", "n".repeat(200));
+    let keys: Vec<&str> = ODD_KEYS.iter().copied().chain([long.as_str()]).collect();
+    for (index, key) in keys.iter().enumerate() {
+        // The second is empty, the third larger than any buffer.
+        let bytes = match index {
+            1 => Vec::new(),
+            2 => (0..3_000_000_u32).map(|n| n.to_le_bytes()[index % 3]).collect(),
+            _ => format!("bytes of {key}").into_bytes(),
+        };
+        let source = source(&bytes);
+        let proof = destination.put(key, &source.file, &source.blob, Condition::CreateOnly).await.unwrap_or_else(|fault| panic!("put {key}: {fault}"));
+        assert!(proof.is_of(&source.blob), "the proof of {key} is that of the bytes: {proof:?}");
+        let stat = destination.stat(key).await.expect("stat").unwrap_or_else(|| panic!("{key} is there after its put"));
+        assert!(stat.is_of(&source.blob), "stat of {key} proves the bytes: {stat:?}");
+        assert_eq!(content(destination, key).await, bytes, "{key} comes back as it was");
+        assert!(source.file.exists(), "a put leaves the source alone");
+    }
+    for key in keys {
+        destination.delete(key).await.expect("delete");
+        assert!(destination.stat(key).await.expect("stat").is_none(), "{key} is gone after its delete");
+    }
+}
+
+async fn create_only_keeps_what_is_there(destination: &dyn Destination) {
+    let (first, second) = (source(b"first"), source(b"second"));
+    let key = "suite/once.bin";
+    destination.put(key, &first.file, &first.blob, Condition::CreateOnly).await.expect("the first put");
+    let again = destination.put(key, &first.file, &first.blob, Condition::CreateOnly).await;
+    assert!(again.is_ok(), "the same bytes again are success: {again:?}");
+    let fault = destination.put(key, &second.file, &second.blob, Condition::CreateOnly).await.expect_err("other bytes under a taken key");
+    assert_eq!(fault.code, Code::DestinationConflict, "{fault}");
+    assert_eq!(content(destination, key).await, b"first", "a refused put changes nothing");
+    destination.delete(key).await.expect("delete");
+}
+
+async fn replace_needs_the_known_version(destination: &dyn Destination) {
+    let (first, second, third) = (source(b"first"), source(b"second"), source(b"third"));
+    let key = "suite/versions.bin";
+    let old = destination.put(key, &first.file, &first.blob, Condition::CreateOnly).await.expect("the first version");
+    let new = destination.put(key, &second.file, &second.blob, Condition::Replace(&old)).await.expect("the second version over the first");
+    assert!(new.is_of(&second.blob));
+    let again = destination.put(key, &second.file, &second.blob, Condition::Replace(&old)).await;
+    assert!(again.is_ok(), "the answer may have been lost; the same replace again is success: {again:?}");
+    let fault = destination.put(key, &third.file, &third.blob, Condition::Replace(&old)).await.expect_err("a replace of a version that is no longer there");
+    assert_eq!(fault.code, Code::DestinationConflict, "{fault}");
+    assert_eq!(content(destination, key).await, b"second", "a refused replace changes nothing");
+    destination.delete(key).await.expect("delete");
+    let put = destination.put(key, &third.file, &third.blob, Condition::Replace(&new)).await;
+    assert!(put.is_ok(), "where the old version has gone, a replace puts the new one: {put:?}");
+    destination.delete(key).await.expect("delete");
+}
+
+async fn listing_is_whole_ordered_and_paged(destination: &dyn Destination) {
+    let small = source(b"x");
+    // `a-b` sorts before `a/…`, although a folder walk meets `a` first.
+    let mut keys: Vec<String> = (0..1_203).map(|n| format!("list/a/{n:04}")).chain(["list/a-b".into(), "list/a.c".into(), "list/b/c".into()]).collect();
+    for key in &keys {
+        destination.put(key, &small.file, &small.blob, Condition::CreateOnly).await.expect("put");
+    }
+    keys.sort_unstable();
+    let (mut found, mut cursor, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let page = destination.list("list/", cursor.as_deref()).await.expect("list");
+        assert!(page.keys.len() <= 1_000, "a page holds at most 1,000 keys");
+        found.extend(page.keys);
+        pages += 1;
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert!(pages >= 2, "1,206 keys are more than one page");
+    assert_eq!(found, keys, "a listing is whole and in byte order");
+    let some = destination.list("list/b", None).await.expect("list").keys;
+    assert_eq!(some, ["list/b/c"], "a prefix need not end at a separator");
+    for key in &keys {
+        destination.delete(key).await.expect("delete");
+    }
+}
+
+async fn absence_is_an_answer(destination: &dyn Destination) {
+    assert!(destination.stat("suite/none").await.expect("stat").is_none());
+    destination.delete("suite/none").await.expect("deleting nothing is success");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let fault = destination.get("suite/none", &folder.path().join("got")).await.expect_err("nothing to get");
+    assert_eq!(fault.code, Code::NotFound, "{fault}");
+    destination.ensure_folder("suite/folder").await.expect("a folder");
+    destination.ensure_folder("suite/folder").await.expect("the same folder again");
+}

@@ -1,0 +1,10 @@
+//! Conformance suites over the ports of `rushes-core`: what every destination and every catalog must keep.
+//!
+//! A suite panics with a sentence on the first promise that is broken; each adapter runs it in its own tests.
+//! Development only: nothing here is part of the product.
+
+mod catalog;
+mod destination;
+
+pub use catalog::catalog_suite;
+pub use destination::destination_suite;
