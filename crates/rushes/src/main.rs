@@ -1,1 +1,28 @@
-fn main() {}
+//! The `rushes` command: picks a role and sets the exit code. What the commands do is in `cli`.
+
+mod cli;
+mod config;
+mod wire;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    cli::log::start(cli.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            cli::print::fail(&anyhow::Error::new(error).context("the runtime could not be started"), false);
+            return ExitCode::FAILURE;
+        }
+    };
+    let json = cli.json;
+    let code = runtime.block_on(cli::run(cli)).unwrap_or_else(|error| {
+        cli::print::fail(&error, json);
+        cli::exit::of(&error)
+    });
+    // Blocking work that was told to stop gets a moment; then the process ends, and its children with it.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    code.into()
+}

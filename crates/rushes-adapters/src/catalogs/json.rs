@@ -23,11 +23,19 @@ pub struct JsonCatalog {
 }
 
 impl JsonCatalog {
-    /// Makes the folder and its mark. Errors: `catalog_down`, `disk_full`, `destination_refused`.
-    pub fn open(root: PathBuf) -> Result<Self, Fault> {
+    /// The folder, which is made and marked when something is first put there.
+    #[must_use]
+    pub fn new(root: PathBuf) -> Self {
+        Self { root, writing: Arc::default() }
+    }
+
+    fn mark(root: &Path) -> Result<(), Fault> {
         let mark = root.join(MARK);
-        std::fs::create_dir_all(&root).and_then(|()| std::fs::File::create(&mark)).map_err(|e| fault(Code::CatalogDown, "open catalog", &root, &e))?;
-        Ok(Self { root, writing: Arc::default() })
+        if mark.exists() {
+            return Ok(());
+        }
+        std::fs::create_dir_all(root).and_then(|()| std::fs::File::create(&mark)).map_err(|e| fault(Code::CatalogDown, "open catalog", root, &e))?;
+        Ok(())
     }
 
     fn path(&self, collection: &str, id: &str) -> Result<PathBuf, Fault> {
@@ -70,8 +78,9 @@ fn write(path: &Path, record: &Record) -> Result<(), Fault> {
 #[async_trait]
 impl Catalog for JsonCatalog {
     async fn put(&self, record: &Record) -> Result<(), Fault> {
-        let (path, record, writing) = (self.path(&record.collection, &record.id)?, record.clone(), self.writing.clone());
+        let (path, record, writing, root) = (self.path(&record.collection, &record.id)?, record.clone(), self.writing.clone(), self.root.clone());
         blocking(move || {
+            Self::mark(&root)?;
             let _alone = writing.lock().unwrap_or_else(PoisonError::into_inner);
             write(&path, &record)
         })
@@ -127,13 +136,13 @@ mod tests {
     #[tokio::test]
     async fn json_keeps_the_catalog_contract() {
         let folder = tempfile::tempdir().unwrap();
-        rushes_testkit::catalog_suite(&JsonCatalog::open(folder.path().join("records")).unwrap()).await;
+        rushes_testkit::catalog_suite(&JsonCatalog::new(folder.path().join("records"))).await;
     }
 
     #[tokio::test]
     async fn json_does_not_overwrite_what_it_cannot_read() {
         let folder = tempfile::tempdir().unwrap();
-        let catalog = JsonCatalog::open(folder.path().to_owned()).unwrap();
+        let catalog = JsonCatalog::new(folder.path().to_owned());
         let record = Record { collection: "characters".into(), id: "a".into(), rev: 1, fields: serde_json::json!({"x": 1}) };
         catalog.put(&record).await.unwrap();
         let path = folder.path().join("characters/a.json");

@@ -193,7 +193,9 @@ mod tests {
         rushes_testkit::destination_suite(&destination).await;
         let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().filter_map(|e| e.unwrap().file_name().into_string().ok()).filter(|n| n.starts_with(UNFINISHED)).collect();
         assert!(left.is_empty(), "{left:?}");
-        crate::catalogs::json::JsonCatalog::open(folder.path().join("records")).unwrap();
+        let records = crate::catalogs::json::JsonCatalog::new(folder.path().join("records"));
+        let record = rushes_core::catalog::Record { collection: "characters".into(), id: "a".into(), rev: 1, fields: serde_json::json!({}) };
+        rushes_core::catalog::Catalog::put(&records, &record).await.unwrap();
         assert!(destination.list("records", None).await.unwrap().keys.is_empty());
     }
 

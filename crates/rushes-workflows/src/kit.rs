@@ -1,0 +1,36 @@
+//! What recipes work with beside `Flow`: the providers, the reference library, and the shape of pictures.
+
+use rushes_core::inspect::Inspect;
+use rushes_core::provider::Providers;
+use rushes_core::{Code, Fault};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Everything a recipe may use; chosen by configuration, equal for all jobs of a process.
+#[derive(Clone)]
+pub struct Kit {
+    /// Who makes media.
+    pub providers: Providers,
+    /// Looks at files.
+    pub inspect: Arc<dyn Inspect>,
+    /// The folder of the reference library.
+    pub references: PathBuf,
+    /// Width of films and pictures, pixels, even.
+    pub width: u32,
+    /// Height of films and pictures, pixels, even.
+    pub height: u32,
+    /// Frames a second.
+    pub fps: u32,
+    /// The longest dance, milliseconds.
+    pub dance_max_ms: u64,
+    /// Whether films are encoded for good rather than for speed.
+    pub is_final_quality: bool,
+}
+
+/// Runs media work, which blocks, on a thread for that.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Fault::new(Code::Panicked, "work on media").because(error)),
+    }
+}

@@ -1,0 +1,171 @@
+//! `production`: so many characters, each from concept to delivered films. Characters are children of the job; one
+//! that fails does not stop the others.
+
+use crate::character;
+use crate::kit::{Kit, blocking};
+use crate::registry::Card;
+use rushes_core::flow::{Child, Flow, Lane, Step, StepContext, hash};
+use rushes_core::{Code, Done, Fault, Stop, Verdict};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What the registry says of it.
+pub const CARD: Card = Card { name: "production", version: 1, collection: Some("pipeline_jobs"), about: "characters, dances, outfits, remix, music, stickers: the whole set" };
+
+/// Characters in one production at most.
+pub const COUNT_MAX: u32 = 10;
+/// References taken from the library when none are named.
+const REFERENCES: usize = 3;
+/// Endings of the films the reference library takes.
+const FILMS: &[&str] = &["mp4", "mov", "mkv", "webm", "m4v"];
+
+/// Its parameters.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// How many characters, 1–10.
+    pub count: u32,
+    /// Equal seeds give equal productions.
+    pub seed: u64,
+    /// The style of characters and music.
+    pub style_id: String,
+    /// Names in the library, or absolute paths; one dance each. Empty: three from the library.
+    pub reference_videos: Vec<String>,
+    /// Pass over concepts whose name exists and draw others; false: that character gets new versions.
+    pub skip_existing: bool,
+    /// Make outfit variants.
+    pub generate_variants: bool,
+    /// Make soundtrack versions.
+    pub create_soundtracks: bool,
+    /// Make the watermarked version.
+    pub apply_watermark: bool,
+}
+
+/// A reference video as chosen.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Reference {
+    /// Its file's stem, as it appears in paths.
+    pub name: String,
+    /// Where it is.
+    pub file: PathBuf,
+}
+
+pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Value, Stop> {
+    check(&input)?;
+    let references = references(flow, kit, &input).await?;
+    let children = (0..input.count).map(|index| {
+        let parameters = character::Input {
+            seed: character_seed(input.seed, index),
+            style: input.style_id.clone(),
+            references: references.clone(),
+            skip_existing: input.skip_existing,
+            variants: if input.generate_variants { character::VARIANTS.map(str::to_owned).to_vec() } else { Vec::new() },
+            soundtracks: input.create_soundtracks,
+            watermark: input.apply_watermark,
+        };
+        Child { name: format!("character {}", index + 1), workflow: character::CARD.name.to_owned(), input: json!(parameters) }
+    });
+    let mut made = Vec::new();
+    let mut failed = 0;
+    for end in flow.children(children.collect()).await {
+        match end {
+            Ok(character) => made.push(character),
+            // The child's own row keeps the fault; results and errors are read from there.
+            Err(Stop::Failed(_)) => failed += 1,
+            Err(stop) => return Err(stop),
+        }
+    }
+    if made.is_empty() {
+        return Err(Stop::Failed(Fault::new(Code::CharactersFailed, "end production").with("failed", failed)));
+    }
+    Ok(json!({"characters": made, "failed": failed}))
+}
+
+fn check(input: &Input) -> Result<(), Stop> {
+    let refuse = |reason: String| Err(Stop::Failed(Fault::new(Code::InputInvalid, "start production").because(reason)));
+    if !(1..=COUNT_MAX).contains(&input.count) {
+        return refuse(format!("count is {}, and may be 1 to {COUNT_MAX}", input.count));
+    }
+    let styles = rushes_media::music::styles();
+    if !styles.contains(&input.style_id.as_str()) {
+        return refuse(format!("there is no style {:?}; there are: {}", input.style_id, styles.join(", ")));
+    }
+    Ok(())
+}
+
+/// Each character's own seed; not `seed + index`, so that neighbouring productions share no character.
+fn character_seed(seed: u64, index: u32) -> u64 {
+    // 53 bits: a JSON number that every reader keeps exactly.
+    u64::from_str_radix(&hash(&(seed, index))[..13], 16).unwrap_or(seed)
+}
+
+/// Chooses the references; an empty library is filled first.
+async fn references<F: Flow>(flow: &F, kit: &Kit, input: &Input) -> Result<Vec<Reference>, Stop> {
+    let (folder, wanted, inspect) = (kit.references.clone(), input.reference_videos.clone(), kit.inspect.clone());
+    let step = Step::new("references").inputs(&wanted).lane(Lane::Cpu).within(Duration::from_mins(15));
+    flow.step(step, move |context: StepContext| async move {
+        if wanted.is_empty() && library(&folder)?.is_empty() {
+            let (folder, call) = (folder.clone(), context.call("references")?);
+            blocking(move || rushes_media::builtin::references::render_references(&folder, &call)).await?;
+        }
+        let chosen = choose(&folder, &wanted)?;
+        for reference in &chosen {
+            let info = inspect.inspect(&reference.file).await.map_err(|fault| fault.with("reference", &reference.name))?;
+            if !info.mime.starts_with("video/") {
+                return Err(Stop::Failed(Fault::new(Code::NoVideo, "check reference").with("file", reference.file.display())));
+            }
+        }
+        Ok(Done::value(chosen))
+    })
+    .await
+}
+
+/// The films of the library, by name.
+fn library(folder: &Path) -> Result<Vec<Reference>, Fault> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Fault::io("read references", folder, &error)),
+    };
+    let mut found: Vec<Reference> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().and_then(|e| e.to_str()).is_some_and(|e| FILMS.contains(&e.to_ascii_lowercase().as_str())))
+        .filter_map(|file| Some(Reference { name: file.file_stem()?.to_str()?.to_owned(), file }))
+        .filter(|reference| !reference.name.starts_with('.'))
+        .collect();
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+fn choose(folder: &Path, wanted: &[String]) -> Result<Vec<Reference>, Fault> {
+    let library = library(folder)?;
+    if wanted.is_empty() {
+        return Ok(library.into_iter().take(REFERENCES).collect());
+    }
+    let mut chosen: Vec<Reference> = Vec::new();
+    for name in wanted {
+        let path = Path::new(name);
+        let mut reference = if path.is_absolute() {
+            let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or("reference");
+            Reference { name: stem.to_owned(), file: path.to_owned() }
+        } else {
+            let is_it = |r: &&Reference| r.name == *name || r.file.file_name().is_some_and(|f| f.to_str() == Some(name));
+            library.iter().find(is_it).cloned().ok_or_else(|| unknown(name, &library))?
+        };
+        reference.name = rushes_core::kinds::segment(&reference.name);
+        // Two files of one name in one production: the second is told apart by its path.
+        if chosen.iter().any(|other| other.name == reference.name) {
+            reference.name = format!("{}-{}", reference.name, &hash(&(chosen.len(), &reference.file))[..4]);
+        }
+        chosen.push(reference);
+    }
+    Ok(chosen)
+}
+
+fn unknown(name: &str, library: &[Reference]) -> Fault {
+    let names: Vec<&str> = library.iter().map(|r| r.name.as_str()).collect();
+    let there = if names.is_empty() { "the library is empty".to_owned() } else { format!("there are: {}", names.join(", ")) };
+    Fault::new(Code::ReferenceUnknown, "choose reference").verdict(Verdict::Permanent).with("reference", name).because(there)
+}

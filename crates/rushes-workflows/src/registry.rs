@@ -1,0 +1,72 @@
+//! The list of recipes. Adding one: its file, and its name in the list at the bottom.
+
+use crate::kit::Kit;
+use rushes_core::flow::{Flow, Workflows};
+use rushes_core::{Code, Fault, Stop};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// What is known of a recipe without running it.
+#[derive(Debug, Clone, Copy)]
+pub struct Card {
+    /// As it is started by.
+    pub name: &'static str,
+    /// Raised whenever its steps change, so that jobs in flight are not misread.
+    pub version: u32,
+    /// The catalog collection that mirrors its jobs.
+    pub collection: Option<&'static str>,
+    /// One line for people; empty for recipes only others start.
+    pub about: &'static str,
+}
+
+/// Every recipe, with what they work with.
+pub struct Registry {
+    kit: Kit,
+}
+
+impl Registry {
+    /// The recipes over this kit.
+    #[must_use]
+    pub fn new(kit: Kit) -> Self {
+        Self { kit }
+    }
+
+    /// Every recipe's card, in the order of the list.
+    #[must_use]
+    pub fn cards() -> &'static [Card] {
+        CARDS
+    }
+}
+
+fn card(workflow: &str) -> Option<&'static Card> {
+    CARDS.iter().find(|card| card.name == workflow)
+}
+
+fn parse<T: DeserializeOwned>(input: Value) -> Result<T, Stop> {
+    serde_json::from_value(input).map_err(|e| Stop::Failed(Fault::new(Code::InputInvalid, "read parameters").because(e)))
+}
+
+macro_rules! recipes {
+    ($($module:ident),*) => {
+        const CARDS: &[Card] = &[$(crate::$module::CARD),*];
+
+        impl Workflows for Registry {
+            fn version(&self, workflow: &str) -> Option<u32> {
+                card(workflow).map(|card| card.version)
+            }
+
+            fn collection(&self, workflow: &str) -> Option<&'static str> {
+                card(workflow).and_then(|card| card.collection)
+            }
+
+            async fn run<F: Flow>(&self, workflow: &str, flow: &F, input: Value) -> Result<Value, Stop> {
+                $(if workflow == crate::$module::CARD.name {
+                    return crate::$module::run(flow, &self.kit, parse(input)?).await;
+                })*
+                Err(Stop::Failed(Fault::new(Code::WorkflowUnknown, "run job").with("workflow", workflow)))
+            }
+        }
+    };
+}
+
+recipes!(production, character, put);

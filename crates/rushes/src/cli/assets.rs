@@ -1,0 +1,122 @@
+//! `rushes assets ls` and `rushes assets show`.
+
+use super::{Context, exit, print};
+use crate::wire;
+use rushes_core::delivery::{Delivery, DeliveryState};
+use rushes_core::record::{proven_uri, rfc3339};
+use rushes_core::store::AssetFilter;
+use rushes_core::{Asset, AssetId, Kind};
+use rushes_engine::Parts;
+use serde_json::{Value, json};
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// List assets, oldest first.
+    Ls {
+        /// Only of this kind.
+        #[arg(long, value_parser = kind)]
+        kind: Option<Kind>,
+        /// Only of this subject: its id or unique slug.
+        #[arg(long)]
+        subject: Option<String>,
+        /// Only after this asset (the `next` of the page before).
+        #[arg(long, value_parser = asset_id)]
+        cursor: Option<AssetId>,
+        /// At most this many; everything unless given.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: Option<u32>,
+    },
+    /// Show one asset, where it is and what it was made from.
+    Show {
+        /// The asset's id.
+        #[arg(value_parser = asset_id)]
+        id: AssetId,
+    },
+}
+
+pub(crate) fn kind(text: &str) -> Result<Kind, String> {
+    let all = || rushes_core::kinds::KINDS.iter().map(|row| row.name).collect::<Vec<_>>().join(", ");
+    Kind::named(text).ok_or_else(|| format!("kinds are: {}", all()))
+}
+
+fn asset_id(text: &str) -> Result<AssetId, String> {
+    text.parse().map_err(|_| format!("{text:?} is no asset id; `rushes assets ls` lists them"))
+}
+
+pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<u8> {
+    let parts = wire::look(&context.home, &context.loaded.config)?;
+    match command {
+        Command::Ls { kind, subject, cursor, limit } => {
+            let subject = match subject {
+                // A known subject by its id; anything else, such as a user's name, stands for itself.
+                Some(text) => Some(parts.store.subject(&text).await?.map_or(text, |subject| subject.made.id)),
+                None => None,
+            };
+            list(context, &parts, AssetFilter { kind, subject, after: cursor, limit, ..AssetFilter::default() }).await
+        }
+        Command::Show { id } => show(context, &parts, id).await,
+    }
+}
+
+fn as_json(parts: &Parts, asset: &Asset, deliveries: &[Delivery]) -> Value {
+    let state = deliveries.iter().map(|delivery| delivery.state).max();
+    json!({
+        "id": asset.id, "kind": asset.kind, "subject": asset.subject, "title": asset.title, "version": asset.version,
+        "sha256": asset.blob.sha256, "size_bytes": asset.blob.size_bytes, "state": state,
+        "url": proven_uri(deliveries, parts.primary()), "path": asset.path, "created_at": rfc3339(asset.created_ms),
+        "deliveries": deliveries.iter().map(|d| json!({"destination": d.destination, "key": d.key, "state": d.state})).collect::<Vec<_>>(),
+    })
+}
+
+async fn list(context: &Context, parts: &Parts, filter: AssetFilter) -> anyhow::Result<u8> {
+    let limit = filter.limit;
+    let listed = parts.store.assets(&filter).await?;
+    if context.json {
+        let is_full = limit.is_some_and(|limit| listed.len() == limit as usize);
+        let next = listed.last().filter(|_| is_full).map(|(asset, _)| asset.id);
+        let assets: Vec<Value> = listed.iter().map(|(asset, deliveries)| as_json(parts, asset, deliveries)).collect();
+        print::json(&json!({"assets": assets, "next": next}))?;
+        return Ok(exit::DONE);
+    }
+    if listed.is_empty() {
+        print::line("No assets yet. Make some: rushes run production --count 1 --seed 7");
+        return Ok(exit::DONE);
+    }
+    let rows = listed.iter().map(|(asset, deliveries)| {
+        let state = deliveries.iter().map(|d| d.state).max().map_or("local only", DeliveryState::name);
+        vec![asset.id.to_string(), asset.kind.name().to_owned(), asset.title.clone(), state.to_owned(), print::size(asset.blob.size_bytes), asset.path.clone()]
+    });
+    print::table(&["asset", "kind", "title", "state", "size", "path in library"], &[4], rows);
+    Ok(exit::DONE)
+}
+
+async fn show(context: &Context, parts: &Parts, id: AssetId) -> anyhow::Result<u8> {
+    let asset = parts.store.asset(id).await?;
+    // One subject's assets are few; the deliveries come with them.
+    let filter = AssetFilter { subject: Some(asset.subject.clone()), all_versions: true, ..AssetFilter::default() };
+    let deliveries = parts.store.assets(&filter).await?.into_iter().find(|(other, _)| other.id == id).map(|(_, d)| d).unwrap_or_default();
+    let parents = parts.store.parents(id).await?;
+    let mut shown = as_json(parts, &asset, &deliveries);
+    shown["deliveries"] = json!(deliveries);
+    shown["parents"] = json!(parents);
+    shown["meta"] = asset.meta.clone();
+    shown["mime"] = json!(asset.blob.mime);
+    shown["width"] = json!(asset.width);
+    shown["height"] = json!(asset.height);
+    shown["duration_ms"] = json!(asset.duration_ms);
+    shown["job"] = json!(asset.job);
+    shown["step"] = json!(asset.step);
+    if context.json {
+        print::json(&shown)?;
+        return Ok(exit::DONE);
+    }
+    for (field, value) in shown.as_object().into_iter().flatten().filter(|(field, _)| *field != "deliveries") {
+        print::line(format!("{field:<12} {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+    }
+    for delivery in &deliveries {
+        let uri = delivery.uri.as_deref().unwrap_or("not there yet");
+        let why = delivery.last_fault.as_ref().map_or_else(String::new, |fault| format!(": {fault}"));
+        print::line(format!("{:<12} {} {uri}{why}", delivery.destination, delivery.state.name()));
+    }
+    Ok(exit::DONE)
+}

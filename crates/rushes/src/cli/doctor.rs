@@ -1,0 +1,123 @@
+//! `rushes doctor`: everything Rushes needs, tried for real, each with its cure.
+
+use super::{Context, exit, print};
+use crate::wire;
+use rushes_core::catalog::{Catalog, Record};
+use rushes_core::destination::{Condition, Destination};
+use rushes_core::digest::digest;
+use rushes_core::{Cancel, Code, Fault};
+use rushes_engine::Site;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+#[derive(Serialize)]
+struct Check {
+    name: String,
+    ok: bool,
+    detail: String,
+}
+
+impl Check {
+    fn of(name: impl Into<String>, result: Result<String, Fault>) -> Self {
+        let (ok, detail) = match result {
+            Ok(detail) => (true, detail),
+            Err(fault) => (false, fault.to_string()),
+        };
+        Self { name: name.into(), ok, detail }
+    }
+}
+
+pub(super) async fn run(context: &Context) -> anyhow::Result<u8> {
+    let mut checks = vec![Check::of("home", home(context.home.root()))];
+    checks.push(Check::of("ffmpeg", blocking(|| rushes_media::run::version(&Cancel::new())).await));
+    checks.push(Check::of("fonts", blocking(|| rushes_media::draw::font().map(|path| path.display().to_string())).await));
+    // A home that nothing has used yet has no database; that is no fault.
+    if context.home.database().exists() {
+        let parts = wire::look(&context.home, &context.loaded.config);
+        checks.push(Check::of("database", parts.as_ref().map(|parts| parts.home.database().display().to_string()).map_err(Clone::clone)));
+        if let Ok(parts) = parts {
+            let probe = Probe::new(&parts.clock.new_id().to_string());
+            for site in &parts.destinations {
+                checks.push(Check::of(format!("destination {}", site.name), destination(site, &probe).await));
+            }
+            for site in &parts.catalogs {
+                checks.push(Check::of(format!("catalog {}", site.name), catalog(site, &probe).await));
+            }
+        }
+    } else {
+        checks.push(Check { name: "database".into(), ok: true, detail: "none yet; `rushes init` or any run makes it".into() });
+    }
+    let is_well = checks.iter().all(|check| check.ok);
+    if context.json {
+        print::json(&serde_json::json!({"ok": is_well, "checks": checks}))?;
+    } else {
+        for check in &checks {
+            print::line(format!("{} {:<20} {}", if check.ok { "✓" } else { "✗" }, check.name, check.detail));
+        }
+    }
+    Ok(if is_well { exit::DONE } else { exit::FAILED })
+}
+
+/// The home, or the nearest folder above it that exists, can be written to.
+fn home(root: &Path) -> Result<String, Fault> {
+    let nearest = root.ancestors().find(|folder| folder.exists()).unwrap_or(root);
+    let probe = nearest.join(format!(".rushes-doctor-{}", std::process::id()));
+    let written = std::fs::File::create(&probe).and_then(|mut file| std::io::Write::write_all(&mut file, b"doctor").and_then(|()| file.sync_all()));
+    let _ = std::fs::remove_file(&probe);
+    written.map(|()| root.display().to_string()).map_err(|e| Fault::io("write in home", nearest, &e))
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| Fault::new(Code::Panicked, "check").because(e))?
+}
+
+/// A small file and the key it is tried under; the file is removed in the end.
+struct Probe {
+    key: String,
+    file: PathBuf,
+}
+
+impl Probe {
+    fn new(id: &str) -> Self {
+        Self { key: format!("rushes-doctor/{id}.txt"), file: std::env::temp_dir().join(format!("rushes-doctor-{id}")) }
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.file);
+        let _ = std::fs::remove_file(self.file.with_extension("back"));
+    }
+}
+
+/// Each permission on its own: write, look, read, list, delete.
+async fn destination(site: &Site<dyn Destination>, probe: &Probe) -> Result<String, Fault> {
+    let bytes = probe.key.as_bytes();
+    let blob = digest(bytes, "text/plain").map_err(|e| Fault::io("make probe", &probe.file, &e))?;
+    std::fs::File::create(&probe.file).and_then(|mut file| std::io::Write::write_all(&mut file, bytes)).map_err(|e| Fault::io("make probe", &probe.file, &e))?;
+    let key = format!("{}{}", site.prefix, probe.key);
+    let back = probe.file.with_extension("back");
+    let tried = async {
+        site.port.put(&key, &probe.file, &blob, Condition::CreateOnly).await?;
+        let is_equal = site.port.stat(&key).await?.is_some_and(|proof| proof.is_of(&blob));
+        site.port.get(&key, &back).await?;
+        let is_listed = site.port.list(&key, None).await?.keys.contains(&key);
+        if is_equal && is_listed { Ok(()) } else { Err(Fault::new(Code::ProofFailed, "read probe back").with("key", &key)) }
+    }
+    .await;
+    let removed = site.port.delete(&key).await;
+    tried.and(removed).map(|()| format!("write, look, read, list, delete: {}", site.port.uri(&site.prefix)))
+}
+
+async fn catalog(site: &Site<dyn Catalog>, probe: &Probe) -> Result<String, Fault> {
+    let id = probe.key.replace(['/', '.'], "-");
+    let record = Record { collection: "rushes-doctor".into(), id, rev: 1, fields: serde_json::json!({"probe": true}) };
+    let tried = async {
+        site.port.put(&record).await?;
+        let found = site.port.get(&record.collection, &record.id).await?;
+        if found.as_ref() == Some(&record) { Ok(()) } else { Err(Fault::new(Code::ProofFailed, "read probe record back").with("id", &record.id)) }
+    }
+    .await;
+    let removed = site.port.delete(&record.collection, &record.id).await;
+    tried.and(removed).map(|()| "write, read, delete".to_owned())
+}

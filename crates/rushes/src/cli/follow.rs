@@ -1,0 +1,197 @@
+//! Follows a job to its end: progress on stderr, Ctrl-C cancels, SIGTERM leaves it to be gone on with.
+
+use super::{exit, print};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use rushes_core::job::{Job, JobState};
+use rushes_core::{JobId, record};
+use rushes_engine::{Engine, Live};
+use rushes_workflows::Registry;
+use std::collections::HashMap;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::broadcast::error::RecvError;
+
+/// Without any progress for this long, a run stops waiting for deliveries.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often the figures on the screen are read anew.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Step bars on the screen at once.
+const BARS_MAX: usize = 6;
+
+/// What to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// Until the workflow has ended; what it owes is sent later.
+    Workflow,
+    /// Until what it owes is proven, as long as deliveries make progress.
+    Delivery,
+}
+
+/// How it came out.
+pub(super) struct End {
+    pub(super) job: Job,
+    pub(super) code: u8,
+}
+
+/// Follows a job. `count` is how many characters it makes, where that is shown.
+pub(super) async fn follow(engine: &Engine<Registry>, id: JobId, wait: Wait, count: Option<u32>) -> anyhow::Result<End> {
+    let mut display = Display::new(count);
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut live = engine.live();
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    let mut progress = Progress::new();
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => {
+                print::note("Cancelling; what is made is kept.");
+                engine.cancel(id).await?;
+                let job = engine.ended(id).await?;
+                return Ok(End { job, code: exit::CANCELLED });
+            }
+            _ = terminate.recv() => {
+                print::note("Stopping; the same command goes on.");
+                return Ok(End { job: engine.parts().store.job(id).await?, code: exit::STOPPED });
+            }
+            report = live.recv() => match report {
+                Ok(report) => display.step(&report),
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => tokio::time::sleep(LOOK_EVERY).await,
+            },
+            _ = look.tick() => {
+                let job = engine.parts().store.job(id).await?;
+                let owed = progress.owed(engine, id).await?;
+                display.look(engine, &job, owed).await?;
+                if let Some(code) = ended(&job, owed, wait, &progress) {
+                    display.close();
+                    return Ok(End { job, code });
+                }
+            }
+        }
+    }
+}
+
+/// The exit code once there is nothing more to wait for.
+fn ended(job: &Job, owed: u64, wait: Wait, progress: &Progress) -> Option<u8> {
+    let has_waited = progress.since.elapsed() > PATIENCE;
+    match job.state {
+        JobState::Queued | JobState::Running => None,
+        JobState::Delivering if wait == Wait::Workflow || has_waited => Some(exit::PARTLY),
+        JobState::Delivering => None,
+        // Its own mirror in the catalogs is the last thing owed.
+        _ if owed > 0 && wait == Wait::Delivery && !has_waited => None,
+        JobState::Completed => Some(if owed == 0 { exit::DONE } else { exit::PARTLY }),
+        JobState::Failed => Some(exit::FAILED),
+        JobState::Cancelled => Some(exit::CANCELLED),
+    }
+}
+
+/// When deliveries last made progress.
+struct Progress {
+    last: (u64, u64),
+    since: Instant,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self { last: (u64::MAX, 0), since: Instant::now() }
+    }
+
+    /// What all destinations and catalogs are owed now.
+    async fn owed(&mut self, engine: &Engine<Registry>, id: JobId) -> anyhow::Result<u64> {
+        let store = &engine.parts().store;
+        let proven = store.owed_by(id).await?.proven;
+        let owed = store.backlog().await?.values().map(|backlog| backlog.owed).sum();
+        if self.last != (owed, proven) {
+            self.last = (owed, proven);
+            self.since = Instant::now();
+        }
+        Ok(owed)
+    }
+}
+
+/// Bars on a terminal, plain lines elsewhere; both on stderr.
+struct Display {
+    bars: Option<MultiProgress>,
+    head: ProgressBar,
+    steps: HashMap<String, ProgressBar>,
+    count: Option<u32>,
+    told_seq: i64,
+}
+
+impl Display {
+    fn new(count: Option<u32>) -> Self {
+        let bars = std::io::stderr().is_terminal().then(MultiProgress::new);
+        let head = bars.as_ref().map_or_else(ProgressBar::hidden, |bars| bars.add(ProgressBar::new_spinner()));
+        head.enable_steady_tick(Duration::from_millis(120));
+        Self { bars, head, steps: HashMap::new(), count, told_seq: -1 }
+    }
+
+    fn step(&mut self, report: &Live) {
+        let Some(bars) = &self.bars else { return };
+        let key = format!("{}/{}", report.job, report.step);
+        if report.fraction >= 1.0 {
+            if let Some(bar) = self.steps.remove(&key) {
+                bar.finish_and_clear();
+            }
+            return;
+        }
+        if !self.steps.contains_key(&key) && self.steps.len() >= BARS_MAX {
+            return;
+        }
+        let bar = self.steps.entry(key).or_insert_with(|| {
+            let bar = bars.add(ProgressBar::new(1_000));
+            if let Ok(style) = ProgressStyle::with_template("  {prefix:<22} {bar:24} {percent:>3} % {msg}") {
+                bar.set_style(style.progress_chars("▮▮▯"));
+            }
+            bar.set_prefix(report.step.clone());
+            bar
+        });
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a fraction of a thousand")]
+        bar.set_position((report.fraction.clamp(0.0, 1.0) * 1_000.0) as u64);
+        bar.set_message(report.note.clone());
+    }
+
+    /// The head line, and on plain output a line for each step done and each file arrived.
+    async fn look(&mut self, engine: &Engine<Registry>, job: &Job, owed: u64) -> anyhow::Result<()> {
+        let store = &engine.parts().store;
+        if self.told_seq < 0 {
+            self.told_seq = store.last_seq().await?;
+        }
+        let events = store.events(self.told_seq, 1_000).await?;
+        for event in &events {
+            self.told_seq = event.seq;
+            let text = |field: &str| event.data[field].as_str().unwrap_or_default().to_owned();
+            if event.event_type == "step.done" {
+                let step = text("step");
+                self.clear(event.job.as_deref().unwrap_or_default(), &step);
+                if self.bars.is_none() {
+                    print::note(format!("done     {step} ({})", print::duration(event.data["ms"].as_i64().unwrap_or(0))));
+                }
+            } else if event.event_type == "delivery.proven" && self.bars.is_none() {
+                print::note(format!("arrived  {} after {}", text("uri"), print::duration(event.data["ms"].as_i64().unwrap_or(0))));
+            }
+        }
+        if !events.is_empty() && self.bars.is_some() {
+            let family = store.family(job.id).await?;
+            let proven = store.owed_by(job.id).await?.proven;
+            let stage = record::stage(job, &family.listed).unwrap_or(job.state.name()).replace('_', " ");
+            let count = self.count.map_or_else(String::new, |count| format!(", {count} to make"));
+            self.head.set_message(format!("{stage}{count}: {} files made, {proven} payments proven, {owed} owed", family.listed.len()));
+        }
+        Ok(())
+    }
+
+    fn clear(&mut self, job: &str, step: &str) {
+        if let Some(bar) = self.steps.remove(&format!("{job}/{step}")) {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn close(&mut self) {
+        for (_, bar) in self.steps.drain() {
+            bar.finish_and_clear();
+        }
+        self.head.finish_and_clear();
+    }
+}

@@ -1,0 +1,118 @@
+//! `rushes jobs ls` and `rushes jobs show`.
+
+use super::{Context, exit, print};
+use crate::wire;
+use rushes_core::job::{Job, JobState, Outcome, StepRow};
+use rushes_core::record::rfc3339;
+use rushes_core::store::JobFilter;
+use rushes_core::JobId;
+use serde_json::{Value, json};
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// List jobs, newest first.
+    Ls {
+        /// Only those in this state.
+        #[arg(long, value_parser = state)]
+        state: Option<JobState>,
+        /// At most this many.
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+    },
+    /// Show one job, its children and their steps.
+    Show {
+        /// The job's id.
+        #[arg(value_parser = print::job_id)]
+        id: JobId,
+    },
+}
+
+fn state(text: &str) -> Result<JobState, String> {
+    JobState::named(text).ok_or_else(|| format!("states are: {}", JobState::ALL.map(JobState::name).join(", ")))
+}
+
+pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<u8> {
+    match command {
+        Command::Ls { state, limit } => list(context, state, limit).await,
+        Command::Show { id } => show(context, id).await,
+    }
+}
+
+fn as_json(job: &Job) -> Value {
+    json!({
+        "id": job.id, "workflow": job.workflow, "state": job.state, "waiting_for": job.waiting_for, "input": job.input,
+        "value": job.value, "error": job.fault, "parent": job.parent, "tries": job.tries,
+        "created_at": rfc3339(job.created_ms), "updated_at": rfc3339(job.updated_ms), "ended_at": job.ended_ms.map(rfc3339),
+    })
+}
+
+fn step_json(step: &StepRow) -> Value {
+    json!({
+        "name": step.name, "state": step_state(step), "attempts": step.attempts, "started_at": rfc3339(step.started_ms),
+        "ended_at": step.ended_ms.map(rfc3339), "provider": step.provider, "external_id": null, "cost": null, "last_error": step.last_fault,
+    })
+}
+
+fn step_state(step: &StepRow) -> &'static str {
+    match step.outcome {
+        None => "running",
+        Some(Outcome::Value(_)) => "done",
+        Some(Outcome::Failed(_)) => "failed",
+        Some(Outcome::Cancelled) => "cancelled",
+    }
+}
+
+async fn list(context: &Context, state: Option<JobState>, limit: u32) -> anyhow::Result<u8> {
+    let parts = wire::look(&context.home, &context.loaded.config)?;
+    let jobs = parts.store.jobs(&JobFilter { state, limit, ..JobFilter::default() }).await?;
+    if context.json {
+        print::json(&json!({"jobs": jobs.iter().map(as_json).collect::<Vec<_>>()}))?;
+    } else if jobs.is_empty() {
+        print::line("No jobs yet. Start one: rushes run production --count 1 --seed 7");
+    } else {
+        let rows = jobs.iter().map(|job| vec![job.id.to_string(), job.workflow.clone(), job.state.name().to_owned(), rfc3339(job.created_ms), took(job)]);
+        print::table(&["job", "workflow", "state", "created", "took"], &[4], rows);
+    }
+    Ok(exit::DONE)
+}
+
+fn took(job: &Job) -> String {
+    job.ended_ms.map_or_else(|| "–".to_owned(), |ended_ms| print::duration(ended_ms - job.created_ms))
+}
+
+async fn show(context: &Context, id: JobId) -> anyhow::Result<u8> {
+    let parts = wire::look(&context.home, &context.loaded.config)?;
+    let job = parts.store.job(id).await?;
+    let family = parts.store.family(job.root).await?.jobs;
+    let members: Vec<&Job> = std::iter::once(&job).chain(family.iter().filter(|child| child.parent == Some(id))).collect();
+    if context.json {
+        let steps: Vec<Value> = parts.store.steps(id).await?.iter().map(step_json).collect();
+        let mut children = Vec::new();
+        for child in &members[1..] {
+            let steps: Vec<Value> = parts.store.steps(child.id).await?.iter().map(step_json).collect();
+            let mut shown = as_json(child);
+            shown["steps"] = json!(steps);
+            children.push(shown);
+        }
+        let mut shown = as_json(&job);
+        shown["steps"] = json!(steps);
+        shown["children"] = json!(children);
+        print::json(&shown)?;
+        return Ok(exit::DONE);
+    }
+    for member in members {
+        let name = member.child_name.as_deref().map_or_else(|| member.workflow.clone(), |name| format!("{} ({name})", member.workflow));
+        let waits = member.waiting_for.as_deref().map_or_else(String::new, |what| format!(", waiting for {what}"));
+        print::line(format!("{} {name}: {}{waits}, took {}", member.id, member.state.name(), took(member)));
+        if let Some(fault) = &member.fault {
+            print::line(format!("  {fault}"));
+        }
+        let steps = parts.store.steps(member.id).await?;
+        let rows = steps.iter().map(|step| {
+            let took = step.ended_ms.map_or_else(|| "–".to_owned(), |ended_ms| print::duration(ended_ms - step.started_ms));
+            vec![step.name.clone(), step_state(step).to_owned(), step.attempts.to_string(), took, step.provider.clone().unwrap_or_default()]
+        });
+        print::table(&["step", "state", "attempts", "took", "provider"], &[2, 3], rows);
+    }
+    Ok(exit::DONE)
+}

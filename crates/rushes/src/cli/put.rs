@@ -1,0 +1,69 @@
+//! `rushes put FILE`: one file from outside, registered and delivered.
+
+use super::follow::{self, Wait};
+use super::{Context, assets, exit, print};
+use crate::wire;
+use rushes_core::kinds::Names;
+use rushes_core::{Code, Fault, Kind};
+use rushes_engine::NewJobRequest;
+use rushes_engine::blobs::hash_file;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The file.
+    file: PathBuf,
+    /// Of what kind; a workspace image or video unless given.
+    #[arg(long, value_parser = assets::kind)]
+    kind: Option<Kind>,
+    /// Whose: the id or unique slug of a subject, or a user's name.
+    #[arg(long, default_value = "local")]
+    subject: String,
+    /// Which of the subject's sets.
+    #[arg(long)]
+    title: Option<String>,
+    /// Fill a name of its path, such as `ref=ref1`.
+    #[arg(long = "name", value_parser = name_value)]
+    names: Vec<(String, String)>,
+    /// Do not wait for the delivery.
+    #[arg(long)]
+    no_wait: bool,
+}
+
+fn name_value(text: &str) -> Result<(String, String), String> {
+    text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())).ok_or_else(|| format!("{text:?} is not NAME=VALUE"))
+}
+
+pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
+    let file = std::path::absolute(&args.file)?;
+    if !file.is_file() {
+        return Err(Fault::new(Code::FileMissing, "put file").with("file", file.display()).into());
+    }
+    let names: Names = args.names.into_iter().collect();
+    let input = rushes_workflows::put::Input { sha256: hash_file(&file, "")?.sha256, file, kind: args.kind, subject: args.subject, title: args.title, names };
+    let running = wire::start(&context.home, &context.loaded.config)?;
+    let request = NewJobRequest { workflow: "put".into(), input: serde_json::to_value(input)? };
+    let job = match running.engine.unfinished(&request).await? {
+        Some(job) => job,
+        None => running.engine.submit(request).await?,
+    };
+    let wait = if args.no_wait { Wait::Workflow } else { Wait::Delivery };
+    let end = follow::follow(&running.engine, job.id, wait, None).await?;
+    let parts = running.engine.parts().clone();
+    let family = parts.store.family(job.id).await?;
+    running.engine.stop().await;
+    let job = end.job;
+    if let Some(fault) = job.fault {
+        return Err(fault.into());
+    }
+    let Some((asset, deliveries)) = family.listed.first() else {
+        return Ok(end.code);
+    };
+    let uri = rushes_core::record::proven_uri(deliveries, parts.primary());
+    if context.json {
+        print::json(&serde_json::json!({"job_id": job.id, "status": job.state, "asset": asset.id, "kind": asset.kind, "sha256": asset.blob.sha256, "url": uri}))?;
+    } else {
+        print::line(format!("{} {}: {}", asset.kind.name(), asset.id, uri.unwrap_or("on its way")));
+    }
+    Ok(if end.code == exit::DONE && uri.is_none() { exit::PARTLY } else { end.code })
+}

@@ -1,0 +1,123 @@
+//! `rushes run WORKFLOW`: start it or go on with it, follow it, and tell what was made and where it is.
+
+use super::follow::{self, End, Wait};
+use super::{Context, exit, print, summary};
+use crate::wire::{self, Running};
+use rushes_core::job::JobState;
+use rushes_core::record;
+use rushes_core::{Code, Fault};
+use rushes_engine::NewJobRequest;
+use rushes_workflows::production;
+use serde_json::{Value, json};
+use std::path::Path;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Do not wait for the deliveries.
+    #[arg(long, global = true)]
+    no_wait: bool,
+    /// Start another job, even if an equal one is unfinished.
+    #[arg(long, global = true)]
+    new: bool,
+    #[command(subcommand)]
+    workflow: Workflow,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Workflow {
+    /// Characters, each from concept to delivered films.
+    Production(Production),
+}
+
+#[derive(Debug, clap::Args)]
+struct Production {
+    /// How many characters, 1 to 10.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(production::COUNT_MAX)))]
+    count: u32,
+    /// Equal seeds give equal productions.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=9_007_199_254_740_991))]
+    seed: u64,
+    /// The style of characters and music.
+    #[arg(long, default_value = "kpop_dance")]
+    style: String,
+    /// A reference video, as a file or as a name in the library; given n times, n dances.
+    #[arg(long = "reference", value_name = "FILE|NAME")]
+    references: Vec<String>,
+    /// Make new versions of characters whose name exists, instead of drawing others.
+    #[arg(long)]
+    no_skip_existing: bool,
+    /// Make no outfit variants.
+    #[arg(long)]
+    no_variants: bool,
+    /// Make no soundtrack versions.
+    #[arg(long)]
+    no_soundtracks: bool,
+    /// Make no watermarked version.
+    #[arg(long)]
+    no_watermark: bool,
+}
+
+impl Production {
+    fn input(&self) -> anyhow::Result<Value> {
+        let references = self.references.iter().map(|text| reference(text)).collect::<Result<_, _>>()?;
+        Ok(serde_json::to_value(production::Input {
+            count: self.count,
+            seed: self.seed,
+            style_id: self.style.clone(),
+            reference_videos: references,
+            skip_existing: !self.no_skip_existing,
+            generate_variants: !self.no_variants,
+            create_soundtracks: !self.no_soundtracks,
+            apply_watermark: !self.no_watermark,
+        })?)
+    }
+}
+
+/// A file as its absolute path; a name of the library as it is.
+fn reference(text: &str) -> Result<String, Fault> {
+    let path = Path::new(text);
+    if path.is_file() {
+        let absolute = std::path::absolute(path).map_err(|e| Fault::io("find reference", path, &e))?;
+        return absolute.into_os_string().into_string().map_err(|_| Fault::new(Code::InputInvalid, "find reference").with("file", text).because("its path is not UTF-8"));
+    }
+    if text.contains(std::path::MAIN_SEPARATOR) {
+        return Err(Fault::new(Code::FileMissing, "find reference").with("file", text));
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
+    let Workflow::Production(options) = &args.workflow;
+    let request = NewJobRequest { workflow: "production".into(), input: options.input()? };
+    let running = wire::start(&context.home, &context.loaded.config)?;
+    let unfinished = if args.new { None } else { running.engine.unfinished(&request).await? };
+    let job = match unfinished {
+        Some(job) => {
+            print::note(format!("Going on with the unfinished job {} (--new starts another).", job.id));
+            job
+        }
+        None => running.engine.submit(request).await?,
+    };
+    let wait = if args.no_wait { Wait::Workflow } else { Wait::Delivery };
+    let end = follow::follow(&running.engine, job.id, wait, Some(options.count)).await?;
+    tell(context, running, end).await
+}
+
+async fn tell(context: &Context, running: Running, end: End) -> anyhow::Result<u8> {
+    let parts = running.engine.parts().clone();
+    let family = parts.store.family(end.job.id).await?;
+    running.engine.stop().await;
+    let (results, errors) = (record::results(&family, parts.primary()), record::errors(&family));
+    let is_partly = end.code == exit::DONE && !errors.is_empty();
+    // While it delivers, the published status is `running`.
+    let status = if end.job.state == JobState::Delivering { JobState::Running } else { end.job.state };
+    if context.json {
+        print::json(&json!({"job_id": end.job.id, "status": status, "results": results, "errors": errors}))?;
+    } else {
+        summary::print(&parts, &family, &errors);
+    }
+    if end.code == exit::PARTLY {
+        print::note("Not everything is delivered yet. The same command goes on; `rushes status` shows what is owed.");
+    }
+    Ok(if is_partly { exit::PARTLY } else { end.code })
+}

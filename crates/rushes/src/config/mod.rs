@@ -1,0 +1,170 @@
+//! Configuration: `rushes.toml` < `.env` < environment < flags, each value with the place it came from.
+//! No file at all works. What the values mean to adapters is `wire`'s business.
+
+mod older;
+
+use figment::providers::{Env, Format, Serialized, Toml};
+use figment::{Figment, Profile};
+use rushes_core::{Code, Fault};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Everything that can be set, with defaults.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) engine: EngineSection,
+    pub(crate) media: MediaSection,
+    pub(crate) delivery: DeliverySection,
+    /// Where objects go, the primary one first; none = the folder `remote` of the home.
+    pub(crate) destinations: Vec<PlaceSection>,
+    /// Where records go; none = the folder `remote/records` of the home.
+    pub(crate) catalogs: Vec<PlaceSection>,
+}
+
+/// How much runs at once.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EngineSection {
+    /// Steps at once that use processors; 0 = as many as there are cores.
+    pub(crate) cpu_lane: usize,
+    /// Steps at once that wait for outside services.
+    pub(crate) net_lane: usize,
+    /// Steps at once on a graphics card.
+    pub(crate) gpu_lane: usize,
+}
+
+impl Default for EngineSection {
+    fn default() -> Self {
+        Self { cpu_lane: 0, net_lane: 16, gpu_lane: 1 }
+    }
+}
+
+/// The shape of pictures and films.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct MediaSection {
+    /// Pixels, even.
+    pub(crate) width: u32,
+    /// Pixels, even.
+    pub(crate) height: u32,
+    /// Frames a second.
+    pub(crate) fps: u32,
+    /// Longer references are followed from their start for this long, seconds.
+    pub(crate) dance_max_s: u32,
+    /// `draft` (fast) or `final` (smaller files, three times the work).
+    pub(crate) quality: Quality,
+}
+
+impl Default for MediaSection {
+    fn default() -> Self {
+        Self { width: 720, height: 1280, fps: 30, dance_max_s: 30, quality: Quality::Draft }
+    }
+}
+
+/// How films are encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Quality {
+    Draft,
+    Final,
+}
+
+/// How deliveries are made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct DeliverySection {
+    /// Uploads in flight to each destination.
+    pub(crate) in_flight: usize,
+    /// The wait after a first failure, seconds; it doubles, up to five minutes.
+    pub(crate) first_backoff_s: f64,
+    /// Seconds between the safety scans of the outbox.
+    pub(crate) scan_every_s: f64,
+}
+
+impl Default for DeliverySection {
+    fn default() -> Self {
+        Self { in_flight: 8, first_backoff_s: 1.0, scan_every_s: 3.0 }
+    }
+}
+
+/// One destination or catalog.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlaceSection {
+    /// As it appears in tables and records.
+    pub(crate) name: String,
+    /// Its type and address: `file:///srv/bucket`.
+    pub(crate) uri: String,
+    /// Goes before each path, such as `anime_dance`.
+    #[serde(default)]
+    pub(crate) prefix: String,
+}
+
+/// The configuration and where it came from.
+pub(crate) struct Loaded {
+    pub(crate) config: Config,
+    pub(crate) origin: Figment,
+}
+
+/// Reads all layers. The file and `.env` are looked for in the working directory.
+/// Errors: `config_invalid`, naming the setting and where it stands.
+pub(crate) fn load(folder: &Path) -> Result<Loaded, Fault> {
+    let invalid = |error: figment::Error| {
+        let mut fault = Fault::new(Code::ConfigInvalid, "read configuration");
+        if !error.path.is_empty() {
+            fault = fault.with("setting", error.path.join("."));
+        }
+        if let Some(metadata) = &error.metadata {
+            fault = fault.with("from", place(metadata));
+        }
+        fault.because(error.kind)
+    };
+    let dotenv = older::read_dotenv(&folder.join(".env"))?;
+    let origin = Figment::from(Serialized::defaults(Config::default()))
+        .merge(Toml::file_exact(folder.join("rushes.toml")))
+        .merge(Serialized::from(&dotenv.named, Profile::Default))
+        .merge(older::names(&dotenv.all)?)
+        .merge(older::names(&std::env::vars().collect())?)
+        .merge(Env::prefixed("RUSHES_").filter(|key| key.as_str().contains("__")).split("__"));
+    let config: Config = origin.extract().map_err(invalid)?;
+    check(&config)?;
+    Ok(Loaded { config, origin })
+}
+
+fn check(config: &Config) -> Result<(), Fault> {
+    let refuse = |setting: &str, reason: &str| Err(Fault::new(Code::ConfigInvalid, "read configuration").with("setting", setting).because(reason));
+    let media = &config.media;
+    if !(64..=4096).contains(&media.width) || !(64..=4096).contains(&media.height) || media.width % 2 == 1 || media.height % 2 == 1 {
+        return refuse("media.width, media.height", "sizes are even numbers from 64 to 4096");
+    }
+    if !(1..=120).contains(&media.fps) {
+        return refuse("media.fps", "frames a second are 1 to 120");
+    }
+    if !(1..=600).contains(&media.dance_max_s) {
+        return refuse("media.dance_max_s", "a dance lasts 1 to 600 seconds");
+    }
+    let delivery = &config.delivery;
+    if !(0.01..=3600.0).contains(&delivery.first_backoff_s) || !(0.1..=3600.0).contains(&delivery.scan_every_s) {
+        return refuse("delivery.first_backoff_s, delivery.scan_every_s", "waits are above zero and at most an hour");
+    }
+    let mut names: Vec<&str> = config.destinations.iter().chain(&config.catalogs).map(|place| place.name.as_str()).collect();
+    names.sort_unstable();
+    if names.iter().any(|name| name.is_empty()) || names.windows(2).any(|pair| pair[0] == pair[1]) {
+        return refuse("destinations, catalogs", "each has a name, and no two the same");
+    }
+    Ok(())
+}
+
+/// Where a value came from, in words.
+pub(crate) fn place(metadata: &figment::Metadata) -> String {
+    match &metadata.source {
+        Some(figment::Source::File(path)) => path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned()),
+        _ if metadata.name.contains("environment") => "environment".to_owned(),
+        _ if metadata.name.contains("Config") => "default".to_owned(),
+        _ => metadata.name.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,51 @@
+use super::*;
+use std::io::Write;
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::File::create(folder.path().join(name)).unwrap().write_all(text.as_bytes()).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn config_example_shows_every_key_with_its_default() {
+    let text = include_str!("../../../../rushes.example.toml");
+    let shown: Config = toml::from_str(text).unwrap();
+    let mut defaults = serde_json::to_value(Config::default()).unwrap();
+    let mut shown = serde_json::to_value(shown).unwrap();
+    // The example shows one place of each sort; by default there is none, and the home's own folder serves.
+    for key in ["destinations", "catalogs"] {
+        assert_eq!(shown[key].as_array().unwrap().len(), 1, "{key}");
+        shown[key].take();
+        defaults[key].take();
+    }
+    assert_eq!(shown, defaults);
+}
+
+#[test]
+fn config_layers_win_in_order() {
+    let folder = folder(&[("rushes.toml", "[media]\nfps = 24\nwidth = 540\n"), (".env", "RUSHES_MEDIA__FPS=25\nUPLOAD_BATCH_SIZE=3\n")]);
+    let loaded = load(folder.path()).unwrap();
+    assert_eq!((loaded.config.media.fps, loaded.config.media.width, loaded.config.delivery.in_flight), (25, 540, 3));
+    assert_eq!(place(loaded.origin.find_metadata("media.width").unwrap()), "rushes.toml");
+    assert_eq!(place(loaded.origin.find_metadata("media.height").unwrap()), "default");
+}
+
+#[test]
+fn config_names_the_setting_that_is_wrong() {
+    for (text, named) in [("[media]\nfps = \"many\"\n", "media.fps"), ("[media]\nfps = 0\n", "media.fps"), ("[medium]\nx = 1\n", "medium"), ("[media]\nwidth = 719\n", "media.width")] {
+        let folder = folder(&[("rushes.toml", text)]);
+        let fault = load(folder.path()).err().unwrap();
+        assert_eq!(fault.code, Code::ConfigInvalid);
+        assert!(fault.to_string().contains(named), "{fault}");
+    }
+}
+
+#[test]
+fn config_refuses_a_cloud_this_build_does_not_have() {
+    let folder = folder(&[(".env", "GCS_BUCKET_NAME=somewhere\n")]);
+    let fault = load(folder.path()).err().unwrap();
+    assert!(fault.to_string().contains("GCS_BUCKET_NAME"), "{fault}");
+}

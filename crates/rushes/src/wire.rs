@@ -1,0 +1,143 @@
+//! Puts the product together: the only place that names concrete adapters and providers.
+
+use crate::config::{Config, PlaceSection, Quality};
+use rushes_adapters::catalogs::json::JsonCatalog;
+use rushes_adapters::destinations::file::FileDestination;
+use rushes_adapters::destinations::memory::MemoryDestination;
+use rushes_core::catalog::Catalog;
+use rushes_core::clock::{Clock, SystemClock};
+use rushes_core::delivery::{Route, Routes};
+use rushes_core::destination::Destination;
+use rushes_core::inspect::Inspect;
+use rushes_core::provider::Providers;
+use rushes_core::{Code, Fault};
+use rushes_engine::{Engine, Home, Lanes, Lock, Parts, Site};
+use rushes_media::builtin::image::BuiltinImage;
+use rushes_media::builtin::motion::BuiltinMotion;
+use rushes_media::builtin::music::BuiltinMusic;
+use rushes_media::builtin::text::BuiltinText;
+use rushes_media::inspect::MediaInspector;
+use rushes_store::{Mode, SqliteStore};
+use rushes_workflows::{Kit, Registry};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The engine of this home, running, with the lock that makes it the only one.
+pub(crate) struct Running {
+    pub(crate) engine: Engine<Registry>,
+    _lock: Lock,
+}
+
+/// Opens a home for work: takes its lock, migrates, starts the engine. Errors: `home_busy`, `config_invalid`, ….
+pub(crate) fn start(home: &Home, config: &Config) -> Result<Running, Fault> {
+    let lock = home.lock()?;
+    home.prepare()?;
+    let owner = SystemClock.new_id().to_string();
+    let parts = parts(home, config, &Mode::Own { owner: owner.clone() })?;
+    let registry = Registry::new(kit(home, config, parts.inspect.clone()));
+    Ok(Running { engine: Engine::start(parts, registry, owner), _lock: lock })
+}
+
+/// Opens a home for looking only, beside whatever works on it.
+pub(crate) fn look(home: &Home, config: &Config) -> Result<Parts, Fault> {
+    parts(home, config, &Mode::Read)
+}
+
+fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
+    let destinations = destinations(home, config)?;
+    let catalogs = catalogs(home, config)?;
+    let routes = Routes {
+        destinations: destinations.iter().map(|site| Route { name: site.name.clone(), prefix: site.prefix.clone() }).collect(),
+        catalogs: catalogs.iter().map(|site| site.name.clone()).collect(),
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = SqliteStore::open(&home.database(), mode, clock.clone(), routes)?;
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let cpu = if config.engine.cpu_lane == 0 { cores } else { config.engine.cpu_lane };
+    Ok(Parts {
+        home: home.clone(),
+        watch: store.watch(),
+        store: Arc::new(store),
+        clock,
+        inspect: Arc::new(MediaInspector::default()),
+        destinations,
+        catalogs,
+        lanes: Lanes::new(cpu, config.engine.net_lane, config.engine.gpu_lane),
+        scan_every: Duration::from_secs_f64(config.delivery.scan_every_s),
+    })
+}
+
+fn kit(home: &Home, config: &Config, inspect: Arc<dyn Inspect>) -> Kit {
+    let is_final_quality = config.media.quality == Quality::Final;
+    Kit {
+        providers: Providers {
+            text: Arc::new(BuiltinText),
+            image: Arc::new(BuiltinImage),
+            motion: Arc::new(BuiltinMotion::default()),
+            music: Arc::new(BuiltinMusic),
+        },
+        inspect,
+        references: home.references(),
+        width: config.media.width,
+        height: config.media.height,
+        fps: config.media.fps,
+        dance_max_ms: u64::from(config.media.dance_max_s) * 1_000,
+        is_final_quality,
+    }
+}
+
+fn site<T: ?Sized>(config: &Config, place: &PlaceSection, port: Arc<T>) -> Site<T> {
+    let prefix = place.prefix.trim_matches('/');
+    Site {
+        name: place.name.clone(),
+        prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
+        port,
+        in_flight: config.delivery.in_flight,
+        first_backoff: Duration::from_secs_f64(config.delivery.first_backoff_s),
+    }
+}
+
+fn destinations(home: &Home, config: &Config) -> Result<Vec<Site<dyn Destination>>, Fault> {
+    if config.destinations.is_empty() {
+        let place = PlaceSection { name: "remote".into(), uri: String::new(), prefix: String::new() };
+        return Ok(vec![site(config, &place, Arc::new(FileDestination::new(home.remote())))]);
+    }
+    config.destinations.iter().map(|place| Ok(site(config, place, destination(place)?))).collect()
+}
+
+fn destination(place: &PlaceSection) -> Result<Arc<dyn Destination>, Fault> {
+    match place.uri.split_once("://") {
+        Some(("file", path)) => Ok(Arc::new(FileDestination::new(folder(place, path)?))),
+        Some(("memory", _)) => Ok(Arc::new(MemoryDestination::default())),
+        _ => Err(unknown(place, "destinations", "file://, memory://")),
+    }
+}
+
+fn catalogs(home: &Home, config: &Config) -> Result<Vec<Site<dyn Catalog>>, Fault> {
+    if config.catalogs.is_empty() {
+        let place = PlaceSection { name: "records".into(), uri: String::new(), prefix: String::new() };
+        return Ok(vec![site(config, &place, Arc::new(JsonCatalog::new(home.remote().join("records"))))]);
+    }
+    config.catalogs.iter().map(|place| Ok(site(config, place, catalog(place)?))).collect()
+}
+
+fn catalog(place: &PlaceSection) -> Result<Arc<dyn Catalog>, Fault> {
+    match place.uri.split_once("://") {
+        Some(("file", path)) => Ok(Arc::new(JsonCatalog::new(folder(place, path)?))),
+        _ => Err(unknown(place, "catalogs", "file://")),
+    }
+}
+
+fn folder(place: &PlaceSection, path: &str) -> Result<PathBuf, Fault> {
+    let path = PathBuf::from(path);
+    if path.is_absolute() {
+        return Ok(path);
+    }
+    Err(Fault::new(Code::ConfigInvalid, "read configuration").with("setting", format!("{}.uri", place.name)).because("a folder is written file:///absolute/path"))
+}
+
+fn unknown(place: &PlaceSection, section: &str, there: &str) -> Fault {
+    let reason = format!("{:?} is of no type this build has; there are: {there}", place.uri);
+    Fault::new(Code::ConfigInvalid, "read configuration").with("setting", format!("{section}.{}.uri", place.name)).because(reason)
+}
