@@ -1,1 +1,31 @@
-fn main() {}
+//! The door to the house checks: `cargo run -p xtask -- tidy` and `cargo run -p xtask -- docs`.
+#![expect(clippy::print_stdout, reason = "a command for the terminal")]
+
+use anyhow::{Context, bail};
+use std::path::Path;
+
+fn main() -> anyhow::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask stands in the root of the workspace")?;
+    match std::env::args().nth(1).as_deref() {
+        Some("tidy") => tidy(root),
+        Some("docs") => {
+            for path in xtask::docs::write(root)? {
+                println!("wrote {path}");
+            }
+            Ok(())
+        }
+        _ => bail!("usage: cargo run -p xtask -- tidy | docs"),
+    }
+}
+
+fn tidy(root: &Path) -> anyhow::Result<()> {
+    let findings = xtask::tidy::check(root)?;
+    for finding in &findings {
+        println!("{finding}");
+    }
+    match findings.len() {
+        0 => Ok(()),
+        1 => bail!("1 finding"),
+        many => bail!("{many} findings"),
+    }
+}
