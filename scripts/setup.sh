@@ -117,11 +117,14 @@ install_rust() {
         rustup default >/dev/null 2>&1 || rustup default stable >&2 || true
     else
         say "installing Rust by rustup, for this user"
-        # The PATH check would refuse to stand beside a system's older Rust. These scripts look in ~/.cargo/bin first.
         fetched="$(mktemp)"
-        if curl --proto '=https' --tlsv1.2 --retry 3 -sSf https://sh.rustup.rs -o "$fetched"; then
+        # The same script twice; some networks let only the second host through.
+        for from in https://sh.rustup.rs https://static.rust-lang.org/rustup/rustup-init.sh; do
+            curl --proto '=https' --tlsv1.2 --retry 2 -sSfL "$from" -o "$fetched" || continue
+            # The PATH check would refuse to stand beside a system's older Rust. These scripts look in ~/.cargo/bin first.
             RUSTUP_INIT_SKIP_PATH_CHECK=yes sh "$fetched" -y --no-modify-path --profile minimal -c clippy -c rustfmt >&2 || true
-        fi
+            break
+        done
         rm -f "$fetched"
     fi
     have_rust && return
