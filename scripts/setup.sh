@@ -25,8 +25,8 @@ have_font() {
 }
 
 have_compiler() {
-    # Without the headers of the C library a compiler builds nothing.
-    have cc && printf '#include <stdio.h>\n' | cc -E - >/dev/null 2>&1
+    # Without the headers of the C library a compiler builds nothing. make comes with it.
+    have make && have cc && printf '#include <stdio.h>\n' | cc -E - >/dev/null 2>&1
 }
 
 # Whether the cargo and rustc that would be used are at least the version Cargo.toml asks for.

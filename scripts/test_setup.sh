@@ -18,7 +18,7 @@ fresh() {
     mkdir -p "$room/bin" "$room/fonts" "$room/cargo/bin"
     for tool in $tools; do ln -s "$(command -v "$tool")" "$room/bin/$tool"; done
     touch "$room/log" "$room/fonts/Comfortaa-Bold.ttf" "$room/fonts/DejaVuSans.ttf"
-    for tool in ffmpeg ffprobe cc cargo; do stub "$tool" 'exit 0'; done
+    for tool in ffmpeg ffprobe make cc cargo; do stub "$tool" 'exit 0'; done
     stub rustc 'echo "rustc 9.9.0 (stub)"'
     stub id 'echo 0'
     stub apt-get "echo \"apt-get \$*\" >>'$room/log'"
