@@ -61,14 +61,7 @@ impl Fault {
     /// A fault of this code while doing `operation`; the verdict is the code's own.
     #[must_use]
     pub fn new(code: Code, operation: impl Into<String>) -> Self {
-        Self {
-            code,
-            verdict: code.row().verdict,
-            retry_after_ms: None,
-            operation: operation.into(),
-            context: Vec::new(),
-            reason: None,
-        }
+        Self { code, verdict: code.row().verdict, retry_after_ms: None, operation: operation.into(), context: Vec::new(), reason: None }
     }
 
     /// From an I/O error; a full disk is told apart from other causes.

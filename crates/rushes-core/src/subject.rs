@@ -72,11 +72,7 @@ pub struct Subject {
 /// `Mira Kisaragi` → `mira_kisaragi`: letters and digits of any script, joined by single underscores; never empty.
 #[must_use]
 pub fn slug(name: &str) -> String {
-    let words: Vec<String> = name
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
-        .collect();
+    let words: Vec<String> = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
     if words.is_empty() { "unnamed".to_owned() } else { words.join("_") }
 }
 

@@ -1,0 +1,25 @@
+# The two commands a user needs are `make run` and `make test`; both first install what is missing.
+.DEFAULT_GOAL := run
+.PHONY: run test lint docs setup help
+
+run: ## Make one production, from nothing to delivered files (the default)
+	@./scripts/setup.sh
+	@./scripts/run.sh
+
+test: ## Check formatting and lints, then run every test
+	@./scripts/setup.sh develop
+	@./scripts/test.sh
+
+lint: ## Formatting, lints and the house rules, without the tests
+	@./scripts/setup.sh develop
+	@./scripts/lint.sh
+
+docs: ## Write the documents that are made from tables
+	@./scripts/setup.sh
+	@. ./scripts/path.sh && cargo run --quiet --locked -p xtask -- docs
+
+setup: ## Install what building and running needs and this machine lacks
+	@./scripts/setup.sh develop
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20

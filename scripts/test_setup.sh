@@ -1,0 +1,132 @@
+#!/bin/sh
+# Tests setup.sh without touching this machine: every program it may start is a stub in a folder of its own.
+set -eu
+cd "$(dirname "$0")/.."
+
+room="$(mktemp -d)"
+trap 'rm -rf "$room"' EXIT
+tools="sh sed find head tr dirname mktemp rm env mkdir chmod cat touch"
+
+stub() { # stub NAME SCRIPT
+    printf '#!/bin/sh\n%s\n' "$2" >"$room/bin/$1"
+    chmod +x "$room/bin/$1"
+}
+
+# A machine on which nothing is missing, and root is at work.
+fresh() {
+    rm -rf "${room:?}/bin" "$room/fonts" "$room/cargo" "$room/log"
+    mkdir -p "$room/bin" "$room/fonts" "$room/cargo/bin"
+    for tool in $tools; do ln -s "$(command -v "$tool")" "$room/bin/$tool"; done
+    touch "$room/log" "$room/fonts/Comfortaa-Bold.ttf" "$room/fonts/DejaVuSans.ttf"
+    for tool in ffmpeg ffprobe make cc cargo; do stub "$tool" 'exit 0'; done
+    stub rustc 'echo "rustc 9.9.0 (stub)"'
+    stub id 'echo 0'
+    stub apt-get "echo \"apt-get \$*\" >>'$room/log'"
+}
+
+setup() { # setup WANTED_STATUS
+    status=0
+    said="$(PATH="$room/bin" CARGO_HOME="$room/cargo" RUSHES_FONT_FOLDERS="$room/fonts" HOME="$room" "$room/bin/sh" scripts/setup.sh develop 2>&1)" || status=$?
+    [ "$status" -eq "$1" ] || fail "ended with $status instead of $1"
+}
+
+fail() {
+    printf 'test_setup: %s: %s\n%s\n' "$case" "$1" "$said" >&2
+    exit 1
+}
+
+says() { case "$said" in *"$1"*) ;; *) fail "does not say: $1" ;; esac }
+did() { case "$(cat "$room/log")" in *"$1"*) ;; *) fail "did not: $1" ;; esac }
+did_nothing() { [ ! -s "$room/log" ] || fail "did: $(cat "$room/log")"; }
+
+case="nothing is missing"
+fresh
+setup 0
+did_nothing
+[ -z "$said" ] || fail "is not silent"
+
+case="ffmpeg and the fonts are missing, root"
+fresh
+rm "$room/bin/ffmpeg" "$room/fonts/"*
+stub apt-get "echo \"apt-get \$*\" >>'$room/log'; touch '$room/bin/ffmpeg' '$room/fonts/comfortaa' '$room/fonts/DejaVuSans.ttf'; chmod +x '$room/bin/ffmpeg'"
+setup 0
+did "no-install-recommends ffmpeg fonts-comfortaa fonts-dejavu-core"
+
+case="ffprobe is missing, not root, no sudo"
+fresh
+rm "$room/bin/ffprobe"
+stub id 'echo 1000'
+setup 1
+did_nothing
+says "missing: ffmpeg"
+says "sudo apt-get install -y ffmpeg"
+
+case="a compiler is missing, not root, sudo asks for a password"
+fresh
+stub cc 'exit 1'
+stub id 'echo 1000'
+stub sudo 'exit 1'
+setup 1
+did_nothing
+says "apt-get install -y build-essential"
+
+case="a compiler is missing, not root, sudo works"
+fresh
+stub cc 'exit 1'
+stub id 'echo 1000'
+stub sudo "shift; echo \"sudo \$*\" >>'$room/log'; case \"\$*\" in *install*) printf '#!/bin/sh\n' >'$room/bin/cc' ;; esac"
+setup 0
+did "install -y -qq --no-install-recommends build-essential"
+
+case="there is no network"
+fresh
+rm "$room/bin/ffmpeg"
+stub apt-get "exit 100"
+setup 1
+says "missing: ffmpeg"
+
+case="no Debian"
+for system in dnf pacman brew; do
+    fresh
+    rm "$room/bin/ffmpeg" "$room/bin/apt-get"
+    stub "$system" "echo called >>'$room/log'"
+    setup 1
+    did_nothing
+    says "$system"
+    says "ffmpeg"
+done
+
+case="Rust is too old and rustup brings a new one"
+fresh
+stub rustc 'echo "rustc 1.63.0 (stub)"'
+stub rustup "echo \"rustup \$*\" >>'$room/log'; printf '#!/bin/sh\necho rustc 9.9.0\n' >'$room/bin/rustc'"
+setup 0
+did "rustup toolchain install stable"
+
+case="Rust is too old and stays so"
+fresh
+stub rustc 'echo "rustc 1.63.0 (stub)"'
+stub rustup 'exit 0'
+setup 1
+says "rustup default stable"
+
+case="there is no Rust"
+fresh
+rm "$room/bin/cargo" "$room/bin/rustc"
+cat >"$room/rustup-init" <<END
+#!/bin/sh
+echo "rustup-init \$*" >>'$room/log'
+for tool in cargo rustc; do printf '#!/bin/sh\necho rustc 9.9.0\n' >'$room/cargo/bin/'\$tool; chmod +x '$room/cargo/bin/'\$tool; done
+END
+stub curl "while [ \"\$1\" != -o ]; do shift; done; cat '$room/rustup-init' >\"\$2\""
+setup 0
+did "rustup-init -y --no-modify-path"
+
+case="there is no Rust and no network"
+fresh
+rm "$room/bin/cargo" "$room/bin/rustc"
+stub curl 'exit 6'
+setup 1
+says "sh.rustup.rs"
+
+echo "setup.sh: all cases hold"

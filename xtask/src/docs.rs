@@ -1,0 +1,136 @@
+//! The documents that are made from core's tables, so that they cannot say anything else than the code.
+//!
+//! `cargo run -p xtask -- docs` writes them; a test fails while the ones checked in are older than the tables.
+
+use anyhow::Context;
+use rushes_core::codes::CODES;
+use rushes_core::kinds::{KINDS, Keep, Slot};
+use rushes_core::{FaultKind, Verdict};
+use std::fmt::Write;
+use std::path::Path;
+
+/// A generated document: where it stands and how it is made.
+pub type Document = (&'static str, fn() -> String);
+
+/// Every generated document.
+pub const DOCUMENTS: &[Document] = &[("docs/codes.md", codes), ("docs/kinds.md", kinds)];
+
+/// Writes all of them below `root`; tells which.
+pub fn write(root: &Path) -> anyhow::Result<Vec<&'static str>> {
+    std::fs::create_dir_all(root.join("docs")).context("make the folder docs")?;
+    for (path, make) in DOCUMENTS {
+        #[expect(clippy::disallowed_methods, reason = "a generated document is no asset")]
+        std::fs::write(root.join(path), make()).with_context(|| format!("write {path}"))?;
+    }
+    Ok(DOCUMENTS.iter().map(|(path, _)| *path).collect())
+}
+
+/// The error codes: what happened and what to do.
+#[must_use]
+pub fn codes() -> String {
+    let mut out = String::from(
+        "# Error codes\n\n\
+         Every error carries one of these codes, in the terminal, in logs and over HTTP.\n\
+         This page is made from `crates/rushes-core/src/codes.rs` by `make docs`; change it there.\n\n\
+         *Again* says whether Rushes tries again by itself.\n\n\
+         | code | kind | again | what happened | what to do |\n|---|---|---|---|---|\n",
+    );
+    for row in CODES {
+        let (kind, again) = (kind_word(row.kind), again_word(row.verdict));
+        row_of(&mut out, &[&format!("`{}`", row.name), kind, again, &cell(row.title), &cell(row.cure)]);
+    }
+    out
+}
+
+/// The asset kinds: where they lie, where their record names them, how long they are kept.
+#[must_use]
+pub fn kinds() -> String {
+    let mut out = String::from(
+        "# Asset kinds\n\n\
+         Every file Rushes keeps is of one of these kinds.\n\
+         This page is made from `crates/rushes-core/src/kinds.rs` by `make docs`; change it there.\n\n\
+         Paths stand below the library and below each destination's prefix. They get the extension their content asks for.\n\
+         `{id}` is the subject's id, `{dance}` is `dance_{id}_cosplay_on_{ref}`, `{beside}` is the path of the file it belongs to.\n\
+         In the record, `{title}` is the set the asset belongs to, such as `primary`.\n\n\
+         | kind | path | in the record | kept |\n|---|---|---|---|\n",
+    );
+    for row in KINDS {
+        row_of(&mut out, &[&format!("`{}`", row.name), &format!("`{}`", cell(row.path)), &slot_words(row.slot), &keep_words(row.keep)]);
+    }
+    out
+}
+
+fn row_of(out: &mut String, cells: &[&str]) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "| {} |", cells.join(" | "));
+}
+
+/// A bar would end the cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+fn kind_word(kind: FaultKind) -> &'static str {
+    match kind {
+        FaultKind::NotFound => "not found",
+        FaultKind::AlreadyExists => "already exists",
+        FaultKind::InvalidInput => "invalid input",
+        FaultKind::ConfigInvalid => "configuration",
+        FaultKind::Unauthorized => "unauthorized",
+        FaultKind::Refused => "refused",
+        FaultKind::RateLimited => "rate limited",
+        FaultKind::Unavailable => "unavailable",
+        FaultKind::Conflict => "conflict",
+        FaultKind::Corrupt => "corrupt",
+        FaultKind::Cancelled => "cancelled",
+        FaultKind::Unsupported => "unsupported",
+        FaultKind::Unexpected => "unexpected",
+    }
+}
+
+fn again_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Transient => "yes",
+        Verdict::Permanent | Verdict::Exhausted => "no",
+    }
+}
+
+fn slot_words(slot: Slot) -> String {
+    match slot {
+        Slot::Titled(field) => format!("`{{title}}.{field}`"),
+        Slot::Fixed(title, field) => format!("`{title}.{field}`"),
+        Slot::Twice((title, field), (again, other)) => format!("`{title}.{field}`, `{again}.{other}`"),
+        Slot::Row(collection) => format!("a row in `{collection}`"),
+        Slot::Unlisted => "not named".to_owned(),
+    }
+}
+
+fn keep_words(keep: Keep) -> String {
+    match keep {
+        Keep::Forever => "for good".to_owned(),
+        Keep::Days(days) => format!("{days} days"),
+        Keep::ByShoot => "as its shoot says".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn docs_checked_in_are_what_the_tables_say() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        for (path, make) in DOCUMENTS {
+            let there = std::fs::read_to_string(root.join(path)).unwrap_or_default();
+            assert!(there == make(), "{path} is older than its table: run `make docs`");
+        }
+    }
+
+    #[test]
+    fn docs_have_a_row_for_each_code_and_kind() {
+        let (codes, kinds) = (codes(), kinds());
+        assert_eq!(codes.lines().filter(|line| line.starts_with("| `")).count(), CODES.len());
+        assert_eq!(kinds.lines().filter(|line| line.starts_with("| `")).count(), KINDS.len());
+        assert!(kinds.contains("| `thumbnail` |") && kinds.contains("| 7 days |"));
+    }
+}
