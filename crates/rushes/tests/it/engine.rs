@@ -1,0 +1,129 @@
+//! The engine's promises about steps, replays, cancelling and children.
+
+use crate::support::{Places, TestEngine, recipes::Recipes};
+use rushes_core::{Code, JobState};
+use serde_json::json;
+use std::time::Duration;
+
+fn start() -> (tempfile::TempDir, Places, TestEngine) {
+    let folder = tempfile::tempdir().unwrap();
+    let places = Places::memory(folder.path());
+    let engine = TestEngine::start(folder.path(), &places, &Recipes::default());
+    (folder, places, engine)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn engine_runs_each_step_once() {
+    let (_folder, _places, engine) = start();
+    let job = engine.run("steps", json!({"count": 5})).await;
+    assert_eq!((job.state, job.value), (JobState::Completed, Some(json!("steps"))));
+    assert_eq!((0..5).map(|n| engine.recipes.runs(&format!("step {n}"))).collect::<Vec<_>>(), [1; 5]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn engine_tries_again_within_the_steps_limit() {
+    for (how, runs, state, code) in [
+        ("twice", 3, JobState::Completed, None),
+        ("panic", 2, JobState::Completed, None),
+        ("hang", 2, JobState::Completed, None),
+        ("always", 3, JobState::Failed, Some(Code::ProviderDown)),
+        ("refused", 1, JobState::Failed, Some(Code::ProviderRefused)),
+        ("large", 1, JobState::Failed, Some(Code::ValueTooLarge)),
+        ("outside", 1, JobState::Failed, Some(Code::InputInvalid)),
+    ] {
+        let (_folder, _places, engine) = start();
+        let job = engine.run("faulty", json!({"how": how})).await;
+        assert_eq!((job.state, job.fault.map(|fault| fault.code)), (state, code), "{how}");
+        assert_eq!(engine.recipes.runs("faulty"), runs, "{how}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn engine_refuses_two_steps_of_one_name() {
+    let (_folder, _places, engine) = start();
+    let job = engine.run("steps", json!({"twice": true})).await;
+    assert_eq!(job.fault.unwrap().code, Code::StepTwice);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn engine_cancels_within_a_second_and_undoes() {
+    let (_folder, _places, engine) = start();
+    let job = engine.submit("undo", json!({})).await;
+    engine.until("the work has begun", || async { engine.recipes.runs("work") == 1 }).await;
+    let asked = std::time::Instant::now();
+    engine.engine.cancel(job).await.unwrap();
+    let job = engine.ended(job).await;
+    assert!(asked.elapsed() < Duration::from_secs(1), "took {:?}", asked.elapsed());
+    assert_eq!(job.state, JobState::Cancelled);
+    assert_eq!((engine.recipes.runs("work told"), engine.recipes.runs("undo book")), (1, 1));
+    let fault = engine.engine.cancel(job.id).await.unwrap_err();
+    assert_eq!(fault.code, Code::InputInvalid, "it has ended: {fault}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn engine_goes_on_after_a_stop_without_running_finished_steps() {
+    let folder = tempfile::tempdir().unwrap();
+    let places = Places::memory(folder.path());
+    let recipes = Recipes::default();
+    let first = TestEngine::start(folder.path(), &places, &recipes);
+    let job = first.submit("wait", json!({"nap_ms": 1})).await;
+    first.until("the nap is over", || async { recipes.runs("after nap") == 1 }).await;
+    let store = first.parts().store.clone();
+    store.send_signal(job, "word", json!("one")).await.unwrap();
+    first.engine.stop().await;
+    drop(store);
+
+    let second = TestEngine::start(folder.path(), &places, &recipes);
+    second.parts().store.send_signal(job, "word", json!("two")).await.unwrap();
+    let job = second.ended(job).await;
+    assert_eq!(job.value, Some(json!(["one", "two", [1, 1]])), "each signal is taken once, in order; each branch ran once");
+    assert_eq!(recipes.runs("after nap"), 1);
+    assert_eq!(job.tries, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn engine_a_signal_that_never_comes_is_none() {
+    let (_folder, _places, engine) = start();
+    let job = engine.run("wait", json!({"limit_ms": 30})).await;
+    assert_eq!(job.value, Some(json!([null, null, [1, 1]])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn engine_a_failed_child_does_not_stop_the_others() {
+    let (_folder, _places, engine) = start();
+    let children = json!({"children": [{"workflow": "steps", "input": {"count": 1}}, {"workflow": "faulty", "input": {"how": "refused"}}]});
+    let job = engine.run("parent", children).await;
+    assert_eq!((job.state, job.value), (JobState::Completed, Some(json!(["steps", {"failed": "provider_refused"}]))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn engine_cancelling_a_parent_cancels_its_children() {
+    let (_folder, _places, engine) = start();
+    let job = engine.submit("parent", json!({"children": [{"workflow": "undo", "input": {}}]})).await;
+    engine.until("the child works", || async { engine.recipes.runs("work") == 1 }).await;
+    engine.engine.cancel(job).await.unwrap();
+    assert_eq!(engine.ended(job).await.state, JobState::Cancelled);
+    assert_eq!(engine.recipes.runs("undo book"), 1, "the child has undone its work before the parent ends");
+    let family = engine.parts().store.family(job).await.unwrap();
+    assert!(family.jobs.iter().all(|job| job.state == JobState::Cancelled));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn engine_refuses_a_job_of_another_version_of_its_workflow() {
+    let folder = tempfile::tempdir().unwrap();
+    let places = Places::memory(folder.path());
+    let first = TestEngine::start(folder.path(), &places, &Recipes::default());
+    let job = first.submit("wait", json!({})).await;
+    first.until("it waits", || async { first.recipes.runs("after nap") == 1 }).await;
+    first.engine.stop().await;
+    let second = TestEngine::start(folder.path(), &places, &Recipes { version: 1, ..Recipes::default() });
+    assert_eq!(second.ended(job).await.fault.unwrap().code, Code::WorkflowChanged);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn engine_leaves_no_scratch_of_a_finished_job() {
+    let (folder, _places, engine) = start();
+    let job = engine.run("files", json!({"count": 3})).await;
+    assert_eq!(job.state, JobState::Completed);
+    engine.until("scratch is empty", || async { std::fs::read_dir(folder.path().join("home/scratch")).unwrap().count() == 0 }).await;
+}

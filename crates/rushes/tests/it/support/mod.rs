@@ -1,0 +1,137 @@
+//! What the tests share: engines over temporary homes, and the real program.
+
+pub(crate) mod program;
+pub(crate) mod recipes;
+
+use async_trait::async_trait;
+use recipes::Recipes;
+use rushes_adapters::catalogs::json::JsonCatalog;
+use rushes_adapters::destinations::memory::MemoryDestination;
+use rushes_core::catalog::Catalog;
+use rushes_core::clock::{Clock, SystemClock};
+use rushes_core::delivery::{DeliveryState, Route, Routes};
+use rushes_core::destination::Destination;
+use rushes_core::inspect::{Inspect, MediaInfo};
+use rushes_core::store::AssetFilter;
+use rushes_core::{Fault, Job, JobId};
+use rushes_engine::{Engine, Home, Lanes, NewJobRequest, Parts, Site};
+use rushes_store::{Mode, SqliteStore};
+use serde_json::Value;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longer than anything here should take on a busy machine.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+
+/// Takes every file for plain bytes.
+struct AnyFile;
+
+#[async_trait]
+impl Inspect for AnyFile {
+    async fn inspect(&self, path: &Path) -> Result<MediaInfo, Fault> {
+        std::fs::metadata(path).map_err(|e| Fault::io("inspect", path, &e))?;
+        Ok(MediaInfo { mime: "application/octet-stream".into(), extension: "bin".into(), width: None, height: None, duration_ms: None, fps: None, has_audio: false })
+    }
+}
+
+/// An engine over a temporary home, with recipes of the tests' own.
+pub(crate) struct TestEngine {
+    pub(crate) engine: Engine<Recipes>,
+    pub(crate) recipes: Recipes,
+}
+
+/// The places a test engine delivers to; outlive the engine, as clouds do.
+#[derive(Clone)]
+pub(crate) struct Places {
+    pub(crate) destinations: Vec<(String, Arc<dyn Destination>)>,
+    pub(crate) catalog: Arc<dyn Catalog>,
+}
+
+impl Places {
+    pub(crate) fn memory(folder: &Path) -> Self {
+        Self { destinations: vec![("remote".into(), Arc::new(MemoryDestination::default()))], catalog: Arc::new(JsonCatalog::new(folder.join("records"))) }
+    }
+}
+
+impl TestEngine {
+    /// Starts an engine on a home that nobody else works on.
+    pub(crate) fn start(folder: &Path, places: &Places, recipes: &Recipes) -> Self {
+        let home = Home::at(&folder.join("home"));
+        home.prepare().unwrap();
+        let site = |name: &str| (name.to_owned(), 8, Duration::from_millis(20));
+        let destinations: Vec<Site<dyn Destination>> = places
+            .destinations
+            .iter()
+            .map(|(name, port)| {
+                let (name, in_flight, first_backoff) = site(name);
+                Site { name, prefix: "base/".into(), port: port.clone(), in_flight, first_backoff }
+            })
+            .collect();
+        let (name, in_flight, first_backoff) = site("records");
+        let catalogs = vec![Site { name, prefix: String::new(), port: places.catalog.clone(), in_flight, first_backoff }];
+        let routes = Routes {
+            destinations: destinations.iter().map(|site| Route { name: site.name.clone(), prefix: site.prefix.clone() }).collect(),
+            catalogs: vec!["records".into()],
+        };
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let owner = clock.new_id().to_string();
+        let store = SqliteStore::open(&home.database(), &Mode::Own { owner: owner.clone() }, clock.clone(), routes).unwrap();
+        let parts = Parts {
+            home,
+            watch: store.watch(),
+            store: Arc::new(store),
+            clock,
+            inspect: Arc::new(AnyFile),
+            destinations,
+            catalogs,
+            lanes: Lanes::new(2, 8, 1),
+            scan_every: Duration::from_millis(200),
+        };
+        Self { engine: Engine::start(parts, recipes.clone(), owner), recipes: recipes.clone() }
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        self.engine.parts()
+    }
+
+    pub(crate) async fn submit(&self, workflow: &str, input: Value) -> JobId {
+        self.engine.submit(NewJobRequest { workflow: workflow.into(), input }).await.unwrap().id
+    }
+
+    pub(crate) async fn ended(&self, job: JobId) -> Job {
+        tokio::time::timeout(SOON, self.engine.ended(job)).await.expect("the job ends soon").unwrap()
+    }
+
+    pub(crate) async fn run(&self, workflow: &str, input: Value) -> Job {
+        let job = self.submit(workflow, input).await;
+        self.ended(job).await
+    }
+
+    /// Waits until something holds.
+    pub(crate) async fn until<F: Future<Output = bool>>(&self, what: &str, mut holds: impl FnMut() -> F) {
+        let end = tokio::time::Instant::now() + SOON;
+        while !holds().await {
+            assert!(tokio::time::Instant::now() < end, "not in time: {what}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Waits until nothing is owed, then checks the promise: every current asset proven at every destination, with
+    /// the bytes it was made of, and named in its subject's record.
+    pub(crate) async fn settle(&self) {
+        let store = self.parts().store.clone();
+        self.until("nothing is owed", || async { store.backlog().await.unwrap().values().all(|backlog| backlog.owed == 0) }).await;
+        for (asset, deliveries) in store.assets(&AssetFilter::default()).await.unwrap() {
+            assert_eq!(deliveries.len(), self.parts().destinations.len(), "{} is owed to every destination", asset.path);
+            for delivery in deliveries {
+                assert_eq!(delivery.state, DeliveryState::Proven, "{} at {}", asset.path, delivery.destination);
+                let site = self.parts().destinations.iter().find(|site| site.name == delivery.destination).unwrap();
+                let proof = site.port.stat(&delivery.key).await.unwrap().expect("a proven object is there");
+                assert!(proof.is_of(&asset.blob), "{} holds the bytes of its asset", delivery.key);
+            }
+        }
+        let audit = rushes_engine::audit::audit(self.parts()).await.unwrap();
+        assert!(audit.clean, "{:#?}", audit.findings);
+    }
+}

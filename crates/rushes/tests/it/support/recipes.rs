@@ -1,0 +1,190 @@
+//! Small recipes that use each part of `Flow`, and count how often their bodies really ran.
+
+use rushes_core::flow::{Branch, Child, Flow, Step, StepContext, Workflows};
+use rushes_core::subject::{NewSubject, SubjectType};
+use rushes_core::{Code, Done, Fault, Kind, Stop};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// How often each body ran, by name; shared between engines, as the outside world is.
+#[derive(Clone, Default)]
+pub(crate) struct Recipes {
+    runs: Arc<Mutex<BTreeMap<String, u32>>>,
+    /// The version every recipe claims.
+    pub(crate) version: u32,
+}
+
+impl Recipes {
+    pub(crate) fn runs(&self, body: &str) -> u32 {
+        self.runs.lock().unwrap().get(body).copied().unwrap_or(0)
+    }
+
+    fn ran(&self, body: &str) -> u32 {
+        let mut runs = self.runs.lock().unwrap();
+        let count = runs.entry(body.to_owned()).or_insert(0);
+        *count += 1;
+        *count
+    }
+
+    /// A step that only counts and answers.
+    async fn count<F: Flow>(&self, flow: &F, name: &str) -> Result<u32, Stop> {
+        let (recipes, body) = (self.clone(), name.to_owned());
+        flow.step(Step::new(name), move |_: StepContext| async move { Ok(Done::value(recipes.ran(&body))) }).await
+    }
+}
+
+/// Writes a file into the step's scratch.
+fn scratch_file(context: &StepContext, name: &str, bytes: &[u8]) -> std::path::PathBuf {
+    let path = context.scratch.join(name);
+    std::fs::File::create(&path).unwrap().write_all(bytes).unwrap();
+    path
+}
+
+impl Workflows for Recipes {
+    fn version(&self, _workflow: &str) -> Option<u32> {
+        Some(self.version)
+    }
+
+    fn collection(&self, workflow: &str) -> Option<&'static str> {
+        (workflow == "files").then_some("pipeline_jobs")
+    }
+
+    async fn run<F: Flow>(&self, workflow: &str, flow: &F, input: Value) -> Result<Value, Stop> {
+        match workflow {
+            "files" => self.files(flow, input).await,
+            "steps" => self.steps(flow, input).await,
+            "parent" => self.parent(flow, input).await,
+            "faulty" => self.faulty(flow, input).await,
+            "undo" => self.undo(flow).await,
+            "wait" => self.wait(flow, input).await,
+            other => Err(Stop::Failed(Fault::new(Code::WorkflowUnknown, "run").with("workflow", other))),
+        }
+    }
+}
+
+impl Recipes {
+    /// One subject with `count` files of `bytes`; `text` goes into each file.
+    async fn files<F: Flow>(&self, flow: &F, input: Value) -> Result<Value, Stop> {
+        let recipes = self.clone();
+        let subject = input["subject"].as_str().unwrap_or("mira").to_owned();
+        let first = flow
+            .step(Step::new("subject"), move |context: StepContext| async move {
+                recipes.ran("subject");
+                let id = format!("{subject}_1");
+                let mut done = Done::value(id.clone());
+                if context.library.subject(&subject).await?.is_none() {
+                    done.subjects.push(NewSubject { id, subject_type: SubjectType::Character, slug: subject.clone(), name: subject, fields: json!({"tagline": "a test"}) });
+                }
+                Ok(done)
+            })
+            .await?;
+        let count = input["count"].as_u64().unwrap_or(1);
+        for index in 0..count {
+            let (recipes, subject, text) = (self.clone(), first.clone(), input["text"].as_str().unwrap_or("text").to_owned());
+            let body = move |context: StepContext| async move {
+                recipes.ran(&format!("file {index}"));
+                let file = scratch_file(&context, "made", format!("{text} {index}").as_bytes());
+                let asset = context.new_asset(Kind::DanceVideo, &subject, file).name("ref", format!("ref{index}")).title(format!("alternate_{index}"));
+                Ok(Done::value(asset.reference()?).with(asset))
+            };
+            flow.step(Step::new(format!("file {index}")), body).await?;
+        }
+        Ok(json!({ "made": count }))
+    }
+
+    /// `count` steps, one after the other, then perhaps a wait for a signal.
+    async fn steps<F: Flow>(&self, flow: &F, input: Value) -> Result<Value, Stop> {
+        for index in 0..input["count"].as_u64().unwrap_or(3) {
+            self.count(flow, &format!("step {index}")).await?;
+        }
+        if input["twice"] == true {
+            self.count(flow, "step 0").await?;
+        }
+        Ok(json!("steps"))
+    }
+
+    async fn parent<F: Flow>(&self, flow: &F, input: Value) -> Result<Value, Stop> {
+        let children = input["children"].as_array().cloned().unwrap_or_default();
+        let children = children.into_iter().enumerate().map(|(index, child)| Child {
+            name: format!("child {index}"),
+            workflow: child["workflow"].as_str().unwrap_or_default().to_owned(),
+            input: child["input"].clone(),
+        });
+        let mut ends = Vec::new();
+        for end in flow.children(children.collect()).await {
+            ends.push(match end {
+                Ok(value) => value,
+                Err(Stop::Failed(fault)) => json!({"failed": fault.code}),
+                Err(stop) => return Err(stop),
+            });
+        }
+        Ok(json!(ends))
+    }
+
+    /// A step whose body goes wrong in the way asked for.
+    async fn faulty<F: Flow>(&self, flow: &F, input: Value) -> Result<Value, Stop> {
+        let recipes = self.clone();
+        let how = input["how"].as_str().unwrap_or_default().to_owned();
+        let step = Step::new("faulty").at_most(3).within(Duration::from_millis(300));
+        let value = flow
+            .step(step, move |context: StepContext| async move {
+                let run = recipes.ran("faulty");
+                let down = Fault::new(Code::ProviderDown, "call");
+                match how.as_str() {
+                    "twice" if run <= 2 => Err(Stop::Retry { fault: down, after: Some(Duration::from_millis(5)) }),
+                    "always" => Err(Stop::Retry { fault: down, after: Some(Duration::from_millis(5)) }),
+                    "refused" => Err(Stop::Failed(Fault::new(Code::ProviderRefused, "call").because("no"))),
+                    "panic" if run == 1 => panic!("a body may panic"),
+                    "hang" if run == 1 => {
+                        tokio::time::sleep(Duration::from_secs(3600)).await;
+                        Ok(Done::value(json!("late")))
+                    }
+                    "large" => Ok(Done::value(json!("x".repeat(300_000)))),
+                    "outside" => {
+                        let file = context.scratch.join("../../../outside");
+                        Ok(Done::value(json!(null)).with(context.new_asset(Kind::AnimeImage, "a", file)))
+                    }
+                    _ => Ok(Done::value(json!(run))),
+                }
+            })
+            .await?;
+        Ok(value)
+    }
+
+    /// Works until cancelled, then undoes.
+    async fn undo<F: Flow>(&self, flow: &F) -> Result<Value, Stop> {
+        self.count(flow, "book").await?;
+        let recipes = self.clone();
+        let work = flow.step(Step::new("work"), move |context: StepContext| async move {
+            recipes.ran("work");
+            context.cancel.cancelled().await;
+            recipes.ran("work told");
+            Err::<Done<()>, _>(Stop::Cancelled)
+        });
+        match work.await {
+            Err(Stop::Cancelled) => {
+                self.count(flow, "undo book").await?;
+                Err(Stop::Cancelled)
+            }
+            other => other.map(|()| json!("never")),
+        }
+    }
+
+    /// Sleeps, waits for two signals of one name, runs two branches.
+    async fn wait<F: Flow>(&self, flow: &F, input: Value) -> Result<Value, Stop> {
+        flow.sleep("nap", Duration::from_millis(input["nap_ms"].as_u64().unwrap_or(1))).await?;
+        self.count(flow, "after nap").await?;
+        let limit = Duration::from_millis(input["limit_ms"].as_u64().unwrap_or(20_000));
+        let first: Option<String> = flow.signal("word", "first", limit).await?;
+        let second: Option<String> = flow.signal("word", "second", limit).await?;
+        let branch = |name: &'static str| {
+            let recipes = self.clone();
+            Branch::new(Step::new(name), move |_: StepContext| async move { Ok(Done::value(recipes.ran(name))) })
+        };
+        let both = flow.all(vec![branch("left"), branch("right")]).await.into_iter().collect::<Result<Vec<u32>, Stop>>()?;
+        Ok(json!([first, second, both]))
+    }
+}
