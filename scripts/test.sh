@@ -7,9 +7,9 @@ cd "$(dirname "$0")/.."
 ./scripts/test_setup.sh
 ./scripts/lint.sh fast
 if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run --workspace --locked
+    cargo nextest run --workspace --locked --no-fail-fast
     # nextest leaves out the examples in documentation.
     cargo test --workspace --doc --locked --quiet
 else
-    cargo test --workspace --locked
+    cargo test --workspace --locked --no-fail-fast
 fi
