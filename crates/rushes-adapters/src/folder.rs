@@ -64,8 +64,15 @@ fn sync_folder_of(target: &Path) -> io::Result<()> {
 
 /// The path of a key below a root. Errors: `destination_refused` for keys that would leave it.
 pub(crate) fn inside(root: &Path, key: &str) -> Result<PathBuf, Fault> {
-    let is_plain = !key.is_empty() && key.split('/').all(|part| !part.is_empty() && part != "." && part != ".." && !part.starts_with(UNFINISHED) && !part.contains('\0'));
-    if is_plain { Ok(root.join(key)) } else { Err(Fault::new(Code::DestinationRefused, "read key").with("key", key).because("a key is `/`-separated names without `.` and `..`")) }
+    let is_plain = !key.is_empty()
+        && key
+            .split('/')
+            .all(|part| !part.is_empty() && part != "." && part != ".." && !part.starts_with(UNFINISHED) && !part.contains('\0'));
+    if is_plain {
+        Ok(root.join(key))
+    } else {
+        Err(Fault::new(Code::DestinationRefused, "read key").with("key", key).because("a key is `/`-separated names without `.` and `..`"))
+    }
 }
 
 /// An I/O error of a folder that plays a remote place: refused where trying again gives the same, else down.
@@ -73,7 +80,9 @@ pub(crate) fn fault(code_down: Code, operation: &str, path: &Path, error: &io::E
     use io::ErrorKind as Kind;
     let code = match error.kind() {
         Kind::StorageFull | Kind::QuotaExceeded => Code::DiskFull,
-        Kind::PermissionDenied | Kind::ReadOnlyFilesystem | Kind::InvalidFilename | Kind::NotADirectory | Kind::IsADirectory => Code::DestinationRefused,
+        Kind::PermissionDenied | Kind::ReadOnlyFilesystem | Kind::InvalidFilename | Kind::NotADirectory | Kind::IsADirectory => {
+            Code::DestinationRefused
+        }
         _ => code_down,
     };
     Fault::new(code, operation).with("path", path.display()).because(error)

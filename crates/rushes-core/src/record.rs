@@ -84,7 +84,10 @@ pub fn results(family: &Family, primary: &str) -> Vec<Value> {
     let mut out = Vec::new();
     for job in children {
         let made: Vec<&Listed> = listed.iter().filter(|(asset, _)| asset.job == job.id).collect();
-        let Some(subject) = made.iter().find_map(|(asset, _)| subjects.iter().find(|s| s.made.id == asset.subject && s.made.subject_type == SubjectType::Character)) else {
+        let Some(subject) = made
+            .iter()
+            .find_map(|(asset, _)| subjects.iter().find(|s| s.made.id == asset.subject && s.made.subject_type == SubjectType::Character))
+        else {
             continue;
         };
         let status = match job.state {
@@ -93,13 +96,19 @@ pub fn results(family: &Family, primary: &str) -> Vec<Value> {
             JobState::Queued | JobState::Running => "running",
             JobState::Delivering | JobState::Completed => "completed",
         };
-        out.push(json!({"character_id": subject.made.id, "name": subject.made.name, "status": status, "assets": result_assets(&made, primary)}));
+        out.push(
+            json!({"character_id": subject.made.id, "name": subject.made.name, "status": status, "assets": result_assets(&made, primary)}),
+        );
     }
     out
 }
 
 fn result_assets(made: &[&Listed], primary: &str) -> Value {
-    let of = |kind: Kind| made.iter().filter(move |(asset, _)| asset.kind == kind).filter_map(|(asset, deliveries)| Some((asset, proven_uri(deliveries, primary)?)));
+    let of = |kind: Kind| {
+        made.iter()
+            .filter(move |(asset, _)| asset.kind == kind)
+            .filter_map(|(asset, deliveries)| Some((asset, proven_uri(deliveries, primary)?)))
+    };
     let mut assets = Map::new();
     for (field, kind) in [("anime_image", Kind::AnimeImage), ("cosplay_image", Kind::CosplayImage)] {
         if let Some((_, uri)) = of(kind).next() {
@@ -107,11 +116,13 @@ fn result_assets(made: &[&Listed], primary: &str) -> Value {
         }
     }
     // `primary` is the first dance, `alternate_1` and so on the others.
-    let mut dances: Vec<(bool, &str, &str)> = of(Kind::DanceVideo).map(|(asset, uri)| (asset.title != "primary", asset.title.as_str(), uri)).collect();
+    let mut dances: Vec<(bool, &str, &str)> =
+        of(Kind::DanceVideo).map(|(asset, uri)| (asset.title != "primary", asset.title.as_str(), uri)).collect();
     dances.sort_unstable();
     assets.insert("dances".into(), dances.iter().map(|(_, _, uri)| *uri).collect());
     assets.insert("remixes".into(), Value::Object(of(Kind::VariantVideo).map(|(asset, uri)| (asset.title.clone(), json!(uri))).collect()));
-    let deliverables = [("watermarked", Kind::WatermarkedVideo), ("kpop_soundtrack", Kind::KpopVideo), ("orig_soundtrack", Kind::OrigVideo)];
+    let deliverables =
+        [("watermarked", Kind::WatermarkedVideo), ("kpop_soundtrack", Kind::KpopVideo), ("orig_soundtrack", Kind::OrigVideo)];
     let deliverables = deliverables.into_iter().flat_map(|(name, kind)| of(kind).map(move |(_, uri)| json!({"type": name, "url": uri})));
     assets.insert("deliverables".into(), deliverables.collect());
     Value::Object(assets)

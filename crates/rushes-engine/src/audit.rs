@@ -157,7 +157,13 @@ async fn destination(site: &Site<dyn Destination>, listed: &[Listed], report: &m
     Ok(())
 }
 
-async fn object(site: &Site<dyn Destination>, asset: &Asset, delivery: &Delivery, there: &BTreeSet<String>, report: &mut Report) -> Result<(), Fault> {
+async fn object(
+    site: &Site<dyn Destination>,
+    asset: &Asset,
+    delivery: &Delivery,
+    there: &BTreeSet<String>,
+    report: &mut Report,
+) -> Result<(), Fault> {
     let kind = asset.kind.name();
     let proof = if there.contains(&delivery.key) { site.port.stat(&delivery.key).await? } else { None };
     match proof {
@@ -188,9 +194,21 @@ async fn catalog(site: &Site<dyn Catalog>, subject: &Subject, listed: &[Listed],
     match site.port.get(collection, &subject.made.id).await? {
         None => report.find("record_missing", None, Some(&site.name), &document, "there is no record of this subject"),
         Some(found) => {
-            let differing: Vec<&str> = wanted.as_object().into_iter().flatten().filter(|(field, value)| found.fields.get(field.as_str()) != Some(value)).map(|(field, _)| field.as_str()).collect();
+            let differing: Vec<&str> = wanted
+                .as_object()
+                .into_iter()
+                .flatten()
+                .filter(|(field, value)| found.fields.get(field.as_str()) != Some(value))
+                .map(|(field, _)| field.as_str())
+                .collect();
             if !differing.is_empty() {
-                report.find("record_stale", None, Some(&site.name), &document, format!("these fields are behind local truth: {}", differing.join(", ")));
+                report.find(
+                    "record_stale",
+                    None,
+                    Some(&site.name),
+                    &document,
+                    format!("these fields are behind local truth: {}", differing.join(", ")),
+                );
             }
         }
     }

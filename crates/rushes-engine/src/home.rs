@@ -88,7 +88,10 @@ impl Home {
             Err(TryLockError::Error(error)) => return Err(broken(&error)),
         }
         let text = serde_json::to_string(&Owner { pid: std::process::id() }).unwrap_or_default();
-        file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| file.write_all(text.as_bytes())).map_err(|e| broken(&e))?;
+        file.set_len(0)
+            .and_then(|()| file.seek(SeekFrom::Start(0)))
+            .and_then(|_| file.write_all(text.as_bytes()))
+            .map_err(|e| broken(&e))?;
         Ok(Lock { _file: file })
     }
 }

@@ -13,9 +13,12 @@ use std::sync::Arc;
 /// Errors: those of `Inspect`, `io`, `disk_full`, `input_invalid` for a file outside scratch.
 pub async fn ingest(asset: NewAsset, scratch: &Path, blobs: &Blobs, inspect: &Arc<dyn Inspect>) -> Result<Ingested, Fault> {
     let file = asset.file.clone();
-    let is_inside = std::path::absolute(&file).is_ok_and(|path| path.starts_with(scratch) && !path.components().any(|part| part.as_os_str() == ".."));
+    let is_inside =
+        std::path::absolute(&file).is_ok_and(|path| path.starts_with(scratch) && !path.components().any(|part| part.as_os_str() == ".."));
     if !is_inside {
-        return Err(Fault::new(Code::InputInvalid, "ingest file").with("file", file.display()).because("a step hands in files of its scratch folder only"));
+        return Err(Fault::new(Code::InputInvalid, "ingest file")
+            .with("file", file.display())
+            .because("a step hands in files of its scratch folder only"));
     }
     let info = inspect.inspect(&file).await.map_err(|fault| fault.with("kind", asset.kind.name()))?;
     let path = format!("{}.{}", asset.kind.stem(&asset.subject, &asset.names)?, info.extension);

@@ -29,7 +29,13 @@ pub struct Site<T: ?Sized> {
 // Derived, it would ask the port itself to be `Clone`.
 impl<T: ?Sized> Clone for Site<T> {
     fn clone(&self) -> Self {
-        Self { name: self.name.clone(), prefix: self.prefix.clone(), port: self.port.clone(), in_flight: self.in_flight, first_backoff: self.first_backoff }
+        Self {
+            name: self.name.clone(),
+            prefix: self.prefix.clone(),
+            port: self.port.clone(),
+            in_flight: self.in_flight,
+            first_backoff: self.first_backoff,
+        }
     }
 }
 

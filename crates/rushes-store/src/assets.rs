@@ -33,11 +33,20 @@ pub(crate) fn list(sql: &Connection, filter: &AssetFilter) -> Result<Vec<(Asset,
         rows::asset,
     )?;
     let deliveries = format!("SELECT {DELIVERY} FROM deliveries WHERE asset = ?1 ORDER BY destination, key");
-    found.into_iter().map(|asset| Ok((rows::all(sql, &deliveries, [asset.id.to_string()], rows::delivery)?, asset))).map(|pair: Result<_, Fault>| pair.map(|(d, a)| (a, d))).collect()
+    found
+        .into_iter()
+        .map(|asset| Ok((rows::all(sql, &deliveries, [asset.id.to_string()], rows::delivery)?, asset)))
+        .map(|pair: Result<_, Fault>| pair.map(|(d, a)| (a, d)))
+        .collect()
 }
 
 pub(crate) fn subject(sql: &Connection, id_or_slug: &str) -> Result<Option<Subject>, Fault> {
-    rows::one(sql, &format!("SELECT {SUBJECT} FROM subjects WHERE id = ?1 OR slug = ?1 ORDER BY id = ?1 DESC LIMIT 1"), [id_or_slug], rows::subject)
+    rows::one(
+        sql,
+        &format!("SELECT {SUBJECT} FROM subjects WHERE id = ?1 OR slug = ?1 ORDER BY id = ?1 DESC LIMIT 1"),
+        [id_or_slug],
+        rows::subject,
+    )
 }
 
 #[async_trait]
@@ -52,7 +61,10 @@ impl Assets for SqliteStore {
     }
 
     async fn parents(&self, id: AssetId) -> Result<Vec<AssetId>, Fault> {
-        self.read(move |sql| rows::all(sql, "SELECT parent FROM lineage WHERE asset = ?1 ORDER BY parent", [id.to_string()], |row| rows::parsed(row, 0))).await
+        self.read(move |sql| {
+            rows::all(sql, "SELECT parent FROM lineage WHERE asset = ?1 ORDER BY parent", [id.to_string()], |row| rows::parsed(row, 0))
+        })
+        .await
     }
 
     async fn blob_at(&self, path: &str) -> Result<Option<Blob>, Fault> {

@@ -21,7 +21,11 @@ pub(crate) fn load(sql: &Connection, id: JobId) -> Result<Job, Fault> {
 
 /// Refuses to go on when another engine has claimed the job since.
 pub(crate) fn check_lease(sql: &Connection, lease: Lease) -> Result<(), Fault> {
-    let held = rows::number(sql, "SELECT count(*) FROM jobs WHERE id = ?1 AND fence = ?2 AND state = 'running'", params![lease.job.to_string(), lease.fence])?;
+    let held = rows::number(
+        sql,
+        "SELECT count(*) FROM jobs WHERE id = ?1 AND fence = ?2 AND state = 'running'",
+        params![lease.job.to_string(), lease.fence],
+    )?;
     if held == 1 { Ok(()) } else { Err(Fault::new(Code::LeaseLost, "write for job").with("job", lease.job)) }
 }
 
@@ -34,10 +38,26 @@ fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> Result<Jo
         write.sql,
         "INSERT INTO jobs(id, workflow, version, input, input_hash, state, parent, child_name, root, collection, created_ms, updated_ms)
          VALUES (?1, ?2, ?3, ?4, ?5, 'queued', ?6, ?7, ?8, ?9, ?10, ?10) ON CONFLICT(parent, child_name) DO NOTHING",
-        params![job.id.to_string(), job.workflow, job.version, json(&job.input)?, job.input_hash, parent, name, job.root.to_string(), job.collection, write.now_ms],
+        params![
+            job.id.to_string(),
+            job.workflow,
+            job.version,
+            json(&job.input)?,
+            job.input_hash,
+            parent,
+            name,
+            job.root.to_string(),
+            job.collection,
+            write.now_ms
+        ],
     )?;
     if made == 0 {
-        let existing = rows::one(write.sql, &format!("SELECT {JOB} FROM jobs WHERE parent = ?1 AND child_name = ?2"), params![parent, name], rows::job)?;
+        let existing = rows::one(
+            write.sql,
+            &format!("SELECT {JOB} FROM jobs WHERE parent = ?1 AND child_name = ?2"),
+            params![parent, name],
+            rows::job,
+        )?;
         return existing.ok_or_else(|| Fault::new(Code::StoreFailed, "create job").with("job", job.id));
     }
     write.wakes.jobs = true;
@@ -93,13 +113,17 @@ fn finish(write: &mut Write<'_>, lease: Lease, end: Option<Result<Value, Fault>>
 fn cancel(write: &mut Write<'_>, id: JobId, catalogs: &[String]) -> Result<Job, Fault> {
     let job = load(write.sql, id)?;
     if job.state.has_ended() {
-        return Err(Fault::new(Code::InputInvalid, "cancel job").with("job", id).because(format!("it has already {}", ended_word(job.state))));
+        return Err(Fault::new(Code::InputInvalid, "cancel job")
+            .with("job", id)
+            .because(format!("it has already {}", ended_word(job.state))));
     }
     let family = "WITH RECURSIVE family(id) AS (SELECT ?1 UNION ALL SELECT jobs.id FROM jobs JOIN family ON jobs.parent = family.id)";
     // A queued job has nobody to notice the flag, so it ends here; so does one whose workflow has ended and only delivers.
     rows::change(
         write.sql,
-        &format!("{family} UPDATE jobs SET cancel = 1, updated_ms = ?2, ended_ms = CASE WHEN state IN ('queued', 'delivering') THEN ?2 ELSE ended_ms END, state = CASE WHEN state IN ('queued', 'delivering') THEN 'cancelled' ELSE state END WHERE id IN family AND state IN ('queued', 'running', 'delivering')"),
+        &format!(
+            "{family} UPDATE jobs SET cancel = 1, updated_ms = ?2, ended_ms = CASE WHEN state IN ('queued', 'delivering') THEN ?2 ELSE ended_ms END, state = CASE WHEN state IN ('queued', 'delivering') THEN 'cancelled' ELSE state END WHERE id IN family AND state IN ('queued', 'running', 'delivering')"
+        ),
         params![id.to_string(), write.now_ms],
     )?;
     write.wakes.jobs = true;
@@ -150,7 +174,12 @@ impl Jobs for SqliteStore {
                 "SELECT {JOB} FROM jobs WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR (workflow = ?2 AND input_hash = ?3))
                  AND CASE WHEN ?4 THEN cancel = 1 ELSE parent IS NULL END ORDER BY created_ms DESC, id DESC LIMIT ?5"
             );
-            rows::all(sql, &query, params![filter.state.map(JobState::name), workflow, input_hash, filter.cancel_asked, filter.limit], rows::job)
+            rows::all(
+                sql,
+                &query,
+                params![filter.state.map(JobState::name), workflow, input_hash, filter.cancel_asked, filter.limit],
+                rows::job,
+            )
         })
         .await
     }
@@ -161,7 +190,9 @@ impl Jobs for SqliteStore {
 
     async fn count(&self) -> Result<BTreeMap<JobState, u64>, Fault> {
         self.read(|sql| {
-            let found = rows::all(sql, "SELECT state, count(*) FROM jobs WHERE parent IS NULL GROUP BY state", [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+            let found = rows::all(sql, "SELECT state, count(*) FROM jobs WHERE parent IS NULL GROUP BY state", [], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+            })?;
             Ok(found.into_iter().filter_map(|(state, n)| Some((JobState::named(&state)?, n.unsigned_abs()))).collect())
         })
         .await

@@ -37,14 +37,22 @@ fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result
         Outcome::Failed(_) => "step.failed",
         Outcome::Cancelled => "step.cancelled",
     };
-    tell(write, event_type, Some(job), &object!({"step": commit.step, "attempts": commit.attempts, "ms": write.now_ms - commit.started_ms}))?;
+    tell(
+        write,
+        event_type,
+        Some(job),
+        &object!({"step": commit.step, "attempts": commit.attempts, "ms": write.now_ms - commit.started_ms}),
+    )?;
     Ok(made)
 }
 
 #[async_trait]
 impl Journal for SqliteStore {
     async fn steps(&self, job: JobId) -> Result<Vec<StepRow>, Fault> {
-        self.read(move |sql| rows::all(sql, &format!("SELECT {STEP} FROM steps WHERE job = ?1 ORDER BY seq"), [job.to_string()], rows::step)).await
+        self.read(move |sql| {
+            rows::all(sql, &format!("SELECT {STEP} FROM steps WHERE job = ?1 ORDER BY seq"), [job.to_string()], rows::step)
+        })
+        .await
     }
 
     async fn commit(&self, step: StepCommit) -> Result<Vec<Asset>, Fault> {
@@ -69,7 +77,11 @@ impl Journal for SqliteStore {
 
     async fn waiting(&self, lease: Lease, waiting_for: Option<String>) -> Result<(), Fault> {
         self.write(move |write| {
-            rows::change(write.sql, "UPDATE jobs SET waiting_for = ?3, updated_ms = ?4 WHERE id = ?1 AND fence = ?2", params![lease.job.to_string(), lease.fence, waiting_for, write.now_ms])?;
+            rows::change(
+                write.sql,
+                "UPDATE jobs SET waiting_for = ?3, updated_ms = ?4 WHERE id = ?1 AND fence = ?2",
+                params![lease.job.to_string(), lease.fence, waiting_for, write.now_ms],
+            )?;
             Ok(())
         })
         .await
@@ -79,7 +91,11 @@ impl Journal for SqliteStore {
         let name = name.to_owned();
         self.write(move |write| {
             load(write.sql, job)?;
-            rows::change(write.sql, "INSERT INTO signals(job, name, value, sent_ms) VALUES (?1, ?2, ?3, ?4)", params![job.to_string(), name, json(&value)?, write.now_ms])?;
+            rows::change(
+                write.sql,
+                "INSERT INTO signals(job, name, value, sent_ms) VALUES (?1, ?2, ?3, ?4)",
+                params![job.to_string(), name, json(&value)?, write.now_ms],
+            )?;
             write.wakes.jobs = true;
             tell(write, "job.signal", Some(job), &object!({"name": name}))
         })

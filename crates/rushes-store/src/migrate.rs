@@ -29,7 +29,9 @@ pub(crate) fn version(connection: &Connection) -> Result<usize, Fault> {
         .map_err(|e| Fault::new(Code::StoreFailed, "read schema version").because(e))?;
     let found = usize::try_from(found).unwrap_or(0);
     if found > SCHEMA_VERSION {
-        return Err(Fault::new(Code::HomeNewer, "open database").because(format!("it has schema {found}, this program knows {SCHEMA_VERSION}")));
+        return Err(
+            Fault::new(Code::HomeNewer, "open database").because(format!("it has schema {found}, this program knows {SCHEMA_VERSION}"))
+        );
     }
     Ok(found)
 }

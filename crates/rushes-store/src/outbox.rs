@@ -35,9 +35,19 @@ struct Row {
 }
 
 fn ready(sql: &Connection, destination: &str, now_ms: i64, limit: u32) -> Result<Vec<Row>, Fault> {
-    let query = format!("SELECT id, op, asset, collection, document, key, attempts FROM outbox WHERE destination = ?1 AND {READY} ORDER BY size_bytes > {SMALL_BYTES}, id LIMIT ?3");
+    let query = format!(
+        "SELECT id, op, asset, collection, document, key, attempts FROM outbox WHERE destination = ?1 AND {READY} ORDER BY size_bytes > {SMALL_BYTES}, id LIMIT ?3"
+    );
     rows::all(sql, &query, params![destination, now_ms, limit], |row| {
-        Ok(Row { id: row.get(0)?, op: row.get(1)?, asset: row.get(2)?, collection: row.get(3)?, document: row.get(4)?, key: row.get(5)?, attempts: row.get(6)? })
+        Ok(Row {
+            id: row.get(0)?,
+            op: row.get(1)?,
+            asset: row.get(2)?,
+            collection: row.get(3)?,
+            document: row.get(4)?,
+            key: row.get(5)?,
+            attempts: row.get(6)?,
+        })
     })
 }
 
@@ -58,8 +68,16 @@ fn lease_object(write: &mut Write<'_>, destination: &str, row: Row, token: i64) 
     let id = row.asset.unwrap_or_default();
     let asset = Box::new(assets::load(write.sql, &id)?);
     let lease_until_ms = write.now_ms + LEASE_MS;
-    rows::change(write.sql, "UPDATE outbox SET state = 'sending', lease = ?2, lease_until_ms = ?3 WHERE id = ?1", params![row.id, token, lease_until_ms])?;
-    rows::change(write.sql, "UPDATE deliveries SET state = 'sending' WHERE asset = ?1 AND destination = ?2 AND key = ?3", params![id, destination, row.key])?;
+    rows::change(
+        write.sql,
+        "UPDATE outbox SET state = 'sending', lease = ?2, lease_until_ms = ?3 WHERE id = ?1",
+        params![row.id, token, lease_until_ms],
+    )?;
+    rows::change(
+        write.sql,
+        "UPDATE deliveries SET state = 'sending' WHERE asset = ?1 AND destination = ?2 AND key = ?3",
+        params![id, destination, row.key],
+    )?;
     let replaces = rows::one(
         write.sql,
         "SELECT d.proof FROM deliveries d JOIN assets a ON a.id = d.asset WHERE d.destination = ?1 AND d.key = ?2 AND d.proof IS NOT NULL ORDER BY a.version DESC LIMIT 1",
@@ -72,7 +90,11 @@ fn lease_object(write: &mut Write<'_>, destination: &str, row: Row, token: i64) 
 
 /// Leases every ready row of the document at once: one write pays them all. None while another write of it is under way.
 fn lease_record(write: &mut Write<'_>, destination: &str, row: Row, token: i64) -> Result<Option<Due>, Fault> {
-    let under_way = rows::number(write.sql, "SELECT count(*) FROM outbox WHERE destination = ?1 AND key = ?2 AND state = 'sending'", params![destination, row.key])?;
+    let under_way = rows::number(
+        write.sql,
+        "SELECT count(*) FROM outbox WHERE destination = ?1 AND key = ?2 AND state = 'sending'",
+        params![destination, row.key],
+    )?;
     if under_way > 0 {
         return Ok(None);
     }
@@ -119,7 +141,8 @@ fn proven(write: &mut Write<'_>, due: &Due, proof: &Proof, uri: &str, catalogs: 
          WHERE destination = ?1 AND key = ?2 AND asset IN (SELECT id FROM assets WHERE path = ?3 AND sha256 = ?7)",
         params![destination, key, asset.path, uri, json(proof)?, write.now_ms, asset.blob.sha256],
     )?;
-    let data = object!({"asset": asset.id, "kind": asset.kind, "destination": destination, "uri": uri, "ms": write.now_ms - asset.created_ms});
+    let data =
+        object!({"asset": asset.id, "kind": asset.kind, "destination": destination, "uri": uri, "ms": write.now_ms - asset.created_ms});
     tell(write, "delivery.proven", Some(asset.job), &data)?;
     for root in families {
         settle(write, root, catalogs)?;
@@ -143,7 +166,11 @@ fn put_off(write: &mut Write<'_>, due: &Due, fault: &Fault, again_ms: Option<u64
     }
     write.wakes.outbox = true;
     for (destination, asset, key, root) in hit {
-        rows::change(write.sql, "UPDATE deliveries SET state = ?4, last_fault = ?5 WHERE asset = ?1 AND destination = ?2 AND key = ?3", params![asset, destination, key, state, text])?;
+        rows::change(
+            write.sql,
+            "UPDATE deliveries SET state = ?4, last_fault = ?5 WHERE asset = ?1 AND destination = ?2 AND key = ?3",
+            params![asset, destination, key, state, text],
+        )?;
         let data = object!({"asset": asset, "destination": destination, "key": key, "code": fault.code, "again_ms": again_ms});
         tell(write, &format!("delivery.{}", if again_ms.is_some() { "failed" } else { "refused" }), None, &data)?;
         if let (None, Some(root)) = (again_ms, root.and_then(|id| id.parse().ok())) {
@@ -154,8 +181,15 @@ fn put_off(write: &mut Write<'_>, due: &Due, fault: &Fault, again_ms: Option<u64
 }
 
 fn backlog(sql: &Connection, destination: &str, now_ms: i64) -> Result<Backlog, Fault> {
-    let count = |state: &str| rows::number(sql, "SELECT count(*) FROM outbox WHERE destination = ?1 AND state = ?2", params![destination, state]).map(i64::unsigned_abs);
-    let oldest = rows::number(sql, "SELECT coalesce(min(created_ms), ?2) FROM outbox WHERE destination = ?1 AND state IN ('owed', 'sending')", params![destination, now_ms])?;
+    let count = |state: &str| {
+        rows::number(sql, "SELECT count(*) FROM outbox WHERE destination = ?1 AND state = ?2", params![destination, state])
+            .map(i64::unsigned_abs)
+    };
+    let oldest = rows::number(
+        sql,
+        "SELECT coalesce(min(created_ms), ?2) FROM outbox WHERE destination = ?1 AND state IN ('owed', 'sending')",
+        params![destination, now_ms],
+    )?;
     let mut took = rows::all(
         sql,
         "SELECT done_ms - created_ms FROM outbox WHERE destination = ?1 AND state = 'done' ORDER BY done_ms DESC LIMIT 1000",
@@ -216,7 +250,13 @@ impl Outbox for SqliteStore {
 
     async fn next_due_ms(&self, destination: &str) -> Result<Option<i64>, Fault> {
         let destination = destination.to_owned();
-        self.read(move |sql| rows::one(sql, "SELECT min(not_before_ms) FROM outbox WHERE destination = ?1 AND state = 'owed'", [destination], |row| row.get::<_, Option<i64>>(0))).await.map(Option::flatten)
+        self.read(move |sql| {
+            rows::one(sql, "SELECT min(not_before_ms) FROM outbox WHERE destination = ?1 AND state = 'owed'", [destination], |row| {
+                row.get::<_, Option<i64>>(0)
+            })
+        })
+        .await
+        .map(Option::flatten)
     }
 
     async fn backlog(&self) -> Result<BTreeMap<String, Backlog>, Fault> {
@@ -230,7 +270,10 @@ impl Outbox for SqliteStore {
 
     async fn owed_by(&self, root: JobId) -> Result<Owed, Fault> {
         self.read(move |sql| {
-            let count = |states: &str| rows::number(sql, &format!("SELECT count(*) FROM outbox WHERE root = ?1 AND state IN ({states})"), [root.to_string()]).map(i64::unsigned_abs);
+            let count = |states: &str| {
+                rows::number(sql, &format!("SELECT count(*) FROM outbox WHERE root = ?1 AND state IN ({states})"), [root.to_string()])
+                    .map(i64::unsigned_abs)
+            };
             Ok(Owed { open: count("'owed', 'sending'")?, refused: count("'refused'")?, proven: count("'done'")? })
         })
         .await

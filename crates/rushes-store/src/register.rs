@@ -46,7 +46,12 @@ pub(crate) fn assets(write: &mut Write<'_>, maker: &Maker<'_>, files: &[Ingested
                 needed.push(row);
             }
         }
-        let asset = rows::one(write.sql, &format!("SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256) WHERE a.id = ?1"), [file.asset.id.to_string()], rows::asset)?;
+        let asset = rows::one(
+            write.sql,
+            &format!("SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256) WHERE a.id = ?1"),
+            [file.asset.id.to_string()],
+            rows::asset,
+        )?;
         made.push(asset.ok_or_else(|| Fault::new(Code::StoreFailed, "register asset"))?);
         let data = object!({"asset": file.asset.id, "kind": file.asset.kind, "subject": file.asset.subject, "path": file.path, "size_bytes": file.blob.size_bytes});
         tell(write, "asset.made", Some(maker.job), &data)?;
@@ -66,11 +71,20 @@ fn insert(write: &mut Write<'_>, maker: &Maker<'_>, file: &Ingested) -> Result<i
         "INSERT INTO blobs(sha256, md5, crc32c, size_bytes, mime, state) VALUES (?1, ?2, ?3, ?4, ?5, 'present') ON CONFLICT(sha256) DO UPDATE SET state = 'present'",
         params![blob.sha256, blob.md5, blob.crc32c, size_bytes, blob.mime],
     )?;
-    let current = rows::one(write.sql, "SELECT version FROM assets WHERE path = ?1 AND sha256 = ?2 AND retired_ms IS NULL LIMIT 1", params![file.path, blob.sha256], |row| row.get::<_, i64>(0))?;
+    let current = rows::one(
+        write.sql,
+        "SELECT version FROM assets WHERE path = ?1 AND sha256 = ?2 AND retired_ms IS NULL LIMIT 1",
+        params![file.path, blob.sha256],
+        |row| row.get::<_, i64>(0),
+    )?;
     let version = match current {
         Some(version) => version,
         None => {
-            rows::change(write.sql, "UPDATE assets SET retired_ms = ?2 WHERE path = ?1 AND retired_ms IS NULL", params![file.path, write.now_ms])?;
+            rows::change(
+                write.sql,
+                "UPDATE assets SET retired_ms = ?2 WHERE path = ?1 AND retired_ms IS NULL",
+                params![file.path, write.now_ms],
+            )?;
             rows::number(write.sql, "SELECT coalesce(max(version), 0) + 1 FROM assets WHERE path = ?1", [&file.path])?
         }
     };
@@ -99,7 +113,11 @@ fn insert(write: &mut Write<'_>, maker: &Maker<'_>, file: &Ingested) -> Result<i
         ],
     )?;
     for parent in &asset.parents {
-        rows::change(write.sql, "INSERT INTO lineage(asset, parent) VALUES (?1, ?2) ON CONFLICT DO NOTHING", params![asset.id.to_string(), parent.to_string()])?;
+        rows::change(
+            write.sql,
+            "INSERT INTO lineage(asset, parent) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            params![asset.id.to_string(), parent.to_string()],
+        )?;
     }
     Ok(version)
 }
@@ -129,7 +147,11 @@ fn owe_object(write: &mut Write<'_>, maker: &Maker<'_>, file: &Ingested, version
     for older in before {
         rows::change(write.sql, "INSERT INTO outbox_needs(row, needs) VALUES (?1, ?2) ON CONFLICT DO NOTHING", params![row, older])?;
     }
-    rows::change(write.sql, "INSERT INTO deliveries(asset, destination, key, state) VALUES (?1, ?2, ?3, 'owed')", params![id, route.name, key])?;
+    rows::change(
+        write.sql,
+        "INSERT INTO deliveries(asset, destination, key, state) VALUES (?1, ?2, ?3, 'owed')",
+        params![id, route.name, key],
+    )?;
     Ok(row)
 }
 
@@ -160,7 +182,11 @@ fn owe_subject_record(write: &mut Write<'_>, root: JobId, subject: &str, needed:
     for catalog in catalogs {
         if let Some(row) = owe_record(write, catalog, subject_type.collection(), subject, rev, Some(root))? {
             for needs in needed {
-                rows::change(write.sql, "INSERT INTO outbox_needs(row, needs) VALUES (?1, ?2) ON CONFLICT DO NOTHING", params![row, needs])?;
+                rows::change(
+                    write.sql,
+                    "INSERT INTO outbox_needs(row, needs) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                    params![row, needs],
+                )?;
             }
         }
     }

@@ -38,7 +38,8 @@ pub(crate) fn settle(write: &mut Write<'_>, root: JobId, catalogs: &[String]) ->
 /// Owes a job's mirror to every catalog, when its workflow is mirrored. No job waits for these rows.
 pub(crate) fn mirror(write: &mut Write<'_>, job: JobId, catalogs: &[String]) -> Result<(), Fault> {
     let id = job.to_string();
-    let collection = rows::one(write.sql, "SELECT collection FROM jobs WHERE id = ?1 AND collection IS NOT NULL", [&id], |row| row.get::<_, String>(0))?;
+    let collection =
+        rows::one(write.sql, "SELECT collection FROM jobs WHERE id = ?1 AND collection IS NOT NULL", [&id], |row| row.get::<_, String>(0))?;
     let Some(collection) = collection else { return Ok(()) };
     rows::change(write.sql, "UPDATE jobs SET rev = rev + 1 WHERE id = ?1", [&id])?;
     let rev = rows::number(write.sql, "SELECT rev FROM jobs WHERE id = ?1", [&id])?;
@@ -49,7 +50,14 @@ pub(crate) fn mirror(write: &mut Write<'_>, job: JobId, catalogs: &[String]) -> 
 }
 
 /// Owes one record to one catalog; gives the row, or None when it is owed already under this `rev`.
-pub(crate) fn owe_record(write: &mut Write<'_>, catalog: &str, collection: &str, document: &str, rev: i64, root: Option<JobId>) -> Result<Option<i64>, Fault> {
+pub(crate) fn owe_record(
+    write: &mut Write<'_>,
+    catalog: &str,
+    collection: &str,
+    document: &str,
+    rev: i64,
+    root: Option<JobId>,
+) -> Result<Option<i64>, Fault> {
     write.wakes.outbox = true;
     rows::one(
         write.sql,

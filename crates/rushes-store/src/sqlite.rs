@@ -61,7 +61,8 @@ impl SqliteStore {
         };
         let first = open_reader(path)?;
         if migrate::version(&first)? < migrate::SCHEMA_VERSION {
-            return Err(Fault::new(Code::ConfigInvalid, "open database").because("its schema is older; run any command that works on this home, such as `rushes doctor`"));
+            return Err(Fault::new(Code::ConfigInvalid, "open database")
+                .because("its schema is older; run any command that works on this home, such as `rushes doctor`"));
         }
         Ok(Self {
             path: path.to_owned(),
@@ -85,7 +86,8 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(&mut Write<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        let writer = self.writer.as_ref().ok_or_else(|| Fault::new(Code::HomeBusy, "write").because("the home is open for reading only"))?;
+        let writer =
+            self.writer.as_ref().ok_or_else(|| Fault::new(Code::HomeBusy, "write").because("the home is open for reading only"))?;
         writer.write(body).await
     }
 
@@ -136,7 +138,9 @@ fn start_writer(path: &Path, owner: &str, clock: Arc<dyn Clock>, bells: Arc<Bell
 
 fn open_reader(path: &Path) -> Result<Connection, Fault> {
     if !path.exists() {
-        return Err(Fault::new(Code::FileMissing, "open database").with("path", path.display()).because("there is no Rushes home here; `rushes init` makes one"));
+        return Err(Fault::new(Code::FileMissing, "open database")
+            .with("path", path.display())
+            .because("there is no Rushes home here; `rushes init` makes one"));
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|e| failed("open database", e).with("path", path.display()))?;

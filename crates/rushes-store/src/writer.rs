@@ -175,7 +175,8 @@ impl Thread {
     }
 
     fn commit(&mut self, batch: &mut [Box<dyn Command>], now_ms: i64, renew: bool, wakes: &mut Wakes) -> Result<(), Fault> {
-        let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(|e| failed("begin", e))?;
+        let transaction =
+            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(|e| failed("begin", e))?;
         if renew {
             transaction
                 .prepare_cached("UPDATE jobs SET lease_until_ms = ?1 WHERE owner = ?2 AND state = 'running'")

@@ -58,7 +58,10 @@ async fn puts_are_proven_and_come_back(destination: &dyn Destination) {
             _ => format!("bytes of {key}").into_bytes(),
         };
         let source = source(&bytes);
-        let proof = destination.put(key, &source.file, &source.blob, Condition::CreateOnly).await.unwrap_or_else(|fault| panic!("put {key}: {fault}"));
+        let proof = destination
+            .put(key, &source.file, &source.blob, Condition::CreateOnly)
+            .await
+            .unwrap_or_else(|fault| panic!("put {key}: {fault}"));
         assert!(proof.is_of(&source.blob), "the proof of {key} is that of the bytes: {proof:?}");
         let stat = destination.stat(key).await.expect("stat").unwrap_or_else(|| panic!("{key} is there after its put"));
         assert!(stat.is_of(&source.blob), "stat of {key} proves the bytes: {stat:?}");
@@ -91,7 +94,10 @@ async fn replace_needs_the_known_version(destination: &dyn Destination) {
     assert!(new.is_of(&second.blob));
     let again = destination.put(key, &second.file, &second.blob, Condition::Replace(&old)).await;
     assert!(again.is_ok(), "the answer may have been lost; the same replace again is success: {again:?}");
-    let fault = destination.put(key, &third.file, &third.blob, Condition::Replace(&old)).await.expect_err("a replace of a version that is no longer there");
+    let fault = destination
+        .put(key, &third.file, &third.blob, Condition::Replace(&old))
+        .await
+        .expect_err("a replace of a version that is no longer there");
     assert_eq!(fault.code, Code::DestinationConflict, "{fault}");
     assert_eq!(content(destination, key).await, b"second", "a refused replace changes nothing");
     destination.delete(key).await.expect("delete");
@@ -103,7 +109,8 @@ async fn replace_needs_the_known_version(destination: &dyn Destination) {
 async fn listing_is_whole_ordered_and_paged(destination: &dyn Destination) {
     let small = source(b"x");
     // `a-b` sorts before `a/…`, although a folder walk meets `a` first.
-    let mut keys: Vec<String> = (0..1_203).map(|n| format!("list/a/{n:04}")).chain(["list/a-b".into(), "list/a.c".into(), "list/b/c".into()]).collect();
+    let mut keys: Vec<String> =
+        (0..1_203).map(|n| format!("list/a/{n:04}")).chain(["list/a-b".into(), "list/a.c".into(), "list/b/c".into()]).collect();
     for key in &keys {
         destination.put(key, &small.file, &small.blob, Condition::CreateOnly).await.expect("put");
     }

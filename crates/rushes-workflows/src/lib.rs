@@ -2,9 +2,6 @@
 //! no destination. What they make becomes an asset by being handed to the engine, and in no other way.
 
 mod character;
-mod companions;
-mod cut;
-mod deliverables;
 pub mod kit;
 pub mod production;
 pub mod put;

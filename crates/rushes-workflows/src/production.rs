@@ -12,7 +12,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What the registry says of it.
-pub const CARD: Card = Card { name: "production", version: 1, collection: Some("pipeline_jobs"), about: "characters, dances, outfits, remix, music, stickers: the whole set" };
+pub const CARD: Card = Card {
+    name: "production",
+    version: 1,
+    collection: Some("pipeline_jobs"),
+    about: "characters, dances, outfits, remix, music, stickers: the whole set",
+};
 
 /// Characters in one production at most.
 pub const COUNT_MAX: u32 = 10;
@@ -88,7 +93,7 @@ fn check(input: &Input) -> Result<(), Stop> {
     if !(1..=COUNT_MAX).contains(&input.count) {
         return refuse(format!("count is {}, and may be 1 to {COUNT_MAX}", input.count));
     }
-    let styles = rushes_media::music::styles();
+    let styles: Vec<&str> = rushes_media::music::style_names().collect();
     if !styles.contains(&input.style_id.as_str()) {
         return refuse(format!("there is no style {:?}; there are: {}", input.style_id, styles.join(", ")));
     }

@@ -51,7 +51,8 @@ pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Va
         let subject = context.library.subject(&input.subject).await?.map_or(input.subject, |subject| subject.made.id);
         let copy = context.scratch.join("file");
         tokio::fs::copy(&input.file, &copy).await.map_err(|e| Stop::from(Fault::io("copy file", &input.file, &e)))?;
-        let mut asset = context.new_asset(kind, &subject, copy).name("user", &subject).name("job", &job).name("idx", "0").names(&input.names);
+        let mut asset =
+            context.new_asset(kind, &subject, copy).name("user", &subject).name("job", &job).name("idx", "0").names(&input.names);
         if let Some(title) = input.title {
             asset = asset.title(title);
         }

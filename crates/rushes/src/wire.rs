@@ -134,7 +134,9 @@ fn folder(place: &PlaceSection, path: &str) -> Result<PathBuf, Fault> {
     if path.is_absolute() {
         return Ok(path);
     }
-    Err(Fault::new(Code::ConfigInvalid, "read configuration").with("setting", format!("{}.uri", place.name)).because("a folder is written file:///absolute/path"))
+    Err(Fault::new(Code::ConfigInvalid, "read configuration")
+        .with("setting", format!("{}.uri", place.name))
+        .because("a folder is written file:///absolute/path"))
 }
 
 fn unknown(place: &PlaceSection, section: &str, there: &str) -> Fault {

@@ -34,7 +34,9 @@ impl JsonCatalog {
         if mark.exists() {
             return Ok(());
         }
-        std::fs::create_dir_all(root).and_then(|()| std::fs::File::create(&mark)).map_err(|e| fault(Code::CatalogDown, "open catalog", root, &e))?;
+        std::fs::create_dir_all(root)
+            .and_then(|()| std::fs::File::create(&mark))
+            .map_err(|e| fault(Code::CatalogDown, "open catalog", root, &e))?;
         Ok(())
     }
 
@@ -50,7 +52,9 @@ fn read(path: &Path) -> Result<Option<Map<String, Value>>, Fault> {
     match std::fs::read(path) {
         Ok(bytes) => match serde_json::from_slice(&bytes) {
             Ok(fields) => Ok(Some(fields)),
-            Err(error) => Err(Fault::new(Code::DestinationRefused, "read record").with("path", path.display()).because(format!("it is no JSON object: {error}"))),
+            Err(error) => Err(Fault::new(Code::DestinationRefused, "read record")
+                .with("path", path.display())
+                .because(format!("it is no JSON object: {error}"))),
         },
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound) => Ok(None),
         Err(error) => Err(fault(Code::CatalogDown, "read record", path, &error)),
@@ -78,7 +82,8 @@ fn write(path: &Path, record: &Record) -> Result<(), Fault> {
 #[async_trait]
 impl Catalog for JsonCatalog {
     async fn put(&self, record: &Record) -> Result<(), Fault> {
-        let (path, record, writing, root) = (self.path(&record.collection, &record.id)?, record.clone(), self.writing.clone(), self.root.clone());
+        let (path, record, writing, root) =
+            (self.path(&record.collection, &record.id)?, record.clone(), self.writing.clone(), self.root.clone());
         blocking(move || {
             Self::mark(&root)?;
             let _alone = writing.lock().unwrap_or_else(PoisonError::into_inner);

@@ -42,7 +42,11 @@ fn read_proof(path: &Path) -> io::Result<Option<Proof>> {
 fn put(path: &Path, key: &str, file: &Path, blob: &Blob, replaces: Option<&Proof>) -> Result<Proof, Fault> {
     let failed = down("put object", path);
     let there = read_proof(path).map_err(&failed)?;
-    let conflict = || Fault::new(Code::DestinationConflict, "put object").with("key", key).because("the object there is neither the old nor the new version");
+    let conflict = || {
+        Fault::new(Code::DestinationConflict, "put object")
+            .with("key", key)
+            .because("the object there is neither the old nor the new version")
+    };
     match &there {
         Some(proof) if proof.is_of(blob) => return Ok(proof.clone()),
         Some(proof) if replaces.is_none_or(|old| old.hash != proof.hash) => return Err(conflict()),
@@ -142,7 +146,9 @@ impl Destination for FileDestination {
         let (path, key, into) = (inside(&self.root, key)?, key.to_owned(), into.to_owned());
         blocking(move || match std::fs::copy(&path, &into) {
             Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !path.exists() => Err(Fault::new(Code::NotFound, "get object").with("key", key)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !path.exists() => {
+                Err(Fault::new(Code::NotFound, "get object").with("key", key))
+            }
             Err(error) => Err(down("get object", &path)(error)),
         })
         .await
@@ -191,10 +197,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let destination = FileDestination::new(folder.path().to_owned());
         rushes_testkit::destination_suite(&destination).await;
-        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().filter_map(|e| e.unwrap().file_name().into_string().ok()).filter(|n| n.starts_with(UNFINISHED)).collect();
+        let left: Vec<_> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .filter_map(|e| e.unwrap().file_name().into_string().ok())
+            .filter(|n| n.starts_with(UNFINISHED))
+            .collect();
         assert!(left.is_empty(), "{left:?}");
         let records = crate::catalogs::json::JsonCatalog::new(folder.path().join("records"));
-        let record = rushes_core::catalog::Record { collection: "characters".into(), id: "a".into(), rev: 1, fields: serde_json::json!({}) };
+        let record =
+            rushes_core::catalog::Record { collection: "characters".into(), id: "a".into(), rev: 1, fields: serde_json::json!({}) };
         rushes_core::catalog::Catalog::put(&records, &record).await.unwrap();
         assert!(destination.list("records", None).await.unwrap().keys.is_empty());
     }

@@ -36,7 +36,10 @@ impl Destination for MemoryDestination {
     }
 
     async fn put(&self, key: &str, file: &Path, blob: &Blob, condition: Condition<'_>) -> Result<Proof, Fault> {
-        let bytes: Arc<[u8]> = tokio::fs::read(file).await.map_err(|e| Fault::new(Code::BlobMissing, "put object").with("path", file.display()).because(e))?.into();
+        let bytes: Arc<[u8]> = tokio::fs::read(file)
+            .await
+            .map_err(|e| Fault::new(Code::BlobMissing, "put object").with("path", file.display()).because(e))?
+            .into();
         let held = digest(&bytes[..], &blob.mime).map_err(|e| Fault::new(Code::DestinationDown, "put object").because(e))?;
         let proof = Proof { size_bytes: held.size_bytes, hash: ProofHash::Sha256(held.sha256), etag: None };
         let mut objects = self.objects();
@@ -55,7 +58,11 @@ impl Destination for MemoryDestination {
     }
 
     async fn get(&self, key: &str, into: &Path) -> Result<(), Fault> {
-        let bytes = self.objects().get(key).map(|(bytes, _)| bytes.clone()).ok_or_else(|| Fault::new(Code::NotFound, "get object").with("key", key))?;
+        let bytes = self
+            .objects()
+            .get(key)
+            .map(|(bytes, _)| bytes.clone())
+            .ok_or_else(|| Fault::new(Code::NotFound, "get object").with("key", key))?;
         let mut file = tokio::fs::File::create_new(into).await.map_err(|e| Fault::io("get object", into, &e))?;
         tokio::io::AsyncWriteExt::write_all(&mut file, &bytes).await.map_err(|e| Fault::io("get object", into, &e))?;
         file.sync_all().await.map_err(|e| Fault::io("get object", into, &e))
@@ -63,7 +70,12 @@ impl Destination for MemoryDestination {
 
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
         let objects = self.objects();
-        let mut keys: Vec<String> = objects.keys().filter(|key| key.starts_with(prefix) && cursor.is_none_or(|at| key.as_str() > at)).take(PAGE + 1).cloned().collect();
+        let mut keys: Vec<String> = objects
+            .keys()
+            .filter(|key| key.starts_with(prefix) && cursor.is_none_or(|at| key.as_str() > at))
+            .take(PAGE + 1)
+            .cloned()
+            .collect();
         let is_more = keys.len() > PAGE;
         keys.truncate(PAGE);
         Ok(Listing { next: if is_more { keys.last().cloned() } else { None }, keys })

@@ -42,7 +42,8 @@ impl Work {
             Box::pin(async move {
                 let scratch = context.scratch.clone();
                 let done = body(context).await?;
-                let value = serde_json::to_value(done.value).map_err(|e| Stop::Failed(Fault::new(Code::Unexpected, "keep step value").because(e)))?;
+                let value = serde_json::to_value(done.value)
+                    .map_err(|e| Stop::Failed(Fault::new(Code::Unexpected, "keep step value").because(e)))?;
                 Ok(Made { value, files: done.made, subjects: done.subjects, scratch })
             })
         }))
@@ -139,7 +140,9 @@ impl<W: Workflows> Attempt<'_, W> {
 fn join(ended: Result<Result<Made, Stop>, tokio::task::JoinError>) -> Result<Made, Stop> {
     match ended {
         Ok(result) => result,
-        Err(error) if error.is_panic() => Err(Stop::from(Fault::new(Code::Panicked, "run step").because(panic_text(error.into_panic().as_ref())))),
+        Err(error) if error.is_panic() => {
+            Err(Stop::from(Fault::new(Code::Panicked, "run step").because(panic_text(error.into_panic().as_ref()))))
+        }
         Err(_) => Err(Stop::Cancelled),
     }
 }

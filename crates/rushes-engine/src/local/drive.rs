@@ -74,10 +74,18 @@ async fn guarded<W: Workflows>(shared: &Arc<Shared<W>>, job: &Job, flow: &LocalF
     }
     let run = shared.workflows.run(&job.workflow, flow, job.input.clone());
     let caught = std::panic::AssertUnwindSafe(run).catch_unwind().await;
-    caught.unwrap_or_else(|panic| Err(Stop::Failed(Fault::new(Code::Panicked, "run workflow").verdict(rushes_core::Verdict::Permanent).because(panic_text(panic.as_ref())))))
+    caught.unwrap_or_else(|panic| {
+        Err(Stop::Failed(
+            Fault::new(Code::Panicked, "run workflow").verdict(rushes_core::Verdict::Permanent).because(panic_text(panic.as_ref())),
+        ))
+    })
 }
 
 /// What a panic said.
 pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    panic.downcast_ref::<&str>().map(|s| (*s).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "it said nothing".to_owned())
+    panic
+        .downcast_ref::<&str>()
+        .map(|s| (*s).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "it said nothing".to_owned())
 }

@@ -32,7 +32,16 @@ pub(crate) struct LocalFlow<W> {
 impl<W: Workflows> LocalFlow<W> {
     pub(super) fn new(shared: Arc<Shared<W>>, claim: &Claim, cancel: Cancel, steps: Vec<StepRow>) -> Self {
         let journal = steps.into_iter().map(|row| (row.name.clone(), row)).collect();
-        Self { shared, job: claim.job.clone(), lease: claim.lease, cancel, journal, asked: Mutex::default(), given: AtomicBool::new(false), lost: Mutex::default() }
+        Self {
+            shared,
+            job: claim.job.clone(),
+            lease: claim.lease,
+            cancel,
+            journal,
+            asked: Mutex::default(),
+            given: AtomicBool::new(false),
+            lost: Mutex::default(),
+        }
     }
 
     pub(super) fn lease(&self) -> Lease {
@@ -183,7 +192,9 @@ impl<W: Workflows> Flow for LocalFlow<W> {
             }
             self.wait(None).await;
         }
-        let kept: Value = self.step(Step::new(got), move |_: StepContext| async move { Ok(Done::value(json!({ "value": value }))) }).await?;
-        serde_json::from_value(kept["value"].clone()).map_err(|e| Stop::Failed(Fault::new(Code::InputInvalid, "read signal").with("name", name).because(e)))
+        let kept: Value =
+            self.step(Step::new(got), move |_: StepContext| async move { Ok(Done::value(json!({ "value": value }))) }).await?;
+        serde_json::from_value(kept["value"].clone())
+            .map_err(|e| Stop::Failed(Fault::new(Code::InputInvalid, "read signal").with("name", name).because(e)))
     }
 }

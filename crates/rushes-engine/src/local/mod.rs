@@ -137,8 +137,16 @@ impl<W: Workflows> Engine<W> {
 }
 
 /// A job row for a request. Errors: `workflow_unknown`.
-pub(crate) fn new_job<W: Workflows>(workflows: &W, id: JobId, request: NewJobRequest, parent: Option<(JobId, String)>, root: JobId) -> Result<NewJob, Fault> {
-    let version = workflows.version(&request.workflow).ok_or_else(|| Fault::new(Code::WorkflowUnknown, "start job").with("workflow", &request.workflow))?;
+pub(crate) fn new_job<W: Workflows>(
+    workflows: &W,
+    id: JobId,
+    request: NewJobRequest,
+    parent: Option<(JobId, String)>,
+    root: JobId,
+) -> Result<NewJob, Fault> {
+    let version = workflows
+        .version(&request.workflow)
+        .ok_or_else(|| Fault::new(Code::WorkflowUnknown, "start job").with("workflow", &request.workflow))?;
     let collection = parent.is_none().then(|| workflows.collection(&request.workflow)).flatten().map(str::to_owned);
     Ok(NewJob { id, version, input_hash: hash(&request.input), workflow: request.workflow, input: request.input, parent, root, collection })
 }
@@ -149,7 +157,8 @@ async fn claim_loop<W: Workflows>(shared: Arc<Shared<W>>, stop: Cancel) {
     while !stop.is_cancelled() {
         bell.mark_unchanged();
         let free = CLAIM_MAX.min(DRIVEN_MAX - driven.len());
-        let claims = if free == 0 { Ok(Vec::new()) } else { shared.parts.store.claim(&shared.owner, u32::try_from(free).unwrap_or(1)).await };
+        let claims =
+            if free == 0 { Ok(Vec::new()) } else { shared.parts.store.claim(&shared.owner, u32::try_from(free).unwrap_or(1)).await };
         let is_more = match claims {
             Ok(claims) => {
                 let is_more = free > 0 && claims.len() == free;

@@ -41,7 +41,13 @@ struct Sender<P> {
 
 impl<P: Payer> Sender<P> {
     fn new<T: ?Sized>(parts: &Parts, site: &Site<T>, payer: P) -> Self {
-        Self { name: site.name.clone(), parts: parts.clone(), payer: Arc::new(payer), in_flight: site.in_flight.max(1), first_backoff: site.first_backoff }
+        Self {
+            name: site.name.clone(),
+            parts: parts.clone(),
+            payer: Arc::new(payer),
+            in_flight: site.in_flight.max(1),
+            first_backoff: site.first_backoff,
+        }
     }
 
     async fn run(self, stop: Cancel) {

@@ -39,9 +39,13 @@ impl Payer for ToDestination {
         };
         let limit = CALL_LIMIT + Duration::from_secs(asset.blob.size_bytes / SLOWEST_BYTES_PER_S);
         let put = self.port.put(key, &file, &asset.blob, condition);
-        let proof = tokio::time::timeout(limit, put).await.map_err(|_| Fault::new(Code::DestinationDown, "put object").with("key", key).because(format!("no answer within {} s", limit.as_secs())))??;
+        let proof = tokio::time::timeout(limit, put).await.map_err(|_| {
+            Fault::new(Code::DestinationDown, "put object").with("key", key).because(format!("no answer within {} s", limit.as_secs()))
+        })??;
         if !proof.is_of(&asset.blob) {
-            return Err(Fault::new(Code::ProofFailed, "prove object").with("key", key).because(format!("it holds {} bytes with {:?}", proof.size_bytes, proof.hash)));
+            return Err(Fault::new(Code::ProofFailed, "prove object")
+                .with("key", key)
+                .because(format!("it holds {} bytes with {:?}", proof.size_bytes, proof.hash)));
         }
         self.store.proven(due, &proof, &self.port.uri(key)).await
     }

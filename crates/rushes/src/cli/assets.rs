@@ -84,7 +84,14 @@ async fn list(context: &Context, parts: &Parts, filter: AssetFilter) -> anyhow::
     }
     let rows = listed.iter().map(|(asset, deliveries)| {
         let state = deliveries.iter().map(|d| d.state).max().map_or("local only", DeliveryState::name);
-        vec![asset.id.to_string(), asset.kind.name().to_owned(), asset.title.clone(), state.to_owned(), print::size(asset.blob.size_bytes), asset.path.clone()]
+        vec![
+            asset.id.to_string(),
+            asset.kind.name().to_owned(),
+            asset.title.clone(),
+            state.to_owned(),
+            print::size(asset.blob.size_bytes),
+            asset.path.clone(),
+        ]
     });
     print::table(&["asset", "kind", "title", "state", "size", "path in library"], &[4], rows);
     Ok(exit::DONE)

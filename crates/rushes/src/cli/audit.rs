@@ -30,6 +30,10 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<u8> {
         let place = finding.destination.as_deref().map_or_else(String::new, |name| format!(" at {name}"));
         print::line(format!("{}: {what}{place}: {}", finding.code, finding.detail));
     }
-    print::line(if audit.clean { "Clean: every file is where it should be, and recorded.".to_owned() } else { format!("{} findings.", audit.findings.len()) });
+    print::line(if audit.clean {
+        "Clean: every file is where it should be, and recorded.".to_owned()
+    } else {
+        format!("{} findings.", audit.findings.len())
+    });
     Ok(code)
 }

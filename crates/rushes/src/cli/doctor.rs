@@ -62,7 +62,8 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<u8> {
 fn home(root: &Path) -> Result<String, Fault> {
     let nearest = root.ancestors().find(|folder| folder.exists()).unwrap_or(root);
     let probe = nearest.join(format!(".rushes-doctor-{}", std::process::id()));
-    let written = std::fs::File::create(&probe).and_then(|mut file| std::io::Write::write_all(&mut file, b"doctor").and_then(|()| file.sync_all()));
+    let written =
+        std::fs::File::create(&probe).and_then(|mut file| std::io::Write::write_all(&mut file, b"doctor").and_then(|()| file.sync_all()));
     let _ = std::fs::remove_file(&probe);
     written.map(|()| root.display().to_string()).map_err(|e| Fault::io("write in home", nearest, &e))
 }
@@ -94,7 +95,9 @@ impl Drop for Probe {
 async fn destination(site: &Site<dyn Destination>, probe: &Probe) -> Result<String, Fault> {
     let bytes = probe.key.as_bytes();
     let blob = digest(bytes, "text/plain").map_err(|e| Fault::io("make probe", &probe.file, &e))?;
-    std::fs::File::create(&probe.file).and_then(|mut file| std::io::Write::write_all(&mut file, bytes)).map_err(|e| Fault::io("make probe", &probe.file, &e))?;
+    std::fs::File::create(&probe.file)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, bytes))
+        .map_err(|e| Fault::io("make probe", &probe.file, &e))?;
     let key = format!("{}{}", site.prefix, probe.key);
     let back = probe.file.with_extension("back");
     let tried = async {
@@ -115,7 +118,11 @@ async fn catalog(site: &Site<dyn Catalog>, probe: &Probe) -> Result<String, Faul
     let tried = async {
         site.port.put(&record).await?;
         let found = site.port.get(&record.collection, &record.id).await?;
-        if found.as_ref() == Some(&record) { Ok(()) } else { Err(Fault::new(Code::ProofFailed, "read probe record back").with("id", &record.id)) }
+        if found.as_ref() == Some(&record) {
+            Ok(())
+        } else {
+            Err(Fault::new(Code::ProofFailed, "read probe record back").with("id", &record.id))
+        }
     }
     .await;
     let removed = site.port.delete(&record.collection, &record.id).await;

@@ -2,10 +2,10 @@
 
 use super::{Context, exit, print};
 use crate::wire;
+use rushes_core::JobId;
 use rushes_core::job::{Job, JobState, Outcome, StepRow};
 use rushes_core::record::rfc3339;
 use rushes_core::store::JobFilter;
-use rushes_core::JobId;
 use serde_json::{Value, json};
 
 #[derive(Debug, clap::Subcommand)]
@@ -70,7 +70,9 @@ async fn list(context: &Context, state: Option<JobState>, limit: u32) -> anyhow:
     } else if jobs.is_empty() {
         print::line("No jobs yet. Start one: rushes run production --count 1 --seed 7");
     } else {
-        let rows = jobs.iter().map(|job| vec![job.id.to_string(), job.workflow.clone(), job.state.name().to_owned(), rfc3339(job.created_ms), took(job)]);
+        let rows = jobs
+            .iter()
+            .map(|job| vec![job.id.to_string(), job.workflow.clone(), job.state.name().to_owned(), rfc3339(job.created_ms), took(job)]);
         print::table(&["job", "workflow", "state", "created", "took"], &[4], rows);
     }
     Ok(exit::DONE)

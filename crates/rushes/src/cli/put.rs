@@ -40,7 +40,14 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
         return Err(Fault::new(Code::FileMissing, "put file").with("file", file.display()).into());
     }
     let names: Names = args.names.into_iter().collect();
-    let input = rushes_workflows::put::Input { sha256: hash_file(&file, "")?.sha256, file, kind: args.kind, subject: args.subject, title: args.title, names };
+    let input = rushes_workflows::put::Input {
+        sha256: hash_file(&file, "")?.sha256,
+        file,
+        kind: args.kind,
+        subject: args.subject,
+        title: args.title,
+        names,
+    };
     let running = wire::start(&context.home, &context.loaded.config)?;
     let request = NewJobRequest { workflow: "put".into(), input: serde_json::to_value(input)? };
     let job = match running.engine.unfinished(&request).await? {
@@ -61,7 +68,9 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     };
     let uri = rushes_core::record::proven_uri(deliveries, parts.primary());
     if context.json {
-        print::json(&serde_json::json!({"job_id": job.id, "status": job.state, "asset": asset.id, "kind": asset.kind, "sha256": asset.blob.sha256, "url": uri}))?;
+        print::json(
+            &serde_json::json!({"job_id": job.id, "status": job.state, "asset": asset.id, "kind": asset.kind, "sha256": asset.blob.sha256, "url": uri}),
+        )?;
     } else {
         print::line(format!("{} {}: {}", asset.kind.name(), asset.id, uri.unwrap_or("on its way")));
     }

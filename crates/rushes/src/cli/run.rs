@@ -78,7 +78,10 @@ fn reference(text: &str) -> Result<String, Fault> {
     let path = Path::new(text);
     if path.is_file() {
         let absolute = std::path::absolute(path).map_err(|e| Fault::io("find reference", path, &e))?;
-        return absolute.into_os_string().into_string().map_err(|_| Fault::new(Code::InputInvalid, "find reference").with("file", text).because("its path is not UTF-8"));
+        return absolute
+            .into_os_string()
+            .into_string()
+            .map_err(|_| Fault::new(Code::InputInvalid, "find reference").with("file", text).because("its path is not UTF-8"));
     }
     if text.contains(std::path::MAIN_SEPARATOR) {
         return Err(Fault::new(Code::FileMissing, "find reference").with("file", text));

@@ -20,7 +20,16 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<u8> {
             let ms = |ms: u64| print::duration(i64::try_from(ms).unwrap_or(i64::MAX));
             let oldest = if backlog.owed == 0 { "–".to_owned() } else { format!("{:.1} s", backlog.oldest_s) };
             let success = format!("{:.1} %", backlog.success_rate * 100.0);
-            vec![name, backlog.owed.to_string(), backlog.refused.to_string(), oldest, ms(backlog.p50_ms), ms(backlog.p95_ms), ms(backlog.p99_ms), success]
+            vec![
+                name,
+                backlog.owed.to_string(),
+                backlog.refused.to_string(),
+                oldest,
+                ms(backlog.p50_ms),
+                ms(backlog.p95_ms),
+                ms(backlog.p99_ms),
+                success,
+            ]
         }),
     );
     Ok(exit::DONE)

@@ -133,7 +133,8 @@ pub(crate) fn load(folder: &Path) -> Result<Loaded, Fault> {
 }
 
 fn check(config: &Config) -> Result<(), Fault> {
-    let refuse = |setting: &str, reason: &str| Err(Fault::new(Code::ConfigInvalid, "read configuration").with("setting", setting).because(reason));
+    let refuse =
+        |setting: &str, reason: &str| Err(Fault::new(Code::ConfigInvalid, "read configuration").with("setting", setting).because(reason));
     let media = &config.media;
     if !(64..=4096).contains(&media.width) || !(64..=4096).contains(&media.height) || media.width % 2 == 1 || media.height % 2 == 1 {
         return refuse("media.width, media.height", "sizes are even numbers from 64 to 4096");
@@ -159,7 +160,9 @@ fn check(config: &Config) -> Result<(), Fault> {
 /// Where a value came from, in words.
 pub(crate) fn place(metadata: &figment::Metadata) -> String {
     match &metadata.source {
-        Some(figment::Source::File(path)) => path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned()),
+        Some(figment::Source::File(path)) => {
+            path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+        }
         _ if metadata.name.contains("environment") => "environment".to_owned(),
         _ if metadata.name.contains("Config") => "default".to_owned(),
         _ => metadata.name.to_string(),

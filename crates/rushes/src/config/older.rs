@@ -48,7 +48,8 @@ pub(super) fn read_dotenv(path: &Path) -> Result<Dotenv, Fault> {
         let value: Value = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
         let mut at = &mut named;
         for part in key.to_ascii_lowercase().split("__") {
-            at = at.as_object_mut().ok_or_else(|| invalid(format!("{name} names a value within a value")))?.entry(part).or_insert(json!({}));
+            at =
+                at.as_object_mut().ok_or_else(|| invalid(format!("{name} names a value within a value")))?.entry(part).or_insert(json!({}));
         }
         *at = value;
     }
@@ -62,7 +63,9 @@ pub(super) fn names(variables: &BTreeMap<String, String>) -> Result<impl Provide
         let Some(text) = variables.get(*name).filter(|text| !text.is_empty()) else { continue };
         match means {
             Means::Number(section, key) => {
-                let number: serde_json::Number = text.trim().parse().map_err(|_| Fault::new(Code::ConfigInvalid, "read configuration").with("setting", *name).because(format!("{text:?} is no number")))?;
+                let number: serde_json::Number = text.trim().parse().map_err(|_| {
+                    Fault::new(Code::ConfigInvalid, "read configuration").with("setting", *name).because(format!("{text:?} is no number"))
+                })?;
                 found.entry(*section).or_insert(json!({}))[*key] = Value::Number(number);
             }
             Means::NotYet(what) => {

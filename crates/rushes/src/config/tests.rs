@@ -35,7 +35,12 @@ fn config_layers_win_in_order() {
 
 #[test]
 fn config_names_the_setting_that_is_wrong() {
-    for (text, named) in [("[media]\nfps = \"many\"\n", "media.fps"), ("[media]\nfps = 0\n", "media.fps"), ("[medium]\nx = 1\n", "medium"), ("[media]\nwidth = 719\n", "media.width")] {
+    for (text, named) in [
+        ("[media]\nfps = \"many\"\n", "media.fps"),
+        ("[media]\nfps = 0\n", "media.fps"),
+        ("[medium]\nx = 1\n", "medium"),
+        ("[media]\nwidth = 719\n", "media.width"),
+    ] {
         let folder = folder(&[("rushes.toml", text)]);
         let fault = load(folder.path()).err().unwrap();
         assert_eq!(fault.code, Code::ConfigInvalid);

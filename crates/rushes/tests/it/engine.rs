@@ -116,7 +116,7 @@ async fn engine_refuses_a_job_of_another_version_of_its_workflow() {
     let job = first.submit("wait", json!({})).await;
     first.until("it waits", || async { first.recipes.runs("after nap") == 1 }).await;
     first.engine.stop().await;
-    let second = TestEngine::start(folder.path(), &places, &Recipes { version: 1, ..Recipes::default() });
+    let second = TestEngine::start(folder.path(), &places, &Recipes::of_version(1));
     assert_eq!(second.ended(job).await.fault.unwrap().code, Code::WorkflowChanged);
 }
 

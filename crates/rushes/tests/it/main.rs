@@ -3,10 +3,7 @@
 //! `engine` and `delivery` drive the engine in this process with small recipes of their own; the others start the real
 //! `rushes` and look at what it leaves behind.
 
-mod bench;
-mod cli;
 mod delivery;
 mod engine;
-mod production;
-mod put;
+
 mod support;

@@ -1,6 +1,5 @@
 //! What the tests share: engines over temporary homes, and the real program.
 
-pub(crate) mod program;
 pub(crate) mod recipes;
 
 use async_trait::async_trait;
@@ -31,7 +30,15 @@ struct AnyFile;
 impl Inspect for AnyFile {
     async fn inspect(&self, path: &Path) -> Result<MediaInfo, Fault> {
         std::fs::metadata(path).map_err(|e| Fault::io("inspect", path, &e))?;
-        Ok(MediaInfo { mime: "application/octet-stream".into(), extension: "bin".into(), width: None, height: None, duration_ms: None, fps: None, has_audio: false })
+        Ok(MediaInfo {
+            mime: "application/octet-stream".into(),
+            extension: "bin".into(),
+            width: None,
+            height: None,
+            duration_ms: None,
+            fps: None,
+            has_audio: false,
+        })
     }
 }
 
@@ -50,7 +57,10 @@ pub(crate) struct Places {
 
 impl Places {
     pub(crate) fn memory(folder: &Path) -> Self {
-        Self { destinations: vec![("remote".into(), Arc::new(MemoryDestination::default()))], catalog: Arc::new(JsonCatalog::new(folder.join("records"))) }
+        Self {
+            destinations: vec![("remote".into(), Arc::new(MemoryDestination::default()))],
+            catalog: Arc::new(JsonCatalog::new(folder.join("records"))),
+        }
     }
 }
 

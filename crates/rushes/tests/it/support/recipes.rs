@@ -13,11 +13,15 @@ use std::time::Duration;
 #[derive(Clone, Default)]
 pub(crate) struct Recipes {
     runs: Arc<Mutex<BTreeMap<String, u32>>>,
-    /// The version every recipe claims.
-    pub(crate) version: u32,
+    version: u32,
 }
 
 impl Recipes {
+    /// Recipes that all claim this version.
+    pub(crate) fn of_version(version: u32) -> Self {
+        Self { version, ..Self::default() }
+    }
+
     pub(crate) fn runs(&self, body: &str) -> u32 {
         self.runs.lock().unwrap().get(body).copied().unwrap_or(0)
     }
@@ -76,7 +80,13 @@ impl Recipes {
                 let id = format!("{subject}_1");
                 let mut done = Done::value(id.clone());
                 if context.library.subject(&subject).await?.is_none() {
-                    done.subjects.push(NewSubject { id, subject_type: SubjectType::Character, slug: subject.clone(), name: subject, fields: json!({"tagline": "a test"}) });
+                    done.subjects.push(NewSubject {
+                        id,
+                        subject_type: SubjectType::Character,
+                        slug: subject.clone(),
+                        name: subject,
+                        fields: json!({"tagline": "a test"}),
+                    });
                 }
                 Ok(done)
             })
@@ -87,7 +97,10 @@ impl Recipes {
             let body = move |context: StepContext| async move {
                 recipes.ran(&format!("file {index}"));
                 let file = scratch_file(&context, "made", format!("{text} {index}").as_bytes());
-                let asset = context.new_asset(Kind::DanceVideo, &subject, file).name("ref", format!("ref{index}")).title(format!("alternate_{index}"));
+                let asset = context
+                    .new_asset(Kind::DanceVideo, &subject, file)
+                    .name("ref", format!("ref{index}"))
+                    .title(format!("alternate_{index}"));
                 Ok(Done::value(asset.reference()?).with(asset))
             };
             flow.step(Step::new(format!("file {index}")), body).await?;

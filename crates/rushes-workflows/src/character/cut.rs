@@ -1,6 +1,6 @@
 //! Where the remix cuts: on the beats of the primary reference, between films that dance alike.
 
-use crate::character::Followed;
+use super::Followed;
 use crate::kit::blocking;
 use rushes_core::flow::{Flow, Lane, Step, StepContext, hash};
 use rushes_core::{AssetRef, Code, Done, Fault, Stop};
@@ -60,7 +60,7 @@ fn plan(reference: &PathBuf, files: &[PathBuf], seed: u64, cancel: &rushes_core:
         let found = probe(file, cancel)?;
         let own = VideoSpec::of(&found).ok_or_else(no_picture)?;
         spec = spec.or(Some(own));
-        length_s = length_s.min(found.duration_s.unwrap_or(0.0));
+        length_s = length_s.min(found.duration.map_or(0.0, |d| d.as_secs_f64()));
     }
     let spec = spec.ok_or_else(no_picture)?;
     let frames = at_frame(length_s, spec.fps).max(1);
@@ -71,7 +71,14 @@ fn plan(reference: &PathBuf, files: &[PathBuf], seed: u64, cancel: &rushes_core:
     let first_beat_ms = ms(grid.beats_s.first().copied().unwrap_or(0.0));
     let peak_ms = peak.and_then(|s| grid.nearest_beat(s)).map(ms);
     let bounds = bounds(&grid, frames, spec.fps);
-    Ok(Cut { spec, segments: shots(&bounds, files.len(), seed), duration_ms: frames * 1_000 / u64::from(spec.fps.max(1)), bpm, first_beat_ms, peak_ms })
+    Ok(Cut {
+        spec,
+        segments: shots(&bounds, files.len(), seed),
+        duration_ms: frames * 1_000 / u64::from(spec.fps.max(1)),
+        bpm,
+        first_beat_ms,
+        peak_ms,
+    })
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "times of films, far below the limits")]

@@ -1,7 +1,7 @@
 //! The finished films: sounds and stickers first, then every version in one plan.
 
-use crate::character::{Followed, Image, Input, Person, image};
-use crate::cut::Cut;
+use super::cut::Cut;
+use super::{Followed, Image, Input, Person, image};
 use crate::kit::{Kit, blocking};
 use rushes_core::flow::{Flow, Lane, Step, StepContext};
 use rushes_core::provider::{MusicRequest, Outfit, Picture};
@@ -29,7 +29,14 @@ pub(crate) struct Parts {
 }
 
 /// Makes music and stickers, and takes the reference's own sound out.
-pub(crate) async fn parts<F: Flow>(flow: &F, kit: &Kit, person: &Person, reference: &Followed, cut: &Cut, input: &Input) -> Result<Parts, Stop> {
+pub(crate) async fn parts<F: Flow>(
+    flow: &F,
+    kit: &Kit,
+    person: &Person,
+    reference: &Followed,
+    cut: &Cut,
+    input: &Input,
+) -> Result<Parts, Stop> {
     let original = if reference.has_sound && input.soundtracks { original(flow, person, reference).await? } else { None };
     let music = music(flow, kit, person, reference, cut).await?;
     if !input.watermark {
@@ -38,7 +45,11 @@ pub(crate) async fn parts<F: Flow>(flow: &F, kit: &Kit, person: &Person, referen
     let sticker = |step: &str, kind, picture| {
         let mut names = reference.names();
         names.insert("name".into(), rushes_core::kinds::segment(&person.concept.name.replace(' ', "_")));
-        image(kit, person, Image { step: step.to_owned(), kind, picture, outfit: Outfit::signature(), like: None, title: "primary".into(), names })
+        image(
+            kit,
+            person,
+            Image { step: step.to_owned(), kind, picture, outfit: Outfit::signature(), like: None, title: "primary".into(), names },
+        )
     };
     let both = vec![
         sticker("icon_sticker", Kind::IconSticker, Picture::IconSticker),
@@ -94,8 +105,22 @@ pub(crate) async fn deliver<F: Flow>(
     input: &Input,
 ) -> Result<Vec<AssetRef>, Stop> {
     let quality = if kit.is_final_quality { Quality::Final } else { Quality::Draft };
-    let job = Plan { subject: person.id.clone(), reference: reference.clone(), sources: sources.to_vec(), cut, parts, quality, soundtracks: input.soundtracks };
-    let step = Step::new("deliverables").lane(Lane::Cpu).within(PLAN_LIMIT).inputs(&json!([job.sources, job.cut, job.parts, quality, input.soundtracks]));
+    let job = Plan {
+        subject: person.id.clone(),
+        reference: reference.clone(),
+        sources: sources.to_vec(),
+        cut,
+        parts,
+        quality,
+        soundtracks: input.soundtracks,
+    };
+    let step = Step::new("deliverables").lane(Lane::Cpu).within(PLAN_LIMIT).inputs(&json!([
+        job.sources,
+        job.cut,
+        job.parts,
+        quality,
+        input.soundtracks
+    ]));
     flow.step(step, move |context: StepContext| async move {
         let files = job.files(&context).await?;
         let (plan, cancel, progress) = (job.clone(), context.cancel.clone(), context.progress.clone());
@@ -103,7 +128,9 @@ pub(crate) async fn deliver<F: Flow>(
         let wanted = blocking(move || plan.render(&list, files, &cancel, &progress)).await?;
         let mut made: Vec<NewAsset> = Vec::new();
         for (kind, file) in wanted {
-            made.push(job.sources.iter().fold(context.new_asset(kind, &job.subject, file).names(&job.reference.names()), NewAsset::made_from));
+            made.push(
+                job.sources.iter().fold(context.new_asset(kind, &job.subject, file).names(&job.reference.names()), NewAsset::made_from),
+            );
         }
         let value = made.iter().map(NewAsset::reference).collect::<Result<Vec<_>, Fault>>()?;
         Ok(Done { made, ..Done::value(value) })
@@ -152,7 +179,13 @@ impl Plan {
     }
 
     /// Masters both sounds and renders every version wanted; gives their kinds and files.
-    fn render(&self, list: &EditList, files: Files, cancel: &Cancel, progress: &Arc<dyn Fn(f32, &str) + Send + Sync>) -> Result<Vec<(Kind, PathBuf)>, Fault> {
+    fn render(
+        &self,
+        list: &EditList,
+        files: Files,
+        cancel: &Cancel,
+        progress: &Arc<dyn Fn(f32, &str) + Send + Sync>,
+    ) -> Result<Vec<(Kind, PathBuf)>, Fault> {
         let master = |from: &Path, name: &str| {
             let to = files.scratch.join(name);
             loudness::master(from, &to, self.cut.duration_ms, cancel).map(|_| to)

@@ -3,9 +3,10 @@
 //! concept → anime image → cosplay image → references → dances and outfit variants → remix cut on the beat → music →
 //! stickers → the deliverables in one plan → posters and the like for each film.
 
-use crate::companions;
-use crate::cut;
-use crate::deliverables;
+mod companions;
+mod cut;
+mod deliverables;
+
 use crate::kit::Kit;
 use crate::production::Reference;
 use crate::registry::Card;
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// What the registry says of it.
-pub const CARD: Card = Card { name: "character", version: 1, collection: None, about: "" };
+pub(crate) const CARD: Card = Card { name: "character", version: 1, collection: None, about: "" };
 
 /// The outfits in which the primary dance is made again.
 pub(crate) const VARIANTS: [&str; 2] = ["kpop", "swimsuit"];
@@ -71,7 +72,10 @@ pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Va
     for (index, reference) in input.references.iter().enumerate() {
         followed.push(follow(flow, kit, &person, reference, &title(index)).await?);
     }
-    let primary = followed.first().cloned().ok_or_else(|| Stop::Failed(Fault::new(Code::InputInvalid, "make character").because("there is no reference to dance on")))?;
+    let primary = followed
+        .first()
+        .cloned()
+        .ok_or_else(|| Stop::Failed(Fault::new(Code::InputInvalid, "make character").because("there is no reference to dance on")))?;
 
     let looks = variant_images(flow, kit, &person, &cosplay, &primary, &input.variants).await?;
     let mut films: Vec<Branch<AssetRef>> = Vec::new();
@@ -90,7 +94,11 @@ pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Va
     let cut = cut::cut(flow, &primary, &sources, person.concept.seed).await?;
     let parts = deliverables::parts(flow, kit, &person, &primary, &cut, &input).await?;
     let finished = deliverables::deliver(flow, kit, &person, &primary, &sources, cut, parts, &input).await?;
-    let shown = finished.iter().filter(|film| matches!(film.kind, Kind::RemixVideo | Kind::WatermarkedVideo)).map(|film| companions::of(film, &person.id)).collect();
+    let shown = finished
+        .iter()
+        .filter(|film| matches!(film.kind, Kind::RemixVideo | Kind::WatermarkedVideo))
+        .map(|film| companions::of(film, &person.id))
+        .collect();
     flow.all(shown).await.into_iter().collect::<Result<Vec<()>, Stop>>()?;
     Ok(json!({"character_id": person.id, "name": person.concept.name}))
 }
@@ -133,16 +141,47 @@ async fn portrait<F: Flow>(flow: &F, kit: &Kit, person: &Person, picture: Pictur
         Picture::Anime => ("anime_image", Kind::AnimeImage),
         _ => ("cosplay_image", Kind::CosplayImage),
     };
-    let branch = image(kit, person, Image { step: name.to_owned(), kind, picture, outfit: Outfit::signature(), like: like.cloned(), title: "primary".into(), names: Names::new() });
+    let branch = image(
+        kit,
+        person,
+        Image {
+            step: name.to_owned(),
+            kind,
+            picture,
+            outfit: Outfit::signature(),
+            like: like.cloned(),
+            title: "primary".into(),
+            names: Names::new(),
+        },
+    );
     flow.all(vec![branch]).await.remove(0)
 }
 
-async fn variant_images<F: Flow>(flow: &F, kit: &Kit, person: &Person, like: &AssetRef, primary: &Followed, variants: &[String]) -> Result<Vec<AssetRef>, Stop> {
+async fn variant_images<F: Flow>(
+    flow: &F,
+    kit: &Kit,
+    person: &Person,
+    like: &AssetRef,
+    primary: &Followed,
+    variants: &[String],
+) -> Result<Vec<AssetRef>, Stop> {
     let images = variants.iter().map(|variant| {
         let mut names = primary.names();
         names.insert("variant".into(), variant.clone());
         let (picture, outfit) = (Picture::Cosplay, Outfit(variant.clone()));
-        image(kit, person, Image { step: format!("variant_image {variant}"), kind: Kind::VariantImage, picture, outfit, like: Some(like.clone()), title: variant.clone(), names })
+        image(
+            kit,
+            person,
+            Image {
+                step: format!("variant_image {variant}"),
+                kind: Kind::VariantImage,
+                picture,
+                outfit,
+                like: Some(like.clone()),
+                title: variant.clone(),
+                names,
+            },
+        )
     });
     flow.all(images.collect()).await.into_iter().collect()
 }
@@ -167,13 +206,21 @@ pub(crate) fn image(kit: &Kit, person: &Person, image: Image) -> Branch<AssetRef
         Picture::NameSticker => (720, 260),
     };
     let person = person.clone();
-    let step = Step::new(&image.step).by(&provider.card()).inputs(&json!([person.concept, image.picture, image.outfit, width, height, provider.card()]));
+    let step = Step::new(&image.step).by(&provider.card()).inputs(&json!([
+        person.concept,
+        image.picture,
+        image.outfit,
+        width,
+        height,
+        provider.card()
+    ]));
     Branch::new(step, move |context: StepContext| async move {
         let like = match &image.like {
             Some(asset) => Some(context.path_of(asset).await?),
             None => None,
         };
-        let request = ImageRequest { concept: person.concept.clone(), picture: image.picture, outfit: image.outfit.clone(), width, height, like };
+        let request =
+            ImageRequest { concept: person.concept.clone(), picture: image.picture, outfit: image.outfit.clone(), width, height, like };
         let file = provider.make(&request, &context.call("image")?).await?;
         let mut asset = context.new_asset(image.kind, &person.id, file).title(&image.title).names(&image.names).seed(person.concept.seed);
         if let Some(like) = &image.like {
@@ -194,7 +241,11 @@ async fn follow<F: Flow>(flow: &F, kit: &Kit, person: &Person, reference: &Refer
         tokio::fs::copy(&reference.file, &copy).await.map_err(|e| Stop::from(Fault::io("copy reference", &reference.file, &e)))?;
         let sha256 = crate::kit::blocking({
             let copy = copy.clone();
-            move || std::fs::File::open(&copy).and_then(|file| rushes_core::digest::digest(file, "")).map_err(|e| Fault::io("read reference", &copy, &e))
+            move || {
+                std::fs::File::open(&copy)
+                    .and_then(|file| rushes_core::digest::digest(file, ""))
+                    .map_err(|e| Fault::io("read reference", &copy, &e))
+            }
         })
         .await?
         .sha256;
@@ -230,7 +281,16 @@ fn film(kit: &Kit, person: &Person, outfit: Outfit, image: &AssetRef, reference:
     };
     let (person, image, reference) = (person.clone(), image.clone(), reference.clone());
     let (width, height, fps, max_ms) = (kit.width, kit.height, kit.fps, kit.dance_max_ms);
-    let step = Step::new(name).by(&provider.card()).within(FILM_LIMIT).inputs(&json!([person.concept, outfit, reference.asset.id, width, height, fps, max_ms, provider.card()]));
+    let step = Step::new(name).by(&provider.card()).within(FILM_LIMIT).inputs(&json!([
+        person.concept,
+        outfit,
+        reference.asset.id,
+        width,
+        height,
+        fps,
+        max_ms,
+        provider.card()
+    ]));
     Branch::new(step, move |context: StepContext| async move {
         let request = MotionRequest {
             outfit: outfit.clone(),
@@ -245,7 +305,13 @@ fn film(kit: &Kit, person: &Person, outfit: Outfit, image: &AssetRef, reference:
             max_ms,
         };
         let file = provider.make(&request, &context.call("film")?).await?;
-        let asset = context.new_asset(kind, &person.id, file).title(&title).names(&names).seed(person.concept.seed).made_from(&image).made_from(&reference.asset);
+        let asset = context
+            .new_asset(kind, &person.id, file)
+            .title(&title)
+            .names(&names)
+            .seed(person.concept.seed)
+            .made_from(&image)
+            .made_from(&reference.asset);
         let asset = asset.meta(json!({"outfit": outfit, "provider": provider.card()}));
         Ok(Done::value(asset.reference()?).with(asset))
     })
