@@ -118,6 +118,7 @@ impl SqliteStore {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the store is the room with SQL")]
 fn start_writer(path: &Path, owner: &str, clock: Arc<dyn Clock>, bells: Arc<Bells>) -> Result<Writer, Fault> {
     let mut connection = Connection::open(path).map_err(|e| failed("open database", e).with("path", path.display()))?;
     connection.busy_timeout(Duration::from_secs(10)).map_err(|e| failed("set up database", e))?;
@@ -136,6 +137,7 @@ fn start_writer(path: &Path, owner: &str, clock: Arc<dyn Clock>, bells: Arc<Bell
     Writer::start(connection, clock, bells, owner.to_owned()).map_err(|e| Fault::new(Code::StoreFailed, "start writer").because(e))
 }
 
+#[expect(clippy::disallowed_methods, reason = "the store is the room with SQL")]
 fn open_reader(path: &Path) -> Result<Connection, Fault> {
     if !path.exists() {
         return Err(Fault::new(Code::FileMissing, "open database")

@@ -166,7 +166,7 @@ impl Thread {
             let mut wakes = Wakes::default();
             let commit = self.commit(&mut batch, now_ms, must_renew, &mut wakes);
             for command in batch {
-                command.answer(commit.as_ref().map(|()| ()));
+                command.answer(commit.as_ref().copied());
             }
             if commit.is_ok() {
                 self.bells.ring(wakes);

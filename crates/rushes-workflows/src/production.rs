@@ -58,7 +58,7 @@ pub struct Reference {
 }
 
 pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Value, Stop> {
-    check(&input)?;
+    check(&input, &kit.references).map_err(Stop::Failed)?;
     let references = references(flow, kit, &input).await?;
     let children = (0..input.count).map(|index| {
         let parameters = character::Input {
@@ -88,8 +88,10 @@ pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Va
     Ok(json!({"characters": made, "failed": failed}))
 }
 
-fn check(input: &Input) -> Result<(), Stop> {
-    let refuse = |reason: String| Err(Stop::Failed(Fault::new(Code::InputInvalid, "start production").because(reason)));
+/// Refuses what can be refused before a job is made: the count, the style, names that are not in the library.
+/// Errors: `input_invalid`, `reference_unknown`, each naming what there is.
+pub fn check(input: &Input, references: &Path) -> Result<(), Fault> {
+    let refuse = |reason: String| Err(Fault::new(Code::InputInvalid, "start production").because(reason));
     if !(1..=COUNT_MAX).contains(&input.count) {
         return refuse(format!("count is {}, and may be 1 to {COUNT_MAX}", input.count));
     }
@@ -97,7 +99,7 @@ fn check(input: &Input) -> Result<(), Stop> {
     if !styles.contains(&input.style_id.as_str()) {
         return refuse(format!("there is no style {:?}; there are: {}", input.style_id, styles.join(", ")));
     }
-    Ok(())
+    choose(references, &input.reference_videos).map(|_| ())
 }
 
 /// Each character's own seed; not `seed + index`, so that neighbouring productions share no character.

@@ -58,9 +58,9 @@ struct Production {
 }
 
 impl Production {
-    fn input(&self) -> anyhow::Result<Value> {
+    fn input(&self, library: &Path) -> anyhow::Result<Value> {
         let references = self.references.iter().map(|text| reference(text)).collect::<Result<_, _>>()?;
-        Ok(serde_json::to_value(production::Input {
+        let input = production::Input {
             count: self.count,
             seed: self.seed,
             style_id: self.style.clone(),
@@ -69,7 +69,9 @@ impl Production {
             generate_variants: !self.no_variants,
             create_soundtracks: !self.no_soundtracks,
             apply_watermark: !self.no_watermark,
-        })?)
+        };
+        production::check(&input, library)?;
+        Ok(serde_json::to_value(input)?)
     }
 }
 
@@ -91,7 +93,7 @@ fn reference(text: &str) -> Result<String, Fault> {
 
 pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     let Workflow::Production(options) = &args.workflow;
-    let request = NewJobRequest { workflow: "production".into(), input: options.input()? };
+    let request = NewJobRequest { workflow: "production".into(), input: options.input(&context.home.references())? };
     let running = wire::start(&context.home, &context.loaded.config)?;
     let unfinished = if args.new { None } else { running.engine.unfinished(&request).await? };
     let job = match unfinished {

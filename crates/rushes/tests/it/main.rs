@@ -6,4 +6,7 @@
 mod delivery;
 mod engine;
 
+mod cli;
+mod production;
+mod put;
 mod support;

@@ -1,5 +1,6 @@
 //! What the tests share: engines over temporary homes, and the real program.
 
+pub(crate) mod program;
 pub(crate) mod recipes;
 
 use async_trait::async_trait;

@@ -1,0 +1,45 @@
+//! `rushes put`: one file, registered and delivered, by the real program.
+
+use crate::support::program::{Program, SMALL, ffmpeg, file_of};
+
+#[test]
+fn put_delivers_a_file_and_records_nothing_twice() {
+    let program = Program::with(SMALL);
+    let picture = program.path("odd name [1] #%+ é.png");
+    ffmpeg(&["-f", "lavfi", "-i", "testsrc2=size=64x48", "-frames:v", "1"], &picture);
+    let said = program.run(&["put", picture.to_str().unwrap(), "--json"]).expect(0).json();
+    assert_eq!(said["kind"], "workspace_image");
+    let delivered = file_of(said["url"].as_str().unwrap());
+    assert_eq!(std::fs::read(delivered).unwrap(), std::fs::read(&picture).unwrap());
+    program.run(&["audit"]).expect(0);
+    let assets = program.assets();
+    assert_eq!((assets.len(), &assets[0]["state"]), (1, &serde_json::json!("proven")));
+    assert_eq!(assets[0]["sha256"], said["sha256"]);
+}
+
+#[test]
+fn put_takes_a_kind_and_the_names_of_its_path() {
+    let program = Program::with(SMALL);
+    let film = program.path("film.mp4");
+    ffmpeg(&["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=1"], &film);
+    let args = ["put", film.to_str().unwrap(), "--kind", "dance_video", "--subject", "mira_1", "--name", "ref=ref1", "--json"];
+    let said = program.run(&args).expect(0).json();
+    assert!(said["url"].as_str().unwrap().ends_with("/remote/dances/dance_mira_1_cosplay_on_ref1.mp4"), "{said}");
+    let lacking = program.run(&["put", film.to_str().unwrap(), "--kind", "dance_video", "--subject", "mira_1"]);
+    assert_eq!(lacking.code, 1);
+    assert!(lacking.stderr.contains("{ref}"), "{}", lacking.stderr);
+}
+
+#[test]
+fn put_says_what_is_wrong_with_a_file_and_registers_nothing() {
+    let program = Program::with(SMALL);
+    let text = program.write("notes.png", b"these are words");
+    let empty = program.write("empty.png", b"");
+    for (file, says) in [(&text, "notes.png"), (&empty, "empty"), (&program.path("none.png"), "not there")] {
+        let end = program.run(&["put", file.to_str().unwrap()]);
+        assert_eq!(end.code, 1, "{}", end.stderr);
+        assert!(end.stderr.contains(says), "{}", end.stderr);
+    }
+    assert!(program.assets().is_empty());
+    program.run(&["audit"]).expect(0);
+}
