@@ -97,7 +97,11 @@ pub(crate) fn shoe(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, momen
     let bottom = Tone::of(if matches!(kind, Shoes::Boots | Shoes::Loafers | Shoes::Slippers) { spec.palette.dark.mix(Rgb(20, 16, 22), 0.5) } else { Rgb(240, 238, 232) });
     brush.outline(&[&upper, &sole], tone);
     if shaft > 0.0 {
-        let ribbon = leg.ribbon.part(1.0 - shaft * 0.55, 1.0).wider(1.0, 0.035 * view.head);
+        let mut ribbon = leg.ribbon.part(1.0 - shaft * 0.55, 1.0).wider(1.0, 0.035 * view.head);
+        // Narrow at the ankle, where the shoe takes over.
+        let end = ribbon.half.len() - 1;
+        ribbon.half[end] *= 0.70;
+        ribbon.half[end - 1] *= 0.86;
         brush.ribbon(&ribbon, tone);
         let rim = leg.ribbon.part(1.0 - shaft * 0.55, 1.0 - shaft * 0.55 + 0.03).wider(1.04, 0.04 * view.head);
         brush.ribbon(&rim, if kind == Shoes::HighTops { Tone::of(Rgb(240, 238, 232)) } else { tone });

@@ -36,7 +36,7 @@ fn profile(build: &Build) -> [(f32, f32); 10] {
         (1.00, chest * 0.42 + waist * 0.58),
         (WAIST, waist),
         (1.70, hip * 0.985),
-        (TRUNK, hip * 0.84),
+        (TRUNK, hip * 0.955),
     ]
 }
 

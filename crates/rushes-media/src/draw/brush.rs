@@ -142,7 +142,7 @@ impl<'a> Brush<'a> {
 
     /// A bent ribbon (limb, sleeve, lock): its shading follows the bend.
     pub(crate) fn limb(&mut self, ribbon: &Ribbon, tone: Tone) {
-        let path = ribbon.rounded();
+        let path = ribbon.capped();
         self.outline(&[&path], tone);
         self.fill(&path, tone.base.alpha(1.0));
         if self.look.soft { self.soft_bands(ribbon, tone) } else { self.cel(ribbon, tone, 0.32) }

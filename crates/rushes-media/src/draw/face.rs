@@ -124,7 +124,7 @@ fn blush(brush: &mut Brush<'_>, spec: &CharacterSpec, frame: &HeadFrame, mood: &
     for side in [-1.0, 1.0] {
         let centre = frame.front(v2(side * 0.215, 0.205));
         let spot = ellipse(centre, v2(0.095, 0.058) * frame.unit, frame.roll);
-        let strength = 0.30 + 0.22 * mood.smile;
+        let strength = if brush.look.soft { 0.18 } else { 0.26 } + 0.18 * mood.smile;
         brush.shaded(&spot, radial(centre, 0.085 * frame.unit, &[(0.0, colour.alpha(strength)), (1.0, colour.alpha(0.0))]));
     }
 }

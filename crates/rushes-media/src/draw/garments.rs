@@ -82,12 +82,12 @@ pub(crate) fn legs(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, legs:
     if brush.look.soft {
         // The seat fades into the legs' own shading.
         let b = path.bounds();
-        let stops = [(0.0, tone.base.mix(tone.light, 0.2).alpha(1.0)), (0.55, tone.base.alpha(1.0)), (1.0, tone.base.alpha(0.0))];
+        let stops = [(0.0, tone.base.mix(tone.light, 0.2).alpha(1.0)), (0.76, tone.base.alpha(1.0)), (1.0, tone.base.alpha(0.0))];
         brush.shaded(&path, super::brush::linear(v2(b.left(), b.top()), v2(b.left(), b.bottom()), &stops));
         brush.fill(&seat.band(-1.0, -0.62), tone.shade.alpha(0.4));
     } else {
         brush.fill(&path, tone.base.alpha(1.0));
-        brush.fill(&seat.band(-1.0, -0.50), tone.shade.alpha(1.0));
+        brush.fill(&seat.band(-1.0, -0.60), tone.shade.alpha(1.0));
     }
     let ink = brush.ink(tone);
     let (mid, low) = (torso.spot(0.0, 1.66), torso.spot(0.0, body::TRUNK + 0.05));
@@ -187,7 +187,7 @@ fn jacket(over: Over) -> Option<(f32, f32, f32, f32)> {
 fn over(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, torso: &Torso) {
     let Some((hem, open_top, open_hem, loose)) = jacket(cut.over.1) else { return };
     let tone = spec.cloth(cut.over.0);
-    let shape = torso.ribbon.part(Torso::along(0.06), Torso::along(hem)).wider(loose, 0.0);
+    let shape = torso.ribbon.part(Torso::along(0.03), Torso::along(hem)).wider(loose, 0.0);
     let edge = |u: f32, t: f32| shape.at(t, -u);
     let opening = |t: f32| open_top + (open_hem - open_top) * t;
     let centre = |u: f32, below: f32| torso.spot(u, below);

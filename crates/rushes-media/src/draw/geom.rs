@@ -344,6 +344,18 @@ impl Ribbon {
         self.band(-1.0, 1.0)
     }
 
+    /// The whole shape with a round start and a flat end: sleeves and limbs.
+    pub(crate) fn capped(&self) -> Path {
+        let count = self.centre.len();
+        let edge = |i: usize, across: f32| self.centre[i] + self.side(i) * (self.half[i] * across);
+        let head = (self.centre[0] - self.centre[1]).unit() * (self.half[0] * 0.8);
+        let ends = |i: usize, p: V2| if i == count - 1 { Node::Corner(p) } else { Node::Smooth(p) };
+        let mut nodes: Vec<Node> = (0..count).map(|i| ends(i, edge(i, -1.0))).collect();
+        nodes.extend((0..count).rev().map(|i| ends(i, edge(i, 1.0))));
+        nodes.push(Node::Smooth(self.centre[0] + head));
+        spline(&nodes, true, |p| p)
+    }
+
     /// The whole shape with a round start and end.
     pub(crate) fn rounded(&self) -> Path {
         let count = self.centre.len();
