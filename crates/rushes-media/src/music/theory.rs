@@ -1,0 +1,114 @@
+//! Chords, voicings and scales, in semitones and MIDI numbers (69 = A4 = 440 Hz).
+
+/// Frequency of a MIDI number, Hz.
+pub(super) fn hz(midi: f32) -> f32 {
+    440.0 * ((midi - 69.0) / 12.0).exp2()
+}
+
+pub(super) const MINOR: &[i32] = &[0, 2, 3, 5, 7, 8, 10];
+pub(super) const MAJOR: &[i32] = &[0, 2, 4, 5, 7, 9, 11];
+pub(super) const PHRYGIAN: &[i32] = &[0, 1, 3, 5, 7, 8, 10];
+pub(super) const MINOR_PENTATONIC: &[i32] = &[0, 3, 5, 7, 10];
+pub(super) const MAJOR_PENTATONIC: &[i32] = &[0, 2, 4, 7, 9];
+
+/// A chord: its root in semitones above the key's tonic, and what stands on it.
+#[derive(Clone, Copy)]
+pub(super) struct Chord(pub(super) i32, pub(super) &'static [i32]);
+
+pub(super) const MIN: &[i32] = &[0, 3, 7];
+pub(super) const MAJ: &[i32] = &[0, 4, 7];
+pub(super) const ADD9: &[i32] = &[0, 4, 7, 14];
+pub(super) const MIN7: &[i32] = &[0, 3, 7, 10];
+pub(super) const MIN9: &[i32] = &[0, 3, 7, 10, 14];
+pub(super) const MAJ7: &[i32] = &[0, 4, 7, 11];
+pub(super) const MAJ9: &[i32] = &[0, 4, 7, 11, 14];
+pub(super) const DOM7: &[i32] = &[0, 4, 7, 10];
+pub(super) const DOM9: &[i32] = &[0, 4, 7, 10, 14];
+pub(super) const SUS: &[i32] = &[0, 5, 7, 10];
+pub(super) const POWER: &[i32] = &[0, 7, 12];
+
+/// Where chords lie: low enough to be warm, high enough to leave the bass alone.
+const CHORD_RANGE: (i32, i32) = (53, 77);
+
+/// The chord's notes as MIDI numbers, each as near as can be to a note of `before`, without doublings.
+/// Chords of five notes leave their root to the bass.
+pub(super) fn voicing(tonic: i32, chord: Chord, before: &[i32]) -> Vec<i32> {
+    let centre = if before.is_empty() { 64.0 } else { before.iter().sum::<i32>() as f32 / before.len() as f32 };
+    // Drifting up or down over many chords is drawn back to the middle.
+    let centre = 0.7 * centre + 0.3 * 64.0;
+    let tones = if chord.1.len() > 4 { &chord.1[1..] } else { chord.1 };
+    let pitches: Vec<i32> = tones.iter().map(|t| (tonic + chord.0 + t).rem_euclid(12)).collect();
+    let mut best: (f32, Vec<i32>) = (f32::MAX, Vec::new());
+    // Each inversion in each octave: closed position, from the tone that lies lowest.
+    for lowest in 0..pitches.len() {
+        for octave in [48, 60] {
+            let mut notes = Vec::with_capacity(pitches.len());
+            let mut floor = octave;
+            for i in 0..pitches.len() {
+                let pitch = pitches[(lowest + i) % pitches.len()];
+                let note = floor + (pitch - floor).rem_euclid(12);
+                notes.push(note);
+                floor = note + 1;
+            }
+            let outside = notes.iter().map(|&n| (CHORD_RANGE.0 - n).max(n - CHORD_RANGE.1).max(0)).sum::<i32>() as f32;
+            let middle = notes.iter().sum::<i32>() as f32 / notes.len() as f32;
+            let moves: i32 = notes.iter().map(|n| before.iter().map(|b| (n - b).abs()).min().unwrap_or(0)).sum();
+            let cost = (middle - centre).abs() + moves as f32 + 4.0 * outside;
+            if cost < best.0 {
+                best = (cost, notes);
+            }
+        }
+    }
+    best.1
+}
+
+/// The note `steps` of the scale above the scale note nearest to `from` (MIDI).
+pub(super) fn scale_step(tonic: i32, scale: &[i32], from: i32, steps: i32) -> i32 {
+    let size = scale.len() as i32;
+    let place = |index: i32| tonic + 12 * index.div_euclid(size) + scale[index.rem_euclid(size) as usize];
+    let guess = (from - tonic).div_euclid(12) * size;
+    let nearest = (guess..=guess + size).min_by_key(|&i| (place(i) - from).abs()).unwrap_or(guess);
+    place(nearest + steps)
+}
+
+/// The chord tone nearest to `from` (MIDI).
+pub(super) fn chord_tone(tonic: i32, chord: Chord, from: i32) -> i32 {
+    (from - 6..=from + 6)
+        .filter(|note| chord.1.iter().take(4).any(|t| (tonic + chord.0 + t - note).rem_euclid(12) == 0))
+        .min_by_key(|note| (note - from).abs())
+        .unwrap_or(from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn music_voicings_stay_in_range_and_move_little() {
+        let chords = [Chord(9, MIN7), Chord(5, MAJ7), Chord(0, ADD9), Chord(7, DOM9), Chord(4, DOM7), Chord(2, MIN9)];
+        for tonic in 40..52 {
+            let mut before: Vec<i32> = Vec::new();
+            for _ in 0..4 {
+                for chord in chords {
+                    let notes = voicing(tonic, chord, &before);
+                    assert!(notes.iter().all(|n| (48..=82).contains(n)), "{notes:?}");
+                    assert!(notes.windows(2).all(|w| w[0] < w[1]), "{notes:?}");
+                    for note in &notes {
+                        assert!(chord.1.iter().any(|t| (tonic + chord.0 + t - note) % 12 == 0), "{note} is not of the chord");
+                        let jump = before.iter().map(|b| (b - note).abs()).min().unwrap_or(0);
+                        assert!(jump <= 7, "{before:?} → {notes:?}");
+                    }
+                    before = notes;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn music_scale_steps_and_chord_tones() {
+        assert_eq!(scale_step(57, MINOR, 69, 2), 72);
+        assert_eq!(scale_step(57, MINOR, 69, -1), 67);
+        assert_eq!(scale_step(57, MINOR, 57, 7), 69);
+        assert_eq!(chord_tone(57, Chord(0, MIN), 70), 69);
+    }
+}
