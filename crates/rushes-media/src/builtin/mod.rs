@@ -1,1 +1,2 @@
 //! builtin
+pub mod music;
