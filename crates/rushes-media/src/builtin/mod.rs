@@ -8,6 +8,7 @@ pub mod music;
 mod names;
 pub mod references;
 pub mod text;
+mod watch;
 
 pub use image::BuiltinImage;
 pub use motion::BuiltinMotion;
