@@ -99,9 +99,10 @@ pub(crate) fn shoe(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, momen
     if shaft > 0.0 {
         let mut ribbon = leg.ribbon.part(1.0 - shaft * 0.55, 1.0).wider(1.0, 0.035 * view.head);
         // Narrow at the ankle, where the shoe takes over.
-        let end = ribbon.half.len() - 1;
-        ribbon.half[end] *= 0.70;
-        ribbon.half[end - 1] *= 0.86;
+        let last = (ribbon.half.len() - 1) as f32;
+        for (i, half) in ribbon.half.iter_mut().enumerate() {
+            *half *= 1.0 - 0.40 * (i as f32 / last - 0.4).max(0.0);
+        }
         brush.ribbon(&ribbon, tone);
         let rim = leg.ribbon.part(1.0 - shaft * 0.55, 1.0 - shaft * 0.55 + 0.03).wider(1.04, 0.04 * view.head);
         brush.ribbon(&rim, if kind == Shoes::HighTops { Tone::of(Rgb(240, 238, 232)) } else { tone });

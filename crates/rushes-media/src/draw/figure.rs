@@ -49,12 +49,12 @@ pub fn draw(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, moment: &Mom
     garments::top(brush, spec, cut, &torso, moment, view);
     let raised = [0, 1].map(|side| covers_head(moment, side));
     for side in (0..2).filter(|side| !raised[*side]) {
-        arm(brush, spec, cut, &arms[side], moment, side, view);
+        arm(brush, spec, cut, (&arms[side], &torso), moment, side, view);
     }
     head(brush, spec, &frame, moment);
     hair::in_front(brush, spec, &lines);
     for side in (0..2).filter(|side| raised[*side]) {
-        arm(brush, spec, cut, &arms[side], moment, side, view);
+        arm(brush, spec, cut, (&arms[side], &torso), moment, side, view);
     }
 }
 
@@ -72,7 +72,7 @@ fn head(brush: &mut Brush<'_>, spec: &CharacterSpec, frame: &HeadFrame, moment: 
     face::worn_over(brush, spec, frame);
 }
 
-fn arm(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, limb: &Limb, moment: &Moment, side: usize, view: &View) {
+fn arm(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, (limb, torso): (&Limb, &Torso), moment: &Moment, side: usize, view: &View) {
     let grip: Grip = moment.pose.grips[side];
     let (wrist, elbow) = (view.at(moment.bones.wrists[side]), view.at(moment.bones.elbows[side]));
     let mut along = wrist - elbow;
@@ -85,5 +85,5 @@ fn arm(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, limb: &Limb, mome
         brush.limb(&limb.ribbon, spec.skin_tone());
     }
     body::hand(brush, wrist, along, middle, grip, spec.skin_tone());
-    garments::sleeve(brush, spec, cut, limb, side);
+    garments::sleeve(brush, spec, cut, limb, torso, side);
 }

@@ -52,6 +52,9 @@ pub(crate) fn legs(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, legs:
     if trousers {
         brush.outline(&[&seat.whole()], tone);
     }
+    // Trousers fall over shoes, but into boots.
+    let booted = cut.shoes.1 == Shoes::Boots;
+    let mut stripes: Vec<(Ribbon, usize)> = Vec::new();
     for side in order {
         let leg = &legs[side];
         let bare = if reach >= 2.0 { spec.cloth(slot) } else { spec.skin_tone() };
@@ -61,13 +64,11 @@ pub(crate) fn legs(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, legs:
                 trimmings::leg_stripe(brush, spec.cloth(cut.trim), &leg.ribbon, side);
             }
         }
-        // Trousers fall over shoes, but into boots.
-        let booted = cut.shoes.1 == Shoes::Boots;
         if !booted {
             below::shoe(brush, spec, cut, moment, side, view, leg);
         }
         match cut.bottom.1 {
-            Bottom::Trousers { knee, hem } => trouser_leg(brush, spec, cut, leg, (knee, hem), side),
+            Bottom::Trousers { knee, hem } => stripes.push((trouser_leg(brush, spec, cut, leg, (knee, hem)), side)),
             Bottom::Shorts => short_leg(brush, spec, cut, leg),
             Bottom::Skirt { .. } | Bottom::Suit => {}
         }
@@ -84,10 +85,14 @@ pub(crate) fn legs(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, legs:
         let b = path.bounds();
         let stops = [(0.0, tone.base.mix(tone.light, 0.2).alpha(1.0)), (0.76, tone.base.alpha(1.0)), (1.0, tone.base.alpha(0.0))];
         brush.shaded(&path, super::brush::linear(v2(b.left(), b.top()), v2(b.left(), b.bottom()), &stops));
-        brush.fill(&seat.band(-1.0, -0.62), tone.shade.alpha(0.4));
     } else {
         brush.fill(&path, tone.base.alpha(1.0));
         brush.fill(&seat.band(-1.0, -0.60), tone.shade.alpha(1.0));
+    }
+    if cut.marks.contains(&Mark::SideStripe) {
+        for (cloth, side) in stripes {
+            trimmings::leg_stripe(brush, spec.cloth(cut.trim), &cloth.part(0.0, if booted { 0.76 } else { 1.0 }), side);
+        }
     }
     let ink = brush.ink(tone);
     let (mid, low) = (torso.spot(0.0, 1.66), torso.spot(0.0, body::TRUNK + 0.05));
@@ -104,7 +109,7 @@ fn seat_path(seat: &Ribbon, head: f32) -> Path {
     longer.whole()
 }
 
-fn trouser_leg(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, leg: &Limb, (knee, hem): (f32, f32), side: usize) {
+fn trouser_leg(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, leg: &Limb, (knee, hem): (f32, f32)) -> Ribbon {
     let tone = spec.cloth(cut.bottom.0);
     let limbs = spec.build.limbs * brush.head;
     let mut cloth = leg.cloth(spec.build.torso[2] * 0.495 * brush.head, knee * limbs, hem * limbs);
@@ -121,9 +126,7 @@ fn trouser_leg(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, leg: &Lim
     brush.line(&fold(0.50, 0.75, 0.05), 0.009, ink);
     brush.line(&fold(0.93, -0.7, 0.1), 0.009, ink);
     brush.line(&fold(0.965, 0.75, -0.1), 0.009, ink);
-    if cut.marks.contains(&Mark::SideStripe) {
-        trimmings::leg_stripe(brush, spec.cloth(cut.trim), &cloth, side);
-    }
+    cloth
 }
 
 fn short_leg(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, leg: &Limb) {
@@ -226,7 +229,7 @@ fn coat_fronts(brush: &mut Brush<'_>, torso: &Torso, tone: super::colour::Tone) 
 }
 
 /// A sleeve with its cuff.
-pub(crate) fn sleeve(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, limb: &Limb, side: usize) {
+pub(crate) fn sleeve(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, limb: &Limb, torso: &Torso, side: usize) {
     if cut.sleeve <= 0.0 {
         return;
     }
@@ -247,7 +250,7 @@ pub(crate) fn sleeve(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, lim
     brush.ribbon(&cloth.part(if puffed { 0.84 } else { 0.93 }, 1.0).wider(1.04, 0.0), trim);
     // Shoulder and top are one cloth: no line between them above the armpit.
     if cut.arms == (if cut.over.1 == Over::None { cut.top.0 } else { cut.over.0 }) {
-        let inward = v2(-super::rig::sign(side) * 0.075, 0.0) * brush.head;
+        let inward = (torso.spot(super::rig::sign(side) * 0.45, 0.30) - limb.ribbon.centre[0]).unit() * (0.075 * brush.head);
         brush.fill(&ellipse(limb.ribbon.centre[0] + inward, v2(0.115, 0.10) * brush.head, 0.0), tone.base.alpha(1.0));
     }
 }

@@ -117,8 +117,8 @@ fn split(strand: &Strand, line: &[V2], head: f32) -> Vec<Ribbon> {
 
 fn lock_body(brush: &mut Brush<'_>, lock: &Ribbon, path: &Path, tone: Tone, spec: &CharacterSpec) {
     brush.fill(path, tone.base.alpha(1.0));
-    brush.fill(&lock.band(-1.0, -0.45), tone.shade.alpha(0.8));
-    brush.fill(&lock.band(0.25, 0.62), tone.light.alpha(0.45));
+    brush.fill(&lock.band(-1.0, -0.45), tone.base.mix(tone.shade, 0.8).alpha(1.0));
+    brush.fill(&lock.band(0.25, 0.62), tone.base.mix(tone.light, 0.45).alpha(1.0));
     if let Some(dip) = spec.dip {
         let (from, to) = (lock.at(0.55, 0.0), lock.at(0.9, 0.0));
         brush.shaded(path, linear(from, to, &[(0.0, dip.alpha(0.0)), (1.0, dip.alpha(0.85))]));

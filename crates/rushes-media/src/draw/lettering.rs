@@ -88,7 +88,7 @@ fn bend(line: &Line, size: f32, centre: V2, tilt: f32, arc: f32, into: &mut Path
 
 fn contour(curves: &[OutlineCurve], place: impl Fn(f32, f32) -> V2, into: &mut PathBuilder) {
     let mut pen: Option<V2> = None;
-    let mut start_at = |from: ab_glyph::Point, into: &mut PathBuilder, pen: &Option<V2>| {
+    let start_at = |from: ab_glyph::Point, into: &mut PathBuilder, pen: &Option<V2>| {
         let p = place(from.x, from.y);
         if pen.is_none_or(|at| (at - p).len() > 0.01) {
             into.close();

@@ -12,7 +12,7 @@ pub const ARM: (f32, f32) = (1.06, 0.93);
 /// Neck base to hip joints, heads.
 const TORSO: f32 = 1.84;
 /// Chin to neck base, heads.
-const NECK: f32 = 0.33;
+const NECK: f32 = 0.285;
 /// Ankle joint over the sole, heads.
 pub const ANKLE: f32 = 0.24;
 

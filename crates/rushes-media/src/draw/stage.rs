@@ -120,11 +120,8 @@ fn floor(brush: &mut Brush<'_>, near: Rgb, far: Rgb) {
 }
 
 fn spot(brush: &mut Brush<'_>, at: V2, half: V2, colour: Rgb, alpha: f32) {
-    // A flat ellipse of light: a round gradient seen at an angle would need a transform, rings do as well.
-    for i in 0..6 {
-        let k = 1.0 - i as f32 / 6.0;
-        brush.fill(&super::geom::ellipse(at, half * k, 0.0), colour.alpha(alpha / 5.0));
-    }
+    let stops = [(0.0, colour.alpha(alpha)), (0.55, colour.alpha(alpha * 0.55)), (1.0, colour.alpha(0.0))];
+    brush.shaded(&super::geom::ellipse(at, half, 0.0), super::brush::flat_radial(at, half, &stops));
 }
 
 fn arena(brush: &mut Brush<'_>, c: &Colours, _dice: &mut Dice) {

@@ -23,11 +23,11 @@ pub fn icon_sticker(spec: &CharacterSpec, cut: &Cut, width: u32, height: u32) ->
     let scale = width.min(height) as f32 / SIDE;
     let place = Transform::from_scale(scale, scale).post_translate((width as f32 - SIDE * scale) * 0.5, (height as f32 - SIDE * scale) * 0.5);
     let (middle, radius) = (v2(SIDE * 0.5, SIDE * 0.54), SIDE * 0.42);
-    let head = 232.0;
+    let head = 204.0;
     let mut brush = Brush::new(person.as_mut(), place, Look::ANIME, head);
     let pose = Pose { hands: [v3(-0.8, 2.0, 0.1), v3(0.8, 2.0, 0.1)], head_roll: 0.06 * spec.side, head_yaw: -0.06 * spec.side, lean: 0.0, face: Expression { smile: 0.9, mouth: 0.35, brows: 0.5, ..Expression::default() }, ..Pose::default() };
     let moment = Moment::still(spec, pose);
-    let view = View { floor: v2(SIDE * 0.5 - moment.bones.head.x * head, SIDE * 0.50 - moment.bones.head.y * head), head };
+    let view = View { floor: v2(SIDE * 0.5 - moment.bones.head.x * head, SIDE * 0.47 - moment.bones.head.y * head), head };
     figure::draw(&mut brush, spec, cut, &moment, &view);
     trim(&mut person, middle, radius, place);
     let mut disc = Brush::new(made.as_mut(), place, Look::ANIME, head);

@@ -53,7 +53,7 @@ pub(crate) fn ground_shadow(brush: &mut Brush<'_>, view: &View, moment: &Moment)
         let strength = 0.38 * (1.0 + foot.y * 1.5).clamp(0.25, 1.0);
         let dark = Rgb(24, 16, 34);
         let spot = ellipse(at, v2(0.42, 0.13) * view.head, 0.0);
-        brush.shaded(&spot, radial(at, 0.40 * view.head, &[(0.0, dark.alpha(strength)), (0.6, dark.alpha(strength * 0.4)), (1.0, dark.alpha(0.0))]));
+        brush.shaded(&spot, super::brush::flat_radial(at, v2(0.42, 0.13) * view.head, &[(0.0, dark.alpha(strength)), (0.6, dark.alpha(strength * 0.4)), (1.0, dark.alpha(0.0))]));
     }
 }
 
@@ -119,5 +119,5 @@ fn studio(brush: &mut Brush<'_>, spec: &CharacterSpec) {
     let floor = polygon(&[v2(-400.0, 1090.0), v2(1120.0, 1090.0), v2(1120.0, 1680.0), v2(-400.0, 1680.0)]);
     let deep = paper.lit(0.72, 0.71, 0.78);
     brush.shaded(&floor, linear(v2(0.0, 1090.0), v2(0.0, 1240.0), &[(0.0, deep.alpha(0.0)), (0.5, deep.alpha(0.45)), (1.0, deep.alpha(0.25))]));
-    brush.shaded(&ellipse(v2(380.0, 1214.0), v2(330.0, 70.0), 0.0), radial(v2(380.0, 1214.0), 320.0, &[(0.0, dark.alpha(0.35)), (1.0, dark.alpha(0.0))]));
+    brush.shaded(&ellipse(v2(380.0, 1214.0), v2(330.0, 70.0), 0.0), super::brush::flat_radial(v2(380.0, 1214.0), v2(330.0, 70.0), &[(0.0, dark.alpha(0.35)), (1.0, dark.alpha(0.0))]));
 }
