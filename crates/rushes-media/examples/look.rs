@@ -1,0 +1,109 @@
+//! Renders what the eye must judge: a contact sheet of people and a strip of dance frames.
+//! `cargo run -p rushes-media --example look [folder]`
+
+use rushes_core::provider::{Concept, Outfit};
+use rushes_media::draw::choreography::{Choreography, Music};
+use rushes_media::draw::film::{Dancer, Film};
+use rushes_media::draw::{CharacterSpec, Look, lettering, sticker, still};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use tiny_skia::{FilterQuality, Pixmap, PixmapPaint, Transform};
+
+type Trouble = Box<dyn std::error::Error>;
+
+fn concept(seed: u64) -> Concept {
+    Concept { name: "Mira Vale".into(), tagline: String::new(), traits: vec![], prompt: String::new(), seed, style: "kpop_dance".into() }
+}
+
+/// Pastes pictures into a grid, each scaled.
+fn sheet(pictures: &[Pixmap], columns: usize, scale: f32) -> Option<Pixmap> {
+    let first = pictures.first()?;
+    let (w, h) = ((first.width() as f32 * scale) as u32, (first.height() as f32 * scale) as u32);
+    let mut made = Pixmap::new(w * columns as u32, h * pictures.len().div_ceil(columns) as u32)?;
+    for (i, picture) in pictures.iter().enumerate() {
+        let (x, y) = ((i % columns) as f32 * w as f32, (i / columns) as f32 * h as f32);
+        let paint = PixmapPaint { quality: FilterQuality::Bicubic, ..PixmapPaint::default() };
+        made.draw_pixmap(0, 0, picture.as_ref(), &paint, Transform::from_scale(scale, scale).post_translate(x, y), None);
+    }
+    Some(made)
+}
+
+fn people(folder: &Path) -> Result<(), Trouble> {
+    for (name, look, outfit) in [("anime", Look::ANIME, "signature"), ("cosplay", Look::COSPLAY, "kpop"), ("surf", Look::COSPLAY, "swimsuit")] {
+        let count = if name == "surf" { 6 } else { 24 };
+        let mut pictures = Vec::new();
+        for seed in 1..=count {
+            let concept = concept(seed);
+            let spec = CharacterSpec::from_concept(&concept);
+            let cut = spec.cut(&Outfit(outfit.into()), &concept.traits)?;
+            let picture = still::portrait(&spec, &cut, look, 720, 1280)?;
+            if [1, 2, 6, 9].contains(&seed) {
+                picture.save_png(folder.join(format!("{name}_{seed}.png")))?;
+            }
+            pictures.push(picture);
+        }
+        sheet(&pictures, 8.min(count as usize), 0.3).ok_or("empty sheet")?.save_png(folder.join(format!("sheet_{name}.png")))?;
+    }
+    Ok(())
+}
+
+/// A strip of dance frames, a quarter of a second apart, and what a frame costs.
+fn dance(folder: &Path, name: &str, dancer: Dancer, seed: u64) -> Result<(), Trouble> {
+    let choreography = Choreography::new(Music::steady(124.0, 16.0), seed);
+    let film = Film::new(dancer, &choreography, seed, 480, 30, (720, 1280));
+    let (mut half, mut frame) = film.scratch();
+    let mut pictures = Vec::new();
+    let start = Instant::now();
+    for i in 0..24 {
+        film.draw(i * 9 + 30, &mut half, &mut frame);
+        pictures.push(frame.clone());
+    }
+    println!("{name}: {:.1} ms a frame, phrases {:?}", start.elapsed().as_secs_f64() * 1000.0 / 24.0, choreography.names());
+    pictures[7].save_png(folder.join(format!("{name}_frame.png")))?;
+    sheet(&pictures, 12, 0.22).ok_or("empty sheet")?.save_png(folder.join(format!("{name}.png")))?;
+    Ok(())
+}
+
+fn stickers(folder: &Path) -> Result<(), Trouble> {
+    let (mut icons, mut names) = (Vec::new(), Vec::new());
+    for (seed, name) in (1..=8).zip(["Mira Vale", "Kai Sterling", "Yuna Park", "Enzo Blume", "Odile Fenwick", "Rin Sato", "Anselm Eastlake", "Zia Moro"]) {
+        let concept = Concept { name: name.into(), ..concept(seed) };
+        let spec = CharacterSpec::from_concept(&concept);
+        let cut = spec.cut(&Outfit::signature(), &concept.traits)?;
+        let on = |picture: Pixmap| -> Option<Pixmap> {
+            let mut grey = Pixmap::new(picture.width(), picture.height())?;
+            grey.fill(tiny_skia::Color::from_rgba8(120, 130, 140, 255));
+            grey.draw_pixmap(0, 0, picture.as_ref(), &PixmapPaint::default(), Transform::identity(), None);
+            Some(grey)
+        };
+        icons.push(on(sticker::icon_sticker(&spec, &cut, 512, 512)?).ok_or("no size")?);
+        names.push(on(lettering::name_sticker(&spec, 720, 260)?).ok_or("no size")?);
+    }
+    sheet(&icons, 4, 0.7).ok_or("empty sheet")?.save_png(folder.join("sheet_icons.png"))?;
+    sheet(&names, 4, 0.5).ok_or("empty sheet")?.save_png(folder.join("sheet_names.png"))?;
+    Ok(())
+}
+
+fn dances(folder: &Path) -> Result<(), Trouble> {
+    for (seed, outfit) in [(9u64, "kpop"), (13, "signature"), (6, "kpop"), (16, "signature"), (20, "swimsuit")] {
+        let concept = concept(seed);
+        let spec = CharacterSpec::from_concept(&concept);
+        let cut = spec.cut(&Outfit(outfit.into()), &concept.traits)?;
+        dance(folder, &format!("dance_{seed}"), Dancer::Character(Box::new(spec), Box::new(cut)), seed)?;
+    }
+    dance(folder, "dance_mannequin", Dancer::Mannequin(0), 3)
+}
+
+#[expect(clippy::print_stdout, reason = "an example reports to whoever runs it")]
+fn main() -> Result<(), Trouble> {
+    let folder = std::env::args().nth(1).map_or_else(|| PathBuf::from("target/look"), PathBuf::from);
+    std::fs::create_dir_all(&folder)?;
+    let only = std::env::args().nth(2).unwrap_or_default();
+    for (name, draw) in [("people", people as fn(&Path) -> Result<(), Trouble>), ("dances", dances), ("stickers", stickers)] {
+        if only.is_empty() || only == name {
+            draw(&folder)?;
+            println!("{name} drawn");
+        }
+    }
+    Ok(())
+}

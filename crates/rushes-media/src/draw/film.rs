@@ -1,0 +1,176 @@
+//! A dance as frames: planned once from beginning to end, then drawn in parallel and handed over in order.
+//!
+//! What does not live here: files and ffmpeg (`crate::builtin::motion`).
+
+use super::brush::{Brush, Look};
+use super::choreography::Choreography;
+use super::figure::{self, Moment};
+use super::geom::{V2, v2};
+use super::mannequin;
+use super::rig::{Skeleton, View};
+use super::rng::Dice;
+use super::spec::CharacterSpec;
+use super::spring::Follow;
+use super::stage::{Stage, enlarge};
+use super::still::{DESIGN, ground_shadow};
+use super::wardrobe::{Cut, PALETTES};
+use rushes_core::Fault;
+use std::sync::mpsc::sync_channel;
+use tiny_skia::{Pixmap, Transform};
+
+/// Pixels a head at design size: room for raised arms and jumps.
+const HEAD: f32 = 138.0;
+/// Where the floor's middle is at design size.
+const FLOOR: V2 = v2(DESIGN.0 * 0.5, DESIGN.1 * 0.932);
+
+/// Who dances.
+#[derive(Debug, Clone)]
+pub enum Dancer {
+    /// A character in an outfit.
+    Character(Box<CharacterSpec>, Box<Cut>),
+    /// A plain mannequin; the number chooses its colour.
+    Mannequin(usize),
+}
+
+/// One frame's plan.
+#[derive(Debug, Clone)]
+struct Plan {
+    moment: Moment,
+    beat: f32,
+    pulse: f32,
+    camera: Camera,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Camera {
+    zoom: f32,
+    focus: V2,
+}
+
+/// A whole dance, ready to draw.
+pub struct Film {
+    dancer: Dancer,
+    stage: Stage,
+    plans: Vec<Plan>,
+    size: (u32, u32),
+}
+
+impl Film {
+    /// Plans `frames` frames of a dance at `fps` frames a second; what swings is simulated here, in order.
+    #[must_use]
+    pub fn new(dancer: Dancer, dance: &Choreography, seed: u64, frames: usize, fps: u32, size: (u32, u32)) -> Self {
+        let (build, strands, palette) = match &dancer {
+            Dancer::Character(spec, _) => (spec.build, spec.hair.strands, spec.palette),
+            Dancer::Mannequin(number) => (mannequin::BODY, &[] as &'static [_], PALETTES[(number * 5 + 1) % PALETTES.len()]),
+        };
+        let at = |frame: usize| frame as f64 / f64::from(fps);
+        let mut follow = Follow::new(strands, &Skeleton::solve(&build, &dance.pose(0.0)));
+        let framing = framing(seed);
+        let plans = (0..frames)
+            .map(|frame| {
+                let t = at(frame);
+                let pose = dance.pose(t);
+                let bones = Skeleton::solve(&build, &pose);
+                let hanging = follow.advance(&bones, 1.0 / fps as f32);
+                let beat = dance.music().beat(t) as f32;
+                let pulse = dance.music().pulse(t);
+                Plan { camera: camera(&framing, beat, pulse, &bones), moment: Moment { bones, pose, hanging }, beat, pulse }
+            })
+            .collect();
+        Self { dancer, stage: Stage::new(seed, &palette), plans, size }
+    }
+
+    /// How many frames.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.plans.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.plans.is_empty()
+    }
+
+    /// Draws one frame; `half` is scratch space of [`Self::scratch`].
+    pub fn draw(&self, frame: usize, half: &mut Pixmap, into: &mut Pixmap) {
+        let plan = &self.plans[frame];
+        let Camera { zoom, focus } = plan.camera;
+        self.stage.light(plan.beat, plan.pulse, half);
+        // What is farther away moves less.
+        enlarge(half, into, 1.04 + (zoom - 1.0) * 0.5, v2(focus.x / DESIGN.0, 1.0 - (1.0 - focus.y / DESIGN.1) * 0.4));
+        let scale = (self.size.0 as f32 / DESIGN.0).max(self.size.1 as f32 / DESIGN.1);
+        let offset = v2((self.size.0 as f32 - DESIGN.0 * scale) * 0.5, (self.size.1 as f32 - DESIGN.1 * scale) * 0.5);
+        let place = Transform::from_translate(-focus.x, -focus.y).post_scale(zoom, zoom).post_translate(focus.x, focus.y).post_scale(scale, scale).post_translate(offset.x, offset.y);
+        let mut brush = Brush::new(into.as_mut(), place, Look::STAGE, HEAD);
+        let view = View { floor: FLOOR, head: HEAD };
+        ground_shadow(&mut brush, &view, &plan.moment);
+        match &self.dancer {
+            Dancer::Character(spec, cut) => figure::draw(&mut brush, spec, cut, &plan.moment, &view),
+            Dancer::Mannequin(number) => mannequin::draw(&mut brush, *number, &plan.moment, &view),
+        }
+    }
+
+    /// Scratch space for drawing, one for each thread.
+    #[must_use]
+    pub fn scratch(&self) -> (Pixmap, Pixmap) {
+        let half = Pixmap::new(360, 640).expect("the size is a constant above zero");
+        (half, Pixmap::new(self.size.0.max(2), self.size.1.max(2)).expect("frame sizes are checked by whoever asks for a film"))
+    }
+
+    /// Draws all frames on `threads` threads and hands them over in order, RGBA. At most a few frames wait; a fault
+    /// from `take` ends the work.
+    /// Errors: those of `take`.
+    pub fn play(&self, threads: usize, mut take: impl FnMut(usize, &[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
+        let threads = threads.clamp(1, 16);
+        std::thread::scope(|scope| {
+            let lanes: Vec<_> = (0..threads)
+                .map(|lane| {
+                    let (send, receive) = sync_channel::<Pixmap>(1);
+                    let (give_back, spare) = sync_channel::<Pixmap>(3);
+                    scope.spawn(move || {
+                        let (mut half, first) = self.scratch();
+                        let mut ready = vec![first, self.scratch().1, self.scratch().1];
+                        for frame in (lane..self.len()).step_by(threads) {
+                            // Three buffers go round; when none is left the taker still has them.
+                            let Some(mut pixels) = ready.pop().or_else(|| spare.recv().ok()) else { return };
+                            self.draw(frame, &mut half, &mut pixels);
+                            if send.send(pixels).is_err() {
+                                return;
+                            }
+                        }
+                    });
+                    (receive, give_back)
+                })
+                .collect();
+            for frame in 0..self.len() {
+                let (receive, give_back) = &lanes[frame % threads];
+                let Ok(pixels) = receive.recv() else {
+                    return Err(Fault::new(rushes_core::Code::Panicked, "draw frames").with("frame", frame));
+                };
+                take(frame, pixels.data())?;
+                // The thread may have drawn its last frame and left.
+                let _ = give_back.send(pixels);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// How near the camera is, phrase by phrase: zoom and height of what is in the middle.
+fn framing(seed: u64) -> Vec<(f32, f32)> {
+    let mut dice = Dice::new(seed, "camera");
+    (0..64).map(|i| if i % 2 == 0 { (1.0, 0.56) } else { *dice.pick(&[(1.10, 0.50), (1.04, 0.56), (1.24, 0.40), (1.16, 0.46)]) }).collect()
+}
+
+/// Eases from framing to framing on the bar, follows the dancer a little and pushes in on the beat.
+fn camera(framing: &[(f32, f32)], beat: f32, pulse: f32, bones: &Skeleton) -> Camera {
+    let phrase = (beat / 8.0).floor();
+    let pick = |p: f32| framing[(p.max(0.0) as usize) % framing.len()];
+    let (from, to) = (pick(phrase - 1.0), pick(phrase));
+    let s = ((beat / 8.0 - phrase) * 8.0 / 1.5).clamp(0.0, 1.0);
+    let s = s * s * (3.0 - 2.0 * s);
+    let zoom = from.0 + (to.0 - from.0) * s + 0.018 * pulse;
+    let height = from.1 + (to.1 - from.1) * s;
+    Camera { zoom, focus: v2(DESIGN.0 * 0.5 + bones.pelvis.x * HEAD * 0.6, DESIGN.1 * height) }
+}
