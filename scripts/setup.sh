@@ -42,7 +42,8 @@ have_rust_tools() { cargo fmt --version >/dev/null 2>&1 && cargo clippy --versio
 # One word for each thing that is missing and that packages bring.
 missing() {
     have ffmpeg && have ffprobe || echo ffmpeg
-    have_font comfortaa || echo comfortaa
+    # The lettering's first choice is packaged by Debian; elsewhere DejaVu serves.
+    if have apt-get; then have_font leckerlione || echo leckerli; fi
     have_font dejavusans || echo dejavu
     have_compiler || echo compiler
     if ! have_rust && ! have rustup; then
@@ -55,10 +56,7 @@ missing() {
 package_for() {
     case "$1 $2" in
     *" ffmpeg" | *" curl") echo "$2" ;;
-    "apt comfortaa") echo fonts-comfortaa ;;
-    "dnf comfortaa") echo aajohan-comfortaa-fonts ;;
-    "brew comfortaa") echo font-comfortaa ;;
-    "pacman comfortaa") echo ttf-comfortaa ;;
+    "apt leckerli") echo fonts-leckerli-one ;;
     "apt dejavu") echo fonts-dejavu-core ;;
     "dnf dejavu") echo dejavu-sans-fonts ;;
     "brew dejavu") echo font-dejavu ;;
@@ -83,7 +81,7 @@ give_up() {
     case "$system" in
     apt-get) say "install it with: sudo apt-get update && sudo apt-get install -y $(packages_for apt "$1")" ;;
     dnf) say "install it with: sudo dnf install -y $(packages_for dnf "$1")  (ffmpeg: RPM Fusion's, or ffmpeg-free)" ;;
-    pacman) say "install it with: sudo pacman -S --needed $(packages_for pacman "$1")  (ttf-comfortaa: from the AUR)" ;;
+    pacman) say "install it with: sudo pacman -S --needed $(packages_for pacman "$1")" ;;
     brew) say "install it with: brew install $(packages_for brew "$1")  (a C compiler: xcode-select --install)" ;;
     none) say "install it with this system's package manager; on Debian: $(packages_for apt "$1")" ;;
     esac

@@ -17,7 +17,7 @@ fresh() {
     rm -rf "${room:?}/bin" "$room/fonts" "$room/cargo" "$room/log"
     mkdir -p "$room/bin" "$room/fonts" "$room/cargo/bin"
     for tool in $tools; do ln -s "$(command -v "$tool")" "$room/bin/$tool"; done
-    touch "$room/log" "$room/fonts/Comfortaa-Bold.ttf" "$room/fonts/DejaVuSans.ttf"
+    touch "$room/log" "$room/fonts/LeckerliOne-Regular.ttf" "$room/fonts/DejaVuSans.ttf"
     for tool in ffmpeg ffprobe make cc cargo; do stub "$tool" 'exit 0'; done
     stub rustc 'echo "rustc 9.9.0 (stub)"'
     stub id 'echo 0'
@@ -48,9 +48,9 @@ did_nothing
 case="ffmpeg and the fonts are missing, root"
 fresh
 rm "$room/bin/ffmpeg" "$room/fonts/"*
-stub apt-get "echo \"apt-get \$*\" >>'$room/log'; touch '$room/bin/ffmpeg' '$room/fonts/comfortaa' '$room/fonts/DejaVuSans.ttf'; chmod +x '$room/bin/ffmpeg'"
+stub apt-get "echo \"apt-get \$*\" >>'$room/log'; touch '$room/bin/ffmpeg' '$room/fonts/LeckerliOne-Regular.ttf' '$room/fonts/DejaVuSans.ttf'; chmod +x '$room/bin/ffmpeg'"
 setup 0
-did "no-install-recommends ffmpeg fonts-comfortaa fonts-dejavu-core"
+did "no-install-recommends ffmpeg fonts-leckerli-one fonts-dejavu-core"
 
 case="ffprobe is missing, not root, no sudo"
 fresh

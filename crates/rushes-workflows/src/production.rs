@@ -6,6 +6,7 @@ use crate::kit::{Kit, blocking};
 use crate::registry::Card;
 use rushes_core::flow::{Child, Flow, Lane, Step, StepContext, hash};
 use rushes_core::{Code, Done, Fault, Stop, Verdict};
+use rushes_media::builtin::references;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -59,7 +60,7 @@ pub struct Reference {
 
 pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Value, Stop> {
     check(&input, &kit.references).map_err(Stop::Failed)?;
-    let references = references(flow, kit, &input).await?;
+    let references = choose_in_step(flow, kit, &input).await?;
     let children = (0..input.count).map(|index| {
         let parameters = character::Input {
             seed: character_seed(input.seed, index),
@@ -90,7 +91,7 @@ pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Va
 
 /// Refuses what can be refused before a job is made: the count, the style, names that are not in the library.
 /// Errors: `input_invalid`, `reference_unknown`, each naming what there is.
-pub fn check(input: &Input, references: &Path) -> Result<(), Fault> {
+pub fn check(input: &Input, library: &Path) -> Result<(), Fault> {
     let refuse = |reason: String| Err(Fault::new(Code::InputInvalid, "start production").because(reason));
     if !(1..=COUNT_MAX).contains(&input.count) {
         return refuse(format!("count is {}, and may be 1 to {COUNT_MAX}", input.count));
@@ -99,7 +100,7 @@ pub fn check(input: &Input, references: &Path) -> Result<(), Fault> {
     if !styles.contains(&input.style_id.as_str()) {
         return refuse(format!("there is no style {:?}; there are: {}", input.style_id, styles.join(", ")));
     }
-    choose(references, &input.reference_videos).map(|_| ())
+    choose(library, &input.reference_videos).map(|_| ())
 }
 
 /// Each character's own seed; not `seed + index`, so that neighbouring productions share no character.
@@ -109,13 +110,14 @@ fn character_seed(seed: u64, index: u32) -> u64 {
 }
 
 /// Chooses the references; an empty library is filled first.
-async fn references<F: Flow>(flow: &F, kit: &Kit, input: &Input) -> Result<Vec<Reference>, Stop> {
+async fn choose_in_step<F: Flow>(flow: &F, kit: &Kit, input: &Input) -> Result<Vec<Reference>, Stop> {
     let (folder, wanted, inspect) = (kit.references.clone(), input.reference_videos.clone(), kit.inspect.clone());
     let step = Step::new("references").inputs(&wanted).lane(Lane::Cpu).within(Duration::from_mins(15));
     flow.step(step, move |context: StepContext| async move {
-        if wanted.is_empty() && library(&folder)?.is_empty() {
-            let (folder, call) = (folder.clone(), context.call("references")?);
-            blocking(move || rushes_media::builtin::references::render_references(&folder, &call)).await?;
+        // A library with nothing but our own dances in it gets those that a crash left out.
+        if wanted.is_empty() && library(&folder)?.iter().all(|reference| references::is_ours(&reference.name)) {
+            let (folder, cancel, progress) = (folder.clone(), context.cancel.clone(), context.progress.clone());
+            blocking(move || references::render_references(&folder, &cancel, &mut |done, note| progress(done, note))).await?;
         }
         let chosen = choose(&folder, &wanted)?;
         for reference in &chosen {

@@ -18,6 +18,12 @@ pub const FORMAT: VideoSpec = VideoSpec { width: 720, height: 1280, fps: 30 };
 /// How long each is, milliseconds.
 pub const LENGTH_MS: u64 = 10_000;
 
+/// Whether a file of the library is one of ours, by its stem.
+#[must_use]
+pub fn is_ours(stem: &str) -> bool {
+    CLIPS.iter().any(|(file, ..)| file.strip_suffix(".mp4") == Some(stem))
+}
+
 /// Renders `ref1.mp4`, `ref2.mp4` and `ref3.mp4` into `dir` and returns their paths. Each appears whole or not at all;
 /// what is there already stays. `progress` hears how far it is, 0.0–1.0.
 ///
@@ -43,7 +49,9 @@ fn render(dir: &Path, format: VideoSpec, length_ms: u64, cancel: &Cancel, progre
 }
 
 fn clip(path: &Path, number: usize, score: &Score, format: VideoSpec, cancel: &Cancel, tell: &mut dyn FnMut(f32)) -> Result<(), Fault> {
-    let (wav, part) = (path.with_extension("part.wav"), path.with_extension("part.mp4"));
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    // Hidden names: whoever lists the library while these are made, or after a crash, does not see them.
+    let (wav, part) = (path.with_file_name(format!(".{name}.part.wav")), path.with_file_name(format!(".{name}.part.mp4")));
     let result = film_clip(&wav, &part, number, score, format, cancel, tell).and_then(|()| {
         #[expect(clippy::disallowed_methods, reason = "a reference appears whole in the library or not at all; no asset is involved")]
         std::fs::rename(&part, path).map_err(|e| Fault::io("keep reference", path, &e))

@@ -9,7 +9,7 @@ use super::spec::CharacterSpec;
 use super::still::canvas;
 use ab_glyph::{Font, FontVec, OutlineCurve};
 use rushes_core::{Code, Fault};
-use std::path::Path as FilePath;
+use std::path::{Path as FilePath, PathBuf};
 use tiny_skia::{FillRule, LineJoin, Paint, Path, PathBuilder, Pixmap, Shader, Stroke, Transform};
 
 /// Fonts that are tried, best first: Debian's `fonts-leckerli-one`, `fonts-lobster`, `fonts-comfortaa`,
@@ -25,6 +25,18 @@ pub const FONTS: &[&str] = &[
     "/System/Library/Fonts/Supplemental/Arial Rounded Bold.ttf",
 ];
 
+/// The font that will be used for letters it has. Errors: `config_invalid`, naming the package to install.
+pub fn find_font() -> Result<PathBuf, Fault> {
+    let found = FONTS.iter().find(|path| std::fs::read(path).is_ok_and(|bytes| FontVec::try_from_vec(bytes).is_ok()));
+    found.map(PathBuf::from).ok_or_else(no_font)
+}
+
+fn no_font() -> Fault {
+    Fault::new(Code::ConfigInvalid, "letter name sticker")
+        .with("package", "fonts-leckerli-one")
+        .because("no display font was found; install one: `apt-get install fonts-leckerli-one` (or fonts-dejavu-core)")
+}
+
 /// The first font of a list that can be read and has all letters of `text`; else the first that can be read.
 /// Errors: `config_invalid`, naming the package to install.
 fn font(paths: &[impl AsRef<FilePath>], text: &str) -> Result<FontVec, Fault> {
@@ -36,11 +48,7 @@ fn font(paths: &[impl AsRef<FilePath>], text: &str) -> Result<FontVec, Fault> {
         }
         found.get_or_insert(font);
     }
-    found.ok_or_else(|| {
-        Fault::new(Code::ConfigInvalid, "letter name sticker")
-            .with("package", "fonts-leckerli-one")
-            .because("no display font was found; install one: `apt-get install fonts-leckerli-one` (or fonts-dejavu-core)")
-    })
+    found.ok_or_else(no_font)
 }
 
 /// One line of text as glyph outlines; the path's units are ems, its baseline is y = 0.

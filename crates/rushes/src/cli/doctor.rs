@@ -30,7 +30,7 @@ impl Check {
 pub(super) async fn run(context: &Context) -> anyhow::Result<u8> {
     let mut checks = vec![Check::of("home", home(context.home.root()))];
     checks.push(Check::of("ffmpeg", blocking(|| rushes_media::run::version(&Cancel::new())).await));
-    checks.push(Check::of("fonts", blocking(|| rushes_media::draw::font().map(|path| path.display().to_string())).await));
+    checks.push(Check::of("fonts", blocking(|| rushes_media::draw::lettering::find_font().map(|path| path.display().to_string())).await));
     // A home that nothing has used yet has no database; that is no fault.
     if context.home.database().exists() {
         let parts = wire::look(&context.home, &context.loaded.config);
