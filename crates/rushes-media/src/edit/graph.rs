@@ -33,8 +33,7 @@ impl Graph {
         probes: &BTreeMap<usize, Probe>,
         atlas: Option<&Atlas>,
     ) -> Result<Self, Fault> {
-        let mut graph =
-            Self { inputs: Vec::new(), filters: String::new(), pictures: Vec::new(), sounds: Vec::new(), streams: Vec::new() };
+        let mut graph = Self { inputs: Vec::new(), filters: String::new(), pictures: Vec::new(), sounds: Vec::new(), streams: Vec::new() };
         graph.add_segments(list, probes);
         graph.add_pictures(list, outputs, atlas);
         graph.add_sounds(list, outputs, list.segments.len() + usize::from(atlas.is_some()));
@@ -134,7 +133,9 @@ impl Graph {
 fn fit(video: &VideoStream, spec: VideoSpec) -> String {
     let mut filters = String::new();
     if video.is_hdr() {
-        filters.push_str("zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p,");
+        filters.push_str(
+            "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p,",
+        );
     }
     let matrix = video.matrix();
     let is_right_colour = video.is_hdr() || (matrix == "bt709" && video.color_range != "pc" && video.pix_fmt == "yuv420p");
@@ -147,7 +148,8 @@ fn fit(video: &VideoStream, spec: VideoSpec) -> String {
     let shape = f64::from(from_width) / f64::from(from_height) * f64::from(height) / f64::from(width);
     let is_cropped = shape.min(1.0 / shape) >= 1.0 - MAX_CROPPED;
     // Sizes are computed here, from square pixels: ffmpeg's own would ignore the pixels' shape.
-    let grow = if (shape > 1.0) == is_cropped { f64::from(height) / f64::from(from_height) } else { f64::from(width) / f64::from(from_width) };
+    let grow =
+        if (shape > 1.0) == is_cropped { f64::from(height) / f64::from(from_height) } else { f64::from(width) / f64::from(from_width) };
     let side = |from: u32, limit: u32| {
         let even = (f64::from(from) * grow / 2.0).round() as u32 * 2;
         if is_cropped { even.max(limit) } else { even.clamp(2, limit) }

@@ -2,8 +2,8 @@
 
 use super::Stickers;
 use crate::run::encode::VideoSpec;
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
-use image::{DynamicImage, ImageReader, Limits, RgbaImage};
+use image::imageops::FilterType;
+use image::{ImageReader, Limits, Rgba, Rgba32FImage, RgbaImage};
 use rushes_core::{Code, Fault};
 use std::path::Path;
 
@@ -75,14 +75,25 @@ fn scaled(path: &Path, spec: VideoSpec, percent: u32) -> Result<RgbaImage, Fault
     limits.max_image_width = Some(MAX_SIDE_PX);
     limits.max_image_height = Some(MAX_SIDE_PX);
     reader.limits(limits);
-    let picture = DynamicImage::ImageRgba8(reader.decode().map_err(|error| broken(&error))?.into_rgba8());
+    let picture = reader.decode().map_err(|error| broken(&error))?.into_rgba8();
     let even = |side: u32| (side + 1) & !1;
     let width = even((spec.width * percent + 50) / 100).max(2);
     let tall = (u64::from(width) * u64::from(picture.height()) / u64::from(picture.width().max(1))) as u32;
     let height = even(tall).clamp(2, spec.height.saturating_sub(2 * PADDING_PX).max(2) & !1);
-    let mut out = DynamicImage::new_rgba8(width, height);
-    // Scales premultiplied, so that what is transparent does not darken the edges.
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
-    Resizer::new().resize(&picture, &mut out, &options).map_err(|error| broken(&error))?;
-    Ok(out.into_rgba8())
+    Ok(resize(&picture, width, height))
+}
+
+/// Scales with the colours weighted by their alpha, so that what is transparent does not darken the edges.
+fn resize(picture: &RgbaImage, width: u32, height: u32) -> RgbaImage {
+    let weighted = Rgba32FImage::from_fn(picture.width(), picture.height(), |x, y| {
+        let [red, green, blue, alpha] = picture.get_pixel(x, y).0.map(f32::from);
+        let share = alpha / 255.0;
+        Rgba([red * share / 255.0, green * share / 255.0, blue * share / 255.0, share])
+    });
+    let scaled = image::imageops::resize(&weighted, width, height, FilterType::Lanczos3);
+    RgbaImage::from_fn(width, height, |x, y| {
+        let [red, green, blue, alpha] = scaled.get_pixel(x, y).0;
+        let level = |value: f32| (value * 255.0).round().clamp(0.0, 255.0) as u8;
+        if alpha <= 0.0 { Rgba([0; 4]) } else { Rgba([level(red / alpha), level(green / alpha), level(blue / alpha), level(alpha)]) }
+    })
 }
