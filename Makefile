@@ -1,6 +1,6 @@
 # The two commands a user needs are `make run` and `make test`; both first install what is missing.
 .DEFAULT_GOAL := run
-.PHONY: run test lint docs setup help
+.PHONY: run test lint bench docs setup help
 
 run: ## Make one production, from nothing to delivered files (the default)
 	@./scripts/setup.sh
@@ -13,6 +13,10 @@ test: ## Check formatting and lints, then run every test
 lint: ## Formatting, lints and the house rules, without the tests
 	@./scripts/setup.sh develop
 	@./scripts/lint.sh
+
+bench: ## Measure the engine and one whole production
+	@./scripts/setup.sh
+	@. ./scripts/path.sh && cargo bench --locked -p rushes --bench house
 
 docs: ## Write the documents that are made from tables
 	@./scripts/setup.sh

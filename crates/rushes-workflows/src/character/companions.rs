@@ -15,16 +15,16 @@ pub(crate) fn of(film: &AssetRef, subject: &str) -> Branch<()> {
         let path = context.path_of(&film).await?;
         let (scratch, cancel) = (context.scratch.clone(), context.cancel.clone());
         let files = blocking(move || {
-            let mut files = Vec::new();
-            let mut file = |kind, name: &str| {
-                let file = scratch.join(name);
-                files.push((kind, file.clone()));
-                file
-            };
-            stills::poster(&path, &file(Kind::Poster, "poster.jpg"), &cancel)?;
-            stills::contact_sheet(&path, &file(Kind::ContactSheet, "contact_sheet.jpg"), &cancel)?;
-            stills::preview(&path, &file(Kind::Preview, "preview.mp4"), &cancel)?;
-            waveform::waveform(&path, &file(Kind::Waveform, "waveform.png"), &cancel)?;
+            let at = |name: &str| scratch.join(name);
+            let (poster, sheet, preview, sound) = (at("poster.jpg"), at("contact_sheet.jpg"), at("preview.mp4"), at("waveform.png"));
+            stills::write_poster(&path, &poster, &cancel)?;
+            stills::write_contact_sheet(&path, &sheet, &cancel)?;
+            stills::write_preview(&path, &preview, &cancel)?;
+            let mut files = vec![(Kind::Poster, poster), (Kind::ContactSheet, sheet), (Kind::Preview, preview)];
+            // A film without a sound track has no waveform.
+            if waveform::write_waveform(&path, &sound, &cancel)? {
+                files.push((Kind::Waveform, sound));
+            }
             Ok(files)
         })
         .await?;

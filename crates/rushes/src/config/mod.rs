@@ -121,8 +121,12 @@ pub(crate) fn load(folder: &Path) -> Result<Loaded, Fault> {
         fault.because(error.kind)
     };
     let dotenv = older::read_dotenv(&folder.join(".env"))?;
-    let origin = Figment::from(Serialized::defaults(Config::default()))
-        .merge(Toml::file_exact(folder.join("rushes.toml")))
+    let file = folder.join("rushes.toml");
+    let mut origin = Figment::from(Serialized::defaults(Config::default()));
+    if file.exists() {
+        origin = origin.merge(Toml::file_exact(file));
+    }
+    let origin = origin
         .merge(Serialized::from(&dotenv.named, Profile::Default))
         .merge(older::names(&dotenv.all)?)
         .merge(older::names(&std::env::vars().collect())?)

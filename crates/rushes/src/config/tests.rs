@@ -25,6 +25,12 @@ fn config_example_shows_every_key_with_its_default() {
 }
 
 #[test]
+fn config_needs_no_file() {
+    let loaded = load(folder(&[]).path()).unwrap();
+    assert_eq!((loaded.config.media.fps, loaded.config.destinations.len()), (30, 0));
+}
+
+#[test]
 fn config_layers_win_in_order() {
     let folder = folder(&[("rushes.toml", "[media]\nfps = 24\nwidth = 540\n"), (".env", "RUSHES_MEDIA__FPS=25\nUPLOAD_BATCH_SIZE=3\n")]);
     let loaded = load(folder.path()).unwrap();

@@ -43,10 +43,12 @@ impl End {
 }
 
 impl Program {
-    /// With this `rushes.toml`.
+    /// With this `rushes.toml`; none at all when it is empty.
     pub(crate) fn with(config: &str) -> Self {
         let program = Self { folder: tempfile::tempdir().unwrap() };
-        program.write("rushes.toml", config.as_bytes());
+        if !config.is_empty() {
+            program.write("rushes.toml", config.as_bytes());
+        }
         program
     }
 
