@@ -38,7 +38,7 @@ pub(super) fn envelope(mono: &[f32], rate: u32) -> Option<Envelope> {
     let low_bands = edges.iter().take_while(|&&hz| hz < 150.0).count().max(1);
     // Kick and bass carry the beat; hats above 5 kHz as often play between the beats as on them.
     let weights: Vec<f32> =
-        edges.iter().map(|&hz| if hz < 150.0 { 8.0 } else if hz > 5_000.0 { 0.25 } else { 1.0 }).collect();
+        edges.iter().map(|&hz| if hz < 150.0 { 12.0 } else if hz > 5_000.0 { 0.25 } else { 1.0 }).collect();
     let lag = (0.015 * curve_rate).round().max(1.0) as usize;
     let mut flux = vec![0.0; level.len()];
     let mut low = vec![0.0; level.len()];

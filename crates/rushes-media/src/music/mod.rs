@@ -95,8 +95,7 @@ pub fn compose_watched(score: &Score, keep_on: &mut dyn FnMut(f32) -> Result<(),
     }
     let stage = arrange(score, style, bpm);
     let mut sides = mixer::mix(&stage, &mut |done| keep_on(0.85 * done))?;
-    keep_on(0.85)?;
-    master::finish(&mut sides, style)?;
+    master::finish(&mut sides, style, &mut || keep_on(0.85))?;
     keep_on(1.0)?;
     let plan = &stage.plan;
     let [left, right] = sides;
