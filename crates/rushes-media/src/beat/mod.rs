@@ -62,15 +62,7 @@ impl BeatGrid {
     /// A grid that claims nothing.
     #[must_use]
     pub fn none() -> Self {
-        Self {
-            bpm: 0.0,
-            confidence: 0.0,
-            beats_s: Vec::new(),
-            downbeat: 0,
-            onset: Vec::new(),
-            level: Vec::new(),
-            onset_rate: 1.0,
-        }
+        Self { bpm: 0.0, confidence: 0.0, beats_s: Vec::new(), downbeat: 0, onset: Vec::new(), level: Vec::new(), onset_rate: 1.0 }
     }
 
     /// An even grid to fall back on where none was heard: `bpm`, first beat at `first_s`, up to `duration_s` (seconds).

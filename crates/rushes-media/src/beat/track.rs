@@ -44,9 +44,8 @@ pub(super) fn beats(envelope: &Envelope, period: f64) -> Track {
 fn best_path(strength: &[f32], period: f64) -> Vec<f64> {
     let n = strength.len();
     let (near, far) = ((period / 2.0).round().max(1.0) as usize, (period * 2.0).round() as usize);
-    let cost: Vec<f32> = (0..=far)
-        .map(|step| if step < near { f32::INFINITY } else { TIGHTNESS * ((step as f64 / period).ln() as f32).powi(2) })
-        .collect();
+    let cost: Vec<f32> =
+        (0..=far).map(|step| if step < near { f32::INFINITY } else { TIGHTNESS * ((step as f64 / period).ln() as f32).powi(2) }).collect();
     let mut score = strength.to_vec();
     let mut from = vec![usize::MAX; n];
     for i in near..n {

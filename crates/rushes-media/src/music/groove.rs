@@ -125,7 +125,13 @@ fn rise(stage: &mut Stage, section: &Section, bar: &Bar, light: &'static Groove,
             continue;
         }
         let along = done as f32 / steps as f32;
-        let pace = if left <= 6 { 1 } else if along >= 0.5 { 2 } else { 4 };
+        let pace = if left <= 6 {
+            1
+        } else if along >= 0.5 {
+            2
+        } else {
+            4
+        };
         let at = stage.step_s(bar, step);
         if step % 4 == 0 && left > 4 {
             stage.strike(at, Drum::Kick, 0.85, 0.0);

@@ -83,9 +83,8 @@ pub fn compose(score: &Score) -> Result<Piece, Fault> {
 pub fn compose_watched(score: &Score, keep_on: &mut dyn FnMut(f32) -> Result<(), Fault>) -> Result<Piece, Fault> {
     let style = style::style(&score.style)?;
     let bpm = score.bpm.unwrap_or(style.bpm);
-    let invalid = |key: &str, value: String, reason: String| {
-        Err(Fault::new(Code::InputInvalid, "compose music").with(key, value).because(reason))
-    };
+    let invalid =
+        |key: &str, value: String, reason: String| Err(Fault::new(Code::InputInvalid, "compose music").with(key, value).because(reason));
     if score.duration_ms == 0 || score.duration_ms > LONGEST_MS {
         return invalid("duration_ms", score.duration_ms.to_string(), format!("a piece lasts 1–{LONGEST_MS} ms"));
     }

@@ -31,9 +31,31 @@ pub(super) const STYLE: Style = Style {
         gains: [1.0, 0.52, 0.35, 0.28, 0.26],
     },
     full: &[
-        Groove { kick: "X...x..xX...x...", snare: "....X..-.-..X...", hat: "x-o-x-o-x-o-x-oo", open: "..............x.", shaker: "x-o-x-o-x-o-x-o-", ..REST },
-        Groove { kick: "X..o..x.X..o..x.", snare: "....X....-..X..-", clap: "....o.......o...", hat: "xoxoxoxoxoxoxoxo", open: "......x.......x.", ..REST },
-        Groove { kick: "X...X...X...X..o", snare: "....X..-....X...", clap: "....o.......o...", hat: "o-o-o-o-o-o-o-o-", open: "..x...x...x...x.", rim: "..........o..o..", ..REST },
+        Groove {
+            kick: "X...x..xX...x...",
+            snare: "....X..-.-..X...",
+            hat: "x-o-x-o-x-o-x-oo",
+            open: "..............x.",
+            shaker: "x-o-x-o-x-o-x-o-",
+            ..REST
+        },
+        Groove {
+            kick: "X..o..x.X..o..x.",
+            snare: "....X....-..X..-",
+            clap: "....o.......o...",
+            hat: "xoxoxoxoxoxoxoxo",
+            open: "......x.......x.",
+            ..REST
+        },
+        Groove {
+            kick: "X...X...X...X..o",
+            snare: "....X..-....X...",
+            clap: "....o.......o...",
+            hat: "o-o-o-o-o-o-o-o-",
+            open: "..x...x...x...x.",
+            rim: "..........o..o..",
+            ..REST
+        },
     ],
     light: &[
         Groove { kick: "X.....o.x.......", rim: "....x.......x...", hat: "x.o.x.o.x.o.x.o.", shaker: "o-x-o-x-o-x-o-x-", ..REST },

@@ -30,9 +30,30 @@ pub(super) const STYLE: Style = Style {
         gains: [0.80, 0.50, 0.60, 0.30, 0.28],
     },
     full: &[
-        Groove { kick: "X...X...X...X...", clap: "....X.......X...", snare: "....o.......o.-o", hat: "x.x.x.xxx.x.xoxo", open: "..x...x...x...x.", ..REST },
-        Groove { kick: "X...X...X.o.X...", clap: "....X.......X...", hat: "xoxoxoxoxoxoxxxx", open: "..x...X...x...X.", rim: "...o......o..o..", ..REST },
-        Groove { kick: "X..xX...X..xX...", clap: "....X.......X..-", snare: "....o.......o...", hat: "x.xox.xox.xox.xx", open: "......X.......X.", ..REST },
+        Groove {
+            kick: "X...X...X...X...",
+            clap: "....X.......X...",
+            snare: "....o.......o.-o",
+            hat: "x.x.x.xxx.x.xoxo",
+            open: "..x...x...x...x.",
+            ..REST
+        },
+        Groove {
+            kick: "X...X...X.o.X...",
+            clap: "....X.......X...",
+            hat: "xoxoxoxoxoxoxxxx",
+            open: "..x...X...x...X.",
+            rim: "...o......o..o..",
+            ..REST
+        },
+        Groove {
+            kick: "X..xX...X..xX...",
+            clap: "....X.......X..-",
+            snare: "....o.......o...",
+            hat: "x.xox.xox.xox.xx",
+            open: "......X.......X.",
+            ..REST
+        },
     ],
     light: &[
         Groove { kick: "X.....x...x.....", clap: "....x.......x...", hat: "x.o.x.o.x.o.x.oo", ..REST },
