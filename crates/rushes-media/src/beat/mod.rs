@@ -1,6 +1,6 @@
 //! Where the beats of a piece of sound fall, how sure that is, and how loud it is when.
 //!
-//! Spectral-flux onsets ([`onset`](self)) → autocorrelation tempo → dynamic-programming beats, after Ellis,
+//! Spectral-flux onsets → autocorrelation tempo → dynamic-programming beats, after Ellis,
 //! "Beat Tracking by Dynamic Programming" (2007). Pure arithmetic on samples: decoding lives in `run`, and what is cut
 //! or danced to the beats in `edit` and `draw`. Equal samples give equal grids.
 
@@ -62,15 +62,7 @@ impl BeatGrid {
     /// A grid that claims nothing.
     #[must_use]
     pub fn none() -> Self {
-        Self {
-            bpm: 0.0,
-            confidence: 0.0,
-            beats_s: Vec::new(),
-            downbeat: 0,
-            onset: Vec::new(),
-            level: Vec::new(),
-            onset_rate: 1.0,
-        }
+        Self { bpm: 0.0, confidence: 0.0, beats_s: Vec::new(), downbeat: 0, onset: Vec::new(), level: Vec::new(), onset_rate: 1.0 }
     }
 
     /// An even grid to fall back on where none was heard: `bpm`, first beat at `first_s`, up to `duration_s` (seconds).

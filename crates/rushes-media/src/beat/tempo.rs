@@ -48,15 +48,16 @@ pub(super) fn tempo(envelope: &Envelope) -> Option<Tempo> {
     Some(Tempo { period, clarity: ((clarity(&acf, period) - 0.12) / 0.33).clamp(0.0, 1.0) })
 }
 
-/// 1 inside the preferred range, falling off steeply outside (σ = 0.12 octaves).
+/// 1 inside the preferred range, falling off steeply outside (σ = 0.06 octaves).
 fn prior(bpm: f64) -> f64 {
     let octaves = (PREFERRED_BPM.0 / bpm).log2().max((bpm / PREFERRED_BPM.1).log2()).max(0.0);
-    0.35 + 0.65 * (-0.5 * (octaves / 0.12).powi(2)).exp()
+    0.35 + 0.65 * (-0.5 * (octaves / 0.06).powi(2)).exp()
 }
 
 /// How well the beat repeats after one, two and four beats.
 fn clarity(acf: &[f64], period: f64) -> f64 {
-    let near = |lag: f64| (-2..=2).filter_map(|d| at(acf, lag + f64::from(d))).fold(None, |m: Option<f64>, v| Some(m.map_or(v, |m| m.max(v))));
+    let near =
+        |lag: f64| (-2..=2).filter_map(|d| at(acf, lag + f64::from(d))).fold(None, |m: Option<f64>, v| Some(m.map_or(v, |m| m.max(v))));
     let heard: Vec<f64> = [1.0, 2.0, 4.0].iter().filter_map(|k| near(k * period)).collect();
     let mean = heard.iter().sum::<f64>() / heard.len().max(1) as f64;
     // Syncopated drums repeat by the bar more than by the beat; either is a beat one can follow.
@@ -69,10 +70,7 @@ fn refined(acf: &[f64], period: f64) -> f64 {
         let heard: Vec<f64> = (1..=16).filter_map(|k| at(acf, p * f64::from(k))).collect();
         heard.iter().sum::<f64>() / heard.len().max(1) as f64
     };
-    (-80..=80)
-        .map(|i| period * (1.0 + f64::from(i) * 0.000_25))
-        .max_by(|a, b| fit(*a).total_cmp(&fit(*b)))
-        .unwrap_or(period)
+    (-80..=80).map(|i| period * (1.0 + f64::from(i) * 0.000_25)).max_by(|a, b| fit(*a).total_cmp(&fit(*b))).unwrap_or(period)
 }
 
 /// Unbiased, normalised to 1 at lag 0, for lags 0..=`longest`; None for a flat curve.

@@ -29,10 +29,10 @@ impl Reverb {
     /// One sample in, left and right out.
     pub(super) fn run(&mut self, input: f32) -> [f32; 2] {
         let mut v = [0.0f32; 8];
-        for i in 0..8 {
+        for (i, value) in v.iter_mut().enumerate() {
             let out = self.lines[i][self.at[i]];
             self.damped[i] += BRIGHT * (out - self.damped[i]);
-            v[i] = self.damped[i] * self.gains[i];
+            *value = self.damped[i] * self.gains[i];
         }
         let sides = [v[0] - v[2] + v[4] - v[6], v[1] - v[3] + v[5] - v[7]];
         // Hadamard: three rounds of sums and differences.

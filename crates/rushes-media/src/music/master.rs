@@ -5,9 +5,9 @@ use super::style::Style;
 use realfft::RealFftPlanner;
 use rushes_core::{Code, Fault};
 
-/// Integrated loudness aimed for before the limiter, LUFS.
-const LOUDNESS_LUFS: f64 = -13.6;
-/// No sample is louder, dBFS; half a dB below what is promised, for what lies between samples.
+/// Integrated loudness aimed for, LUFS.
+const LOUDNESS_LUFS: f64 = -14.0;
+/// Nothing is louder, dBFS, on a sample or halfway between two; the half dB below what is promised is for the rest.
 const CEILING_DBFS: f32 = -1.5;
 /// How far the limiter sees ahead, samples (4 ms).
 const AHEAD: usize = 192;
@@ -15,19 +15,28 @@ const AHEAD: usize = 192;
 /// Centres of the bands the balance is judged in, Hz.
 pub(super) const BANDS_HZ: [f64; 9] = [63.0, 125.0, 250.0, 500.0, 1_000.0, 2_000.0, 4_000.0, 8_000.0, 12_000.0];
 
+/// Asked every few milliseconds of work; its fault ends it.
+type KeepOn<'a> = &'a mut dyn FnMut() -> Result<(), Fault>;
+
+/// Samples between two questions whether to keep on: a second.
+const PIECE: usize = RATE as usize;
+
 /// Finishes a mix in place.
-pub(super) fn finish(sides: &mut [Vec<f32>; 2], style: &Style) -> Result<(), Fault> {
+pub(super) fn finish(sides: &mut [Vec<f32>; 2], style: &Style, keep_on: KeepOn) -> Result<(), Fault> {
     floor(sides);
-    for _ in 0..2 {
-        balance(sides, &style.tilt);
+    for _ in 0..3 {
+        balance(sides, &style.tilt, keep_on)?;
     }
     fade(sides);
-    let loudness = loudness(sides)?;
-    if loudness.is_finite() {
-        let gain = 10f64.powf((LOUDNESS_LUFS - loudness) / 20.0) as f32;
-        sides.iter_mut().flatten().for_each(|v| *v *= gain);
+    // Twice, since the limiter takes away some of what the gain gave.
+    for _ in 0..2 {
+        let loudness = loudness(sides, keep_on)?;
+        if loudness.is_finite() {
+            let gain = 10f64.powf((LOUDNESS_LUFS - loudness) / 20.0) as f32;
+            sides.iter_mut().flatten().for_each(|v| *v *= gain);
+        }
+        limit(sides, db(CEILING_DBFS), keep_on)?;
     }
-    limit(sides, db(CEILING_DBFS));
     Ok(())
 }
 
@@ -70,17 +79,26 @@ pub(super) fn tilt(sides: &[Vec<f32>; 2]) -> [f64; 9] {
 }
 
 /// Draws each band two thirds of the way to the style's target, at most 5 dB at a time.
-fn balance(sides: &mut [Vec<f32>; 2], target: &[f32; 9]) {
+fn balance(sides: &mut [Vec<f32>; 2], target: &[f32; 9], keep_on: KeepOn) -> Result<(), Fault> {
     let now = tilt(sides);
     let mean = target.iter().sum::<f32>() / target.len() as f32;
     let gains: Vec<f64> = (0..9).map(|i| (0.66 * (f64::from(target[i] - mean) - now[i])).clamp(-5.0, 5.0)).collect();
-    for side in sides {
-        let mut bells: Vec<Bell> =
-            BANDS_HZ.iter().zip(&gains).map(|(hz, gain)| Bell::new(*hz, if *hz > 7_000.0 { 1.6 } else { 1.2 }, *gain)).collect();
-        for v in side.iter_mut() {
-            *v = bells.iter_mut().fold(f64::from(*v), |x, bell| bell.run(x)) as f32;
+    let bell = |i: usize| Bell::new(BANDS_HZ[i], if BANDS_HZ[i] > 7_000.0 { 1.6 } else { 1.2 }, gains[i]);
+    let mut bells: [[Bell; 2]; 9] = std::array::from_fn(|i| [bell(i), bell(i)]);
+    let [left, right] = sides;
+    for (left, right) in left.chunks_mut(PIECE).zip(right.chunks_mut(PIECE)) {
+        keep_on()?;
+        // Both sides at once: their chains do not wait for each other.
+        for (l, r) in left.iter_mut().zip(right) {
+            let (mut x, mut y) = (f64::from(*l), f64::from(*r));
+            for [a, b] in &mut bells {
+                x = a.run(x);
+                y = b.run(y);
+            }
+            (*l, *r) = (x as f32, y as f32);
         }
     }
+    Ok(())
 }
 
 /// In over 3 ms, out over the last 0.35 s (a twelfth of short pieces), so that no edge clicks.
@@ -99,18 +117,40 @@ fn fade(sides: &mut [Vec<f32>; 2]) {
 }
 
 /// Integrated loudness, LUFS; minus infinity for silence or less than 0.4 s.
-pub(super) fn loudness(sides: &[Vec<f32>; 2]) -> Result<f64, Fault> {
+pub(super) fn loudness(sides: &[Vec<f32>; 2], keep_on: KeepOn) -> Result<f64, Fault> {
     let failed = |e: ebur128::Error| Fault::new(Code::Unexpected, "measure loudness").because(e);
     let mut meter = ebur128::EbuR128::new(2, RATE, ebur128::Mode::I).map_err(failed)?;
-    meter.add_frames_planar_f32(&[&sides[0], &sides[1]]).map_err(failed)?;
+    for (left, right) in sides[0].chunks(PIECE).zip(sides[1].chunks(PIECE)) {
+        keep_on()?;
+        meter.add_frames_planar_f32(&[left, right]).map_err(failed)?;
+    }
     meter.loudness_global().map_err(failed)
 }
 
+/// Weights of the eight samples around the point halfway between two: sinc under a cosine window.
+fn halfway_taps() -> [f32; 8] {
+    std::array::from_fn(|k| {
+        let x = std::f32::consts::PI * (k as f32 - 3.5);
+        x.sin() / x * (x / 8.0).cos().powi(2)
+    })
+}
+
+/// The wave halfway between samples `i` and `i + 1`; 0 near the ends, where the fades are.
+fn halfway(side: &[f32], i: usize, taps: &[f32; 8]) -> f32 {
+    let around = i.checked_sub(3).and_then(|from| side.get(from..from + 8));
+    around.map_or(0.0, |around| around.iter().zip(taps).map(|(v, tap)| v * tap).sum())
+}
+
 /// Keeps every sample within ±`ceiling`: sees peaks 4 ms ahead, lets go over 80 ms, both sides alike.
-fn limit(sides: &mut [Vec<f32>; 2], ceiling: f32) {
+fn limit(sides: &mut [Vec<f32>; 2], ceiling: f32, keep_on: KeepOn) -> Result<(), Fault> {
     let count = sides[0].len();
+    let taps = halfway_taps();
     let needed = |i: usize| {
-        let peak = sides[0][i].abs().max(sides[1][i].abs());
+        let peak = sides.iter().fold(0.0f32, |m, side| {
+            let here = side[i].abs().max(side.get(i + 1).map_or(0.0, |v| v.abs()));
+            // Between two small samples lies no peak worth looking for.
+            if here < 0.6 * ceiling { m.max(here) } else { m.max(here).max(halfway(side, i, &taps).abs()) }
+        });
         if peak > ceiling { ceiling / peak } else { 1.0 }
     };
     // Smallest gain needed within the next AHEAD samples, eased back slowly, then averaged over AHEAD samples:
@@ -122,6 +162,9 @@ fn limit(sides: &mut [Vec<f32>; 2], ceiling: f32) {
     let mut sum = AHEAD as f64;
     let mut gains = Vec::with_capacity(count);
     for i in 0..count + AHEAD {
+        if i % PIECE == 0 {
+            keep_on()?;
+        }
         let gain = if i < count { needed(i) } else { 1.0 };
         while lowest.back().is_some_and(|last| last.1 >= gain) {
             lowest.pop_back();
@@ -142,4 +185,5 @@ fn limit(sides: &mut [Vec<f32>; 2], ceiling: f32) {
         // The clamp catches rounding only.
         side.iter_mut().zip(&gains).for_each(|(v, gain)| *v = (*v * gain).clamp(-ceiling, ceiling));
     }
+    Ok(())
 }

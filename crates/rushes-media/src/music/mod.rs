@@ -1,6 +1,6 @@
 //! Original music: composed and synthesised here, from a seed, for any length, on any beat.
 //!
-//! [`compose`] plans the form ([`plan`](self)), lets drummer, band and tune play, mixes and finishes; [`write_wav`]
+//! [`compose`] plans the form, lets drummer, band and tune play, mixes and finishes; [`write_wav`]
 //! writes the result. Styles are rows of one table in `style`. What encodes it, and asks for it, lives in
 //! [`crate::builtin::music`]; what finds beats in music, in [`crate::beat`].
 
@@ -83,9 +83,8 @@ pub fn compose(score: &Score) -> Result<Piece, Fault> {
 pub fn compose_watched(score: &Score, keep_on: &mut dyn FnMut(f32) -> Result<(), Fault>) -> Result<Piece, Fault> {
     let style = style::style(&score.style)?;
     let bpm = score.bpm.unwrap_or(style.bpm);
-    let invalid = |key: &str, value: String, reason: String| {
-        Err(Fault::new(Code::InputInvalid, "compose music").with(key, value).because(reason))
-    };
+    let invalid =
+        |key: &str, value: String, reason: String| Err(Fault::new(Code::InputInvalid, "compose music").with(key, value).because(reason));
     if score.duration_ms == 0 || score.duration_ms > LONGEST_MS {
         return invalid("duration_ms", score.duration_ms.to_string(), format!("a piece lasts 1–{LONGEST_MS} ms"));
     }
@@ -95,8 +94,7 @@ pub fn compose_watched(score: &Score, keep_on: &mut dyn FnMut(f32) -> Result<(),
     }
     let stage = arrange(score, style, bpm);
     let mut sides = mixer::mix(&stage, &mut |done| keep_on(0.85 * done))?;
-    keep_on(0.85)?;
-    master::finish(&mut sides, style)?;
+    master::finish(&mut sides, style, &mut || keep_on(0.85))?;
     keep_on(1.0)?;
     let plan = &stage.plan;
     let [left, right] = sides;

@@ -174,9 +174,7 @@ fn last_hit(beats: usize, beat_s: f64, first_s: f64, duration_s: f64, drop: usiz
     if beats < 3 * BAR {
         return None;
     }
-    (drop + 2..beats)
-        .rev()
-        .find(|b| (b - drop).is_multiple_of(2) && duration_s - (first_s + *b as f64 * beat_s) >= 0.75 * beat_s)
+    (drop + 2..beats).rev().find(|b| (b - drop).is_multiple_of(2) && duration_s - (first_s + *b as f64 * beat_s) >= 0.75 * beat_s)
 }
 
 #[cfg(test)]

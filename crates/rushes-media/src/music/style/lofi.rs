@@ -38,10 +38,7 @@ pub(super) const STYLE: Style = Style {
         Groove { kick: "X.......x.......", rim: "....x.......x...", hat: "x.o.x.o.x.o.x.o.", ..REST },
         Groove { kick: "X......xo.......", rim: "....x.......x..o", hat: "o...x...o...x.o.", ..REST },
     ],
-    sparse: &[
-        Groove { hat: "x...x...x...x...", rim: "............o...", ..REST },
-        Groove { hat: "x...o...x...o.-.", ..REST },
-    ],
+    sparse: &[Groove { hat: "x...x...x...x...", rim: "............o...", ..REST }, Groove { hat: "x...o...x...o.-.", ..REST }],
     bass_full: &["R----.R-R---..A-", "R---..5-R--.R-A.", "R-----.RO---5---"],
     bass_light: &["R-------R-----A-", "R-----..5-----.."],
     chords_full: &["x-----.x--------", "x--.--x---x-----", "x-------..x-----"],

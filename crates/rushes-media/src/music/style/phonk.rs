@@ -27,12 +27,33 @@ pub(super) const STYLE: Style = Style {
         snare_s: 0.11,
         hat_hz: 6_200.0,
         dull_hz: 20_000.0,
-        gains: [0.90, 0.50, 0.60, 0.30, 0.28],
+        gains: [0.80, 0.50, 0.60, 0.30, 0.28],
     },
     full: &[
-        Groove { kick: "X...X...X...X...", clap: "....X.......X...", snare: "....o.......o.-o", hat: "x.x.x.xxx.x.xoxo", open: "..x...x...x...x.", ..REST },
-        Groove { kick: "X...X...X.o.X...", clap: "....X.......X...", hat: "xoxoxoxoxoxoxxxx", open: "..x...X...x...X.", rim: "...o......o..o..", ..REST },
-        Groove { kick: "X..xX...X..xX...", clap: "....X.......X..-", snare: "....o.......o...", hat: "x.xox.xox.xox.xx", open: "......X.......X.", ..REST },
+        Groove {
+            kick: "X...X...X...X...",
+            clap: "....X.......X...",
+            snare: "....o.......o.-o",
+            hat: "x.x.x.xxx.x.xoxo",
+            open: "..x...x...x...x.",
+            ..REST
+        },
+        Groove {
+            kick: "X...X...X.o.X...",
+            clap: "....X.......X...",
+            hat: "xoxoxoxoxoxoxxxx",
+            open: "..x...X...x...X.",
+            rim: "...o......o..o..",
+            ..REST
+        },
+        Groove {
+            kick: "X..xX...X..xX...",
+            clap: "....X.......X..-",
+            snare: "....o.......o...",
+            hat: "x.xox.xox.xox.xx",
+            open: "......X.......X.",
+            ..REST
+        },
     ],
     light: &[
         Groove { kick: "X.....x...x.....", clap: "....x.......x...", hat: "x.o.x.o.x.o.x.oo", ..REST },
@@ -137,5 +158,5 @@ pub(super) const STYLE: Style = Style {
     reverb_s: 1.9,
     dust: 0.04,
     glue: 1.2,
-    tilt: [3.5, 2.5, 0.5, -0.5, 0.0, 0.0, -1.0, -2.0, -4.5],
+    tilt: [1.5, 2.0, 1.0, 0.0, 0.0, 0.0, -1.0, -2.0, -4.5],
 };
