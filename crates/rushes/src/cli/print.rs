@@ -2,7 +2,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where answers are printed")]
 
-use comfy_table::presets::UTF8_FULL_CONDENSED;
+use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use rushes_core::{Fault, JobId};
 use serde::Serialize;
@@ -39,14 +39,16 @@ pub(crate) fn fail(error: &anyhow::Error, is_json: bool) {
 /// A table with these heads; columns named in `right` hold numbers.
 pub(crate) fn table(heads: &[&str], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) {
     let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic).set_header(heads.iter().copied());
+    // Plain columns, never folded: a path stays in one piece, to be read, copied or cut by other programs.
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(heads.iter().map(|head| head.to_uppercase()));
     for row in rows {
         table.add_row(row.into_iter().enumerate().map(|(column, text)| {
             let cell = Cell::new(text);
             if right.contains(&column) { cell.set_alignment(CellAlignment::Right) } else { cell }
         }));
     }
-    println!("{table}");
+    println!("{}", table.trim_fmt());
 }
 
 /// `1.2 MB`, in powers of ten as disks are sold.
