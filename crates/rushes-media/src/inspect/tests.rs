@@ -155,7 +155,12 @@ fn inspect_accepts_what_phones_and_editors_make() {
     let at = folder.path();
     let film = sample::video(at, "a.mp4", "128x64", 50, 1.0);
     let turned = at.join("turned.mp4");
-    Ffmpeg::new("turn").input(&film).args(["-c", "copy", "-metadata:s:v", "rotate=90"]).to(&turned).run(&Cancel::new(), &mut |_| {}).unwrap();
+    Ffmpeg::new("turn")
+        .input(&film)
+        .args(["-c", "copy", "-metadata:s:v", "rotate=90"])
+        .to(&turned)
+        .run(&Cancel::new(), &mut |_| {})
+        .unwrap();
     let info = look(&turned).unwrap();
     assert_eq!((info.width, info.height), (Some(64), Some(128)));
     let h264 = ["-c:v", "libx264", "-pix_fmt", "yuv444p"];
@@ -174,7 +179,12 @@ fn inspect_accepts_what_phones_and_editors_make() {
 #[test]
 fn inspect_stops_with_whoever_waits() {
     let folder = tempfile::tempdir().unwrap();
-    let slow = sample::make(folder.path(), "rushes-test-inspect-4f1.mp4", &["testsrc2=s=1280x720:r=60:d=20"], &["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]);
+    let slow = sample::make(
+        folder.path(),
+        "rushes-test-inspect-4f1.mp4",
+        &["testsrc2=s=1280x720:r=60:d=20"],
+        &["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"],
+    );
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let waiting = tokio::time::timeout(std::time::Duration::from_millis(250), MediaInspector.inspect(&slow));

@@ -2,7 +2,7 @@
 //!
 //! What does not live here: strict decoding that proves a file whole ([`crate::inspect`]).
 
-use super::{Ffmpeg, add_input};
+use super::{Each, Ffmpeg, add_input};
 use crate::probe::probe;
 use rushes_core::{Cancel, Code, Fault};
 use std::ffi::OsString;
@@ -57,14 +57,7 @@ fn decode_sound(path: &Path, rate_hz: u32, channels: usize, max_s: f64, cancel: 
 /// for at most `max_s` seconds; `each` may break off. Returns how many there were.
 ///
 /// Errors: those of [`Ffmpeg::run`], `media_tool` when there is no picture, and those of `each`.
-pub fn decode_gray(
-    path: &Path,
-    (width, height): (u32, u32),
-    fps: u32,
-    max_s: f64,
-    cancel: &Cancel,
-    each: &mut dyn FnMut(&[u8]) -> Result<ControlFlow<()>, Fault>,
-) -> Result<u64, Fault> {
+pub fn decode_gray(path: &Path, (width, height): (u32, u32), fps: u32, max_s: f64, cancel: &Cancel, each: &mut Each) -> Result<u64, Fault> {
     let filter = format!("fps={fps}:start_time=0,scale={width}:{height}:flags=area,format=gray");
     let seconds = max_s.to_string();
     Ffmpeg::new("decode frames")
