@@ -101,3 +101,15 @@ fn stills_waveform_is_high_where_it_is_loud() {
     assert!(!write_waveform(&mute, &folder.path().join("none.png"), &Cancel::new()).unwrap());
     assert!(!folder.path().join("none.png").exists());
 }
+
+#[test]
+fn stills_of_long_videos_are_read_at_keyframes() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = "color=black:s=48x32:r=5:d=180,format=yuv420p,geq=lum=20+23*floor(N/100):cb=128:cr=128";
+    let video = sample::make(folder.path(), "v.mp4", &[source], &["-c:v", "libx264", "-preset", "ultrafast", "-g", "20"]);
+    let out = folder.path().join("sheet.jpg");
+    write_contact_sheet(&video, &out, &Cancel::new()).unwrap();
+    let sheet = image::load_from_memory(&std::fs::read(&out).unwrap()).unwrap().into_luma8();
+    let seen: Vec<u8> = (0..9).map(|place| sheet.get_pixel(160 + place % 3 * 310, 110 + place / 3 * 210).0[0]).collect();
+    assert!(seen.windows(2).all(|pair| pair[0] + 15 < pair[1]), "{seen:?}");
+}
