@@ -7,7 +7,7 @@ mod tests;
 
 use crate::edit::{EditList, Output, Picture, Segment, Sound, render};
 use crate::probe::probe;
-use crate::run::decode::{Pixels, decode_rgba_frame, decode_rgba_frames};
+use crate::run::decode::{Pixels, decode_moments};
 use crate::run::encode::{Quality, VideoSpec};
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
@@ -15,13 +15,9 @@ use rushes_core::{Cancel, Code, Fault};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
-use std::time::Duration;
 
 /// Moments a poster is chosen from.
 const CANDIDATES: u32 = 9;
-
-/// Width at which candidates are compared.
-const CANDIDATE_WIDTH_PX: u32 = 180;
 
 /// Of 100.
 const JPEG_QUALITY: u8 = 88;
@@ -54,16 +50,19 @@ const GLIMPSES: [u64; 3] = [15, 45, 72];
 ///
 /// Errors: `no_video`, the `file_…` codes, `media_tool`, `cancelled`, `disk_full`.
 pub fn write_poster(video: &Path, out: &Path, cancel: &Cancel) -> Result<(), Fault> {
-    let times = moments(video, CANDIDATES, cancel)?;
-    let candidates = decode_rgba_frames(video, &times, Some(CANDIDATE_WIDTH_PX), cancel)?;
-    let middle = (times.len() / 2) as f64;
-    let score = |index: usize| {
+    let mut best: Option<(f64, Pixels)> = None;
+    let mut index = 0.0;
+    decode_moments(video, CANDIDATES, None, cancel, &mut |frame| {
         // A little in favour of the middle, so that equal pictures are no matter of chance.
-        rate(&candidates[index]) * (1.0 - 0.05 * (index as f64 - middle).abs() / middle.max(1.0))
-    };
-    let best = (0..candidates.len()).max_by(|a, b| score(*a).total_cmp(&score(*b)));
-    let best = best.ok_or_else(|| Fault::new(Code::NoVideo, "choose poster").with("path", video.display()))?;
-    let frame = decode_rgba_frame(video, times[best], cancel)?;
+        let middle = f64::from(CANDIDATES / 2);
+        let score = rate(&frame) * (1.0 - 0.05 * (index - middle).abs() / middle);
+        index += 1.0;
+        if best.as_ref().is_none_or(|(highest, _)| score > *highest) {
+            best = Some((score, frame));
+        }
+        Ok(())
+    })?;
+    let (_, frame) = best.ok_or_else(|| Fault::new(Code::NoVideo, "choose poster").with("path", video.display()))?;
     write_jpeg(&to_rgb(&frame), out)
 }
 
@@ -71,8 +70,11 @@ pub fn write_poster(video: &Path, out: &Path, cancel: &Cancel) -> Result<(), Fau
 ///
 /// Errors: as [`write_poster`].
 pub fn write_contact_sheet(video: &Path, out: &Path, cancel: &Cancel) -> Result<(), Fault> {
-    let times = moments(video, SHEET_SIDE * SHEET_SIDE, cancel)?;
-    let frames = decode_rgba_frames(video, &times, Some(SHEET_WIDTH_PX), cancel)?;
+    let mut frames = Vec::new();
+    decode_moments(video, SHEET_SIDE * SHEET_SIDE, Some(SHEET_WIDTH_PX), cancel, &mut |frame| {
+        frames.push(frame);
+        Ok(())
+    })?;
     let Some(first) = frames.first() else {
         return Err(Fault::new(Code::NoVideo, "make contact sheet").with("path", video.display()));
     };
@@ -112,16 +114,6 @@ pub fn write_preview(video: &Path, out: &Path, cancel: &Cancel) -> Result<(), Fa
     let list = EditList { sources: vec![video.to_owned()], segments, spec };
     let output = Output { file: out.to_owned(), picture: Picture::Clean, sound: Sound::NoTrack };
     render(&list, &[output], None, Quality::Draft, cancel, &mut |_| {}).map(drop)
-}
-
-/// `count` times, each in the middle of its share of the video.
-fn moments(video: &Path, count: u32, cancel: &Cancel) -> Result<Vec<Duration>, Fault> {
-    let probed = probe(video, cancel)?;
-    let Some(stream) = &probed.video else {
-        return Err(Fault::new(Code::NoVideo, "picture video").with("path", video.display()));
-    };
-    let whole = stream.duration.or(probed.duration).unwrap_or_default();
-    Ok((0..count).map(|index| whole * (2 * index + 1) / (2 * count)).collect())
 }
 
 /// How good a picture is as a poster: sharpness (mean strength of edges), taken down where most of it is black or white.

@@ -19,6 +19,7 @@ use graph::Graph;
 use rushes_core::{Cancel, Code, Fault};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -214,7 +215,7 @@ pub fn render(
     call = call.args(picture_args(list.spec, quality)).args(sound_args()).args(plain_args());
     call = call.args(["-f", "tee"]).arg(tee(outputs, &graph.streams));
     match atlas {
-        Some(atlas) => call.run_fed(atlas.rgba, cancel, progress)?,
+        Some(atlas) => call.run_fed(&atlas.rgba, cancel, progress)?,
         None => call.run(cancel, progress)?,
     };
     Ok(outputs.iter().map(|output| output.file.clone()).collect())
@@ -231,10 +232,10 @@ fn check(list: &EditList, cancel: &Cancel) -> Result<BTreeMap<usize, Probe>, Fau
         let Some(path) = list.sources.get(segment.source) else {
             return Err(invalid(&format!("segment {index} names source {}, of {}", segment.source, list.sources.len())));
         };
-        if !probes.contains_key(&segment.source) {
-            probes.insert(segment.source, probe(path, cancel)?);
-        }
-        let probed = &probes[&segment.source];
+        let probed = match probes.entry(segment.source) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(probe(path, cancel)?),
+        };
         let Some(video) = &probed.video else {
             return Err(Fault::new(Code::NoVideo, "render edit").with("path", path.display()));
         };

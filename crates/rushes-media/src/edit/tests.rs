@@ -229,7 +229,7 @@ fn edit_takes_sources_of_any_shape() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     let odd =
-        sample::make(at, "odd.mp4", &["testsrc2=s=405x719:r=24:d=1"], &["-c:v", "libx264", "-pix_fmt", "yuv444p", "-preset", "ultrafast"]);
+        sample::make(at, "odd.mp4", &["testsrc=s=405x719:r=24:d=1"], &["-c:v", "libx264", "-pix_fmt", "yuv444p", "-preset", "ultrafast"]);
     let wide = sample::make(at, "wide.mp4", &["color=white:s=320x180:r=30:d=1"], &["-c:v", "libx264", "-pix_fmt", "yuv420p"]);
     let turned = at.join("turned.mp4");
     Ffmpeg::new("turn")

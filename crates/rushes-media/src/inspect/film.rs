@@ -1,14 +1,14 @@
 //! Moving pictures and sound: is the container as long as it says, does it stay within the limits, and does all of it
 //! decode without a single error.
 
-use super::sniff::Container;
+use super::sniff::{Container, missing_boxes, missing_riff_bytes};
 use super::{MAX_DURATION_S, MAX_FPS, MAX_STREAMS, MAX_VIDEO_SIDE_PX, refuse};
 use crate::probe::{Probe, blame_file, probe};
 use crate::run::{Ffmpeg, Reached};
 use rushes_core::inspect::MediaInfo;
 use rushes_core::{Cancel, Code, Fault};
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -104,14 +104,11 @@ fn check_limits(path: &Path, probed: &Probe) -> Result<(), Fault> {
 
 /// One strict pass over picture and sound.
 fn decode(path: &Path, probed: &Probe, cancel: &Cancel) -> Result<Reached, Fault> {
-    let mut call = Ffmpeg::new("inspect file").args(["-xerror", "-err_detect", "explode", "-threads", "0"]).input(path);
-    if probed.video.is_some() {
-        call = call.args(["-map", "0:V:0", "-fps_mode", "passthrough"]);
-    }
-    if probed.audio.is_some() {
-        call = call.args(["-map", "0:a"]);
-    }
-    let reached = call.args(["-f", "null", "-"]).run(cancel, &mut |_| {}).map_err(|fault| blame_file(fault, path))?;
+    let strict = ["-xerror", "-err_detect", "crccheck+explode"];
+    let reached = plan(path, probed, &strict).run(cancel, &mut |_| {}).map_err(|fault| {
+        let fault = blame_file(fault, path);
+        if fault.code == Code::FileCorrupt && is_cut(path, probed, cancel) { Fault { code: Code::FileTruncated, ..fault } } else { fault }
+    })?;
     // Some decoders mend what is damaged, say so, and count it as success.
     let is_mended =
         ["error while decoding", "concealing", "Invalid data", "corrupt", "Truncat"].iter().any(|word| reached.messages.contains(word));
@@ -119,6 +116,24 @@ fn decode(path: &Path, probed: &Probe, cancel: &Cancel) -> Result<Reached, Fault
         return Err(refuse(Code::FileCorrupt, path, reached.messages));
     }
     Ok(reached)
+}
+
+/// Whether a damaged file is one that ends too early: read on over all errors, and see how far that goes.
+fn is_cut(path: &Path, probed: &Probe, cancel: &Cancel) -> bool {
+    let lenient = plan(path, probed, &[]).run(cancel, &mut |_| {});
+    lenient.is_ok_and(|reached| check_length(path, probed, &reached).is_err())
+}
+
+/// Decodes the picture and all sound, and throws the result away.
+fn plan(path: &Path, probed: &Probe, options: &[&str]) -> Ffmpeg {
+    let mut call = Ffmpeg::new("inspect file").args(options).args(["-threads", "0"]).input(path);
+    if probed.video.is_some() {
+        call = call.args(["-map", "0:V:0", "-fps_mode", "passthrough"]);
+    }
+    if probed.audio.is_some() {
+        call = call.args(["-map", "0:a"]);
+    }
+    call.args(["-f", "null", "-"])
 }
 
 /// Compares what came out with what was declared.
@@ -146,41 +161,9 @@ fn check_length(path: &Path, probed: &Probe, reached: &Reached) -> Result<(), Fa
 /// How many of the bytes its outermost parts declare are not there; ffmpeg reads over this.
 fn missing_bytes(path: &Path, container: Container) -> io::Result<u64> {
     let mut file = File::open(path)?;
-    let length = file.metadata()?.len();
     match container {
-        Container::Mp4 | Container::QuickTime => missing_boxes(&mut file, length),
-        Container::Wav => {
-            let mut head = [0; 8];
-            file.read_exact(&mut head)?;
-            let declared = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
-            // Recorders that cannot go back leave the size at its largest.
-            let is_known = declared != 0 && declared != u32::MAX;
-            Ok(if is_known { (u64::from(declared) + 8).saturating_sub(length) } else { 0 })
-        }
+        Container::Mp4 | Container::QuickTime => missing_boxes(&mut file),
+        Container::Wav => missing_riff_bytes(&mut file),
         Container::WebM | Container::Matroska | Container::Flac | Container::Mp3 => Ok(0),
     }
-}
-
-/// Walks the outermost boxes of ISO base media.
-fn missing_boxes(file: &mut File, length: u64) -> io::Result<u64> {
-    let mut at = 0;
-    while at + 8 <= length {
-        file.seek(SeekFrom::Start(at))?;
-        let mut head = [0; 16];
-        let count = if at + 16 <= length { 16 } else { 8 };
-        file.read_exact(&mut head[..count])?;
-        let short = u32::from_be_bytes([head[0], head[1], head[2], head[3]]);
-        let size = match short {
-            // To the end of the file.
-            0 => return Ok(0),
-            1 => u64::from_be_bytes([head[8], head[9], head[10], head[11], head[12], head[13], head[14], head[15]]),
-            short => u64::from(short),
-        };
-        if size < 8 {
-            // Not a box: the decoder is to say what is wrong.
-            return Ok(0);
-        }
-        at = at.saturating_add(size);
-    }
-    Ok(at.saturating_sub(length))
 }

@@ -1,6 +1,9 @@
-//! Tells formats apart by their first bytes; what is not recognised here is never opened by a decoder.
+//! Tells formats apart by their first bytes, and whether their outermost parts are as long as they say. What is not
+//! recognised here is never opened by a decoder.
 
 use image::ImageFormat;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 
 /// What the first bytes say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,4 +84,39 @@ fn sniff_brand(brand: &[u8]) -> Option<Content> {
         b"qt  " => Some(Content::Film(Container::QuickTime)),
         _ => Some(Content::Film(Container::Mp4)),
     }
+}
+
+/// How many of the bytes that the outermost boxes of ISO base media declare are not there.
+pub(super) fn missing_boxes(file: &mut File) -> io::Result<u64> {
+    let length = file.metadata()?.len();
+    let mut at = 0;
+    while at + 8 <= length {
+        file.seek(SeekFrom::Start(at))?;
+        let mut head = [0; 16];
+        let count = if at + 16 <= length { 16 } else { 8 };
+        file.read_exact(&mut head[..count])?;
+        let short = u32::from_be_bytes([head[0], head[1], head[2], head[3]]);
+        let size = match short {
+            // To the end of the file.
+            0 => return Ok(0),
+            1 => u64::from_be_bytes([head[8], head[9], head[10], head[11], head[12], head[13], head[14], head[15]]),
+            short => u64::from(short),
+        };
+        if size < 8 {
+            // Not a box: the decoder is to say what is wrong.
+            return Ok(0);
+        }
+        at = at.saturating_add(size);
+    }
+    Ok(at.saturating_sub(length))
+}
+
+/// How many of the bytes that a RIFF file declares are not there.
+pub(super) fn missing_riff_bytes(file: &mut File) -> io::Result<u64> {
+    let mut head = [0; 8];
+    file.read_exact(&mut head)?;
+    let declared = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
+    // Recorders that cannot go back leave the size at nothing or at its largest.
+    let is_known = declared != 0 && declared != u32::MAX;
+    Ok(if is_known { (u64::from(declared) + 8).saturating_sub(file.metadata()?.len()) } else { 0 })
 }

@@ -1,10 +1,11 @@
 //! Pictures: limits first, then every pixel is decoded.
 
+use super::sniff::missing_riff_bytes;
 use super::{MAX_IMAGE_PIXELS, refuse};
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use rushes_core::inspect::MediaInfo;
 use rushes_core::{Code, Fault};
-use std::io::BufReader;
+use std::io::{BufReader, Seek};
 use std::path::Path;
 
 /// What decoding a picture may allocate: 16 bits a channel at the largest size.
@@ -15,9 +16,16 @@ const MAX_FILE_BYTES: u64 = 512 << 20;
 
 pub(super) fn inspect(path: &Path, format: ImageFormat) -> Result<MediaInfo, Fault> {
     let io = |error: std::io::Error| Fault::io("inspect file", path, &error);
-    let file = std::fs::File::open(path).map_err(io)?;
+    let mut file = std::fs::File::open(path).map_err(io)?;
     if file.metadata().map_err(io)?.len() > MAX_FILE_BYTES {
         return Err(refuse(Code::FileTooLarge, path, format!("more than {MAX_FILE_BYTES} bytes of picture")));
+    }
+    if format == ImageFormat::WebP {
+        let missing = missing_riff_bytes(&mut file).map_err(io)?;
+        if missing > 0 {
+            return Err(refuse(Code::FileTruncated, path, format!("it lacks {missing} of the bytes it declares")));
+        }
+        file.rewind().map_err(io)?;
     }
     let judge = |error: ImageError| refuse(judge(&error), path, error);
     let mut limits = Limits::default();

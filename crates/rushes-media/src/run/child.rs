@@ -105,13 +105,9 @@ impl Running {
         // Closed, so that a child that reads or writes further comes to its end.
         self.stdin = None;
         self.stdout = None;
-        loop {
-            // NOWAIT keeps the number taken, so that the group can still be signalled safely.
-            match rustix::process::waitid(WaitId::Pid(self.group), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
-                Err(rustix::io::Errno::INTR) => {}
-                _ => break,
-            }
-        }
+        // NOWAIT keeps the number taken, so that the group can still be signalled safely.
+        let until_ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while rustix::process::waitid(WaitId::Pid(self.group), until_ended).is_err_and(|error| error == rustix::io::Errno::INTR) {}
         let status = {
             let mut fate = lock(&self.fate);
             kill_group(self.group);

@@ -2,8 +2,8 @@
 //!
 //! What does not live here: strict decoding that proves a file whole ([`crate::inspect`]).
 
-use super::{Ffmpeg, add_input};
-use crate::probe::probe;
+use super::{Each, Ffmpeg, add_input};
+use crate::probe::{VideoStream, probe};
 use rushes_core::{Cancel, Code, Fault};
 use std::ffi::OsString;
 use std::ops::ControlFlow;
@@ -57,14 +57,7 @@ fn decode_sound(path: &Path, rate_hz: u32, channels: usize, max_s: f64, cancel: 
 /// for at most `max_s` seconds; `each` may break off. Returns how many there were.
 ///
 /// Errors: those of [`Ffmpeg::run`], `media_tool` when there is no picture, and those of `each`.
-pub fn decode_gray(
-    path: &Path,
-    (width, height): (u32, u32),
-    fps: u32,
-    max_s: f64,
-    cancel: &Cancel,
-    each: &mut dyn FnMut(&[u8]) -> Result<ControlFlow<()>, Fault>,
-) -> Result<u64, Fault> {
+pub fn decode_gray(path: &Path, (width, height): (u32, u32), fps: u32, max_s: f64, cancel: &Cancel, each: &mut Each) -> Result<u64, Fault> {
     let filter = format!("fps={fps}:start_time=0,scale={width}:{height}:flags=area,format=gray");
     let seconds = max_s.to_string();
     Ffmpeg::new("decode frames")
@@ -78,51 +71,90 @@ pub fn decode_gray(
 ///
 /// Errors: `no_video` without a picture or beyond its end; those of [`probe`].
 pub fn decode_rgba_frame(path: &Path, at: Duration, cancel: &Cancel) -> Result<Pixels, Fault> {
-    let frame = decode_rgba_frames(path, &[at], None, cancel)?.pop();
-    frame.ok_or_else(|| Fault::new(Code::NoVideo, "decode frame").because(format!("nothing is shown at {:.2} s", at.as_secs_f64())))
+    let no_video = || Fault::new(Code::NoVideo, "decode frame").with("path", path.display());
+    let video = probe(path, cancel)?.video.ok_or_else(no_video)?;
+    let (width, height) = video.display_size();
+    let mut args: Vec<OsString> = Vec::new();
+    let seek = format!("{:.6}", at.as_secs_f64());
+    // One frame: more threads would only cost their start.
+    add_input(&mut args, &["-threads", "1", "-an", "-ss", &seek], path);
+    let graph = format!("[0:V:0]trim=end_frame=1,{}[out]", to_rgba(&video, width, height));
+    let mut found = None;
+    stream_rgba(args, &graph, (width, height), cancel, &mut |frame| {
+        found = Some(frame);
+        Ok(())
+    })?;
+    found.ok_or_else(|| no_video().because(format!("nothing is shown at {:.2} s", at.as_secs_f64())))
 }
 
-/// The frames shown at some times, upright, in one process; times beyond the end are left out. `width` scales them,
-/// keeping the shape.
+/// Up to this long, reading all of a video once is quicker than seeking: keyframes may be many seconds apart.
+const ONE_PASS_S: f64 = 120.0;
+
+/// `count` frames spread evenly over a video, each near the middle of its share, upright, scaled to `width` keeping the
+/// shape; for pictures of a video where the exact frame does not matter. Short videos may have fewer.
 ///
-/// Errors: `no_video` without a picture; those of [`probe`].
-pub fn decode_rgba_frames(path: &Path, at: &[Duration], width: Option<u32>, cancel: &Cancel) -> Result<Vec<Pixels>, Fault> {
+/// Errors: `no_video` without a picture; those of [`probe`] and of `each`.
+pub fn decode_moments(
+    path: &Path,
+    count: u32,
+    width: Option<u32>,
+    cancel: &Cancel,
+    each: &mut dyn FnMut(Pixels) -> Result<(), Fault>,
+) -> Result<u64, Fault> {
     let probed = probe(path, cancel)?;
     let Some(video) = probed.video else {
-        return Err(Fault::new(Code::NoVideo, "decode frame"));
+        return Err(Fault::new(Code::NoVideo, "decode moments").with("path", path.display()));
     };
-    let (full_width, full_height) = video.display_size();
-    let width = width.unwrap_or(full_width).max(1);
-    let height = if width == full_width { full_height } else { scale_side(full_height, width, full_width) };
+    let whole_s = video.duration.or(probed.duration).unwrap_or_default().as_secs_f64();
+    let (width, height) = scaled_size(&video, width);
+    let to_rgba = to_rgba(&video, width, height);
     let mut args: Vec<OsString> = Vec::new();
     let mut graph = String::new();
-    let matrix = video.matrix();
-    for (index, time) in at.iter().enumerate() {
-        let seek = format!("{:.6}", time.as_secs_f64());
-        // One frame each: more threads would only cost their start.
-        add_input(&mut args, &["-threads", "1", "-an", "-ss", &seek], path);
-        graph.push_str(&format!(
-            "[{index}:V:0]trim=end_frame=1,scale={width}:{height}:flags=bicubic+accurate_rnd+full_chroma_int:in_color_matrix={matrix},format=rgba,setsar=1[f{index}];"
-        ));
+    let share_s = whole_s / f64::from(count.max(1));
+    if whole_s <= ONE_PASS_S {
+        // What no other frame is made from is not even decoded; its neighbour will do.
+        add_input(&mut args, &["-skip_frame", "noref", "-an"], path);
+        // Variable 0 counts the frames taken so far.
+        graph.push_str(&format!("[0:V:0]select='if(gte(t\\,(ld(0)+0.5)*{share_s:.6})\\,1+0*st(0\\,ld(0)+1)\\,0)',trim=end_frame={count},{to_rgba}[out]"));
+    } else {
+        for index in 0..count {
+            let seek = format!("{:.6}", share_s * (f64::from(index) + 0.5));
+            add_input(&mut args, &["-threads", "1", "-an", "-skip_frame", "nokey", "-noaccurate_seek", "-ss", &seek], path);
+            graph.push_str(&format!("[{index}:V:0]trim=end_frame=1,{to_rgba}[f{index}];"));
+        }
+        (0..count).for_each(|index| graph.push_str(&format!("[f{index}]")));
+        graph.push_str(&format!("concat=n={count}[out]"));
     }
-    for index in 0..at.len() {
-        graph.push_str(&format!("[f{index}]"));
-    }
-    graph.push_str(&format!("concat=n={}[out]", at.len()));
-    let piece = width as usize * height as usize * 4;
-    let mut frames = Vec::with_capacity(at.len());
-    Ffmpeg::new("decode frame")
-        .args(args)
-        .args(["-filter_complex", &graph, "-map", "[out]", "-fps_mode", "passthrough", "-c:v", "rawvideo", "-f", "rawvideo", "pipe:1"])
-        .stream(cancel, piece, &mut |rgba| {
-            frames.push(Pixels { width, height, rgba: rgba.to_vec() });
-            Ok(ControlFlow::Continue(()))
-        })?;
-    Ok(frames)
+    stream_rgba(args, &graph, (width, height), cancel, each)
 }
 
-/// `side * to / from`, rounded, at least 1.
-fn scale_side(side: u32, to: u32, from: u32) -> u32 {
-    let scaled = (u64::from(side) * u64::from(to) + u64::from(from) / 2) / u64::from(from.max(1));
-    u32::try_from(scaled.max(1)).unwrap_or(u32::MAX)
+/// Runs a graph that ends in `[out]` and hands its frames on.
+fn stream_rgba(
+    args: Vec<OsString>,
+    graph: &str,
+    (width, height): (u32, u32),
+    cancel: &Cancel,
+    each: &mut dyn FnMut(Pixels) -> Result<(), Fault>,
+) -> Result<u64, Fault> {
+    Ffmpeg::new("decode frames")
+        .args(args)
+        .args(["-filter_complex", graph, "-map", "[out]", "-fps_mode", "passthrough", "-c:v", "rawvideo", "-f", "rawvideo", "pipe:1"])
+        .stream(cancel, width as usize * height as usize * 4, &mut |rgba| {
+            each(Pixels { width, height, rgba: rgba.to_vec() })?;
+            Ok(ControlFlow::Continue(()))
+        })
+}
+
+/// The filters that make a stream's frames RGBA of that size, by its own matrix.
+fn to_rgba(video: &VideoStream, width: u32, height: u32) -> String {
+    let matrix = video.matrix();
+    format!("scale={width}:{height}:flags=bicubic+accurate_rnd+full_chroma_int:in_color_matrix={matrix},format=rgba,setsar=1")
+}
+
+/// A stream's own size, or that of the same shape at another width.
+fn scaled_size(video: &VideoStream, width: Option<u32>) -> (u32, u32) {
+    let (full_width, full_height) = video.display_size();
+    let width = width.unwrap_or(full_width).max(1);
+    let height = (u64::from(full_height) * u64::from(width) + u64::from(full_width) / 2) / u64::from(full_width.max(1));
+    (width, u32::try_from(height.max(1)).unwrap_or(u32::MAX))
 }

@@ -66,7 +66,7 @@ impl VideoSpec {
     /// Errors: `input_invalid` naming what is wrong.
     pub fn check(&self) -> Result<(), Fault> {
         let Self { width, height, fps } = *self;
-        let is_size = |side: u32| side >= 2 && side % 2 == 0 && side <= MAX_SIDE_PX;
+        let is_size = |side: u32| side >= 2 && side.is_multiple_of(2) && side <= MAX_SIDE_PX;
         if is_size(width) && is_size(height) && (1..=240).contains(&fps) {
             return Ok(());
         }

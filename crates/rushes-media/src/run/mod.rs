@@ -22,7 +22,7 @@ use child::Running;
 pub use input::{add_input, input_args};
 use rushes_core::{Cancel, Code, Fault};
 use std::ffi::{OsStr, OsString};
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Mutex;
@@ -38,6 +38,9 @@ pub const MEMORY_LIMIT_BYTES: u64 = 4 << 30;
 
 /// Processor time of one run, over all its threads. Four hours: a backstop for when the watching thread is gone.
 pub const CPU_LIMIT_S: u64 = 4 * 3600;
+
+/// Is shown one piece of what a process writes at a time; may break off.
+pub type Each<'a> = dyn FnMut(&[u8]) -> Result<ControlFlow<()>, Fault> + 'a;
 
 /// One call of ffmpeg. Always `-nostdin -hide_banner -v error -y`.
 #[derive(Debug, Clone)]
@@ -165,18 +168,35 @@ impl Ffmpeg {
     /// Returns how far it came.
     ///
     /// Errors: `media_tool`, `media_tool_missing`, `disk_full`, `cancelled`, `time_limit`.
-    pub fn run(mut self, cancel: &Cancel, progress: &mut dyn FnMut(Duration)) -> Result<Reached, Fault> {
+    pub fn run(self, cancel: &Cancel, progress: &mut dyn FnMut(Duration)) -> Result<Reached, Fault> {
+        self.run_to_end(None, cancel, progress)
+    }
+
+    /// As [`Self::run`], with all that is to be read from `pipe:0`.
+    ///
+    /// Errors: those of [`Self::run`].
+    pub fn run_fed(self, bytes: &[u8], cancel: &Cancel, progress: &mut dyn FnMut(Duration)) -> Result<Reached, Fault> {
+        self.run_to_end(Some(bytes), cancel, progress)
+    }
+
+    fn run_to_end(mut self, fed: Option<&[u8]>, cancel: &Cancel, progress: &mut dyn FnMut(Duration)) -> Result<Reached, Fault> {
         let global = ["-progress", "pipe:1", "-stats_period", "0.25"].map(OsString::from);
         self.plan.args.splice(0..0, global);
-        let mut running = Running::start(&self.plan, false, cancel)?;
+        let mut running = Running::start(&self.plan, fed.is_some(), cancel)?;
         let mut reached = Reached::default();
-        if let Some(pipe) = running.stdout.take() {
-            for line in std::io::BufRead::lines(std::io::BufReader::new(pipe)).map_while(Result::ok) {
+        let (stdin, stdout) = (running.stdin.take(), running.stdout.take());
+        // Fed from beside, since a process that is not listened to stops reading.
+        std::thread::scope(|scope| {
+            if let (Some(mut stdin), Some(bytes)) = (stdin, fed) {
+                // A process that stops reading says why by its exit code and stderr.
+                scope.spawn(move || stdin.write_all(bytes).ok());
+            }
+            for line in stdout.into_iter().flat_map(|pipe| BufReader::new(pipe).lines().map_while(Result::ok)) {
                 if let Some(time) = reached.take(&line) {
                     progress(time);
                 }
             }
-        }
+        });
         reached.messages = running.finish()?;
         Ok(reached)
     }
@@ -185,12 +205,7 @@ impl Ffmpeg {
     /// incomplete last piece is dropped). Returns how many pieces there were.
     ///
     /// Errors: those of [`Self::run`], and those of `each`.
-    pub fn stream(
-        self,
-        cancel: &Cancel,
-        piece_bytes: usize,
-        each: &mut dyn FnMut(&[u8]) -> Result<ControlFlow<()>, Fault>,
-    ) -> Result<u64, Fault> {
+    pub fn stream(self, cancel: &Cancel, piece_bytes: usize, each: &mut Each) -> Result<u64, Fault> {
         let mut running = Running::start(&self.plan, false, cancel)?;
         let mut piece = vec![0; piece_bytes];
         let mut count = 0;
@@ -212,35 +227,6 @@ impl Ffmpeg {
     /// Errors: `media_tool_missing`, `cancelled`, `io`.
     pub fn feed(self, cancel: &Cancel) -> Result<Feed, Fault> {
         Running::start(&self.plan, true, cancel).map(Feed::new)
-    }
-
-    /// As [`Self::feed`] with all that is to be written, which must fit in memory; returns how far it came.
-    ///
-    /// Errors: those of [`Self::run`].
-    pub fn run_fed(mut self, bytes: Vec<u8>, cancel: &Cancel, progress: &mut dyn FnMut(Duration)) -> Result<Reached, Fault> {
-        let global = ["-progress", "pipe:1", "-stats_period", "0.25"].map(OsString::from);
-        self.plan.args.splice(0..0, global);
-        let mut running = Running::start(&self.plan, true, cancel)?;
-        let stdin = running.stdin.take();
-        let stdout = running.stdout.take();
-        let mut reached = Reached::default();
-        std::thread::scope(|scope| {
-            scope.spawn(move || {
-                if let Some(mut stdin) = stdin {
-                    // A tool that stops reading says why by its exit code and stderr.
-                    std::io::Write::write_all(&mut stdin, &bytes).ok();
-                }
-            });
-            if let Some(pipe) = stdout {
-                for line in std::io::BufRead::lines(std::io::BufReader::new(pipe)).map_while(Result::ok) {
-                    if let Some(time) = reached.take(&line) {
-                        progress(time);
-                    }
-                }
-            }
-        });
-        reached.messages = running.finish()?;
-        Ok(reached)
     }
 }
 
