@@ -125,7 +125,8 @@ impl<'a> Brush<'a> {
     /// A straight ribbon (torso, collar, cuff): outline, colour, shade and rim light.
     pub(crate) fn ribbon(&mut self, ribbon: &Ribbon, tone: Tone) {
         let path = ribbon.whole();
-        self.outline(&[&path], tone);
+        let line = self.look.line * self.head;
+        self.underlay(&ribbon.grown(line).whole(), tone);
         if self.look.soft {
             self.across(ribbon, &path, tone);
         } else {
@@ -140,11 +141,21 @@ impl<'a> Brush<'a> {
         if self.look.soft { self.soft_bands(ribbon, tone) } else { self.cel(ribbon, tone, 0.32) }
     }
 
+    /// A ribbon's outline as a larger shape below it, which costs less than a stroke.
+    pub(crate) fn underlay(&mut self, larger: &Path, tone: Tone) {
+        let drop = self.look.line * self.head * 0.32;
+        let place = self.place;
+        self.place = place.pre_translate(drop * 0.6, drop);
+        let ink = self.ink(tone);
+        self.fill(larger, ink);
+        self.place = place;
+    }
+
     /// A bent ribbon (limb, sleeve, lock): its shading follows the bend.
     pub(crate) fn limb(&mut self, ribbon: &Ribbon, tone: Tone) {
-        let path = ribbon.capped();
-        self.outline(&[&path], tone);
-        self.fill(&path, tone.base.alpha(1.0));
+        let line = self.look.line * self.head;
+        self.underlay(&ribbon.grown(line).capped(), tone);
+        self.fill(&ribbon.capped(), tone.base.alpha(1.0));
         if self.look.soft { self.soft_bands(ribbon, tone) } else { self.cel(ribbon, tone, 0.32) }
     }
 
@@ -176,7 +187,7 @@ impl<'a> Brush<'a> {
         let mut dark = tone.base;
         for (from, share) in [(0.02, 0.22), (-0.28, 0.28), (-0.58, 0.40)] {
             dark = dark.mix(tone.shade, share);
-            self.fill(&ribbon.band(-1.0 * lit, from * lit), dark.alpha(1.0));
+            self.fill(&ribbon.band(-lit, from * lit), dark.alpha(1.0));
         }
         let mut bright = tone.base;
         for (from, to) in [(0.16, 0.86), (0.34, 0.70)] {
@@ -187,7 +198,7 @@ impl<'a> Brush<'a> {
 
     fn cel(&mut self, ribbon: &Ribbon, tone: Tone, from: f32) {
         let lit = Self::lit_side(ribbon);
-        self.fill(&ribbon.band(-1.0 * lit, -from * lit), tone.shade.alpha(1.0));
+        self.fill(&ribbon.band(-lit, -from * lit), tone.shade.alpha(1.0));
         if self.look.rim > 0.0 {
             self.fill(&ribbon.band(0.98 * lit, 0.80 * lit), tone.light.alpha(self.look.rim * 0.7));
         }

@@ -5,7 +5,7 @@
 
 use super::brush::{Brush, linear, radial, white};
 use super::colour::{Rgb, Tone};
-use super::geom::{V2, blob, c, curve, ellipse, polygon, s, spline, star, v2};
+use super::geom::{V2, blob, curve, ellipse, polygon, s, spline, star, v2};
 use super::rig::{Expression, Skeleton, View, sign};
 use super::spec::CharacterSpec;
 use tiny_skia::Path;
@@ -93,7 +93,7 @@ pub(crate) fn skin(brush: &mut Brush<'_>, spec: &CharacterSpec, frame: &HeadFram
     } else {
         brush.fill(&face, tone.base.alpha(1.0));
         // The side away from the light.
-        let cheek = [s(0.352, -0.10), s(0.362, 0.02), s(0.343, 0.16), s(shape.jaw + 0.010, 0.315), s(shape.chin + 0.09, 0.435), s(shape.jaw - 0.035, 0.31), s(0.295, 0.16), s(0.318, 0.02)];
+        let cheek = [s(0.352, -0.10), s(0.362, 0.02), s(0.343, 0.16), s(shape.jaw + 0.010, 0.315), s(shape.chin + 0.09, 0.435), s(shape.jaw - 0.035, 0.31), s(0.295, 0.16), s(0.319, 0.02)];
         brush.fill(&spline(&cheek, true, |p| frame.jaw(p)), tone.shade.alpha(1.0));
     }
 }
@@ -160,16 +160,15 @@ fn mouth(brush: &mut Brush<'_>, spec: &CharacterSpec, frame: &HeadFrame, mood: &
         brush.fill(&upper, lip.lit(0.92, 0.9, 0.9).alpha(0.55 * full));
     }
     if open > 0.008 {
-        let inside = [c(0.0, 0.0); 0].into_iter().chain([
+        let inside = [
             super::geom::Node::Corner(at(-wide, -lift)),
             super::geom::Node::Smooth(at(0.0, -0.002)),
             super::geom::Node::Corner(at(wide, -lift)),
             super::geom::Node::Smooth(at(wide * 0.62, open * 0.72)),
             super::geom::Node::Smooth(at(0.0, open)),
             super::geom::Node::Smooth(at(-wide * 0.62, open * 0.72)),
-        ]);
-        let nodes: Vec<_> = inside.collect();
-        let path = spline(&nodes, true, |p| p);
+        ];
+        let path = spline(&inside, true, |p| p);
         brush.fill(&path, Rgb(122, 36, 48).alpha(1.0));
         brush.fill(&blob(&[at(-wide * 0.4, open * 0.72), at(0.0, open * 0.52), at(wide * 0.4, open * 0.72), at(0.0, open * 0.95)]), Rgb(226, 112, 118).alpha(1.0));
         brush.fill(&blob(&[at(-wide * 0.82, -lift * 0.72), at(0.0, 0.001), at(wide * 0.82, -lift * 0.72), at(wide * 0.5, open * 0.24), at(0.0, open * 0.32), at(-wide * 0.5, open * 0.24)]), white(1.0));

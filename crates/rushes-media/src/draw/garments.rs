@@ -50,7 +50,7 @@ pub(crate) fn legs(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, legs:
     let seat = torso.ribbon.part(Torso::along(WAIST - 0.06), 1.0).wider(1.03, 0.0);
     let trousers = !matches!(cut.bottom.1, Bottom::Skirt { .. });
     if trousers {
-        brush.outline(&[&seat.whole()], tone);
+        brush.underlay(&seat.grown(brush.look.line * brush.head).whole(), tone);
     }
     // Trousers fall over shoes, but into boots.
     let booted = cut.shoes.1 == Shoes::Boots;
@@ -117,8 +117,7 @@ fn trouser_leg(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, leg: &Lim
     let end = cloth.centre.len() - 1;
     let way = (cloth.centre[end] - cloth.centre[end - 1]).unit();
     cloth.centre[end] = cloth.centre[end] + way * ((0.01 + hem * 0.22) * brush.head);
-    let path = cloth.whole();
-    brush.outline(&[&path], tone);
+    brush.underlay(&cloth.grown(brush.look.line * brush.head).whole(), tone);
     brush.laid(&cloth, tone);
     let ink = tone.shade.mix(tone.line, 0.35).alpha(0.75);
     let fold = |along: f32, from: f32, to: f32| curve(&[cloth.at(along, from), cloth.at(along + 0.025, (from + to) * 0.5), cloth.at(along + 0.02, to)]);
@@ -150,7 +149,7 @@ pub(crate) fn top(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, torso:
         shirt = torso.ribbon.part(Torso::along(0.045), Torso::along(WAIST + 0.3)).wider(1.02, 0.0);
     }
     let path = shirt.whole();
-    brush.outline(&[&path], tone);
+    brush.underlay(&shirt.grown(brush.look.line * brush.head).whole(), tone);
     if brush.look.soft {
         brush.across(&shirt, &path, tone);
     } else {

@@ -291,6 +291,15 @@ impl Ribbon {
         Self::new(centre, profile.to_vec())
     }
 
+    /// The same shape, larger by so many pixels all round: a cheap outline.
+    pub(crate) fn grown(&self, by: f32) -> Self {
+        let last = self.centre.len() - 1;
+        let mut made = self.wider(1.0, by);
+        made.centre[0] = self.centre[0] + (self.centre[0] - self.centre[1]).unit() * by;
+        made.centre[last] = self.centre[last] + (self.centre[last] - self.centre[last - 1]).unit() * by;
+        made
+    }
+
     fn side(&self, i: usize) -> V2 {
         let last = self.centre.len() - 1;
         (self.centre[(i + 1).min(last)] - self.centre[i.saturating_sub(1)]).unit().left()

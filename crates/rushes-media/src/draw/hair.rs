@@ -17,9 +17,11 @@ pub(crate) fn behind(brush: &mut Brush<'_>, spec: &CharacterSpec, frame: &HeadFr
     let back: Vec<(&Strand, &Vec<V2>)> = spec.hair.strands.iter().zip(strands).filter(|(s, _)| !s.front).collect();
     let locks: Vec<Ribbon> = back.iter().flat_map(|(strand, line)| split(strand, line, brush.head)).collect();
     let lock_paths: Vec<Path> = locks.iter().map(Ribbon::rounded).collect();
-    let mut all: Vec<&Path> = lock_paths.iter().collect();
-    all.push(&shell);
-    brush.outline(&all, tone);
+    brush.outline(&[&shell], tone);
+    let line = brush.look.line * brush.head;
+    for lock in &locks {
+        brush.underlay(&lock.grown(line).rounded(), tone);
+    }
     for (lock, path) in locks.iter().zip(&lock_paths) {
         lock_body(brush, lock, path, tone, spec);
     }
@@ -226,7 +228,7 @@ fn sides(brush: &mut Brush<'_>, spec: &CharacterSpec, frame: &HeadFrame, tone: T
             [0.055, 0.056, 0.058, 0.050, 0.034, 0.004].map(|h| h * brush.head).to_vec(),
         );
         let path = lock.rounded();
-        brush.outline(&[&path], tone);
+        brush.underlay(&lock.grown(brush.look.line * brush.head).rounded(), tone);
         brush.body(&path, tone);
         brush.fill(&lock.band(-1.0, -0.3), tone.shade.alpha(if brush.look.soft { 0.5 } else { 0.9 }));
         if let Some(dip) = spec.dip {

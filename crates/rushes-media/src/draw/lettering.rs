@@ -122,7 +122,7 @@ fn contour(curves: &[OutlineCurve], place: impl Fn(f32, f32) -> V2, into: &mut P
 }
 
 /// One line, or two where the letters become larger by it.
-fn layout<'a>(font: &FontVec, name: &'a str, width: f32, height: f32) -> (Vec<Line>, f32) {
+fn layout(font: &FontVec, name: &str, width: f32, height: f32) -> (Vec<Line>, f32) {
     let one = set_line(font, name);
     let single = (width / one.width.max(0.1)).min(height / 1.05);
     if let Some((given, family)) = name.split_once(' ') {
@@ -163,7 +163,8 @@ fn letter(spec: &CharacterSpec, width: u32, height: u32, fonts: &[impl AsRef<Fil
     // Centred and kept inside by what was really drawn.
     let bounds = path.bounds();
     let (edge, border) = (h * 0.045, h * 0.085);
-    let room = edge + border;
+    // Three pixels of air, so that anti-aliasing is not cut off either.
+    let room = edge + border + 3.0;
     let fit = ((w - 2.0 * room) / bounds.width()).min((h - 2.0 * room) / bounds.height()).min(1.0);
     let place = Transform::from_translate(-(bounds.left() + bounds.width() * 0.5), -(bounds.top() + bounds.height() * 0.5)).post_scale(fit, fit).post_translate(w * 0.5, h * 0.5);
     let Some(path) = path.transform(place) else {

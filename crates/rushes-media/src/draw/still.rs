@@ -121,3 +121,61 @@ fn studio(brush: &mut Brush<'_>, spec: &CharacterSpec) {
     brush.shaded(&floor, linear(v2(0.0, 1090.0), v2(0.0, 1240.0), &[(0.0, deep.alpha(0.0)), (0.5, deep.alpha(0.45)), (1.0, deep.alpha(0.25))]));
     brush.shaded(&ellipse(v2(380.0, 1214.0), v2(330.0, 70.0), 0.0), super::brush::flat_radial(v2(380.0, 1214.0), v2(330.0, 70.0), &[(0.0, dark.alpha(0.35)), (1.0, dark.alpha(0.0))]));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draw::sticker::tests::someone;
+    use rushes_core::provider::Outfit;
+
+    fn drawn(seed: u64, outfit: &str, look: Look) -> Pixmap {
+        let spec = someone(seed);
+        let cut = spec.cut(&Outfit(outfit.into()), &[]).unwrap();
+        portrait(&spec, &cut, look, 360, 640).unwrap()
+    }
+
+    /// Share of pixels that differ visibly.
+    fn difference(a: &Pixmap, b: &Pixmap) -> f32 {
+        let differs = |(a, b): (&tiny_skia::PremultipliedColorU8, &tiny_skia::PremultipliedColorU8)| {
+            a.red().abs_diff(b.red()).max(a.green().abs_diff(b.green())).max(a.blue().abs_diff(b.blue())) > 24
+        };
+        a.pixels().iter().zip(b.pixels()).filter(|pair| differs(*pair)).count() as f32 / a.pixels().len() as f32
+    }
+
+    #[test]
+    fn draw_equal_seeds_give_equal_pixels_and_others_other_people() {
+        for look in [Look::ANIME, Look::COSPLAY] {
+            assert!(drawn(1, "signature", look).data() == drawn(1, "signature", look).data());
+        }
+        for a in 1..7u64 {
+            for b in a + 1..7 {
+                let (one, other) = (someone(a), someone(b));
+                let same = [one.hair.word == other.hair.word, one.hair_colour == other.hair_colour, one.face == other.face, one.palette == other.palette, one.build == other.build, one.eye_colour == other.eye_colour];
+                assert!(same.iter().filter(|s| **s).count() <= 3, "seeds {a} and {b} are nearly one person");
+                let share = difference(&drawn(a, "signature", Look::ANIME), &drawn(b, "signature", Look::ANIME));
+                assert!(share > 0.10, "seeds {a} and {b} differ in {share} of the pixels");
+            }
+        }
+    }
+
+    #[test]
+    fn draw_outfits_keep_face_and_hair() {
+        for seed in 1..9 {
+            let moment = Moment::still(&someone(seed), pose(seed));
+            let view = View { floor: v2(DESIGN.0 * 0.5, DESIGN.1 * 0.945), head: HEAD };
+            let head = view.at(moment.bones.head);
+            let [signature, stage, surf] = ["signature", "kpop", "swimsuit"].map(|outfit| drawn(seed, outfit, Look::ANIME));
+            for other in [&stage, &surf] {
+                let (mut looked_at, mut other_pixels) = (0, 0);
+                for y in ((head.y - 0.58 * HEAD) * 0.5) as u32..((head.y + 0.40 * HEAD) * 0.5) as u32 {
+                    for x in ((head.x - 0.34 * HEAD) * 0.5) as u32..((head.x + 0.34 * HEAD) * 0.5) as u32 {
+                        looked_at += 1;
+                        other_pixels += u32::from(signature.pixel(x, y) != other.pixel(x, y));
+                    }
+                }
+                assert!(looked_at > 3000 && other_pixels == 0, "seed {seed}: {other_pixels} of {looked_at} pixels of the head changed with the clothes");
+                assert!(difference(&signature, other) > 0.02, "seed {seed}: the clothes did not change");
+            }
+        }
+    }
+}
