@@ -6,7 +6,7 @@ use super::below;
 use super::body::{self, Limb, Torso, WAIST};
 use super::brush::Brush;
 use super::figure::Moment;
-use super::geom::{Ribbon, curve, ellipse, v2};
+use super::geom::{Node, Ribbon, curve, ellipse, spline, v2};
 use super::rig::View;
 use super::spec::CharacterSpec;
 use super::trimmings;
@@ -91,7 +91,7 @@ pub(crate) fn legs(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, legs:
     }
     if cut.marks.contains(&Mark::SideStripe) {
         for (cloth, side) in stripes {
-            trimmings::leg_stripe(brush, spec.cloth(cut.trim), &cloth.part(0.0, if booted { 0.76 } else { 1.0 }), side);
+            trimmings::leg_stripe(brush, spec.cloth(cut.trim), &cloth.part(0.0, if booted { 0.90 } else { 1.0 }), side);
         }
     }
     let ink = brush.ink(tone);
@@ -117,6 +117,9 @@ fn trouser_leg(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, leg: &Lim
     let end = cloth.centre.len() - 1;
     let way = (cloth.centre[end] - cloth.centre[end - 1]).unit();
     cloth.centre[end] = cloth.centre[end] + way * ((0.01 + hem * 0.22) * brush.head);
+    if cut.shoes.1 == Shoes::Boots {
+        cloth = cloth.part(0.0, 0.86);
+    }
     brush.underlay(&cloth.grown(brush.look.line * brush.head).whole(), tone);
     brush.laid(&cloth, tone);
     let ink = tone.shade.mix(tone.line, 0.35).alpha(0.75);
@@ -154,8 +157,8 @@ pub(crate) fn top(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, torso:
         brush.across(&shirt, &path, tone);
     } else {
         brush.fill(&path, tone.base.alpha(1.0));
-        // Shoulders stay in the light.
-        brush.fill(&shirt.part(0.34, 1.0).band(-1.0, -0.48), tone.shade.alpha(1.0));
+        // Shoulders stay in the light; the shadow widens from the armpit down.
+        brush.fill(&far_side(&shirt, 0.32, 0.50), tone.shade.alpha(1.0));
         brush.fill(&shirt.part(0.34, 1.0).band(0.98, 0.86), tone.light.alpha(brush.look.rim * 0.7));
     }
     folds(brush, torso, tone, hem);
@@ -163,6 +166,16 @@ pub(crate) fn top(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, torso:
     trimmings::collar(brush, spec, cut, torso);
     over(brush, spec, cut, torso);
     trimmings::at_waist(brush, spec, cut, torso);
+}
+
+/// The shadow on a trunk's far side: it starts at the armpit and widens downwards to `inner` of the half width.
+fn far_side(shape: &Ribbon, from: f32, inner: f32) -> Path {
+    let mut side: Vec<Node> = (0..=6).map(|i| Node::Smooth(shape.at(from + (1.0 - from) * i as f32 / 6.0, -1.0))).collect();
+    side.extend((0..=4).rev().map(|i| Node::Smooth(shape.at(from + 0.2 + (0.8 - from) * i as f32 / 4.0, -inner))));
+    for corner in [0, 6, 7] {
+        side[corner] = Node::Corner(side[corner].at());
+    }
+    spline(&side, true, |p| p)
 }
 
 /// A few creases where cloth gathers.
@@ -206,7 +219,7 @@ fn over(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, torso: &Torso) {
         .collect();
     brush.solid(&fronts.iter().collect::<Vec<_>>(), tone);
     if !brush.look.soft {
-        brush.fill(&shape.part(0.3, 1.0).band(-1.0, -0.62), tone.shade.alpha(1.0));
+        brush.fill(&far_side(&shape, 0.26, 0.64), tone.shade.alpha(1.0));
         brush.fill(&shape.part(0.3, 1.0).band(0.97, 0.84), tone.light.alpha(brush.look.rim * 0.7));
     }
     // The fronts' shadow on the top.
