@@ -1,1 +1,72 @@
-//! inspect
+//! What a file really is and whether it is whole: by content, never by name, decoded strictly to its end.
+//!
+//! What does not live here: what a file declares ([`crate::probe`]), and what to do with a file that is refused.
+
+mod film;
+mod sniff;
+mod still;
+#[cfg(test)]
+mod tests;
+
+use rushes_core::inspect::{Inspect, MediaInfo};
+use rushes_core::{Cancel, Code, Fault};
+use sniff::{Content, sniff};
+use std::io::Read;
+use std::path::Path;
+
+/// Pixels of one picture: 200 million, twice what cameras make, 800 MB decoded.
+pub const MAX_IMAGE_PIXELS: u64 = 200_000_000;
+
+/// Four hours.
+pub const MAX_DURATION_S: u64 = 4 * 3600;
+
+/// Streams of one file, of whatever kind.
+pub const MAX_STREAMS: usize = 16;
+
+/// Width and height of a moving picture.
+pub const MAX_VIDEO_SIDE_PX: u32 = 8192;
+
+/// Frames a second.
+pub const MAX_FPS: f64 = 240.0;
+
+/// Inspects files on the blocking threads of the runtime it is called from.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MediaInspector;
+
+#[async_trait::async_trait]
+impl Inspect for MediaInspector {
+    async fn inspect(&self, path: &Path) -> Result<MediaInfo, Fault> {
+        let cancel = Cancel::new();
+        // Whoever stops waiting stops the decoding, too.
+        let _guard = cancel.clone().drop_guard();
+        let owned = path.to_owned();
+        let joined = tokio::task::spawn_blocking(move || inspect_file(&owned, &cancel)).await;
+        joined.map_err(|error| Fault::new(Code::Panicked, "inspect file").with("path", path.display()).because(error))?
+    }
+}
+
+/// Says what a file is after decoding all of it.
+///
+/// Errors: `file_missing`, `file_empty`, `file_truncated`, `file_corrupt`, `file_forbidden`, `file_too_large`;
+/// `media_tool`, `media_tool_missing`, `cancelled`, `time_limit`, `io`.
+pub fn inspect_file(path: &Path, cancel: &Cancel) -> Result<MediaInfo, Fault> {
+    let io = |error: std::io::Error| Fault::io("inspect file", path, &error);
+    let meta = std::fs::metadata(path).map_err(io)?;
+    if !meta.is_file() {
+        return Err(refuse(Code::FileForbidden, path, "it is not a regular file"));
+    }
+    if meta.len() == 0 {
+        return Err(refuse(Code::FileEmpty, path, "0 bytes"));
+    }
+    let mut head = Vec::with_capacity(4096);
+    std::fs::File::open(path).map_err(io)?.take(4096).read_to_end(&mut head).map_err(io)?;
+    match sniff(&head) {
+        Some(Content::Still(format)) => still::inspect(path, format),
+        Some(Content::Film(container)) => film::inspect(path, container, cancel),
+        None => Err(refuse(Code::FileForbidden, path, "its content is none of png, jpg, webp, mp4, mov, webm, mkv, wav, flac, mp3, m4a")),
+    }
+}
+
+fn refuse(code: Code, path: &Path, why: impl std::fmt::Display) -> Fault {
+    Fault::new(code, "inspect file").with("path", path.display()).because(why)
+}

@@ -184,9 +184,8 @@ struct RawStream {
 
 impl Raw {
     fn read(self) -> Probe {
-        let is_picture = |stream: &&RawStream| {
-            stream.codec_type == "video" && stream.disposition.get("attached_pic") != Some(&1) && stream.width > 0
-        };
+        let is_picture =
+            |stream: &&RawStream| stream.codec_type == "video" && stream.disposition.get("attached_pic") != Some(&1) && stream.width > 0;
         Probe {
             duration: seconds(self.format.duration.as_deref()),
             streams: self.streams.len(),

@@ -1,1 +1,161 @@
-//! stills
+//! Pictures of a video that people expect beside it: a poster, a contact sheet, a short silent preview.
+//!
+//! What does not live here: pictures of its sound ([`crate::waveform`]).
+
+#[cfg(test)]
+mod tests;
+
+use crate::edit::{EditList, Output, Picture, Segment, Sound, render};
+use crate::probe::probe;
+use crate::run::decode::{Pixels, decode_rgba_frame, decode_rgba_frames};
+use crate::run::encode::{Quality, VideoSpec};
+use image::codecs::jpeg::JpegEncoder;
+use image::{Rgb, RgbImage};
+use rushes_core::{Cancel, Code, Fault};
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::time::Duration;
+
+/// Moments a poster is chosen from.
+const CANDIDATES: u32 = 9;
+
+/// Width at which candidates are compared.
+const CANDIDATE_WIDTH_PX: u32 = 180;
+
+/// Of 100.
+const JPEG_QUALITY: u8 = 88;
+
+/// Rows and columns of a contact sheet.
+const SHEET_SIDE: u32 = 3;
+
+/// Width of one picture on it.
+const SHEET_WIDTH_PX: u32 = 300;
+
+/// Between its pictures and around them.
+const SHEET_GAP_PX: u32 = 10;
+
+/// What shows between them: the colour of the product's paper.
+const PAPER: Rgb<u8> = Rgb([0xfa, 0xf9, 0xf7]);
+
+/// Width of a preview.
+const PREVIEW_WIDTH_PX: u32 = 360;
+
+/// Smoother costs size and nobody sees it at this size.
+const PREVIEW_MAX_FPS: u32 = 30;
+
+/// How long a preview is at most: three glimpses of 0.8 s.
+const PREVIEW_MS: u64 = 2400;
+
+/// Where its glimpses begin, in hundredths of the whole.
+const GLIMPSES: [u64; 3] = [15, 45, 72];
+
+/// Writes the video's best moment to `out` (JPEG, full size, upright): sharp, neither black nor burnt out.
+///
+/// Errors: `no_video`, the `file_…` codes, `media_tool`, `cancelled`, `disk_full`.
+pub fn write_poster(video: &Path, out: &Path, cancel: &Cancel) -> Result<(), Fault> {
+    let times = moments(video, CANDIDATES, cancel)?;
+    let candidates = decode_rgba_frames(video, &times, Some(CANDIDATE_WIDTH_PX), cancel)?;
+    let middle = (times.len() / 2) as f64;
+    let score = |index: usize| {
+        // A little in favour of the middle, so that equal pictures are no matter of chance.
+        rate(&candidates[index]) * (1.0 - 0.05 * (index as f64 - middle).abs() / middle.max(1.0))
+    };
+    let best = (0..candidates.len()).max_by(|a, b| score(*a).total_cmp(&score(*b)));
+    let best = best.ok_or_else(|| Fault::new(Code::NoVideo, "choose poster").with("path", video.display()))?;
+    let frame = decode_rgba_frame(video, times[best], cancel)?;
+    write_jpeg(&to_rgb(&frame), out)
+}
+
+/// Writes nine moments, evenly spread, to `out` (JPEG, three by three).
+///
+/// Errors: as [`write_poster`].
+pub fn write_contact_sheet(video: &Path, out: &Path, cancel: &Cancel) -> Result<(), Fault> {
+    let times = moments(video, SHEET_SIDE * SHEET_SIDE, cancel)?;
+    let frames = decode_rgba_frames(video, &times, Some(SHEET_WIDTH_PX), cancel)?;
+    let Some(first) = frames.first() else {
+        return Err(Fault::new(Code::NoVideo, "make contact sheet").with("path", video.display()));
+    };
+    let (step_x, step_y) = (first.width + SHEET_GAP_PX, first.height + SHEET_GAP_PX);
+    let mut sheet = RgbImage::from_pixel(step_x * SHEET_SIDE + SHEET_GAP_PX, step_y * SHEET_SIDE + SHEET_GAP_PX, PAPER);
+    for place in 0..SHEET_SIDE * SHEET_SIDE {
+        // Videos of less than nine frames repeat some.
+        let frame = &frames[place as usize * frames.len() / (SHEET_SIDE * SHEET_SIDE) as usize];
+        let x = SHEET_GAP_PX + place % SHEET_SIDE * step_x;
+        let y = SHEET_GAP_PX + place / SHEET_SIDE * step_y;
+        image::imageops::replace(&mut sheet, &to_rgb(frame), i64::from(x), i64::from(y));
+    }
+    write_jpeg(&sheet, out)
+}
+
+/// Writes a preview to `out` (mp4, h264, 360 wide, no sound track): three glimpses of 0.8 s, or all of a video that is
+/// not longer than that.
+///
+/// Errors: as [`write_poster`].
+pub fn write_preview(video: &Path, out: &Path, cancel: &Cancel) -> Result<(), Fault> {
+    let probed = probe(video, cancel)?;
+    let (Some(own), Some(stream)) = (VideoSpec::of(&probed), &probed.video) else {
+        return Err(Fault::new(Code::NoVideo, "make preview").with("path", video.display()));
+    };
+    let (width, height) = stream.display_size();
+    let tall = (u64::from(PREVIEW_WIDTH_PX) * u64::from(height) / u64::from(width)) as u32;
+    let spec = VideoSpec { width: PREVIEW_WIDTH_PX, height: (tall & !1).clamp(2, 4096), fps: own.fps.min(PREVIEW_MAX_FPS) };
+    let seconds = stream.duration.or(probed.duration).unwrap_or_default().as_secs_f64();
+    let all = ((seconds * f64::from(spec.fps)).round() as u64).max(1);
+    let wanted = PREVIEW_MS * u64::from(spec.fps) / 1000;
+    let segments = if all <= wanted {
+        vec![Segment { source: 0, start_frame: 0, frames: all }]
+    } else {
+        let frames = wanted / GLIMPSES.len() as u64;
+        GLIMPSES.iter().map(|share| Segment { source: 0, start_frame: (all * share / 100).min(all - frames), frames }).collect()
+    };
+    let list = EditList { sources: vec![video.to_owned()], segments, spec };
+    let output = Output { file: out.to_owned(), picture: Picture::Clean, sound: Sound::NoTrack };
+    render(&list, &[output], None, Quality::Draft, cancel, &mut |_| {}).map(drop)
+}
+
+/// `count` times, each in the middle of its share of the video.
+fn moments(video: &Path, count: u32, cancel: &Cancel) -> Result<Vec<Duration>, Fault> {
+    let probed = probe(video, cancel)?;
+    let Some(stream) = &probed.video else {
+        return Err(Fault::new(Code::NoVideo, "picture video").with("path", video.display()));
+    };
+    let whole = stream.duration.or(probed.duration).unwrap_or_default();
+    Ok((0..count).map(|index| whole * (2 * index + 1) / (2 * count)).collect())
+}
+
+/// How good a picture is as a poster: sharpness (mean strength of edges), taken down where most of it is black or white.
+fn rate(pixels: &Pixels) -> f64 {
+    let width = pixels.width as usize;
+    let luma: Vec<f64> =
+        pixels.rgba.chunks_exact(4).map(|p| 0.2126 * f64::from(p[0]) + 0.7152 * f64::from(p[1]) + 0.0722 * f64::from(p[2])).collect();
+    let mut edges = 0.0;
+    for row in luma.chunks_exact(width).collect::<Vec<_>>().windows(3) {
+        for x in 1..width.saturating_sub(1) {
+            edges += (4.0 * row[1][x] - row[1][x - 1] - row[1][x + 1] - row[0][x] - row[2][x]).abs();
+        }
+    }
+    let count = luma.len().max(1) as f64;
+    let is_usable = |value: &&f64| (24.0..=240.0).contains(*value);
+    let usable = luma.iter().filter(is_usable).count() as f64 / count;
+    // Squared: a picture half in the dark is worth a quarter.
+    (edges / count + 0.1) * (usable * usable + 0.001)
+}
+
+fn to_rgb(pixels: &Pixels) -> RgbImage {
+    RgbImage::from_fn(pixels.width, pixels.height, |x, y| {
+        let at = (y as usize * pixels.width as usize + x as usize) * 4;
+        Rgb([pixels.rgba[at], pixels.rgba[at + 1], pixels.rgba[at + 2]])
+    })
+}
+
+fn write_jpeg(picture: &RgbImage, out: &Path) -> Result<(), Fault> {
+    let io = |error: std::io::Error| Fault::io("write picture", out, &error);
+    let mut file = BufWriter::new(File::create(out).map_err(io)?);
+    let encoded = JpegEncoder::new_with_quality(&mut file, JPEG_QUALITY).encode_image(picture);
+    encoded.map_err(|error| match error {
+        image::ImageError::IoError(error) => io(error),
+        error => Fault::new(Code::Unexpected, "write picture").with("path", out.display()).because(error),
+    })?;
+    file.flush().map_err(io)
+}

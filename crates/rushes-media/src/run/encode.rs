@@ -111,7 +111,8 @@ pub fn plain_args() -> Vec<OsString> {
 }
 
 /// The filter that turns any RGB picture into the contract's colours.
-pub const RGB_TO_BT709: &str = "scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd+full_chroma_int,format=yuv420p,setsar=1";
+pub const RGB_TO_BT709: &str =
+    "scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd+full_chroma_int,format=yuv420p,setsar=1";
 
 /// The filter chain that makes any sound as long as so many samples: resampled, padded with silence, cut.
 #[must_use]
@@ -142,14 +143,7 @@ impl FrameEncoder {
     ///
     /// Errors: `input_invalid` for a format that cannot be encoded; those of [`probe`] for `audio`;
     /// `media_tool_missing`, `cancelled`.
-    pub fn start(
-        out: &Path,
-        spec: VideoSpec,
-        frames: u64,
-        quality: Quality,
-        audio: Option<&Path>,
-        cancel: &Cancel,
-    ) -> Result<Self, Fault> {
+    pub fn start(out: &Path, spec: VideoSpec, frames: u64, quality: Quality, audio: Option<&Path>, cancel: &Cancel) -> Result<Self, Fault> {
         spec.check()?;
         let size = format!("{}x{}", spec.width, spec.height);
         let rate = spec.fps.to_string();

@@ -11,14 +11,14 @@ pub mod decode;
 pub mod encode;
 mod input;
 mod limits;
-mod spawner;
 #[cfg(test)]
 pub(crate) mod sample;
+mod spawner;
 #[cfg(test)]
 mod tests;
 
-use child::Running;
 pub use child::Feed;
+use child::Running;
 pub use input::{add_input, input_args};
 use rushes_core::{Cancel, Code, Fault};
 use std::ffi::{OsStr, OsString};

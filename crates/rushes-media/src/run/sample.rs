@@ -19,12 +19,18 @@ pub(crate) fn make(folder: &Path, name: &str, sources: &[&str], args: &[&str]) -
 pub(crate) fn video(folder: &Path, name: &str, size: &str, fps: u32, seconds: f64) -> PathBuf {
     let picture = format!("testsrc2=s={size}:r={fps}:d={seconds}");
     let sound = format!("sine=f=440:r=48000:d={seconds}");
-    make(folder, name, &[&picture, &sound], &["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-movflags", "+faststart"])
+    make(
+        folder,
+        name,
+        &[&picture, &sound],
+        &["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-movflags", "+faststart"],
+    )
 }
 
 /// What ffprobe says for `-show_entries`, as `key=value` lines.
 pub(crate) fn entries(file: &Path, more: &[&str], wanted: &str) -> String {
-    let text = Ffprobe::new("look").args(more).args(["-show_entries", wanted, "-of", "default=nw=1"]).input(file).output(&Cancel::new(), 1 << 20);
+    let text =
+        Ffprobe::new("look").args(more).args(["-show_entries", wanted, "-of", "default=nw=1"]).input(file).output(&Cancel::new(), 1 << 20);
     String::from_utf8(text.unwrap()).unwrap()
 }
 

@@ -1,0 +1,84 @@
+use super::*;
+use crate::inspect::inspect_file;
+use crate::run::sample;
+use crate::waveform::write_waveform;
+
+fn twice(write: impl Fn(&Path)) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let [first, second] = ["1 %d.x", "-2.x"].map(|name| {
+        let out = folder.path().join(name);
+        write(&out);
+        std::fs::read(&out).unwrap()
+    });
+    assert!(first == second, "equal inputs give equal bytes");
+    first
+}
+
+#[test]
+fn stills_poster_is_neither_black_nor_blurred() {
+    let folder = tempfile::tempdir().unwrap();
+    // 4 s of black, 2 s of sharp picture, 2 s of the same blurred, 1 s of white.
+    let sharp = "testsrc2=s=180x320:r=10:d=2,drawbox=x=0:y=0:w=180:h=40:c=red:t=fill";
+    let graph = format!("color=black:s=180x320:r=10:d=4[a];{sharp},split[b][c0];[c0]gblur=sigma=12[c];color=white:s=180x320:r=10:d=1[d];[a][b][c][d]concat=n=4");
+    let video = sample::make(folder.path(), "v.mp4", &[&graph], &["-c:v", "libx264", "-pix_fmt", "yuv420p"]);
+    let bytes = twice(|out| write_poster(&video, out, &Cancel::new()).unwrap());
+    let poster = image::load_from_memory_with_format(&bytes, image::ImageFormat::Jpeg).unwrap().into_rgb8();
+    assert_eq!(poster.dimensions(), (180, 320));
+    // The sharp part has a hard edge below its red bar; blurred, there is none.
+    let [above, below] = [36, 44].map(|y| poster.get_pixel(90, y).0);
+    assert!(above[0] > 200 && above[1] < 80, "{above:?}");
+    assert!(above.iter().zip(below).any(|(a, b)| a.abs_diff(b) > 60), "{above:?} {below:?}");
+}
+
+#[test]
+fn stills_contact_sheet_shows_the_video_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = "color=black:s=96x64:r=10:d=9,format=yuv420p,geq=lum=20+23*floor(N/10):cb=128:cr=128";
+    let video = sample::make(folder.path(), "v.mp4", &[source], &["-c:v", "libx264"]);
+    let bytes = twice(|out| write_contact_sheet(&video, out, &Cancel::new()).unwrap());
+    let sheet = image::load_from_memory_with_format(&bytes, image::ImageFormat::Jpeg).unwrap().into_luma8();
+    assert_eq!(sheet.dimensions(), (940, 640));
+    let seen: Vec<u8> = (0..9).map(|place| sheet.get_pixel(160 + place % 3 * 310, 110 + place / 3 * 210).0[0]).collect();
+    assert!(seen.windows(2).all(|pair| pair[0] + 15 < pair[1]), "{seen:?}");
+    let short = sample::make(folder.path(), "s.mp4", &["testsrc2=s=96x64:r=10:d=0.2"], &["-c:v", "libx264", "-pix_fmt", "yuv420p"]);
+    write_contact_sheet(&short, &folder.path().join("s.jpg"), &Cancel::new()).unwrap();
+    write_poster(&short, &folder.path().join("p.jpg"), &Cancel::new()).unwrap();
+}
+
+#[test]
+fn stills_preview_is_short_small_and_mute() {
+    let folder = tempfile::tempdir().unwrap();
+    let (long, out) = (sample::make(folder.path(), "v.mp4", &["testsrc=s=405x719:r=60:d=6", "sine=d=6"], &["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv444p"]), folder.path().join("preview.mp4"));
+    write_preview(&long, &out, &Cancel::new()).unwrap();
+    let info = inspect_file(&out, &Cancel::new()).unwrap();
+    assert_eq!((info.width, info.height, info.duration_ms, info.fps, info.has_audio), (Some(360), Some(638), Some(2400), Some(30.0), false));
+    let short = sample::video(folder.path(), "s.mp4", "720x1280", 25, 1.0);
+    write_preview(&short, &out, &Cancel::new()).unwrap();
+    let info = inspect_file(&out, &Cancel::new()).unwrap();
+    assert_eq!((info.height, info.duration_ms, info.fps), (Some(640), Some(1000), Some(25.0)));
+}
+
+#[test]
+fn stills_of_sound_alone_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sound, out) = (sample::make(folder.path(), "a.wav", &["sine=d=1"], &[]), folder.path().join("x"));
+    for refused in [write_poster(&sound, &out, &Cancel::new()), write_contact_sheet(&sound, &out, &Cancel::new()), write_preview(&sound, &out, &Cancel::new())] {
+        assert_eq!(refused.unwrap_err().code, Code::NoVideo);
+    }
+}
+
+#[test]
+fn stills_waveform_is_high_where_it_is_loud() {
+    let folder = tempfile::tempdir().unwrap();
+    let sound = sample::make(folder.path(), "a.wav", &["sine=d=4,volume='if(lt(t,2),0.1,4)':eval=frame"], &[]);
+    let bytes = twice(|out| assert!(write_waveform(&sound, out, &Cancel::new()).unwrap()));
+    let picture = image::load_from_memory_with_format(&bytes, image::ImageFormat::Png).unwrap().into_rgb8();
+    assert_eq!(picture.dimensions(), (1200, 240));
+    let amber = |columns: std::ops::Range<u32>| columns.flat_map(|x| (0..240).map(move |y| (x, y))).filter(|(x, y)| picture.get_pixel(*x, *y).0 == [0xb4, 0x53, 0x09]).count();
+    let (soft, loud) = (amber(100..400), amber(800..1100));
+    assert!(soft > 300 && loud > soft * 5, "{soft} {loud}");
+    assert_eq!(picture.get_pixel(0, 0).0, [0xfa, 0xf9, 0xf7]);
+    let mute = sample::make(folder.path(), "mute.mp4", &["testsrc2=s=64x64:d=1"], &[]);
+    assert!(!write_waveform(&mute, &folder.path().join("none.png"), &Cancel::new()).unwrap());
+    assert!(!folder.path().join("none.png").exists());
+}
