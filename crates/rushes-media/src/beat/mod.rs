@@ -1,6 +1,6 @@
 //! Where the beats of a piece of sound fall, how sure that is, and how loud it is when.
 //!
-//! Spectral-flux onsets ([`onset`](self)) → autocorrelation tempo → dynamic-programming beats, after Ellis,
+//! Spectral-flux onsets → autocorrelation tempo → dynamic-programming beats, after Ellis,
 //! "Beat Tracking by Dynamic Programming" (2007). Pure arithmetic on samples: decoding lives in `run`, and what is cut
 //! or danced to the beats in `edit` and `draw`. Equal samples give equal grids.
 

@@ -4,7 +4,7 @@ use realfft::RealFftPlanner;
 
 /// The curves a piece is judged by, all at `rate` values a second; value `i` belongs to the time `i / rate` s.
 pub(super) struct Envelope {
-    /// Rises of loudness over all bands (log-compressed, bass counted more), local mean removed, ≥ 0.
+    /// Rises of loudness over all bands (log-compressed, bass counted much more, hats less), local mean removed, ≥ 0.
     pub(super) flux: Vec<f32>,
     /// The same below 150 Hz only: kicks and bass notes.
     pub(super) low: Vec<f32>,
@@ -36,6 +36,9 @@ pub(super) fn envelope(mono: &[f32], rate: u32) -> Option<Envelope> {
     }
     let (bands, edges) = band_loudness(mono, rate, hop);
     let low_bands = edges.iter().take_while(|&&hz| hz < 150.0).count().max(1);
+    // Kick and bass carry the beat; hats above 5 kHz as often play between the beats as on them.
+    let weights: Vec<f32> =
+        edges.iter().map(|&hz| if hz < 150.0 { 8.0 } else if hz > 5_000.0 { 0.25 } else { 1.0 }).collect();
     let lag = (0.015 * curve_rate).round().max(1.0) as usize;
     let mut flux = vec![0.0; level.len()];
     let mut low = vec![0.0; level.len()];
@@ -45,7 +48,7 @@ pub(super) fn envelope(mono: &[f32], rate: u32) -> Option<Envelope> {
             // Against the loudest neighbour, so that a gliding note does not look like a new one.
             let was = before[b.saturating_sub(1)..(b + 2).min(BANDS)].iter().fold(0.0f32, |m, &v| m.max(v));
             let rise = (now[b] - was).max(0.0) / BANDS as f32;
-            flux[i] += if b < low_bands { 3.0 * rise } else { rise };
+            flux[i] += weights[b] * rise;
             if b < low_bands {
                 low[i] += rise;
             }

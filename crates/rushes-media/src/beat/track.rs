@@ -23,6 +23,8 @@ const STEADY_S: f64 = 0.014;
 /// The beats of the curve for a period in curve values.
 pub(super) fn beats(envelope: &Envelope, period: f64) -> Track {
     let mut strength = smoothed(&envelope.flux, 0.010 * envelope.rate);
+    // Compressed: what is there on every beat counts for more than what is loud on some.
+    strength.iter_mut().for_each(|v| *v = v.powf(0.6));
     let rms = (strength.iter().map(|v| v * v).sum::<f32>() / strength.len().max(1) as f32).sqrt().max(1e-9);
     strength.iter_mut().for_each(|v| *v /= rms);
     let frames = extended(best_path(&strength, period), period, envelope);

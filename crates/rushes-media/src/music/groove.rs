@@ -132,10 +132,10 @@ fn rise(stage: &mut Stage, section: &Section, bar: &Bar, light: &'static Groove,
         }
         if step % pace == 0 {
             let accent = if step % 4 == 0 { 1.0 } else { 0.75 };
-            stage.strike(at, Drum::Snare, (0.3 + 0.6 * along) * accent * (1.0 + 0.06 * chance.both()), 0.0);
+            stage.strike(at, Drum::Snare, (0.25 + 0.45 * along) * accent * (1.0 + 0.06 * chance.both()), 0.0);
         }
         if pace < 4 && step % 4 == 0 {
-            stage.strike(at, Drum::Clap, 0.4 + 0.5 * along, 0.0);
+            stage.strike(at, Drum::Clap, 0.35 + 0.3 * along, 0.0);
         }
     }
     for (step, letter) in stage.letters(bar, light.hat) {

@@ -18,7 +18,7 @@ pub(super) const BANDS_HZ: [f64; 9] = [63.0, 125.0, 250.0, 500.0, 1_000.0, 2_000
 /// Finishes a mix in place.
 pub(super) fn finish(sides: &mut [Vec<f32>; 2], style: &Style) -> Result<(), Fault> {
     floor(sides);
-    for _ in 0..2 {
+    for _ in 0..3 {
         balance(sides, &style.tilt);
     }
     fade(sides);

@@ -103,7 +103,7 @@ impl Player {
             }
             Sound::Sweep { length_s, up } => {
                 let sound = drums::sweep(*length_s, *up, &mut self.chance);
-                put_mono(&sound, 0.35 * velocity, event.pan, 0.3, at, desk);
+                put_mono(&sound, 0.17 * velocity, event.pan, 0.3, at, desk);
             }
             Sound::Boom => put_mono(&self.boom, 0.42 * velocity, 0.0, 0.02, at, desk),
             Sound::Dust { length_s } => {

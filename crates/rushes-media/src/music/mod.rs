@@ -1,6 +1,6 @@
 //! Original music: composed and synthesised here, from a seed, for any length, on any beat.
 //!
-//! [`compose`] plans the form ([`plan`](self)), lets drummer, band and tune play, mixes and finishes; [`write_wav`]
+//! [`compose`] plans the form, lets drummer, band and tune play, mixes and finishes; [`write_wav`]
 //! writes the result. Styles are rows of one table in `style`. What encodes it, and asks for it, lives in
 //! [`crate::builtin::music`]; what finds beats in music, in [`crate::beat`].
 

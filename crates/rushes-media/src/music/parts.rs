@@ -37,10 +37,10 @@ pub(super) fn play(stage: &mut Stage) {
                 }
                 Role::Build => {
                     let bright = stage.bright(Role::Build, bar);
-                    struck(stage, bar, &notes, chords[0], 0.7, bright, &mut chance);
-                    pad(stage, &section, bar, &notes, 0.9);
+                    struck(stage, bar, &notes, chords[0], 0.5, bright, &mut chance);
+                    pad(stage, &section, bar, &notes, 0.7);
                     if !bar.is_last() || bar.of == 1 {
-                        line(stage, bar, bass[2], 0.75, &mut chance);
+                        line(stage, bar, bass[2], 0.55, &mut chance);
                     }
                 }
                 Role::Break => {
@@ -81,7 +81,12 @@ fn line(stage: &mut Stage, bar: &Bar, pattern: &'static str, gate: f32, chance: 
         };
         let at = stage.step_s(bar, step);
         let length = held(pattern, step) as f64 * stage.plan.beat_s / 4.0;
-        let accent = if step % 4 == 0 { 1.0 } else { 0.82 };
+        // What anticipates the next beat is played lighter, so that the beat stays where the kick is.
+        let accent = match step % 4 {
+            0 => 1.0,
+            3 => 0.62,
+            _ => 0.8,
+        };
         let hit = gate * accent * (1.0 + 0.06 * chance.both());
         stage.note(at, length * 0.92, &stage.style.bass, midi, hit, 0.7 + 0.3 * gate);
     }

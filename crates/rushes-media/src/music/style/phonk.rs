@@ -27,7 +27,7 @@ pub(super) const STYLE: Style = Style {
         snare_s: 0.11,
         hat_hz: 6_200.0,
         dull_hz: 20_000.0,
-        gains: [0.90, 0.50, 0.60, 0.30, 0.28],
+        gains: [0.80, 0.50, 0.60, 0.30, 0.28],
     },
     full: &[
         Groove { kick: "X...X...X...X...", clap: "....X.......X...", snare: "....o.......o.-o", hat: "x.x.x.xxx.x.xoxo", open: "..x...x...x...x.", ..REST },
@@ -137,5 +137,5 @@ pub(super) const STYLE: Style = Style {
     reverb_s: 1.9,
     dust: 0.04,
     glue: 1.2,
-    tilt: [3.5, 2.5, 0.5, -0.5, 0.0, 0.0, -1.0, -2.0, -4.5],
+    tilt: [1.5, 2.0, 1.0, 0.0, 0.0, 0.0, -1.0, -2.0, -4.5],
 };
