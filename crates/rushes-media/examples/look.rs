@@ -28,7 +28,9 @@ fn sheet(pictures: &[Pixmap], columns: usize, scale: f32) -> Option<Pixmap> {
 }
 
 fn people(folder: &Path) -> Result<(), Trouble> {
-    for (name, look, outfit) in [("anime", Look::ANIME, "signature"), ("cosplay", Look::COSPLAY, "kpop"), ("surf", Look::COSPLAY, "swimsuit")] {
+    for (name, look, outfit) in
+        [("anime", Look::ANIME, "signature"), ("cosplay", Look::COSPLAY, "kpop"), ("surf", Look::COSPLAY, "swimsuit")]
+    {
         let count = if name == "surf" { 6 } else { 24 };
         let mut pictures = Vec::new();
         for seed in 1..=count {
@@ -63,7 +65,9 @@ fn dance(folder: &Path, name: &str, dancer: Dancer, seed: u64) -> Result<(), Tro
 
 fn stickers(folder: &Path) -> Result<(), Trouble> {
     let (mut icons, mut names) = (Vec::new(), Vec::new());
-    for (seed, name) in (1..=8).zip(["Mira Vale", "Kai Sterling", "Yuna Park", "Enzo Blume", "Odile Fenwick", "Rin Sato", "Anselm Eastlake", "Zia Moro"]) {
+    for (seed, name) in
+        (1..=8).zip(["Mira Vale", "Kai Sterling", "Yuna Park", "Enzo Blume", "Odile Fenwick", "Rin Sato", "Anselm Eastlake", "Zia Moro"])
+    {
         let concept = Concept { name: name.into(), ..concept(seed) };
         let spec = CharacterSpec::from_concept(&concept);
         let cut = spec.cut(&Outfit::signature(), &concept.traits)?;
@@ -110,7 +114,9 @@ fn main() -> Result<(), Trouble> {
     let folder = std::env::args().nth(1).map_or_else(|| PathBuf::from("target/look"), PathBuf::from);
     std::fs::create_dir_all(&folder)?;
     let only = std::env::args().nth(2).unwrap_or_default();
-    for (name, draw) in [("people", people as fn(&Path) -> Result<(), Trouble>), ("dances", dances), ("stickers", stickers), ("speed", speed)] {
+    for (name, draw) in
+        [("people", people as fn(&Path) -> Result<(), Trouble>), ("dances", dances), ("stickers", stickers), ("speed", speed)]
+    {
         if only.is_empty() || only == name {
             draw(&folder)?;
             println!("{name} drawn");

@@ -101,7 +101,11 @@ impl Film {
         enlarge(half, into, 1.04 + (zoom - 1.0) * 0.5, v2(focus.x / DESIGN.0, 1.0 - (1.0 - focus.y / DESIGN.1) * 0.4));
         let scale = (self.size.0 as f32 / DESIGN.0).max(self.size.1 as f32 / DESIGN.1);
         let offset = v2((self.size.0 as f32 - DESIGN.0 * scale) * 0.5, (self.size.1 as f32 - DESIGN.1 * scale) * 0.5);
-        let place = Transform::from_translate(-focus.x, -focus.y).post_scale(zoom, zoom).post_translate(focus.x, focus.y).post_scale(scale, scale).post_translate(offset.x, offset.y);
+        let place = Transform::from_translate(-focus.x, -focus.y)
+            .post_scale(zoom, zoom)
+            .post_translate(focus.x, focus.y)
+            .post_scale(scale, scale)
+            .post_translate(offset.x, offset.y);
         let mut brush = Brush::new(into.as_mut(), place, Look::STAGE, HEAD);
         let view = View { floor: FLOOR, head: HEAD };
         ground_shadow(&mut brush, &view, &plan.moment);
@@ -193,12 +197,14 @@ mod tests {
     fn draw_films_are_equal_on_any_number_of_threads_and_in_order() {
         let play = |threads| {
             let (mut frames, mut next) = (Vec::new(), 0);
-            film(3).play(threads, |frame, pixels| {
-                assert_eq!(frame, next);
-                next += 1;
-                frames.push(pixels.to_vec());
-                Ok(())
-            }).unwrap();
+            film(3)
+                .play(threads, |frame, pixels| {
+                    assert_eq!(frame, next);
+                    next += 1;
+                    frames.push(pixels.to_vec());
+                    Ok(())
+                })
+                .unwrap();
             frames
         };
         let one = play(1);
@@ -211,10 +217,12 @@ mod tests {
     #[test]
     fn draw_films_end_when_the_taker_gives_up() {
         let mut taken = 0;
-        let fault = film(4).play(2, |_, _| {
-            taken += 1;
-            if taken == 5 { Err(Fault::new(rushes_core::Code::Cancelled, "test")) } else { Ok(()) }
-        }).unwrap_err();
+        let fault = film(4)
+            .play(2, |_, _| {
+                taken += 1;
+                if taken == 5 { Err(Fault::new(rushes_core::Code::Cancelled, "test")) } else { Ok(()) }
+            })
+            .unwrap_err();
         assert_eq!((fault.code, taken), (rushes_core::Code::Cancelled, 5));
     }
 }

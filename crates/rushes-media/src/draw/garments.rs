@@ -1,13 +1,14 @@
 //! Clothes on the body: legs, tops, jackets, sleeves. Cuts and colours come from the wardrobe.
 //!
-//! What does not live here: shoes and skirts (`below`), collars and small things (`trimmings`).
+//! What does not live here: shoes and skirts (`shoes`, `skirt`), collars and small things (`trimmings`).
 
-use super::below;
 use super::body::{self, Limb, Torso, WAIST};
 use super::brush::Brush;
 use super::figure::Moment;
 use super::geom::{Node, Ribbon, curve, ellipse, spline, v2};
 use super::rig::View;
+use super::shoes;
+use super::skirt;
 use super::spec::CharacterSpec;
 use super::trimmings;
 use super::wardrobe::{Bottom, Cut, Mark, Neck, Over, Shoes};
@@ -65,7 +66,7 @@ pub(crate) fn legs(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, legs:
             }
         }
         if !booted {
-            below::shoe(brush, spec, cut, moment, side, view, leg);
+            shoes::shoe(brush, spec, cut, moment, side, view, leg);
         }
         match cut.bottom.1 {
             Bottom::Trousers { knee, hem } => stripes.push((trouser_leg(brush, spec, cut, leg, (knee, hem)), side)),
@@ -73,11 +74,11 @@ pub(crate) fn legs(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, legs:
             Bottom::Skirt { .. } | Bottom::Suit => {}
         }
         if booted {
-            below::shoe(brush, spec, cut, moment, side, view, leg);
+            shoes::shoe(brush, spec, cut, moment, side, view, leg);
         }
     }
     if let Bottom::Skirt { length, flare, pleats } = cut.bottom.1 {
-        return below::skirt(brush, spec, cut, torso, legs, moment, (length, flare, pleats));
+        return skirt::skirt(brush, spec, cut, torso, legs, moment, (length, flare, pleats));
     }
     let path = seat_path(&seat, brush.head);
     if brush.look.soft {
@@ -123,7 +124,9 @@ fn trouser_leg(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, leg: &Lim
     brush.underlay(&cloth.grown(brush.look.line * brush.head).whole(), tone);
     brush.laid(&cloth, tone);
     let ink = tone.shade.mix(tone.line, 0.35).alpha(0.75);
-    let fold = |along: f32, from: f32, to: f32| curve(&[cloth.at(along, from), cloth.at(along + 0.025, (from + to) * 0.5), cloth.at(along + 0.02, to)]);
+    let fold = |along: f32, from: f32, to: f32| {
+        curve(&[cloth.at(along, from), cloth.at(along + 0.025, (from + to) * 0.5), cloth.at(along + 0.02, to)])
+    };
     brush.line(&fold(0.12, -0.6, 0.1), 0.009, ink);
     brush.line(&fold(0.50, 0.75, 0.05), 0.009, ink);
     brush.line(&fold(0.93, -0.7, 0.1), 0.009, ink);
@@ -181,7 +184,9 @@ fn far_side(shape: &Ribbon, from: f32, inner: f32) -> Path {
 /// A few creases where cloth gathers.
 fn folds(brush: &mut Brush<'_>, torso: &Torso, tone: super::colour::Tone, hem: f32) {
     let ink = tone.shade.mix(tone.line, 0.25).alpha(0.6);
-    for (u0, b0, u1, b1) in [(-0.85, 0.66, -0.45, 0.80), (0.85, 0.66, 0.5, 0.82), (-0.8, hem - 0.22, -0.35, hem - 0.14), (0.8, hem - 0.28, 0.4, hem - 0.16)] {
+    for (u0, b0, u1, b1) in
+        [(-0.85, 0.66, -0.45, 0.80), (0.85, 0.66, 0.5, 0.82), (-0.8, hem - 0.22, -0.35, hem - 0.14), (0.8, hem - 0.28, 0.4, hem - 0.16)]
+    {
         brush.line(&curve(&[torso.spot(u0, b0), torso.spot((u0 + u1) * 0.5, (b0 + b1) * 0.5 + 0.035), torso.spot(u1, b1)]), 0.0095, ink);
     }
 }
@@ -252,7 +257,11 @@ pub(crate) fn sleeve(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, lim
     let ink = tone.shade.mix(tone.line, 0.3).alpha(0.7);
     if !puffed {
         for (along, from, to) in [(0.50, 0.8, -0.1), (0.55, 0.85, 0.2), (0.40, -0.8, -0.2)] {
-            brush.line(&curve(&[cloth.at(along, from), cloth.at(along + 0.025, (from + to) * 0.5), cloth.at(along + 0.015, to)]), 0.009, ink);
+            brush.line(
+                &curve(&[cloth.at(along, from), cloth.at(along + 0.025, (from + to) * 0.5), cloth.at(along + 0.015, to)]),
+                0.009,
+                ink,
+            );
         }
     }
     if cut.marks.contains(&Mark::SleeveStripes) {

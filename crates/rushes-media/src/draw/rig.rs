@@ -154,9 +154,8 @@ impl Skeleton {
         let leg = build.leg();
         let rest = -(leg.0 + leg.1 + ANKLE) + 0.025;
         let mut pelvis = v3(pose.hips.x, rest + pose.hips.y, pose.hips.z);
-        let socket = |pelvis: V3, side: usize| {
-            pelvis + v3(sign(side) * build.torso[2] * 0.50, 0.0, 0.0).rolled(pose.hip_roll).yawed(pose.hip_yaw)
-        };
+        let socket =
+            |pelvis: V3, side: usize| pelvis + v3(sign(side) * build.torso[2] * 0.50, 0.0, 0.0).rolled(pose.hip_roll).yawed(pose.hip_yaw);
         let ankle = |side: usize| pose.feet[side] - v3(0.0, ANKLE, 0.0);
         for _ in 0..6 {
             for side in 0..2 {
