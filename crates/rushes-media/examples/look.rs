@@ -6,7 +6,6 @@ use rushes_media::draw::choreography::{Choreography, Music};
 use rushes_media::draw::film::{Dancer, Film};
 use rushes_media::draw::{CharacterSpec, Look, lettering, sticker, still};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 use tiny_skia::{FilterQuality, Pixmap, PixmapPaint, Transform};
 
 type Trouble = Box<dyn std::error::Error>;
@@ -29,7 +28,9 @@ fn sheet(pictures: &[Pixmap], columns: usize, scale: f32) -> Option<Pixmap> {
 }
 
 fn people(folder: &Path) -> Result<(), Trouble> {
-    for (name, look, outfit) in [("anime", Look::ANIME, "signature"), ("cosplay", Look::COSPLAY, "kpop"), ("surf", Look::COSPLAY, "swimsuit")] {
+    for (name, look, outfit) in
+        [("anime", Look::ANIME, "signature"), ("cosplay", Look::COSPLAY, "kpop"), ("surf", Look::COSPLAY, "swimsuit")]
+    {
         let count = if name == "surf" { 6 } else { 24 };
         let mut pictures = Vec::new();
         for seed in 1..=count {
@@ -53,12 +54,10 @@ fn dance(folder: &Path, name: &str, dancer: Dancer, seed: u64) -> Result<(), Tro
     let film = Film::new(dancer, &choreography, seed, 480, 30, (720, 1280));
     let (mut half, mut frame) = film.scratch();
     let mut pictures = Vec::new();
-    let start = Instant::now();
     for i in 0..24 {
         film.draw(i * 9 + 30, &mut half, &mut frame);
         pictures.push(frame.clone());
     }
-    println!("{name}: {:.1} ms a frame, phrases {:?}", start.elapsed().as_secs_f64() * 1000.0 / 24.0, choreography.names());
     pictures[7].save_png(folder.join(format!("{name}_frame.png")))?;
     sheet(&pictures, 12, 0.22).ok_or("empty sheet")?.save_png(folder.join(format!("{name}.png")))?;
     Ok(())
@@ -66,7 +65,9 @@ fn dance(folder: &Path, name: &str, dancer: Dancer, seed: u64) -> Result<(), Tro
 
 fn stickers(folder: &Path) -> Result<(), Trouble> {
     let (mut icons, mut names) = (Vec::new(), Vec::new());
-    for (seed, name) in (1..=8).zip(["Mira Vale", "Kai Sterling", "Yuna Park", "Enzo Blume", "Odile Fenwick", "Rin Sato", "Anselm Eastlake", "Zia Moro"]) {
+    for (seed, name) in
+        (1..=8).zip(["Mira Vale", "Kai Sterling", "Yuna Park", "Enzo Blume", "Odile Fenwick", "Rin Sato", "Anselm Eastlake", "Zia Moro"])
+    {
         let concept = Concept { name: name.into(), ..concept(seed) };
         let spec = CharacterSpec::from_concept(&concept);
         let cut = spec.cut(&Outfit::signature(), &concept.traits)?;
@@ -94,12 +95,28 @@ fn dances(folder: &Path) -> Result<(), Trouble> {
     dance(folder, "dance_mannequin", Dancer::Mannequin(0), 3)
 }
 
+/// Draws a hundred frames for the clock; run it under `time`, since wall time says little on a busy machine.
+fn speed(_: &Path) -> Result<(), Trouble> {
+    let concept = concept(6);
+    let spec = CharacterSpec::from_concept(&concept);
+    let cut = spec.cut(&Outfit("kpop".into()), &concept.traits)?;
+    let choreography = Choreography::new(Music::steady(124.0, 16.0), 6);
+    let film = Film::new(Dancer::Character(Box::new(spec), Box::new(cut)), &choreography, 6, 400, 30, (720, 1280));
+    let (mut half, mut frame) = film.scratch();
+    for i in 0..100 {
+        film.draw(i * 4, &mut half, &mut frame);
+    }
+    Ok(())
+}
+
 #[expect(clippy::print_stdout, reason = "an example reports to whoever runs it")]
 fn main() -> Result<(), Trouble> {
     let folder = std::env::args().nth(1).map_or_else(|| PathBuf::from("target/look"), PathBuf::from);
     std::fs::create_dir_all(&folder)?;
     let only = std::env::args().nth(2).unwrap_or_default();
-    for (name, draw) in [("people", people as fn(&Path) -> Result<(), Trouble>), ("dances", dances), ("stickers", stickers)] {
+    for (name, draw) in
+        [("people", people as fn(&Path) -> Result<(), Trouble>), ("dances", dances), ("stickers", stickers), ("speed", speed)]
+    {
         if only.is_empty() || only == name {
             draw(&folder)?;
             println!("{name} drawn");

@@ -51,9 +51,11 @@ fn make(request: &ImageRequest, call: &Call) -> Result<PathBuf, Fault> {
 fn save(picture: Pixmap, path: &Path) -> Result<(), Fault> {
     let (width, height) = (picture.width(), picture.height());
     let straight = picture.take_demultiplied();
-    image::save_buffer_with_format(path, &straight, width, height, image::ColorType::Rgba8, image::ImageFormat::Png).map_err(|error| match error {
-        image::ImageError::IoError(io) => Fault::io("write picture", path, &io),
-        other => Fault::new(Code::Unexpected, "write picture").with("path", path.display()).because(other),
+    image::save_buffer_with_format(path, &straight, width, height, image::ColorType::Rgba8, image::ImageFormat::Png).map_err(|error| {
+        match error {
+            image::ImageError::IoError(io) => Fault::io("write picture", path, &io),
+            other => Fault::new(Code::Unexpected, "write picture").with("path", path.display()).because(other),
+        }
     })
 }
 
@@ -65,17 +67,31 @@ mod tests {
     use std::sync::Arc;
 
     fn request(picture: Picture, outfit: &str, seed: u64) -> ImageRequest {
-        let concept = Concept { name: "Mira Vale".into(), tagline: String::new(), traits: vec![], prompt: String::new(), seed, style: "kpop_dance".into() };
+        let concept = Concept {
+            name: "Mira Vale".into(),
+            tagline: String::new(),
+            traits: vec![],
+            prompt: String::new(),
+            seed,
+            style: "kpop_dance".into(),
+        };
         ImageRequest { concept, picture, outfit: Outfit(outfit.into()), width: 360, height: 640, like: None }
     }
 
     #[tokio::test]
     async fn builtin_image_draws_every_picture_and_outfit_alike_twice() {
-        for (picture, outfit) in [(Picture::Anime, "signature"), (Picture::Cosplay, "kpop"), (Picture::Cosplay, "swimsuit"), (Picture::IconSticker, "signature"), (Picture::NameSticker, "signature")] {
+        for (picture, outfit) in [
+            (Picture::Anime, "signature"),
+            (Picture::Cosplay, "kpop"),
+            (Picture::Cosplay, "swimsuit"),
+            (Picture::IconSticker, "signature"),
+            (Picture::NameSticker, "signature"),
+        ] {
             let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
             let mut bytes = Vec::new();
             for folder in &folders {
-                let call = Call { key: "job/image".into(), scratch: folder.path().into(), cancel: Cancel::new(), progress: Arc::new(|_, _| ()) };
+                let call =
+                    Call { key: "job/image".into(), scratch: folder.path().into(), cancel: Cancel::new(), progress: Arc::new(|_, _| ()) };
                 let path = BuiltinImage.make(&request(picture, outfit, 3), &call).await.unwrap();
                 assert_eq!(image::image_dimensions(&path).unwrap(), (360, 640));
                 bytes.push(std::fs::read(path).unwrap());

@@ -26,9 +26,7 @@ impl Provider<MotionRequest> for BuiltinMotion {
 
     async fn make(&self, request: &MotionRequest, call: &Call) -> Result<PathBuf, Fault> {
         let (request, call) = (request.clone(), call.clone());
-        tokio::task::spawn_blocking(move || make(&request, &call))
-            .await
-            .map_err(|e| Fault::new(Code::Panicked, "draw dance").because(e))?
+        tokio::task::spawn_blocking(move || make(&request, &call)).await.map_err(|e| Fault::new(Code::Panicked, "draw dance").because(e))?
     }
 }
 
@@ -58,13 +56,22 @@ fn length(reference: &Path, max_ms: u64, cancel: &Cancel) -> Result<f64, Fault> 
         return Err(Fault::new(Code::NoVideo, "watch reference").with("file", reference.display()));
     };
     let known = video.duration.or(probe.duration).map(|d| d.as_secs_f64()).filter(|s| *s > 0.0);
-    let length = known.ok_or_else(|| Fault::new(Code::NoVideo, "watch reference").with("file", reference.display()).because("it does not say how long it is"))?;
+    let length = known.ok_or_else(|| {
+        Fault::new(Code::NoVideo, "watch reference").with("file", reference.display()).because("it does not say how long it is")
+    })?;
     Ok(length.min(max_ms as f64 / 1000.0).max(0.04))
 }
 
 /// Draws a film's frames on all processors and encodes them, looking at `cancel` every frame.
 /// Errors: `cancelled`, and those of the encoder.
-pub(super) fn shoot(film: &Film, path: &Path, format: VideoSpec, sound: Option<&Path>, cancel: &Cancel, progress: &mut dyn FnMut(f32)) -> Result<(), Fault> {
+pub(super) fn shoot(
+    film: &Film,
+    path: &Path,
+    format: VideoSpec,
+    sound: Option<&Path>,
+    cancel: &Cancel,
+    progress: &mut dyn FnMut(f32),
+) -> Result<(), Fault> {
     let mut encoder = FrameEncoder::start(path, format, film.len() as u64, Quality::Draft, sound, cancel)?;
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     film.play(threads, |frame, pixels| {
@@ -103,8 +110,25 @@ mod tests {
     }
 
     fn request(reference: &Path, max_ms: u64) -> MotionRequest {
-        let concept = Concept { name: "Mira Vale".into(), tagline: String::new(), traits: vec![], prompt: String::new(), seed: 3, style: "kpop_dance".into() };
-        MotionRequest { concept, outfit: Outfit::signature(), image: PathBuf::new(), reference: reference.into(), seed: 9, width: 180, height: 320, fps: 30, max_ms }
+        let concept = Concept {
+            name: "Mira Vale".into(),
+            tagline: String::new(),
+            traits: vec![],
+            prompt: String::new(),
+            seed: 3,
+            style: "kpop_dance".into(),
+        };
+        MotionRequest {
+            concept,
+            outfit: Outfit::signature(),
+            image: PathBuf::new(),
+            reference: reference.into(),
+            seed: 9,
+            width: 180,
+            height: 320,
+            fps: 30,
+            max_ms,
+        }
     }
 
     fn call(folder: &Path) -> Call {
@@ -144,7 +168,9 @@ mod tests {
         let reference = reference(folder.path(), 20.0, false);
         let call = call(folder.path());
         let cancel = call.cancel.clone();
-        let work = tokio::spawn(async move { BuiltinMotion.make(&MotionRequest { width: 720, height: 1280, ..request(&reference, 60_000) }, &call).await });
+        let work = tokio::spawn(async move {
+            BuiltinMotion.make(&MotionRequest { width: 720, height: 1280, ..request(&reference, 60_000) }, &call).await
+        });
         tokio::time::sleep(Duration::from_millis(1500)).await;
         let asked = Instant::now();
         cancel.cancel();

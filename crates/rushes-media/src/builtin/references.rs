@@ -11,7 +11,8 @@ use rushes_core::{Cancel, Code, Fault};
 use std::path::{Path, PathBuf};
 
 /// One clip: file name, music style, tempo, seed.
-const CLIPS: &[(&str, &str, f64, u64)] = &[("ref1.mp4", "kpop_dance", 124.0, 11), ("ref2.mp4", "city_pop", 108.0, 23), ("ref3.mp4", "phonk", 136.0, 37)];
+const CLIPS: &[(&str, &str, f64, u64)] =
+    &[("ref1.mp4", "kpop_dance", 124.0, 11), ("ref2.mp4", "city_pop", 108.0, 23), ("ref3.mp4", "phonk", 136.0, 37)];
 
 /// What they look like.
 pub const FORMAT: VideoSpec = VideoSpec { width: 720, height: 1280, fps: 30 };
@@ -32,7 +33,13 @@ pub fn render_references(dir: &Path, cancel: &Cancel, progress: &mut dyn FnMut(f
     render(dir, FORMAT, LENGTH_MS, cancel, progress)
 }
 
-fn render(dir: &Path, format: VideoSpec, length_ms: u64, cancel: &Cancel, progress: &mut dyn FnMut(f32, &str)) -> Result<Vec<PathBuf>, Fault> {
+fn render(
+    dir: &Path,
+    format: VideoSpec,
+    length_ms: u64,
+    cancel: &Cancel,
+    progress: &mut dyn FnMut(f32, &str),
+) -> Result<Vec<PathBuf>, Fault> {
     std::fs::create_dir_all(dir).map_err(|e| Fault::io("make reference folder", dir, &e))?;
     let mut made = Vec::with_capacity(CLIPS.len());
     for (number, (name, style, bpm, seed)) in CLIPS.iter().enumerate() {
@@ -63,7 +70,15 @@ fn clip(path: &Path, number: usize, score: &Score, format: VideoSpec, cancel: &C
     result
 }
 
-fn film_clip(wav: &Path, part: &Path, number: usize, score: &Score, format: VideoSpec, cancel: &Cancel, tell: &mut dyn FnMut(f32)) -> Result<(), Fault> {
+fn film_clip(
+    wav: &Path,
+    part: &Path,
+    number: usize,
+    score: &Score,
+    format: VideoSpec,
+    cancel: &Cancel,
+    tell: &mut dyn FnMut(f32),
+) -> Result<(), Fault> {
     let piece = compose_watched(score, &mut |done| {
         if cancel.is_cancelled() {
             return Err(Fault::new(Code::Cancelled, "compose reference music"));
@@ -105,7 +120,10 @@ mod tests {
             let probe = probe(path, &Cancel::new()).unwrap();
             assert_eq!(probe.video.unwrap().frames, Some(30));
             assert!((probe.audio.unwrap().duration.unwrap().as_secs_f64() - 1.0).abs() < 0.034);
-            assert!(crate::run::decode::decode_mono(path, 22_050, 1.0, &Cancel::new()).unwrap().iter().any(|v| v.abs() > 0.05), "there is music");
+            assert!(
+                crate::run::decode::decode_mono(path, 22_050, 1.0, &Cancel::new()).unwrap().iter().any(|v| v.abs() > 0.05),
+                "there is music"
+            );
         }
         let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(left.len(), 3, "nothing half-made is left: {left:?}");

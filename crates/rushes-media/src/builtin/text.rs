@@ -101,7 +101,11 @@ mod tests {
             let bare = Concept { traits: Vec::new(), ..concept.clone() };
             let (told, drawn) = (CharacterSpec::from_concept(&concept), CharacterSpec::from_concept(&bare));
             assert_eq!(told, drawn, "seed {seed}: {:?}", concept.traits);
-            assert_eq!(told.cut(&Outfit::signature(), &concept.traits).unwrap(), drawn.cut(&Outfit::signature(), &[]).unwrap(), "seed {seed}");
+            assert_eq!(
+                told.cut(&Outfit::signature(), &concept.traits).unwrap(),
+                drawn.cut(&Outfit::signature(), &[]).unwrap(),
+                "seed {seed}"
+            );
         }
     }
 

@@ -4,7 +4,7 @@
 
 use super::brush::Brush;
 use super::colour::Tone;
-use super::geom::{Ribbon, V2, ellipse, v2};
+use super::geom::{Node, Ribbon, V2, ellipse, spline, v2};
 use super::rig::{Grip, Skeleton, View};
 use super::spec::CharacterSpec;
 use super::traits::Build;
@@ -214,9 +214,24 @@ pub(crate) fn neck(brush: &mut Brush<'_>, spec: &CharacterSpec, bones: &Skeleton
     );
     let tone = spec.skin_tone();
     brush.ribbon(&ribbon, tone);
-    // The chin's shadow falls on the throat.
-    let cast = ribbon.part(0.0, 0.50);
-    let path = cast.whole();
+    // The chin's shadow falls on the throat in a curve.
+    let cast = [
+        ribbon.at(0.0, 1.0),
+        ribbon.at(0.0, -1.0),
+        ribbon.at(0.62, -1.0),
+        ribbon.at(0.84, -0.3),
+        ribbon.at(0.80, 0.35),
+        ribbon.at(0.55, 1.0),
+    ];
+    let nodes = [
+        Node::Corner(cast[0]),
+        Node::Corner(cast[1]),
+        Node::Corner(cast[2]),
+        Node::Smooth(cast[3]),
+        Node::Smooth(cast[4]),
+        Node::Corner(cast[5]),
+    ];
+    let path = spline(&nodes, true, |p| p);
     let alpha = if brush.look.soft { 0.6 } else { 1.0 };
     brush.fill(&path, tone.shade.alpha(alpha));
 }

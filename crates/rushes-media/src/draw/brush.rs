@@ -5,8 +5,8 @@
 use super::colour::{Rgb, Tone};
 use super::geom::{Ribbon, V2, v2};
 use tiny_skia::{
-    BlendMode, Color, FillRule, GradientStop, LineCap, LineJoin, LinearGradient, Paint, Path, PixmapMut, RadialGradient, Shader,
-    SpreadMode, Stroke, Transform,
+    Color, FillRule, GradientStop, LineCap, LineJoin, LinearGradient, Paint, Path, PixmapMut, RadialGradient, Shader, SpreadMode, Stroke,
+    Transform,
 };
 
 /// How light and line are drawn.
@@ -18,6 +18,8 @@ pub struct Look {
     pub tint: f32,
     /// Gradients instead of hard cel shadows.
     pub soft: bool,
+    /// More steps in soft shading; for stills.
+    pub fine: bool,
     /// Size of the eyes against the face's own.
     pub eyes: f32,
     /// Strength of the light from behind, 0.0–1.0.
@@ -26,12 +28,15 @@ pub struct Look {
 
 impl Look {
     /// Cel shading with a clean, dark outline.
-    pub const ANIME: Self = Self { line: 0.021, tint: 0.15, soft: false, eyes: 1.0, rim: 0.8 };
+    pub const ANIME: Self = Self { line: 0.021, tint: 0.15, soft: false, fine: true, eyes: 1.0, rim: 0.8 };
     /// The same person with gradients and faint lines.
-    pub const COSPLAY: Self = Self { line: 0.009, tint: 0.55, soft: true, eyes: 0.9, rim: 0.5 };
+    pub const COSPLAY: Self = Self { line: 0.009, tint: 0.55, soft: true, fine: true, eyes: 0.9, rim: 0.5 };
     /// In motion: soft shading, with a line that holds at video size.
-    pub const STAGE: Self = Self { line: 0.014, tint: 0.35, soft: true, eyes: 0.96, rim: 0.9 };
+    pub const STAGE: Self = Self { line: 0.014, tint: 0.35, soft: true, fine: false, eyes: 0.96, rim: 0.9 };
 }
+
+/// Two numbers of a shading step: from where to where, or from where and how strong.
+type Step = (f32, f32);
 
 /// A drawing surface with a look and a scale.
 pub struct Brush<'a> {
@@ -56,12 +61,6 @@ impl<'a> Brush<'a> {
     /// Fills without a line.
     pub(crate) fn fill(&mut self, path: &Path, colour: Color) {
         self.pixels.fill_path(path, &Self::paint(Shader::SolidColor(colour)), FillRule::Winding, self.place, None);
-    }
-
-    /// Adds light: the colour is added to what is below.
-    pub(crate) fn glow(&mut self, path: &Path, shader: Shader<'_>) {
-        let paint = Paint { blend_mode: BlendMode::Plus, ..Self::paint(shader) };
-        self.pixels.fill_path(path, &paint, FillRule::Winding, self.place, None);
     }
 
     /// Fills with a gradient.
@@ -108,7 +107,11 @@ impl<'a> Brush<'a> {
             let shader = linear(
                 v2(b.left(), b.top()),
                 v2(b.left() + b.width() * 0.7, b.bottom()),
-                &[(0.0, tone.base.mix(tone.light, 0.55).alpha(1.0)), (0.45, tone.base.alpha(1.0)), (1.0, tone.base.mix(tone.shade, 0.75).alpha(1.0))],
+                &[
+                    (0.0, tone.base.mix(tone.light, 0.55).alpha(1.0)),
+                    (0.45, tone.base.alpha(1.0)),
+                    (1.0, tone.base.mix(tone.shade, 0.75).alpha(1.0)),
+                ],
             );
             self.shaded(path, shader);
         } else {
@@ -125,7 +128,8 @@ impl<'a> Brush<'a> {
     /// A straight ribbon (torso, collar, cuff): outline, colour, shade and rim light.
     pub(crate) fn ribbon(&mut self, ribbon: &Ribbon, tone: Tone) {
         let path = ribbon.whole();
-        self.outline(&[&path], tone);
+        let line = self.look.line * self.head;
+        self.underlay(&ribbon.grown(line).whole(), tone);
         if self.look.soft {
             self.across(ribbon, &path, tone);
         } else {
@@ -140,11 +144,21 @@ impl<'a> Brush<'a> {
         if self.look.soft { self.soft_bands(ribbon, tone) } else { self.cel(ribbon, tone, 0.32) }
     }
 
+    /// A ribbon's outline as a larger shape below it, which costs less than a stroke.
+    pub(crate) fn underlay(&mut self, larger: &Path, tone: Tone) {
+        let drop = self.look.line * self.head * 0.32;
+        let place = self.place;
+        self.place = place.pre_translate(drop * 0.6, drop);
+        let ink = self.ink(tone);
+        self.fill(larger, ink);
+        self.place = place;
+    }
+
     /// A bent ribbon (limb, sleeve, lock): its shading follows the bend.
     pub(crate) fn limb(&mut self, ribbon: &Ribbon, tone: Tone) {
-        let path = ribbon.capped();
-        self.outline(&[&path], tone);
-        self.fill(&path, tone.base.alpha(1.0));
+        let line = self.look.line * self.head;
+        self.underlay(&ribbon.grown(line).capped(), tone);
+        self.fill(&ribbon.capped(), tone.base.alpha(1.0));
         if self.look.soft { self.soft_bands(ribbon, tone) } else { self.cel(ribbon, tone, 0.32) }
     }
 
@@ -174,12 +188,17 @@ impl<'a> Brush<'a> {
         let lit = Self::lit_side(ribbon);
         // Opaque mixes instead of transparent layers: filling an opaque colour is several times as fast.
         let mut dark = tone.base;
-        for (from, share) in [(0.02, 0.22), (-0.28, 0.28), (-0.58, 0.40)] {
-            dark = dark.mix(tone.shade, share);
-            self.fill(&ribbon.band(-1.0 * lit, from * lit), dark.alpha(1.0));
+        let (shadows, lights): (&[Step], &[Step]) = if self.look.fine {
+            (&[(0.02, 0.22), (-0.28, 0.28), (-0.58, 0.40)], &[(0.16, 0.86), (0.34, 0.70)])
+        } else {
+            (&[(-0.08, 0.34), (-0.50, 0.52)], &[(0.24, 0.80)])
+        };
+        for (from, share) in shadows {
+            dark = dark.mix(tone.shade, *share);
+            self.fill(&ribbon.band(-lit, from * lit), dark.alpha(1.0));
         }
         let mut bright = tone.base;
-        for (from, to) in [(0.16, 0.86), (0.34, 0.70)] {
+        for (from, to) in lights {
             bright = bright.mix(tone.light, 0.26);
             self.fill(&ribbon.band(from * lit, to * lit), bright.alpha(1.0));
         }
@@ -187,7 +206,7 @@ impl<'a> Brush<'a> {
 
     fn cel(&mut self, ribbon: &Ribbon, tone: Tone, from: f32) {
         let lit = Self::lit_side(ribbon);
-        self.fill(&ribbon.band(-1.0 * lit, -from * lit), tone.shade.alpha(1.0));
+        self.fill(&ribbon.band(-lit, -from * lit), tone.shade.alpha(1.0));
         if self.look.rim > 0.0 {
             self.fill(&ribbon.band(0.98 * lit, 0.80 * lit), tone.light.alpha(self.look.rim * 0.7));
         }

@@ -31,7 +31,14 @@ impl Music {
     pub fn steady(bpm: f64, length_s: f64) -> Self {
         let step = 60.0 / bpm.max(1.0);
         let count = (length_s / step).ceil().max(1.0) as usize + 1;
-        Self { beats_s: (0..count).map(|i| i as f64 * step).collect(), downbeat: 0, length_s, energy: Vec::new(), onset: Vec::new(), centre: Vec::new() }
+        Self {
+            beats_s: (0..count).map(|i| i as f64 * step).collect(),
+            downbeat: 0,
+            length_s,
+            energy: Vec::new(),
+            onset: Vec::new(),
+            centre: Vec::new(),
+        }
     }
 
     fn sample(&self, curve: &[f32], t: f64, otherwise: f32) -> f32 {
@@ -51,7 +58,8 @@ impl Music {
         let (i, share) = (whole as i64, beat - whole);
         let at = |k: i64| -> f64 {
             let inside = k.clamp(0, last as i64) as usize;
-            let step = if k < 0 { self.beats_s[1.min(last)] - self.beats_s[0] } else { self.beats_s[last] - self.beats_s[last.saturating_sub(1)] };
+            let step =
+                if k < 0 { self.beats_s[1.min(last)] - self.beats_s[0] } else { self.beats_s[last] - self.beats_s[last.saturating_sub(1)] };
             self.beats_s[inside] + (k - inside as i64) as f64 * step.max(0.2)
         };
         at(i) + (at(i + 1) - at(i)) * share
@@ -267,7 +275,10 @@ mod tests {
 
     #[test]
     fn draw_hits_land_on_beats() {
-        let music = Music { beats_s: (0..40).map(|i| 0.31 + f64::from(i) * 0.5 + 0.004 * f64::from(i % 3)).collect(), ..Music::steady(120.0, 16.0) };
+        let music = Music {
+            beats_s: (0..40).map(|i| 0.31 + f64::from(i) * 0.5 + 0.004 * f64::from(i % 3)).collect(),
+            ..Music::steady(120.0, 16.0)
+        };
         let dance = Choreography::new(music.clone(), 5);
         let inside: Vec<f64> = dance.hits().filter(|t| (0.4..15.5).contains(t)).collect();
         assert!(inside.len() > 24, "{} hits", inside.len());

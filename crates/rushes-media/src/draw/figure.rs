@@ -12,6 +12,7 @@ use super::rig::{Grip, Pose, Skeleton, View};
 use super::spec::CharacterSpec;
 use super::spring::{Follow, Hanging};
 use super::wardrobe::Cut;
+use super::worn;
 
 /// A figure in one moment.
 #[derive(Debug, Clone)]
@@ -69,7 +70,7 @@ fn head(brush: &mut Brush<'_>, spec: &CharacterSpec, frame: &HeadFrame, moment: 
     face::hair_shadow(brush, spec, frame);
     face::features(brush, spec, frame, &moment.pose.face);
     hair::front(brush, spec, frame, moment.hanging.sway);
-    face::worn_over(brush, spec, frame);
+    worn::over_hair(brush, spec, frame);
 }
 
 fn arm(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, (limb, torso): (&Limb, &Torso), moment: &Moment, side: usize, view: &View) {

@@ -101,7 +101,11 @@ impl Film {
         enlarge(half, into, 1.04 + (zoom - 1.0) * 0.5, v2(focus.x / DESIGN.0, 1.0 - (1.0 - focus.y / DESIGN.1) * 0.4));
         let scale = (self.size.0 as f32 / DESIGN.0).max(self.size.1 as f32 / DESIGN.1);
         let offset = v2((self.size.0 as f32 - DESIGN.0 * scale) * 0.5, (self.size.1 as f32 - DESIGN.1 * scale) * 0.5);
-        let place = Transform::from_translate(-focus.x, -focus.y).post_scale(zoom, zoom).post_translate(focus.x, focus.y).post_scale(scale, scale).post_translate(offset.x, offset.y);
+        let place = Transform::from_translate(-focus.x, -focus.y)
+            .post_scale(zoom, zoom)
+            .post_translate(focus.x, focus.y)
+            .post_scale(scale, scale)
+            .post_translate(offset.x, offset.y);
         let mut brush = Brush::new(into.as_mut(), place, Look::STAGE, HEAD);
         let view = View { floor: FLOOR, head: HEAD };
         ground_shadow(&mut brush, &view, &plan.moment);
@@ -173,4 +177,52 @@ fn camera(framing: &[(f32, f32)], beat: f32, pulse: f32, bones: &Skeleton) -> Ca
     let zoom = from.0 + (to.0 - from.0) * s + 0.018 * pulse;
     let height = from.1 + (to.1 - from.1) * s;
     Camera { zoom, focus: v2(DESIGN.0 * 0.5 + bones.pelvis.x * HEAD * 0.6, DESIGN.1 * height) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draw::choreography::Music;
+    use crate::draw::sticker::tests::someone;
+    use rushes_core::provider::Outfit;
+
+    fn film(seed: u64) -> Film {
+        let spec = someone(seed);
+        let cut = spec.cut(&Outfit("kpop".into()), &[]).unwrap();
+        let dance = Choreography::new(Music::steady(120.0, 2.0), seed);
+        Film::new(Dancer::Character(Box::new(spec), Box::new(cut)), &dance, seed, 20, 30, (90, 160))
+    }
+
+    #[test]
+    fn draw_films_are_equal_on_any_number_of_threads_and_in_order() {
+        let play = |threads| {
+            let (mut frames, mut next) = (Vec::new(), 0);
+            film(3)
+                .play(threads, |frame, pixels| {
+                    assert_eq!(frame, next);
+                    next += 1;
+                    frames.push(pixels.to_vec());
+                    Ok(())
+                })
+                .unwrap();
+            frames
+        };
+        let one = play(1);
+        assert_eq!(one.len(), 20);
+        assert!(one == play(3), "threads change nothing");
+        assert!(one[0] != one[10], "it moves");
+        assert!(one.iter().flatten().skip(3).step_by(4).all(|alpha| *alpha == 255), "frames are opaque");
+    }
+
+    #[test]
+    fn draw_films_end_when_the_taker_gives_up() {
+        let mut taken = 0;
+        let fault = film(4)
+            .play(2, |_, _| {
+                taken += 1;
+                if taken == 5 { Err(Fault::new(rushes_core::Code::Cancelled, "test")) } else { Ok(()) }
+            })
+            .unwrap_err();
+        assert_eq!((fault.code, taken), (rushes_core::Code::Cancelled, 5));
+    }
 }

@@ -1,13 +1,14 @@
 //! Clothes on the body: legs, tops, jackets, sleeves. Cuts and colours come from the wardrobe.
 //!
-//! What does not live here: shoes and skirts (`below`), collars and small things (`trimmings`).
+//! What does not live here: shoes and skirts (`shoes`, `skirt`), collars and small things (`trimmings`).
 
-use super::below;
 use super::body::{self, Limb, Torso, WAIST};
 use super::brush::Brush;
 use super::figure::Moment;
-use super::geom::{Ribbon, curve, ellipse, v2};
+use super::geom::{Node, Ribbon, curve, ellipse, spline, v2};
 use super::rig::View;
+use super::shoes;
+use super::skirt;
 use super::spec::CharacterSpec;
 use super::trimmings;
 use super::wardrobe::{Bottom, Cut, Mark, Neck, Over, Shoes};
@@ -50,7 +51,7 @@ pub(crate) fn legs(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, legs:
     let seat = torso.ribbon.part(Torso::along(WAIST - 0.06), 1.0).wider(1.03, 0.0);
     let trousers = !matches!(cut.bottom.1, Bottom::Skirt { .. });
     if trousers {
-        brush.outline(&[&seat.whole()], tone);
+        brush.underlay(&seat.grown(brush.look.line * brush.head).whole(), tone);
     }
     // Trousers fall over shoes, but into boots.
     let booted = cut.shoes.1 == Shoes::Boots;
@@ -65,7 +66,7 @@ pub(crate) fn legs(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, legs:
             }
         }
         if !booted {
-            below::shoe(brush, spec, cut, moment, side, view, leg);
+            shoes::shoe(brush, spec, cut, moment, side, view, leg);
         }
         match cut.bottom.1 {
             Bottom::Trousers { knee, hem } => stripes.push((trouser_leg(brush, spec, cut, leg, (knee, hem)), side)),
@@ -73,11 +74,11 @@ pub(crate) fn legs(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, legs:
             Bottom::Skirt { .. } | Bottom::Suit => {}
         }
         if booted {
-            below::shoe(brush, spec, cut, moment, side, view, leg);
+            shoes::shoe(brush, spec, cut, moment, side, view, leg);
         }
     }
     if let Bottom::Skirt { length, flare, pleats } = cut.bottom.1 {
-        return below::skirt(brush, spec, cut, torso, legs, moment, (length, flare, pleats));
+        return skirt::skirt(brush, spec, cut, torso, legs, moment, (length, flare, pleats));
     }
     let path = seat_path(&seat, brush.head);
     if brush.look.soft {
@@ -91,7 +92,7 @@ pub(crate) fn legs(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, legs:
     }
     if cut.marks.contains(&Mark::SideStripe) {
         for (cloth, side) in stripes {
-            trimmings::leg_stripe(brush, spec.cloth(cut.trim), &cloth.part(0.0, if booted { 0.76 } else { 1.0 }), side);
+            trimmings::leg_stripe(brush, spec.cloth(cut.trim), &cloth.part(0.0, if booted { 0.90 } else { 1.0 }), side);
         }
     }
     let ink = brush.ink(tone);
@@ -117,11 +118,15 @@ fn trouser_leg(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, leg: &Lim
     let end = cloth.centre.len() - 1;
     let way = (cloth.centre[end] - cloth.centre[end - 1]).unit();
     cloth.centre[end] = cloth.centre[end] + way * ((0.01 + hem * 0.22) * brush.head);
-    let path = cloth.whole();
-    brush.outline(&[&path], tone);
+    if cut.shoes.1 == Shoes::Boots {
+        cloth = cloth.part(0.0, 0.86);
+    }
+    brush.underlay(&cloth.grown(brush.look.line * brush.head).whole(), tone);
     brush.laid(&cloth, tone);
     let ink = tone.shade.mix(tone.line, 0.35).alpha(0.75);
-    let fold = |along: f32, from: f32, to: f32| curve(&[cloth.at(along, from), cloth.at(along + 0.025, (from + to) * 0.5), cloth.at(along + 0.02, to)]);
+    let fold = |along: f32, from: f32, to: f32| {
+        curve(&[cloth.at(along, from), cloth.at(along + 0.025, (from + to) * 0.5), cloth.at(along + 0.02, to)])
+    };
     brush.line(&fold(0.12, -0.6, 0.1), 0.009, ink);
     brush.line(&fold(0.50, 0.75, 0.05), 0.009, ink);
     brush.line(&fold(0.93, -0.7, 0.1), 0.009, ink);
@@ -150,13 +155,13 @@ pub(crate) fn top(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, torso:
         shirt = torso.ribbon.part(Torso::along(0.045), Torso::along(WAIST + 0.3)).wider(1.02, 0.0);
     }
     let path = shirt.whole();
-    brush.outline(&[&path], tone);
+    brush.underlay(&shirt.grown(brush.look.line * brush.head).whole(), tone);
     if brush.look.soft {
         brush.across(&shirt, &path, tone);
     } else {
         brush.fill(&path, tone.base.alpha(1.0));
-        // Shoulders stay in the light.
-        brush.fill(&shirt.part(0.34, 1.0).band(-1.0, -0.48), tone.shade.alpha(1.0));
+        // Shoulders stay in the light; the shadow widens from the armpit down.
+        brush.fill(&far_side(&shirt, 0.32, 0.50), tone.shade.alpha(1.0));
         brush.fill(&shirt.part(0.34, 1.0).band(0.98, 0.86), tone.light.alpha(brush.look.rim * 0.7));
     }
     folds(brush, torso, tone, hem);
@@ -166,10 +171,22 @@ pub(crate) fn top(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, torso:
     trimmings::at_waist(brush, spec, cut, torso);
 }
 
+/// The shadow on a trunk's far side: it starts at the armpit and widens downwards to `inner` of the half width.
+fn far_side(shape: &Ribbon, from: f32, inner: f32) -> Path {
+    let mut side: Vec<Node> = (0..=6).map(|i| Node::Smooth(shape.at(from + (1.0 - from) * i as f32 / 6.0, -1.0))).collect();
+    side.extend((0..=4).rev().map(|i| Node::Smooth(shape.at(from + 0.2 + (0.8 - from) * i as f32 / 4.0, -inner))));
+    for corner in [0, 6, 7] {
+        side[corner] = Node::Corner(side[corner].at());
+    }
+    spline(&side, true, |p| p)
+}
+
 /// A few creases where cloth gathers.
 fn folds(brush: &mut Brush<'_>, torso: &Torso, tone: super::colour::Tone, hem: f32) {
     let ink = tone.shade.mix(tone.line, 0.25).alpha(0.6);
-    for (u0, b0, u1, b1) in [(-0.85, 0.66, -0.45, 0.80), (0.85, 0.66, 0.5, 0.82), (-0.8, hem - 0.22, -0.35, hem - 0.14), (0.8, hem - 0.28, 0.4, hem - 0.16)] {
+    for (u0, b0, u1, b1) in
+        [(-0.85, 0.66, -0.45, 0.80), (0.85, 0.66, 0.5, 0.82), (-0.8, hem - 0.22, -0.35, hem - 0.14), (0.8, hem - 0.28, 0.4, hem - 0.16)]
+    {
         brush.line(&curve(&[torso.spot(u0, b0), torso.spot((u0 + u1) * 0.5, (b0 + b1) * 0.5 + 0.035), torso.spot(u1, b1)]), 0.0095, ink);
     }
 }
@@ -207,7 +224,7 @@ fn over(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, torso: &Torso) {
         .collect();
     brush.solid(&fronts.iter().collect::<Vec<_>>(), tone);
     if !brush.look.soft {
-        brush.fill(&shape.part(0.3, 1.0).band(-1.0, -0.62), tone.shade.alpha(1.0));
+        brush.fill(&far_side(&shape, 0.26, 0.64), tone.shade.alpha(1.0));
         brush.fill(&shape.part(0.3, 1.0).band(0.97, 0.84), tone.light.alpha(brush.look.rim * 0.7));
     }
     // The fronts' shadow on the top.
@@ -240,7 +257,11 @@ pub(crate) fn sleeve(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, lim
     let ink = tone.shade.mix(tone.line, 0.3).alpha(0.7);
     if !puffed {
         for (along, from, to) in [(0.50, 0.8, -0.1), (0.55, 0.85, 0.2), (0.40, -0.8, -0.2)] {
-            brush.line(&curve(&[cloth.at(along, from), cloth.at(along + 0.025, (from + to) * 0.5), cloth.at(along + 0.015, to)]), 0.009, ink);
+            brush.line(
+                &curve(&[cloth.at(along, from), cloth.at(along + 0.025, (from + to) * 0.5), cloth.at(along + 0.015, to)]),
+                0.009,
+                ink,
+            );
         }
     }
     if cut.marks.contains(&Mark::SleeveStripes) {

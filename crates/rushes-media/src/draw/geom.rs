@@ -189,9 +189,7 @@ fn finish(builder: PathBuilder) -> Path {
 pub(crate) fn spline(nodes: &[Node], closed: bool, map: impl Fn(V2) -> V2) -> Path {
     let points: Vec<V2> = nodes.iter().map(|n| map(n.at())).collect();
     let count = points.len();
-    let wrap = |i: isize| -> usize {
-        if closed { i.rem_euclid(count as isize) as usize } else { i.clamp(0, count as isize - 1) as usize }
-    };
+    let wrap = |i: isize| -> usize { if closed { i.rem_euclid(count as isize) as usize } else { i.clamp(0, count as isize - 1) as usize } };
     let tangent = |i: usize, other: usize| match nodes[i] {
         Node::Smooth(_) => (points[wrap(i as isize + 1)] - points[wrap(i as isize - 1)]) * 0.5,
         Node::Corner(_) => (points[wrap(i as isize + 1)] - points[wrap(i as isize - 1)]) * 0.0 + (points[other] - points[i]) * 0.6,
@@ -289,6 +287,15 @@ impl Ribbon {
             })
             .collect();
         Self::new(centre, profile.to_vec())
+    }
+
+    /// The same shape, larger by so many pixels all round: a cheap outline.
+    pub(crate) fn grown(&self, by: f32) -> Self {
+        let last = self.centre.len() - 1;
+        let mut made = self.wider(1.0, by);
+        made.centre[0] = self.centre[0] + (self.centre[0] - self.centre[1]).unit() * by;
+        made.centre[last] = self.centre[last] + (self.centre[last] - self.centre[last - 1]).unit() * by;
+        made
     }
 
     fn side(&self, i: usize) -> V2 {

@@ -17,9 +17,11 @@ pub(crate) fn behind(brush: &mut Brush<'_>, spec: &CharacterSpec, frame: &HeadFr
     let back: Vec<(&Strand, &Vec<V2>)> = spec.hair.strands.iter().zip(strands).filter(|(s, _)| !s.front).collect();
     let locks: Vec<Ribbon> = back.iter().flat_map(|(strand, line)| split(strand, line, brush.head)).collect();
     let lock_paths: Vec<Path> = locks.iter().map(Ribbon::rounded).collect();
-    let mut all: Vec<&Path> = lock_paths.iter().collect();
-    all.push(&shell);
-    brush.outline(&all, tone);
+    brush.outline(&[&shell], tone);
+    let line = brush.look.line * brush.head;
+    for lock in &locks {
+        brush.underlay(&lock.grown(line).rounded(), tone);
+    }
     for (lock, path) in locks.iter().zip(&lock_paths) {
         lock_body(brush, lock, path, tone, spec);
     }
@@ -87,9 +89,17 @@ fn bun(brush: &mut Brush<'_>, frame: &HeadFrame, at: V2, radius: f32, tone: Tone
     brush.shadow(&ellipse(centre + v2(r * 0.28, r * 0.30), v2(r * 0.62, r * 0.52), 0.6), tone);
     let ink = tone.shade.mix(tone.line, 0.4).alpha(0.8);
     for bend in [-0.45, 0.1] {
-        brush.line(&curve(&[centre + v2(-r * 0.8, r * bend), centre + v2(0.0, r * (bend - 0.28)), centre + v2(r * 0.82, r * (bend + 0.1))]), 0.010, ink);
+        brush.line(
+            &curve(&[centre + v2(-r * 0.8, r * bend), centre + v2(0.0, r * (bend - 0.28)), centre + v2(r * 0.82, r * (bend + 0.1))]),
+            0.010,
+            ink,
+        );
     }
-    brush.line(&curve(&[centre + v2(-r * 0.55, -r * 0.42), centre + v2(-r * 0.2, -r * 0.62), centre + v2(r * 0.15, -r * 0.60)]), 0.026, tone.light.alpha(0.75));
+    brush.line(
+        &curve(&[centre + v2(-r * 0.55, -r * 0.42), centre + v2(-r * 0.2, -r * 0.62), centre + v2(r * 0.15, -r * 0.60)]),
+        0.026,
+        tone.light.alpha(0.75),
+    );
 }
 
 /// Half widths along a lock: full in the upper third, to a point.
@@ -149,7 +159,10 @@ pub(crate) fn in_front(brush: &mut Brush<'_>, spec: &CharacterSpec, strands: &[V
         let tie = lock.at(0.97, 0.0);
         brush.solid(&[&ellipse(tie, v2(0.05, 0.04) * brush.head, 0.0)], Tone::of(spec.palette.accent));
         let way = (lock.at(1.0, 0.0) - lock.at(0.85, 0.0)).unit();
-        brush.ribbon(&Ribbon::bone(tie, tie + way * (0.22 * brush.head), &[0.035 * brush.head, 0.05 * brush.head, 0.01 * brush.head], 0.0), tone);
+        brush.ribbon(
+            &Ribbon::bone(tie, tie + way * (0.22 * brush.head), &[0.035 * brush.head, 0.05 * brush.head, 0.01 * brush.head], 0.0),
+            tone,
+        );
     }
 }
 
@@ -160,7 +173,21 @@ pub(crate) fn front(brush: &mut Brush<'_>, spec: &CharacterSpec, frame: &HeadFra
     sides(brush, spec, frame, tone, sway);
     let top = -0.5 - spec.hair.shell.lift;
     let fringe = fringe_nodes(spec);
-    let mut nodes = if spec.hair.shell.curls > 0 { curly_crown(spec.hair.shell) } else { vec![c(-0.395, 0.06), s(-0.415, -0.10), s(-0.375, -0.33), s(-0.22, top + 0.055), s(0.0, top), s(0.22, top + 0.055), s(0.375, -0.33), s(0.415, -0.10), c(0.395, 0.06)] };
+    let mut nodes = if spec.hair.shell.curls > 0 {
+        curly_crown(spec.hair.shell)
+    } else {
+        vec![
+            c(-0.395, 0.06),
+            s(-0.415, -0.10),
+            s(-0.375, -0.33),
+            s(-0.22, top + 0.055),
+            s(0.0, top),
+            s(0.22, top + 0.055),
+            s(0.375, -0.33),
+            s(0.415, -0.10),
+            c(0.395, 0.06),
+        ]
+    };
     let crown = nodes.len();
     nodes.extend(fringe);
     // Crown nodes keep the silhouette, the fringe turns with the face.
@@ -222,11 +249,18 @@ fn sides(brush: &mut Brush<'_>, spec: &CharacterSpec, frame: &HeadFrame, tone: T
         let swing = sway * 0.22;
         let at = |x: f32, y: f32| frame.skull(v2(spec.side * side * x - frame.yaw * 0.03 + swing * (y + 0.2).max(0.0) * 2.0, y));
         let lock = Ribbon::new(
-            vec![at(0.34, -0.30), at(0.385, -0.12), at(0.392, 0.03 + reach * 0.1), at(0.375, reach * 0.6), at(0.355, reach * 0.85), at(0.325, reach + 0.06)],
+            vec![
+                at(0.34, -0.30),
+                at(0.385, -0.12),
+                at(0.392, 0.03 + reach * 0.1),
+                at(0.375, reach * 0.6),
+                at(0.355, reach * 0.85),
+                at(0.325, reach + 0.06),
+            ],
             [0.055, 0.056, 0.058, 0.050, 0.034, 0.004].map(|h| h * brush.head).to_vec(),
         );
         let path = lock.rounded();
-        brush.outline(&[&path], tone);
+        brush.underlay(&lock.grown(brush.look.line * brush.head).rounded(), tone);
         brush.body(&path, tone);
         brush.fill(&lock.band(-1.0, -0.3), tone.shade.alpha(if brush.look.soft { 0.5 } else { 0.9 }));
         if let Some(dip) = spec.dip {
@@ -247,7 +281,13 @@ fn crown_light(brush: &mut Brush<'_>, spec: &CharacterSpec, frame: &HeadFrame, t
     for (x, y) in spec.fringe.line.iter().skip(1).step_by(2) {
         // A parting runs up from each valley and thins out towards the crown.
         let (tip, mid) = (v2(part * 0.5 + x * 0.55, y * 0.35 - 0.27), v2(part * 0.18 + x * 0.86, y * 0.7 - 0.10));
-        let wedge = [Node::Corner(flip(tip.x, tip.y)), Node::Smooth(flip(mid.x - 0.006, mid.y)), Node::Corner(flip(x - 0.011, *y)), Node::Corner(flip(x + 0.011, *y)), Node::Smooth(flip(mid.x + 0.006, mid.y))];
+        let wedge = [
+            Node::Corner(flip(tip.x, tip.y)),
+            Node::Smooth(flip(mid.x - 0.006, mid.y)),
+            Node::Corner(flip(x - 0.011, *y)),
+            Node::Corner(flip(x + 0.011, *y)),
+            Node::Smooth(flip(mid.x + 0.006, mid.y)),
+        ];
         brush.fill(&spline(&wedge, true, |p| p), ink);
     }
     if spec.hair.shell.curls > 0 {

@@ -79,6 +79,7 @@ const CLOSE: Shell = Shell { half: 0.40, bottom: 0.16, taper: 0.82, lift: 0.07, 
 const FULL: Shell = Shell { half: 0.46, bottom: 0.5, taper: 0.9, lift: 0.08, curls: 0 };
 
 /// All hair families.
+#[rustfmt::skip]
 pub const HAIRCUTS: &[HairCut] = &[
     HairCut { word: "bob", shell: Shell { half: 0.47, bottom: 0.50, taper: 0.86, lift: 0.085, curls: 0 }, strands: &[], buns: &[], fringes: &[0, 1, 2] },
     HairCut {
@@ -139,6 +140,7 @@ pub struct Fringe {
 }
 
 /// All fringes.
+#[rustfmt::skip]
 pub const FRINGES: &[Fringe] = &[
     Fringe {
         word: "blunt fringe",

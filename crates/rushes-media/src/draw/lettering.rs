@@ -130,7 +130,7 @@ fn contour(curves: &[OutlineCurve], place: impl Fn(f32, f32) -> V2, into: &mut P
 }
 
 /// One line, or two where the letters become larger by it.
-fn layout<'a>(font: &FontVec, name: &'a str, width: f32, height: f32) -> (Vec<Line>, f32) {
+fn layout(font: &FontVec, name: &str, width: f32, height: f32) -> (Vec<Line>, f32) {
     let one = set_line(font, name);
     let single = (width / one.width.max(0.1)).min(height / 1.05);
     if let Some((given, family)) = name.split_once(' ') {
@@ -167,13 +167,18 @@ fn letter(spec: &CharacterSpec, width: u32, height: u32, fonts: &[impl AsRef<Fil
         let row = (i as f32 - (lines.len() - 1) as f32 * 0.5) * size * 0.92;
         bend(line, size, v2(0.0, row), tilt, arc, &mut builder);
     }
-    let path = builder.finish().ok_or_else(|| Fault::new(Code::InputInvalid, "letter name sticker").because("the font has none of the name's letters"))?;
+    let path = builder
+        .finish()
+        .ok_or_else(|| Fault::new(Code::InputInvalid, "letter name sticker").because("the font has none of the name's letters"))?;
     // Centred and kept inside by what was really drawn.
     let bounds = path.bounds();
     let (edge, border) = (h * 0.045, h * 0.085);
-    let room = edge + border;
+    // Three pixels of air, so that anti-aliasing is not cut off either.
+    let room = edge + border + 3.0;
     let fit = ((w - 2.0 * room) / bounds.width()).min((h - 2.0 * room) / bounds.height()).min(1.0);
-    let place = Transform::from_translate(-(bounds.left() + bounds.width() * 0.5), -(bounds.top() + bounds.height() * 0.5)).post_scale(fit, fit).post_translate(w * 0.5, h * 0.5);
+    let place = Transform::from_translate(-(bounds.left() + bounds.width() * 0.5), -(bounds.top() + bounds.height() * 0.5))
+        .post_scale(fit, fit)
+        .post_translate(w * 0.5, h * 0.5);
     let Some(path) = path.transform(place) else {
         return Err(Fault::new(Code::InputInvalid, "letter name sticker").because("the picture is too small for the name"));
     };
@@ -188,7 +193,13 @@ fn ink(pixmap: &mut Pixmap, path: &Path, spec: &CharacterSpec, edge: f32, border
     let paint = |shader: Shader<'static>| Paint { shader, ..Paint::default() };
     let none = Transform::identity();
     pixmap.stroke_path(path, &paint(Shader::SolidColor(dark.alpha(1.0))), &stroke((border + edge) * 2.0), none, None);
-    pixmap.stroke_path(path, &paint(Shader::SolidColor(palette.light.mix(super::colour::Rgb::WHITE, 0.6).alpha(1.0))), &stroke(border * 2.0), none, None);
+    pixmap.stroke_path(
+        path,
+        &paint(Shader::SolidColor(palette.light.mix(super::colour::Rgb::WHITE, 0.6).alpha(1.0))),
+        &stroke(border * 2.0),
+        none,
+        None,
+    );
     let drop = Transform::from_translate(border * 0.16, border * 0.30);
     pixmap.fill_path(path, &paint(Shader::SolidColor(dark.alpha(1.0))), FillRule::Winding, drop, None);
     pixmap.stroke_path(path, &paint(Shader::SolidColor(dark.alpha(1.0))), &stroke(border * 0.34), none, None);
@@ -196,7 +207,11 @@ fn ink(pixmap: &mut Pixmap, path: &Path, spec: &CharacterSpec, edge: f32, border
     // The brighter of two colours above the deeper one, both strong enough to read on white.
     let (main, accent) = (strong(palette.main), strong(palette.accent));
     let (top, low) = if main.brightness() > accent.brightness() { (main, accent) } else { (accent, main) };
-    let fill = linear(v2(0.0, b.top()), v2(0.0, b.bottom()), &[(0.0, top.mix(super::colour::Rgb::WHITE, 0.25).alpha(1.0)), (0.45, top.alpha(1.0)), (1.0, low.alpha(1.0))]);
+    let fill = linear(
+        v2(0.0, b.top()),
+        v2(0.0, b.bottom()),
+        &[(0.0, top.mix(super::colour::Rgb::WHITE, 0.25).alpha(1.0)), (0.45, top.alpha(1.0)), (1.0, low.alpha(1.0))],
+    );
     pixmap.fill_path(path, &paint(fill), FillRule::Winding, none, None);
 }
 
@@ -217,10 +232,14 @@ mod tests {
             let spec = CharacterSpec { name: name.into(), ..someone(seed) };
             let made = name_sticker(&spec, 720, 260).unwrap();
             let alpha = |x: u32, y: u32| made.pixel(x, y).unwrap().alpha();
-            let solid: Vec<(u32, u32)> = (0..260).flat_map(|y| (0..720).map(move |x| (x, y))).filter(|(x, y)| alpha(*x, *y) > 200).collect();
+            let solid: Vec<(u32, u32)> =
+                (0..260).flat_map(|y| (0..720).map(move |x| (x, y))).filter(|(x, y)| alpha(*x, *y) > 200).collect();
             let (left, right) = (solid.iter().map(|p| p.0).min().unwrap(), solid.iter().map(|p| p.0).max().unwrap());
             let (top, bottom) = (solid.iter().map(|p| p.1).min().unwrap(), solid.iter().map(|p| p.1).max().unwrap());
-            assert!(left >= 1 && right <= 718 && top >= 1 && bottom <= 258, "{name}: nothing is cut off: {left}..{right} × {top}..{bottom}");
+            assert!(
+                left >= 1 && right <= 718 && top >= 1 && bottom <= 258,
+                "{name}: nothing is cut off: {left}..{right} × {top}..{bottom}"
+            );
             assert!(right - left > 200 && bottom - top > 90, "{name}: too small to read: {} × {}", right - left, bottom - top);
             assert!([(0, 0), (719, 0), (0, 259), (719, 259)].iter().all(|(x, y)| alpha(*x, *y) == 0), "{name}: corners are transparent");
         }

@@ -5,11 +5,11 @@
 //! Deterministic: one seed, one picture, byte for byte with the same binary. What does not live here: files, ffmpeg
 //! and ports; see `crate::builtin`.
 
-mod below;
 mod body;
 pub mod brush;
 pub mod choreography;
 pub mod colour;
+mod eye;
 mod face;
 pub mod figure;
 pub mod film;
@@ -22,6 +22,8 @@ mod mannequin;
 pub mod phrases;
 pub mod rig;
 pub mod rng;
+mod shoes;
+mod skirt;
 pub mod spec;
 pub mod spring;
 pub mod stage;
@@ -30,6 +32,7 @@ pub mod still;
 pub mod traits;
 mod trimmings;
 pub mod wardrobe;
+mod worn;
 
 pub use brush::Look;
 pub use spec::CharacterSpec;

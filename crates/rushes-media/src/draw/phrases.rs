@@ -98,7 +98,19 @@ const KICK_LEFT: [(f32, f32, f32); 2] = [(-1.12, 0.3, 0.40), (0.30, 0.0, 0.0)];
 const AIR: [(f32, f32, f32); 2] = [(-0.50, 0.0, 0.46), (0.50, 0.0, 0.46)];
 
 const fn key(count: f32, left: Place, right: Place) -> Key {
-    Key { count, left, right, hips: (0.0, 0.0), hip_roll: 0.0, turn: 0.0, chest_turn: 0.0, lean: 0.0, head: (0.0, 0.0, 0.0), feet: HOME, mood: Mood::Smile }
+    Key {
+        count,
+        left,
+        right,
+        hips: (0.0, 0.0),
+        hip_roll: 0.0,
+        turn: 0.0,
+        chest_turn: 0.0,
+        lean: 0.0,
+        head: (0.0, 0.0, 0.0),
+        feet: HOME,
+        mood: Mood::Smile,
+    }
 }
 
 impl Key {
@@ -140,6 +152,7 @@ pub struct Phrase {
 }
 
 /// All phrases.
+#[rustfmt::skip]
 pub const PHRASES: &[Phrase] = &[
     Phrase { name: "step touch", energy: 0.25, keys: &[
         key(0.0, HIP, LOW).feet(RIGHT, 0.30).hips(0.0, 0.04, 0.06).head(0.15, 0.0, 0.05), key(1.0, HIP, BENT).feet(RIGHT_TOUCH, 0.68).hips(0.0, 0.0, -0.05).mood(Mood::Sing),

@@ -15,12 +15,12 @@ impl Dice {
             state = (state ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
         let mut dice = Self(state);
-        dice.next();
+        dice.bits();
         dice
     }
 
     /// 64 random bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -30,7 +30,7 @@ impl Dice {
 
     /// 0.0 to 1.0, the upper end excluded.
     pub fn unit(&mut self) -> f32 {
-        (self.next() >> 40) as f32 / (1u64 << 24) as f32
+        (self.bits() >> 40) as f32 / (1u64 << 24) as f32
     }
 
     /// Between two numbers.
@@ -45,7 +45,7 @@ impl Dice {
 
     /// An index below `len`, which is at least 1.
     pub fn index(&mut self, len: usize) -> usize {
-        (self.next() % len.max(1) as u64) as usize
+        (self.bits() % len.max(1) as u64) as usize
     }
 
     /// One of a table's rows.

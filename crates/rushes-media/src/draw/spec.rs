@@ -79,7 +79,10 @@ impl CharacterSpec {
             eye_colour: *named(traits, EYE_COLOURS, |c| c.0, "eyes").unwrap_or_else(|| dice("eye colour").pick(EYE_COLOURS)),
             face: FaceShape::draw(&mut dice("face"), build.angular),
             palette,
-            accessory: ACCESSORIES.iter().find(|a| traits.iter().any(|t| says(t, a, ""))).unwrap_or_else(|| dice("accessory").pick(ACCESSORIES)),
+            accessory: ACCESSORIES
+                .iter()
+                .find(|a| traits.iter().any(|t| says(t, a, "")))
+                .unwrap_or_else(|| dice("accessory").pick(ACCESSORIES)),
             side: if dice("side").chance(0.5) { 1.0 } else { -1.0 },
         }
     }
@@ -94,7 +97,11 @@ impl CharacterSpec {
                 .because(format!("the outfits there are: {}", known.join(", "))));
         };
         let by_seed = Dice::new(self.seed, name).pick(cuts);
-        Ok(*if *name == "signature" { named(traits, cuts, |c| c.name, "").unwrap_or_else(|| worn_words(traits).unwrap_or(by_seed)) } else { by_seed })
+        Ok(*if *name == "signature" {
+            named(traits, cuts, |c| c.name, "").unwrap_or_else(|| worn_words(traits).unwrap_or(by_seed))
+        } else {
+            by_seed
+        })
     }
 
     /// The skin's colours.

@@ -96,15 +96,33 @@ impl Stage {
         for (to, from) in into.data_mut().iter_mut().zip(self.glow.data()) {
             *to = (u32::from(*to) + ((u32::from(*from) * strength) >> 8)).min(255) as u8;
         }
-        let mut brush = Brush::new(into.as_mut(), Transform::identity(), Look::COSPLAY, 70.0);
+        let width = into.width() as usize;
         for beam in &self.beams {
-            let angle = (beat * 0.5 * std::f32::consts::PI * 0.5 + beam.phase).sin() * beam.swing;
-            let from = v2(beam.top, -12.0);
-            let to = from + v2(angle.sin(), angle.cos()) * 560.0;
-            let wide = v2(46.0, 0.0);
-            let path = polygon(&[from - v2(4.0, 0.0), from + v2(4.0, 0.0), to + wide, to - wide]);
-            let alpha = 0.16 + 0.20 * pulse;
-            brush.glow(&path, linear(from, to, &[(0.0, beam.colour.alpha(alpha)), (0.7, beam.colour.alpha(alpha * 0.35)), (1.0, beam.colour.alpha(0.0))]));
+            let angle = (beat * 0.25 * std::f32::consts::PI + beam.phase).sin() * beam.swing;
+            beam.shine(angle, 0.20 + 0.24 * pulse, width, into.data_mut());
+        }
+    }
+}
+
+impl Beam {
+    /// Adds a cone of light with soft edges, row by row: along a row only its coverage changes.
+    fn shine(&self, angle: f32, strength: f32, width: usize, pixels: &mut [u8]) {
+        const LENGTH: f32 = 560.0;
+        let slope = angle.tan();
+        for (y, row) in pixels.chunks_exact_mut(width * 4).take(LENGTH as usize).enumerate() {
+            let t = y as f32 / LENGTH;
+            let (centre, half) = (self.top + slope * (y as f32 + 12.0), 4.0 + 44.0 * t);
+            let edge = 2.0 + 14.0 * t;
+            let alpha = strength * (1.0 - t).powf(1.3);
+            let [red, green, blue] = [self.colour.0, self.colour.1, self.colour.2].map(|c| f32::from(c) * alpha);
+            let (from, to) = ((centre - half - edge).max(0.0) as usize, ((centre + half + edge).max(0.0) as usize).min(width));
+            for x in from.min(to)..to {
+                let cover = ((half + edge - (x as f32 - centre).abs()) / (2.0 * edge)).clamp(0.0, 1.0);
+                let pixel = &mut row[x * 4..x * 4 + 3];
+                for (to, light) in pixel.iter_mut().zip([red, green, blue]) {
+                    *to = to.saturating_add((light * cover) as u8);
+                }
+            }
         }
     }
 }
@@ -130,7 +148,10 @@ fn arena(brush: &mut Brush<'_>, c: &Colours, _dice: &mut Dice) {
         for column in 0..12 {
             let (x, y) = (12.0 + column as f32 * 28.4, 74.0 + row as f32 * 31.0);
             let near = 1.0 - ((x - 180.0).abs() / 230.0);
-            brush.fill(&polygon(&[v2(x, y), v2(x + 24.0, y), v2(x + 24.0, y + 26.0), v2(x, y + 26.0)]), c.first.mix(c.deep, 0.55).alpha(0.35 + 0.3 * near));
+            brush.fill(
+                &polygon(&[v2(x, y), v2(x + 24.0, y), v2(x + 24.0, y + 26.0), v2(x, y + 26.0)]),
+                c.first.mix(c.deep, 0.55).alpha(0.35 + 0.3 * near),
+            );
         }
     }
     floor(brush, c.deep, c.first.lit(0.35, 0.32, 0.42));
@@ -158,14 +179,29 @@ fn room(brush: &mut Brush<'_>, c: &Colours, _dice: &mut Dice) {
     for i in 0..4 {
         let x = -6.0 + i as f32 * 94.0;
         let pane = polygon(&[v2(x, 96.0), v2(x + 88.0, 96.0), v2(x + 88.0, HORIZON - 14.0), v2(x, HORIZON - 14.0)]);
-        brush.shaded(&pane, linear(v2(x, 96.0), v2(x + 88.0, HORIZON), &[(0.0, wall.mix(Rgb(190, 206, 226), 0.55).alpha(1.0)), (0.5, wall.mix(Rgb(232, 238, 246), 0.6).alpha(1.0)), (1.0, wall.mix(Rgb(176, 190, 212), 0.55).alpha(1.0))]));
+        brush.shaded(
+            &pane,
+            linear(
+                v2(x, 96.0),
+                v2(x + 88.0, HORIZON),
+                &[
+                    (0.0, wall.mix(Rgb(190, 206, 226), 0.55).alpha(1.0)),
+                    (0.5, wall.mix(Rgb(232, 238, 246), 0.6).alpha(1.0)),
+                    (1.0, wall.mix(Rgb(176, 190, 212), 0.55).alpha(1.0)),
+                ],
+            ),
+        );
     }
     brush.fill(&polygon(&[v2(0.0, 332.0), v2(360.0, 332.0), v2(360.0, 338.0), v2(0.0, 338.0)]), Rgb(150, 112, 84).alpha(0.9));
     let wood = Rgb(178, 134, 98).mix(c.warm, 0.2);
     floor(brush, wood.lit(0.82, 0.80, 0.80), wood);
     for i in 0..9 {
         let x = -120.0 + i as f32 * 75.0;
-        brush.line(&super::geom::curve(&[v2(180.0 + (x - 180.0) * 0.55, HORIZON), v2(x, 640.0)]), 0.014, wood.lit(0.7, 0.68, 0.68).alpha(0.6));
+        brush.line(
+            &super::geom::curve(&[v2(180.0 + (x - 180.0) * 0.55, HORIZON), v2(x, 640.0)]),
+            0.014,
+            wood.lit(0.7, 0.68, 0.68).alpha(0.6),
+        );
     }
     spot(brush, v2(180.0, 600.0), v2(150.0, 30.0), Rgb(255, 246, 230), 0.35);
 }
@@ -191,7 +227,10 @@ fn rooftop(brush: &mut Brush<'_>, c: &Colours, dice: &mut Dice) {
         let tone = c.deep.mix(c.first, 0.30 - 0.16 * layer as f32);
         while x < 360.0 {
             let (wide, tall) = (dice.range(24.0, 54.0), dice.range(90.0, 210.0) - 50.0 * layer as f32);
-            brush.fill(&polygon(&[v2(x, HORIZON - tall), v2(x + wide, HORIZON - tall), v2(x + wide, HORIZON), v2(x, HORIZON)]), tone.alpha(1.0));
+            brush.fill(
+                &polygon(&[v2(x, HORIZON - tall), v2(x + wide, HORIZON - tall), v2(x + wide, HORIZON), v2(x, HORIZON)]),
+                tone.alpha(1.0),
+            );
             for k in 0..((tall / 14.0) as usize * 2) {
                 if dice.chance(0.42) {
                     let at = v2(x + 5.0 + (k % 3) as f32 * wide * 0.3, HORIZON - tall + 8.0 + (k / 2) as f32 * 13.0);
@@ -211,7 +250,14 @@ fn rooftop_glow(brush: &mut Brush<'_>, c: &Colours, _dice: &mut Dice) {
             let x = i as f32 * 30.0;
             let sag = ((i % 6) as f32 / 6.0 * std::f32::consts::PI).sin() * 22.0;
             let at = v2(x, 90.0 + line as f32 * 62.0 + sag);
-            brush.shaded(&super::geom::ellipse(at, v2(9.0, 9.0), 0.0), radial(at, 9.0, &[(0.0, Rgb(255, 226, 160).alpha(0.8)), (0.35, Rgb(255, 206, 130).alpha(0.35)), (1.0, Rgb(255, 190, 110).alpha(0.0))]));
+            brush.shaded(
+                &super::geom::ellipse(at, v2(9.0, 9.0), 0.0),
+                radial(
+                    at,
+                    9.0,
+                    &[(0.0, Rgb(255, 226, 160).alpha(0.8)), (0.35, Rgb(255, 206, 130).alpha(0.35)), (1.0, Rgb(255, 190, 110).alpha(0.0))],
+                ),
+            );
         }
     }
     spot(brush, v2(180.0, 600.0), v2(165.0, 34.0), c.second, 0.35);
@@ -220,7 +266,10 @@ fn rooftop_glow(brush: &mut Brush<'_>, c: &Colours, _dice: &mut Dice) {
 fn club(brush: &mut Brush<'_>, c: &Colours, _dice: &mut Dice) {
     backdrop(brush, c.deep.lit(0.7, 0.7, 0.8), c.first.lit(0.45, 0.4, 0.5));
     for k in [1.0f32, 0.74, 0.48] {
-        let arch: Vec<V2> = (0..=16).map(|i| std::f32::consts::PI * (1.0 + i as f32 / 16.0)).map(|a| v2(180.0 + a.cos() * 165.0 * k, 240.0 + a.sin() * 190.0 * k)).collect();
+        let arch: Vec<V2> = (0..=16)
+            .map(|i| std::f32::consts::PI * (1.0 + i as f32 / 16.0))
+            .map(|a| v2(180.0 + a.cos() * 165.0 * k, 240.0 + a.sin() * 190.0 * k))
+            .collect();
         let mut line = vec![v2(180.0 - 165.0 * k, HORIZON)];
         line.extend(arch);
         line.push(v2(180.0 + 165.0 * k, HORIZON));
@@ -233,7 +282,11 @@ fn club(brush: &mut Brush<'_>, c: &Colours, _dice: &mut Dice) {
 fn club_glow(brush: &mut Brush<'_>, c: &Colours, _dice: &mut Dice) {
     for (i, k) in [1.0f32, 0.74, 0.48].into_iter().enumerate() {
         let mut line = vec![v2(180.0 - 165.0 * k, HORIZON)];
-        line.extend((0..=16).map(|i| std::f32::consts::PI * (1.0 + i as f32 / 16.0)).map(|a| v2(180.0 + a.cos() * 165.0 * k, 240.0 + a.sin() * 190.0 * k)));
+        line.extend(
+            (0..=16)
+                .map(|i| std::f32::consts::PI * (1.0 + i as f32 / 16.0))
+                .map(|a| v2(180.0 + a.cos() * 165.0 * k, 240.0 + a.sin() * 190.0 * k)),
+        );
         line.push(v2(180.0 + 165.0 * k, HORIZON));
         let colour = if i % 2 == 0 { c.second } else { c.first.mix(Rgb::WHITE, 0.3) };
         let path = super::geom::curve(&line);
@@ -256,19 +309,22 @@ pub(crate) fn enlarge(from: &Pixmap, to: &mut Pixmap, zoom: f32, centre: V2) {
     };
     let columns: Vec<(usize, u32)> = (0..dw).map(|x| place(left, x, sw)).collect();
     let source = from.data();
-    let mut row = vec![0u16; sw * 4];
+    let mut row = vec![0u8; sw * 4];
     for (y, out) in to.data_mut().chunks_exact_mut(dw * 4).enumerate() {
         let (sy, share) = place(top, y, sh);
         let (a, b) = (&source[sy * sw * 4..(sy + 1) * sw * 4], &source[(sy + 1) * sw * 4..(sy + 2) * sw * 4]);
+        let (near, far) = ((256 - share) as u16, share as u16);
         for ((mixed, a), b) in row.iter_mut().zip(a).zip(b) {
-            *mixed = ((u32::from(*a) * (256 - share) + u32::from(*b) * share) >> 4) as u16;
+            *mixed = ((u16::from(*a) * near + u16::from(*b) * far) >> 8) as u8;
         }
+        // Two channels at a time: each has a byte of room for the product's fraction.
         for (pixel, (x, share)) in out.chunks_exact_mut(4).zip(&columns) {
-            let near = &row[x * 4..x * 4 + 8];
-            for channel in 0..3 {
-                pixel[channel] = ((u32::from(near[channel]) * (256 - share) + u32::from(near[channel + 4]) * share) >> 12) as u8;
-            }
-            pixel[3] = 255;
+            let both = &row[x * 4..x * 4 + 8];
+            let (a, b) =
+                (u32::from_le_bytes([both[0], both[1], both[2], both[3]]), u32::from_le_bytes([both[4], both[5], both[6], both[7]]));
+            let mix = |a: u32, b: u32| ((a & 0x00ff_00ff) * (256 - share) + (b & 0x00ff_00ff) * share) >> 8 & 0x00ff_00ff;
+            let mixed = mix(a, b) | mix(a >> 8, b >> 8) << 8 | 0xff00_0000;
+            pixel.copy_from_slice(&mixed.to_le_bytes());
         }
     }
 }

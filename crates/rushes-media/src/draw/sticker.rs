@@ -21,18 +21,29 @@ pub fn icon_sticker(spec: &CharacterSpec, cut: &Cut, width: u32, height: u32) ->
     let mut made = canvas(width, height)?;
     let mut person = canvas(width, height)?;
     let scale = width.min(height) as f32 / SIDE;
-    let place = Transform::from_scale(scale, scale).post_translate((width as f32 - SIDE * scale) * 0.5, (height as f32 - SIDE * scale) * 0.5);
+    let place =
+        Transform::from_scale(scale, scale).post_translate((width as f32 - SIDE * scale) * 0.5, (height as f32 - SIDE * scale) * 0.5);
     let (middle, radius) = (v2(SIDE * 0.5, SIDE * 0.54), SIDE * 0.42);
     let head = 204.0;
     let mut brush = Brush::new(person.as_mut(), place, Look::ANIME, head);
-    let pose = Pose { hands: [v3(-0.8, 2.0, 0.1), v3(0.8, 2.0, 0.1)], head_roll: 0.06 * spec.side, head_yaw: -0.06 * spec.side, lean: 0.0, face: Expression { smile: 0.9, mouth: 0.35, brows: 0.5, ..Expression::default() }, ..Pose::default() };
+    let pose = Pose {
+        hands: [v3(-0.8, 2.0, 0.1), v3(0.8, 2.0, 0.1)],
+        head_roll: 0.06 * spec.side,
+        head_yaw: -0.06 * spec.side,
+        lean: 0.0,
+        face: Expression { smile: 0.9, mouth: 0.35, brows: 0.5, ..Expression::default() },
+        ..Pose::default()
+    };
     let moment = Moment::still(spec, pose);
     let view = View { floor: v2(SIDE * 0.5 - moment.bones.head.x * head, SIDE * 0.47 - moment.bones.head.y * head), head };
     figure::draw(&mut brush, spec, cut, &moment, &view);
     trim(&mut person, middle, radius, place);
     let mut disc = Brush::new(made.as_mut(), place, Look::ANIME, head);
     let (top, low) = (spec.palette.second.mix(spec.palette.light, 0.35), spec.palette.main.mix(spec.palette.second, 0.45));
-    disc.shaded(&ellipse(middle, v2(radius, radius), 0.0), linear(v2(0.0, middle.y - radius), v2(0.0, middle.y + radius), &[(0.0, top.alpha(1.0)), (1.0, low.alpha(1.0))]));
+    disc.shaded(
+        &ellipse(middle, v2(radius, radius), 0.0),
+        linear(v2(0.0, middle.y - radius), v2(0.0, middle.y + radius), &[(0.0, top.alpha(1.0)), (1.0, low.alpha(1.0))]),
+    );
     made.draw_pixmap(0, 0, person.as_ref(), &PixmapPaint::default(), Transform::identity(), None);
     Ok(die_cut(&made, 13.0 * scale))
 }
@@ -50,7 +61,9 @@ fn trim(person: &mut Pixmap, middle: super::geom::V2, radius: f32, place: Transf
             let open = ((-r * 0.15 - y) / (r * 0.20)).clamp(0.0, 1.0);
             let keep = inside.max(open);
             let part = |v: u8| (f32::from(v) * keep) as u8;
-            *pixel = tiny_skia::PremultipliedColorU8::from_rgba(part(pixel.red()), part(pixel.green()), part(pixel.blue()), part(pixel.alpha())).unwrap_or(*pixel);
+            *pixel =
+                tiny_skia::PremultipliedColorU8::from_rgba(part(pixel.red()), part(pixel.green()), part(pixel.blue()), part(pixel.alpha()))
+                    .unwrap_or(*pixel);
         }
     }
 }
@@ -96,7 +109,14 @@ pub(crate) mod tests {
 
     /// Somebody of this seed, without any words.
     pub(crate) fn someone(seed: u64) -> CharacterSpec {
-        CharacterSpec::from_concept(&Concept { name: "Mira Vale".into(), tagline: String::new(), traits: vec![], prompt: String::new(), seed, style: "kpop_dance".into() })
+        CharacterSpec::from_concept(&Concept {
+            name: "Mira Vale".into(),
+            tagline: String::new(),
+            traits: vec![],
+            prompt: String::new(),
+            seed,
+            style: "kpop_dance".into(),
+        })
     }
 
     #[test]

@@ -74,6 +74,7 @@ pub struct Build {
 }
 
 /// Body builds.
+#[rustfmt::skip]
 pub const BUILDS: &[Build] = &[
     Build { word: "slender", heads: 6.75, shoulders: 1.20, torso: [0.44, 0.335, 0.475], limbs: 0.94, neck: 0.118, angular: 0.1 },
     Build { word: "graceful", heads: 6.9, shoulders: 1.24, torso: [0.45, 0.345, 0.50], limbs: 0.98, neck: 0.120, angular: 0.2 },
@@ -108,8 +109,20 @@ pub const EYE_SHAPES: &[EyeShape] = &[
 ];
 
 /// Small worn things, as in `round glasses`.
-pub const ACCESSORIES: &[&str] =
-    &["no accessories", "round glasses", "hoop earrings", "star hairpin", "headset", "choker", "beret", "hair bow", "freckles", "beauty mark", "stud earrings", "headphones"];
+pub const ACCESSORIES: &[&str] = &[
+    "no accessories",
+    "round glasses",
+    "hoop earrings",
+    "star hairpin",
+    "headset",
+    "choker",
+    "beret",
+    "hair bow",
+    "freckles",
+    "beauty mark",
+    "stud earrings",
+    "headphones",
+];
 
 /// The row whose word the traits name, as a whole run of words: `teal hair` finds `teal`.
 pub(crate) fn named<'a, T>(traits: &[String], rows: &'a [T], word: impl Fn(&T) -> &str, noun: &str) -> Option<&'a T> {

@@ -30,9 +30,15 @@ pub(crate) fn on_top(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, tor
             }
             Mark::Panels => {
                 for side in [-1.0, 1.0] {
-                    let panel = torso.patch(&[(side, 0.52), (side * 0.62, 0.62), (side * 0.46, WAIST - 0.08), (side * 0.60, 1.62), (side, 1.62)]);
+                    let panel =
+                        torso.patch(&[(side, 0.52), (side * 0.62, 0.62), (side * 0.46, WAIST - 0.08), (side * 0.60, 1.62), (side, 1.62)]);
                     brush.fill(&panel, spec.cloth(cut.arms).base.alpha(1.0));
-                    let line = curve(&[torso.spot(side, 0.52), torso.spot(side * 0.62, 0.66), torso.spot(side * 0.46, WAIST - 0.08), torso.spot(side * 0.60, 1.60)]);
+                    let line = curve(&[
+                        torso.spot(side, 0.52),
+                        torso.spot(side * 0.62, 0.66),
+                        torso.spot(side * 0.46, WAIST - 0.08),
+                        torso.spot(side * 0.60, 1.60),
+                    ]);
                     brush.line(&line, 0.016, trim.base.alpha(1.0));
                 }
             }
@@ -61,9 +67,17 @@ pub(crate) fn collar(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, tor
     let at = |x: f32, y: f32| base + v2(x, y) * head;
     match cut.top.1 {
         Neck::Crew => {
-            let hole = blob(&[at(-wide * 1.25, -0.06), at(0.0, -0.02), at(wide * 1.25, -0.06), at(wide * 0.8, 0.08), at(0.0, 0.13), at(-wide * 0.8, 0.08)]);
+            let hole = blob(&[
+                at(-wide * 1.25, -0.06),
+                at(0.0, -0.02),
+                at(wide * 1.25, -0.06),
+                at(wide * 0.8, 0.08),
+                at(0.0, 0.13),
+                at(-wide * 0.8, 0.08),
+            ]);
             brush.fill(&hole, skin.base.mix(skin.shade, 0.3).alpha(1.0));
-            let rib = curve(&[at(-wide * 1.35, -0.07), at(-wide * 0.85, 0.09), at(0.0, 0.145), at(wide * 0.85, 0.09), at(wide * 1.35, -0.07)]);
+            let rib =
+                curve(&[at(-wide * 1.35, -0.07), at(-wide * 0.85, 0.09), at(0.0, 0.145), at(wide * 0.85, 0.09), at(wide * 1.35, -0.07)]);
             brush.line(&rib, 0.060, brush.ink(top));
             brush.line(&rib, 0.042, if cut.over.1 == Over::None { trim } else { top }.base.alpha(1.0));
         }
@@ -78,14 +92,21 @@ pub(crate) fn collar(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, tor
             }
         }
         Neck::Turtle | Neck::Zip => {
-            let roll = Ribbon::new(vec![at(0.0, -0.20), at(0.0, -0.06), at(0.0, 0.06)], vec![wide * 1.08 * head, wide * 1.16 * head, wide * 1.5 * head]);
+            let roll = Ribbon::new(
+                vec![at(0.0, -0.20), at(0.0, -0.06), at(0.0, 0.06)],
+                vec![wide * 1.08 * head, wide * 1.16 * head, wide * 1.5 * head],
+            );
             brush.ribbon(&roll, top);
             if cut.top.1 == Neck::Zip {
                 let zip = curve(&[at(0.0, -0.19), at(0.0, 0.0), torso.spot(0.0, 0.4), torso.spot(0.0, 0.92)]);
                 brush.line(&zip, 0.022, top.line.alpha(1.0));
                 brush.line(&zip, 0.010, Rgb(214, 218, 226).alpha(1.0));
             } else {
-                brush.line(&curve(&[at(-wide * 1.05, -0.10), at(0.0, -0.065), at(wide * 1.05, -0.10)]), 0.010, top.shade.mix(top.line, 0.4).alpha(0.9));
+                brush.line(
+                    &curve(&[at(-wide * 1.05, -0.10), at(0.0, -0.065), at(wide * 1.05, -0.10)]),
+                    0.010,
+                    top.shade.mix(top.line, 0.4).alpha(0.9),
+                );
             }
         }
         Neck::Shirt | Neck::Tie | Neck::Ribbon => shirt_collar(brush, spec, cut, torso),
@@ -110,7 +131,15 @@ fn shirt_collar(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, torso: &
             brush.solid(&[&blade, &knot], trim);
         }
         Neck::Ribbon => {
-            let tails = polygon(&[at(-0.02, 0.12), at(0.02, 0.12), at(0.12, 0.42), at(0.05, 0.39), at(0.0, 0.22), at(-0.05, 0.39), at(-0.12, 0.42)]);
+            let tails = polygon(&[
+                at(-0.02, 0.12),
+                at(0.02, 0.12),
+                at(0.12, 0.42),
+                at(0.05, 0.39),
+                at(0.0, 0.22),
+                at(-0.05, 0.39),
+                at(-0.12, 0.42),
+            ]);
             let left = blob(&[at(0.0, 0.12), at(-0.15, 0.04), at(-0.19, 0.13), at(-0.13, 0.20)]);
             let right = blob(&[at(0.0, 0.12), at(0.15, 0.04), at(0.19, 0.13), at(0.13, 0.20)]);
             brush.solid(&[&tails, &left, &right], trim);
@@ -121,7 +150,8 @@ fn shirt_collar(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, torso: &
         }
     }
     for side in [-1.0, 1.0] {
-        let wing = polygon(&[at(side * wide * 1.02, -0.15), at(side * wide * 1.45, -0.03), at(side * wide * 1.15, 0.16), at(side * 0.015, 0.04)]);
+        let wing =
+            polygon(&[at(side * wide * 1.02, -0.15), at(side * wide * 1.45, -0.03), at(side * wide * 1.15, 0.16), at(side * 0.015, 0.04)]);
         brush.solid(&[&wing], top);
     }
 }
@@ -133,7 +163,14 @@ fn hood(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, torso: &Torso) {
     let wide = spec.build.neck * 1.2;
     let at = |x: f32, y: f32| base + v2(x, y) * head;
     for side in [-1.0, 1.0] {
-        let fold = blob(&[at(side * wide * 0.95, -0.17), at(side * wide * 1.9, -0.12), at(side * wide * 2.5, 0.02), at(side * wide * 1.6, 0.15), at(side * 0.02, 0.25), at(side * wide * 0.55, 0.06)]);
+        let fold = blob(&[
+            at(side * wide * 0.95, -0.17),
+            at(side * wide * 1.9, -0.12),
+            at(side * wide * 2.5, 0.02),
+            at(side * wide * 1.6, 0.15),
+            at(side * 0.02, 0.25),
+            at(side * wide * 0.55, 0.06),
+        ]);
         brush.solid(&[&fold], top);
         let string = curve(&[at(side * 0.05, 0.22), at(side * 0.075, 0.38), at(side * 0.07, 0.55)]);
         brush.line(&string, 0.026, top.line.alpha(1.0));
@@ -149,7 +186,13 @@ pub(crate) fn on_jacket(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, 
         let edge: Vec<V2> = (0..=6).map(|i| torso.spot(side * open(i as f32 / 6.0), 0.07 + (hem - 0.07) * i as f32 / 6.0)).collect();
         match cut.over.1 {
             Over::Blazer | Over::Coat => {
-                let lapel = torso.patch(&[(side * open_top * 0.9, 0.03), (side * 0.50, 0.24), (side * 0.42, 0.34), (side * 0.52, 0.38), (side * open(0.55), 0.92)]);
+                let lapel = torso.patch(&[
+                    (side * open_top * 0.9, 0.03),
+                    (side * 0.50, 0.24),
+                    (side * 0.42, 0.34),
+                    (side * 0.52, 0.38),
+                    (side * open(0.55), 0.92),
+                ]);
                 brush.solid(&[&lapel], tone);
                 brush.line(&curve(&edge), 0.012, brush.ink(tone));
             }
@@ -217,7 +260,10 @@ pub(crate) fn at_waist(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, t
     let wide = if cut.over.1 == Over::Coat { 1.16 } else { 1.06 };
     let below = WAIST + 0.02;
     let centre = |b: f32| torso.spot(0.0, b);
-    let band = Ribbon::new(vec![torso.ribbon.at(Torso::along(below), 0.0), torso.ribbon.at(Torso::along(below + 0.12), 0.0)], vec![torso.ribbon.half[7] * wide, torso.ribbon.half[7] * (wide + 0.04)]);
+    let band = Ribbon::new(
+        vec![torso.ribbon.at(Torso::along(below), 0.0), torso.ribbon.at(Torso::along(below + 0.12), 0.0)],
+        vec![torso.ribbon.half[7] * wide, torso.ribbon.half[7] * (wide + 0.04)],
+    );
     brush.ribbon(&band, tone);
     let buckle = ellipse(centre(below + 0.06), v2(0.066, 0.052) * brush.head, 0.0);
     brush.solid(&[&buckle], Tone::of(Rgb(218, 184, 112)));

@@ -21,6 +21,7 @@ const fn palette(name: &'static str, main: u32, second: u32, accent: u32, dark: 
 }
 
 /// What clothes are coloured with.
+#[rustfmt::skip]
 pub const PALETTES: &[Palette] = &[
     palette("midnight", 0x2c3a64, 0x8fa6cf, 0xf2c14e, 0x1d2238, 0xf4f1ea),
     palette("rosewood", 0x8c3b4a, 0xe6c2b4, 0xd9a441, 0x33202a, 0xfaf0e6),
@@ -168,6 +169,7 @@ const PLEATED: Bottom = Bottom::Skirt { length: 1.32, flare: 1.5, pleats: 11 };
 const MIDI: Bottom = Bottom::Skirt { length: 2.15, flare: 1.55, pleats: 6 };
 
 /// Everyday outfits; a concept names one of them.
+#[rustfmt::skip]
 pub const SIGNATURE: &[Cut] = &[
     Cut { name: "bomber jacket", sleeve: 1.95, fullness: 1.62, top: (Slot::Light, Neck::Crew), over: (Slot::Main, Over::Bomber), arms: Slot::Main, trim: Slot::Dark, bottom: (Slot::Dark, SLIM), legs: (Slot::Dark, 0.0), shoes: (Slot::Light, Shoes::Sneakers), marks: &[Mark::Star, Mark::SleeveStripes] },
     Cut { name: "pleated skirt", sleeve: 1.9, fullness: 1.4, top: (Slot::Light, Neck::Ribbon), over: (Slot::Second, Over::Cardigan), arms: Slot::Second, trim: Slot::Accent, bottom: (Slot::Main, PLEATED), legs: (Slot::Dark, 2.0), shoes: (Slot::Dark, Shoes::Loafers), marks: &[Mark::Buttons] },
@@ -180,6 +182,7 @@ pub const SIGNATURE: &[Cut] = &[
 ];
 
 /// Stage outfits (`kpop`).
+#[rustfmt::skip]
 pub const STAGE: &[Cut] = &[
     Cut { name: "stage jacket and skirt", sleeve: 1.9, fullness: 1.42, top: (Slot::Light, Neck::Vee), over: (Slot::Main, Over::StageJacket), arms: Slot::Main, trim: Slot::Accent, bottom: (Slot::Dark, PLEATED), legs: (Slot::Dark, 2.0), shoes: (Slot::Dark, Shoes::Boots), marks: &[Mark::Sequins, Mark::Belt] },
     Cut { name: "stage suit", sleeve: 1.92, fullness: 1.4, top: (Slot::Dark, Neck::Shirt), over: (Slot::Light, Over::StageJacket), arms: Slot::Light, trim: Slot::Accent, bottom: (Slot::Light, SLIM), legs: (Slot::Dark, 0.0), shoes: (Slot::Light, Shoes::Boots), marks: &[Mark::Sequins, Mark::SideStripe] },
@@ -188,6 +191,7 @@ pub const STAGE: &[Cut] = &[
 ];
 
 /// Sporty full surf suits (`swimsuit`): neck to ankle.
+#[rustfmt::skip]
 pub const SURF: &[Cut] = &[
     Cut { name: "surf suit", sleeve: 1.96, fullness: 1.1, top: (Slot::Dark, Neck::Zip), over: (Slot::Dark, Over::None), arms: Slot::Main, trim: Slot::Accent, bottom: (Slot::Dark, Bottom::Suit), legs: (Slot::Dark, 2.0), shoes: (Slot::Dark, Shoes::Slippers), marks: &[Mark::Panels, Mark::SideStripe] },
     Cut { name: "two-tone surf suit", sleeve: 1.96, fullness: 1.1, top: (Slot::Main, Neck::Zip), over: (Slot::Main, Over::None), arms: Slot::Dark, trim: Slot::Light, bottom: (Slot::Dark, Bottom::Suit), legs: (Slot::Dark, 2.0), shoes: (Slot::Dark, Shoes::Slippers), marks: &[Mark::Panels, Mark::ChestStripe] },
