@@ -4,7 +4,12 @@
 //! `house` durable steps a second, and the time from a file's commit to its proof; `production` one whole production by
 //! the real program.
 
-#![expect(clippy::print_stdout, clippy::disallowed_methods, clippy::unwrap_used, reason = "a benchmark prints, times and stops at once when it fails")]
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a benchmark prints, times and stops at once when it fails"
+)]
 
 #[path = "../tests/it/support/mod.rs"]
 mod support;
@@ -31,7 +36,8 @@ fn main() {
 /// Processor seconds of this process and of the children it has waited for, from `/proc`.
 fn cpu_s() -> (f64, f64) {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<f64> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().map(|f| f.parse().unwrap_or(0.0)).collect();
+    let fields: Vec<f64> =
+        stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().map(|f| f.parse().unwrap_or(0.0)).collect();
     // utime, stime, cutime, cstime: the 14th to 17th, of which two stand before the bracket. Ticks are hundredths.
     let at = |index: usize| fields.get(index).copied().unwrap_or(0.0) / 100.0;
     (at(11) + at(12), at(13) + at(14))
@@ -56,7 +62,11 @@ async fn steps(jobs: u64) {
     let (wall_s, cpu_s) = (began.elapsed().as_secs_f64(), cpu_s().0 - cpu);
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let steps = (jobs * each) as f64;
-    println!("steps       {jobs:>4} jobs × {each} steps: {:>7.0} durable steps/s, {:.1} µs CPU a step", steps / wall_s, cpu_s / steps * 1e6);
+    println!(
+        "steps       {jobs:>4} jobs × {each} steps: {:>7.0} durable steps/s, {:.1} µs CPU a step",
+        steps / wall_s,
+        cpu_s / steps * 1e6
+    );
     engine.engine.stop().await;
 }
 
@@ -71,13 +81,18 @@ async fn deliveries() {
     let text = "x".repeat(100_000);
     let mut started = Vec::new();
     for subject in 0..10 {
-        started.push(engine.submit("files", json!({"count": 50, "subject": format!("s{subject}"), "text": format!("{subject} {text}")})).await);
+        started.push(
+            engine.submit("files", json!({"count": 50, "subject": format!("s{subject}"), "text": format!("{subject} {text}")})).await,
+        );
     }
     ended(&engine, started).await;
     engine.settle().await;
     let backlog = engine.parts().store.backlog().await.unwrap()["folder"].clone();
     let (wall_s, cpu_s) = (began.elapsed().as_secs_f64(), cpu_s().0 - cpu);
-    println!("deliveries  500 × 100 KB to a folder: p50 {} ms, p95 {} ms, p99 {} ms from commit to proof; {wall_s:.2} s wall, {cpu_s:.2} s CPU", backlog.p50_ms, backlog.p95_ms, backlog.p99_ms);
+    println!(
+        "deliveries  500 × 100 KB to a folder: p50 {} ms, p95 {} ms, p99 {} ms from commit to proof; {wall_s:.2} s wall, {cpu_s:.2} s CPU",
+        backlog.p50_ms, backlog.p95_ms, backlog.p99_ms
+    );
     engine.engine.stop().await;
 }
 

@@ -12,7 +12,10 @@ fn reference(program: &Program, name: &str, size: &str, fps: u32, filters: &str)
     let picture = format!("testsrc2=size={size}:rate={fps}:duration=3");
     let sound = "aevalsrc='0.8*sin(880*2*PI*t)*exp(-30*mod(t,0.5))':s=44100:d=3";
     let filters = if filters.is_empty() { "null" } else { filters };
-    ffmpeg(&["-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", sound, "-vf", filters, "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest"], &path);
+    ffmpeg(
+        &["-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", sound, "-vf", filters, "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest"],
+        &path,
+    );
     path
 }
 
@@ -26,7 +29,10 @@ fn small() -> (Program, String) {
 /// kind/title → local file at the destination.
 fn delivered(program: &Program) -> BTreeMap<String, PathBuf> {
     let assets = program.assets();
-    assets.iter().map(|a| (format!("{}/{}", a["kind"].as_str().unwrap(), a["title"].as_str().unwrap()), file_of(a["url"].as_str().unwrap()))).collect()
+    assets
+        .iter()
+        .map(|a| (format!("{}/{}", a["kind"].as_str().unwrap(), a["title"].as_str().unwrap()), file_of(a["url"].as_str().unwrap())))
+        .collect()
 }
 
 fn stream<'a>(probe: &'a Value, sort: &str) -> &'a Value {
@@ -66,8 +72,25 @@ fn production_makes_delivers_and_records_the_whole_set() {
     let assets = program.assets();
     let kinds: BTreeSet<&str> = assets.iter().map(|a| a["kind"].as_str().unwrap()).collect();
     for kind in [
-        "anime_image", "cosplay_image", "reference_video", "dance_video", "variant_image", "variant_video", "remix_video", "scored_video",
-        "watermarked_video", "kpop_video", "orig_video", "ai_music", "orig_music", "icon_sticker", "name_sticker", "poster", "contact_sheet", "preview", "waveform",
+        "anime_image",
+        "cosplay_image",
+        "reference_video",
+        "dance_video",
+        "variant_image",
+        "variant_video",
+        "remix_video",
+        "scored_video",
+        "watermarked_video",
+        "kpop_video",
+        "orig_video",
+        "ai_music",
+        "orig_music",
+        "icon_sticker",
+        "name_sticker",
+        "poster",
+        "contact_sheet",
+        "preview",
+        "waveform",
     ] {
         assert!(kinds.contains(kind), "no {kind} among {kinds:?}");
     }
@@ -94,7 +117,8 @@ fn production_makes_delivers_and_records_the_whole_set() {
     assert_ne!(packets("remix_video/remix_main"), packets("watermarked_video/primary_deliverable"));
 
     let id = said["results"][0]["character_id"].as_str().unwrap();
-    let record: Value = serde_json::from_slice(&std::fs::read(program.path(&format!("home/remote/records/characters/{id}.json"))).unwrap()).unwrap();
+    let record: Value =
+        serde_json::from_slice(&std::fs::read(program.path(&format!("home/remote/records/characters/{id}.json"))).unwrap()).unwrap();
     let titles: Vec<&str> = record["assets"].as_array().unwrap().iter().map(|set| set["title"].as_str().unwrap()).collect();
     assert_eq!(titles, ["alternate_1", "alternate_2", "kpop", "primary", "primary_deliverable", "remix_main", "soundtracks", "swimsuit"]);
 }
@@ -117,7 +141,8 @@ fn production_is_equal_for_equal_seeds_and_another_for_others() {
     };
     let (first, again, other) = (films("7"), films("7"), films("8"));
     assert_eq!(first, again);
-    for name in ["anime_image/primary picture", "dance_video/primary picture", "variant_image/kpop picture", "ai_music/soundtracks picture"] {
+    for name in ["anime_image/primary picture", "dance_video/primary picture", "variant_image/kpop picture", "ai_music/soundtracks picture"]
+    {
         assert_ne!(first[name], other[name], "{name} of another seed");
     }
 }
@@ -146,8 +171,12 @@ fn production_dances_on_films_of_every_shape() {
     program.run(&["audit"]).expect(0);
 
     // A film without sound as the only reference: no original soundtrack, and everything else.
-    let said = program.run(&["run", "production", "--seed", "4", "--no-variants", "--reference", silent.to_str().unwrap(), "--json"]).expect(0).json();
-    let types: Vec<&str> = said["results"][0]["assets"]["deliverables"].as_array().unwrap().iter().map(|d| d["type"].as_str().unwrap()).collect();
+    let said = program
+        .run(&["run", "production", "--seed", "4", "--no-variants", "--reference", silent.to_str().unwrap(), "--json"])
+        .expect(0)
+        .json();
+    let types: Vec<&str> =
+        said["results"][0]["assets"]["deliverables"].as_array().unwrap().iter().map(|d| d["type"].as_str().unwrap()).collect();
     assert_eq!(types, ["watermarked", "kpop_soundtrack"]);
 }
 
@@ -156,8 +185,14 @@ fn production_killed_in_the_middle_ends_with_the_same_assets_each_once() {
     let (program, own) = small();
     let args = ["run", "production", "--seed", "7", "--reference", &own, "--json"];
     let names = |program: &Program| -> Vec<String> {
-        let id = |path: &str| path.split('_').filter(|part| part.len() != 10 || !part.bytes().all(|b| b.is_ascii_digit())).collect::<Vec<_>>().join("_");
-        program.assets().iter().map(|a| format!("{} {} {} v{}", a["kind"], a["title"], id(a["path"].as_str().unwrap()), a["version"])).collect()
+        let id = |path: &str| {
+            path.split('_').filter(|part| part.len() != 10 || !part.bytes().all(|b| b.is_ascii_digit())).collect::<Vec<_>>().join("_")
+        };
+        program
+            .assets()
+            .iter()
+            .map(|a| format!("{} {} {} v{}", a["kind"], a["title"], id(a["path"].as_str().unwrap()), a["version"]))
+            .collect()
     };
     let mut kills = 0;
     for steps in [1, 4, 7, 10] {

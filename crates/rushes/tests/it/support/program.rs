@@ -135,14 +135,16 @@ pub(crate) fn ffprobe(file: &Path) -> Value {
 
 /// The MD5 of what comes out of ffmpeg for these arguments: of decoded frames, samples, or copied packets.
 pub(crate) fn md5_of(file: &Path, args: &[&str]) -> String {
-    let output = Command::new("ffmpeg").args(["-v", "error", "-nostdin", "-i"]).arg(file).args(args).args(["-f", "md5", "-"]).output().unwrap();
+    let output =
+        Command::new("ffmpeg").args(["-v", "error", "-nostdin", "-i"]).arg(file).args(args).args(["-f", "md5", "-"]).output().unwrap();
     assert!(output.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
 /// Integrated loudness (LUFS) and true peak (dBTP), as ffmpeg's `ebur128` filter measures them.
 pub(crate) fn loudness(file: &Path) -> (f64, f64) {
-    let output = Command::new("ffmpeg").args(["-nostdin", "-i"]).arg(file).args(["-af", "ebur128=peak=true", "-f", "null", "-"]).output().unwrap();
+    let output =
+        Command::new("ffmpeg").args(["-nostdin", "-i"]).arg(file).args(["-af", "ebur128=peak=true", "-f", "null", "-"]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let summary = said.rsplit_once("Summary:").unwrap_or_else(|| panic!("no loudness of {}: {said}", file.display())).1;
     let number = |label: &str| {
