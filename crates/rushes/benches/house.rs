@@ -6,11 +6,11 @@
 
 #![expect(
     clippy::print_stdout,
-    clippy::disallowed_methods,
     clippy::unwrap_used,
     reason = "a benchmark prints, times and stops at once when it fails"
 )]
 
+#[expect(dead_code, reason = "what only the tests use of what both share")]
 #[path = "../tests/it/support/mod.rs"]
 mod support;
 

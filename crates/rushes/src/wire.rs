@@ -60,7 +60,7 @@ fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
         watch: store.watch(),
         store: Arc::new(store),
         clock,
-        inspect: Arc::new(MediaInspector::default()),
+        inspect: Arc::new(MediaInspector),
         destinations,
         catalogs,
         lanes: Lanes::new(cpu, config.engine.net_lane, config.engine.gpu_lane),
@@ -74,7 +74,7 @@ fn kit(home: &Home, config: &Config, inspect: Arc<dyn Inspect>) -> Kit {
         providers: Providers {
             text: Arc::new(BuiltinText),
             image: Arc::new(BuiltinImage),
-            motion: Arc::new(BuiltinMotion::default()),
+            motion: Arc::new(BuiltinMotion),
             music: Arc::new(BuiltinMusic),
         },
         inspect,

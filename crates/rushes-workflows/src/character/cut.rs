@@ -11,7 +11,7 @@ use rushes_media::run::decode::decode_mono;
 use rushes_media::run::encode::VideoSpec;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Rate the beat is listened to at, Hz.
 const LISTEN_HZ: u32 = 22_050;
@@ -52,7 +52,7 @@ pub(crate) async fn cut<F: Flow>(flow: &F, reference: &Followed, sources: &[Asse
     .await
 }
 
-fn plan(reference: &PathBuf, files: &[PathBuf], seed: u64, cancel: &rushes_core::Cancel) -> Result<Cut, Fault> {
+fn plan(reference: &Path, files: &[PathBuf], seed: u64, cancel: &rushes_core::Cancel) -> Result<Cut, Fault> {
     let no_picture = || Fault::new(Code::NoVideo, "plan remix");
     let mut spec = None;
     let mut length_s = f64::INFINITY;

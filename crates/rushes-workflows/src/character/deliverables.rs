@@ -4,7 +4,7 @@ use super::cut::Cut;
 use super::{Followed, Image, Input, Person, image};
 use crate::kit::{Kit, blocking};
 use rushes_core::flow::{Flow, Lane, Step, StepContext};
-use rushes_core::provider::{MusicRequest, Outfit, Picture};
+use rushes_core::provider::{MusicRequest, Outfit, Picture, ReportProgress};
 use rushes_core::{AssetRef, Cancel, Done, Fault, Kind, NewAsset, Stop};
 use rushes_media::edit::{Deliverables, EditList, Stickers};
 use rushes_media::loudness;
@@ -12,7 +12,6 @@ use rushes_media::run::encode::Quality;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Encoding every version.
@@ -184,7 +183,7 @@ impl Plan {
         list: &EditList,
         files: Files,
         cancel: &Cancel,
-        progress: &Arc<dyn Fn(f32, &str) + Send + Sync>,
+        progress: &ReportProgress,
     ) -> Result<Vec<(Kind, PathBuf)>, Fault> {
         let master = |from: &Path, name: &str| {
             let to = files.scratch.join(name);

@@ -3,10 +3,11 @@
 //! `engine` and `delivery` drive the engine in this process with small recipes of their own; the others start the real
 //! `rushes` and look at what it leaves behind.
 
-mod delivery;
-mod engine;
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod cli;
+mod delivery;
+mod engine;
 mod production;
 mod put;
 mod support;
