@@ -115,7 +115,9 @@ pub fn decode_moments(
         // What no other frame is made from is not even decoded; its neighbour will do.
         add_input(&mut args, &["-skip_frame", "noref", "-an"], path);
         // Variable 0 counts the frames taken so far.
-        graph.push_str(&format!("[0:V:0]select='if(gte(t\\,(ld(0)+0.5)*{share_s:.6})\\,1+0*st(0\\,ld(0)+1)\\,0)',trim=end_frame={count},{to_rgba}[out]"));
+        graph.push_str(&format!(
+            "[0:V:0]select='if(gte(t\\,(ld(0)+0.5)*{share_s:.6})\\,1+0*st(0\\,ld(0)+1)\\,0)',trim=end_frame={count},{to_rgba}[out]"
+        ));
     } else {
         for index in 0..count {
             let seek = format!("{:.6}", share_s * (f64::from(index) + 0.5));
