@@ -132,8 +132,14 @@ fn run_dropping_a_feed_kills_it() {
         .args(["-f", "rawvideo", "-video_size", "64x64", "-i", "pipe:0", "-metadata", &text, "-f", "null", "-"])
         .feed(&Cancel::new())
         .unwrap();
-    let pids = sample::processes(word);
-    assert!(!pids.is_empty());
+    // While one wrapper becomes the next, there is no command line to see.
+    let begun = Instant::now();
+    let pids = loop {
+        let pids = sample::processes(word);
+        if !pids.is_empty() || begun.elapsed() > Duration::from_secs(10) {
+            break pids;
+        }
+    };
     // Its own group, so that the whole of it can be killed.
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pids[0])).unwrap();
     let group = stat.rsplit(')').next().unwrap().split_whitespace().nth(2).unwrap().to_owned();
@@ -307,4 +313,31 @@ fn run_decodes_gray_frames_upright_at_a_constant_rate() {
     let one = decode_gray(&flat, (4, 4), 10, 60.0, &Cancel::new(), &mut |_| Ok(ControlFlow::Break(())));
     assert_eq!(one.unwrap(), 1);
     assert_eq!(decode_rgba_frame(&flat, Duration::from_secs(9), &Cancel::new()).unwrap_err().code, Code::NoVideo);
+}
+
+#[test]
+fn run_children_die_with_the_process_that_asked() {
+    const WORD: &str = "rushes-test-orphan-a84e";
+    if std::env::var_os(WORD).is_some() {
+        // The second process: it is killed while this runs.
+        endless(WORD).run(&Cancel::new(), &mut |_| {}).unwrap();
+    }
+    #[expect(clippy::disallowed_methods, reason = "this very test, as the process to be killed")]
+    let mut second = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "run::tests::run_children_die_with_the_process_that_asked"])
+        .env(WORD, "1")
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let wait_until = |is_running: bool| {
+        let begun = Instant::now();
+        while sample::processes(WORD).is_empty() == is_running {
+            assert!(begun.elapsed() < Duration::from_secs(10), "still not {is_running}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    wait_until(true);
+    second.kill().unwrap();
+    second.wait().unwrap();
+    wait_until(false);
 }
