@@ -6,14 +6,14 @@ use std::path::Path;
 
 /// The demuxers that read what we accept. Left out on purpose: hls, concat, dash, image2 patterns, playlists, scripts
 /// and everything else that opens further files.
-const DEMUXERS: &str = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,wav,flac,mp3,rawvideo,f32le";
+const DEMUXERS: &str = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,wav,flac,mp3";
 
 /// The arguments that name `path` as an input, `-i` included. Options for this input go before them.
 #[must_use]
 pub fn input_args(path: &Path) -> [OsString; 6] {
     let mut name = OsString::from("file:");
     name.push(path);
-    ["-protocol_whitelist".into(), "file,pipe".into(), "-format_whitelist".into(), DEMUXERS.into(), "-i".into(), name]
+    ["-protocol_whitelist".into(), "file".into(), "-format_whitelist".into(), DEMUXERS.into(), "-i".into(), name]
 }
 
 /// Adds `options`, then `path` as input, to a list of arguments.
