@@ -1,11 +1,15 @@
 //! Renders what the eye must judge: a contact sheet of people and a strip of dance frames.
-//! `cargo run -p rushes-media --example look [folder]`
+//! `cargo run -p rushes-media --example look [folder] [people|dances|stickers|speed|clips]`
 
-use rushes_core::provider::{Concept, Outfit};
+use rushes_core::Cancel;
+use rushes_core::provider::{Call, Concept, MotionRequest, Outfit, Provider};
+use rushes_media::builtin::BuiltinMotion;
+use rushes_media::builtin::references::render_references;
 use rushes_media::draw::choreography::{Choreography, Music};
 use rushes_media::draw::film::{Dancer, Film};
 use rushes_media::draw::{CharacterSpec, Look, lettering, sticker, still};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tiny_skia::{FilterQuality, Pixmap, PixmapPaint, Transform};
 
 type Trouble = Box<dyn std::error::Error>;
@@ -109,15 +113,39 @@ fn speed(_: &Path) -> Result<(), Trouble> {
     Ok(())
 }
 
+/// The three references and one dance to the first of them, as files. Only when asked for by name: it takes a minute.
+fn clips(folder: &Path) -> Result<(), Trouble> {
+    let cancel = Cancel::new();
+    let references = render_references(folder, &cancel, &mut |_, _| ())?;
+    let request = MotionRequest {
+        concept: concept(16),
+        outfit: Outfit::signature(),
+        image: PathBuf::new(),
+        reference: references[0].clone(),
+        seed: 16,
+        width: 720,
+        height: 1280,
+        fps: 30,
+        max_ms: 60_000,
+    };
+    let call = Call { key: "look/dance".into(), scratch: folder.into(), cancel, progress: Arc::new(|_, _| ()) };
+    tokio::runtime::Runtime::new()?.block_on(BuiltinMotion.make(&request, &call))?;
+    Ok(())
+}
+
 #[expect(clippy::print_stdout, reason = "an example reports to whoever runs it")]
 fn main() -> Result<(), Trouble> {
     let folder = std::env::args().nth(1).map_or_else(|| PathBuf::from("target/look"), PathBuf::from);
     std::fs::create_dir_all(&folder)?;
     let only = std::env::args().nth(2).unwrap_or_default();
-    for (name, draw) in
-        [("people", people as fn(&Path) -> Result<(), Trouble>), ("dances", dances), ("stickers", stickers), ("speed", speed)]
-    {
-        if only.is_empty() || only == name {
+    for (name, draw) in [
+        ("people", people as fn(&Path) -> Result<(), Trouble>),
+        ("dances", dances),
+        ("stickers", stickers),
+        ("speed", speed),
+        ("clips", clips),
+    ] {
+        if (only.is_empty() && name != "clips") || only == name {
             draw(&folder)?;
             println!("{name} drawn");
         }

@@ -48,7 +48,7 @@ pub(crate) fn legs(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, legs:
     let near = |side: usize| moment.bones.ankles[side].z + moment.bones.knees[side].z * 0.5;
     let order = if near(0) > near(1) { [1, 0] } else { [0, 1] };
     let tone = spec.cloth(cut.bottom.0);
-    let seat = torso.ribbon.part(Torso::along(WAIST - 0.06), 1.0).wider(1.03, 0.0);
+    let seat = torso.ribbon.part(Torso::along(WAIST - 0.06), Torso::along(1.90)).wider(1.03, 0.0);
     let trousers = !matches!(cut.bottom.1, Bottom::Skirt { .. });
     if trousers {
         brush.underlay(&seat.grown(brush.look.line * brush.head).whole(), tone);
@@ -84,7 +84,7 @@ pub(crate) fn legs(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, legs:
     if brush.look.soft {
         // The seat fades into the legs' own shading.
         let b = path.bounds();
-        let stops = [(0.0, tone.base.mix(tone.light, 0.2).alpha(1.0)), (0.76, tone.base.alpha(1.0)), (1.0, tone.base.alpha(0.0))];
+        let stops = [(0.0, tone.base.mix(tone.light, 0.2).alpha(1.0)), (0.84, tone.base.alpha(1.0)), (1.0, tone.base.alpha(0.25))];
         brush.shaded(&path, super::brush::linear(v2(b.left(), b.top()), v2(b.left(), b.bottom()), &stops));
     } else {
         brush.fill(&path, tone.base.alpha(1.0));
@@ -96,18 +96,21 @@ pub(crate) fn legs(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, legs:
         }
     }
     let ink = brush.ink(tone);
-    let (mid, low) = (torso.spot(0.0, 1.66), torso.spot(0.0, body::TRUNK + 0.05));
+    let (mid, low) = (torso.spot(0.0, 1.62), torso.spot(0.0, 1.98));
     brush.line(&curve(&[mid, mid.lerp(low, 0.5), low]), 0.011, ink);
 }
 
-/// The seat ends in a soft point between the legs.
+/// The seat ends in a soft point between the legs, and covers where they begin.
 fn seat_path(seat: &Ribbon, head: f32) -> Path {
-    let end = seat.centre.len() - 1;
-    let way = (seat.centre[end] - seat.centre[end - 1]).unit();
-    let mut longer = seat.clone();
-    longer.centre.push(seat.centre[end] + way * (0.10 * head));
-    longer.half.push(seat.half[end] * 0.45);
-    longer.whole()
+    let last = seat.centre.len() - 1;
+    let way = (seat.centre[last] - seat.centre[last - 1]).unit();
+    let mut nodes: Vec<Node> = (0..=last).map(|i| Node::Smooth(seat.at(i as f32 / last as f32, -1.0))).collect();
+    nodes.push(Node::Smooth(seat.centre[last] + way * (0.13 * head)));
+    nodes.extend((0..=last).rev().map(|i| Node::Smooth(seat.at(i as f32 / last as f32, 1.0))));
+    for corner in [0, last, last + 2, 2 * last + 2] {
+        nodes[corner] = Node::Corner(nodes[corner].at());
+    }
+    spline(&nodes, true, |p| p)
 }
 
 fn trouser_leg(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, leg: &Limb, (knee, hem): (f32, f32)) -> Ribbon {
