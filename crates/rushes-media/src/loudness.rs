@@ -10,7 +10,7 @@ mod wav;
 use crate::probe::probe;
 use crate::run::Ffmpeg;
 use crate::run::decode::decode_stereo;
-use crate::run::encode::{SAMPLE_RATE_HZ, plain_args};
+use crate::run::encode::{SAMPLE_RATE_HZ, plain_args, sound_args};
 use ebur128::{EbuR128, Mode};
 use limiter::Limiter;
 use rushes_core::{Cancel, Code, Fault};
@@ -19,8 +19,20 @@ use std::path::{Path, PathBuf};
 /// What deliverables are brought to.
 pub const TARGET_LUFS: f64 = -14.0;
 
-/// The highest true peak before encoding. Deliverables promise −1 dBTP; AAC adds up to a decibel to what it is given.
+/// The highest true peak before encoding, to begin with: AAC adds about a decibel to what it is given.
 pub const CEILING_DBTP: f64 = -2.0;
+
+/// The highest true peak promised of what is heard, after encoding.
+pub const PROMISED_DBTP: f64 = -1.0;
+
+/// What is heard may differ from the target by this much; the promise is half a unit.
+const HEARD_NEAR_LU: f64 = 0.3;
+
+/// Below the promise by this much, since players measure a little differently.
+const HEARD_MARGIN_DB: f64 = 0.1;
+
+/// Encoded and listened to this often at most; dense music takes two or three rounds.
+const HEARD_ROUNDS: usize = 6;
 
 /// What is quieter than this is silence with noise: it is not raised.
 pub const SILENCE_LUFS: f64 = -60.0;
@@ -58,6 +70,8 @@ pub struct Mastered {
     pub before: Loudness,
     /// As it is in the file.
     pub after: Loudness,
+    /// As it is heard after AAC; None for silence, which is not encoded to find out.
+    pub heard: Option<Loudness>,
     /// What was added, in decibels; 0 for silence.
     pub gain_db: f64,
 }
@@ -86,8 +100,9 @@ pub fn measure_file(path: &Path, max_s: f64, cancel: &Cancel) -> Result<Option<L
 }
 
 /// Makes `out` (WAV) from the first sound of `input`: exactly `duration_ms` long (cut, or begun again), fading out in
-/// its last second, at [`TARGET_LUFS`] and never above [`CEILING_DBTP`]. Silence stays silence, and says so by having
-/// no loudness; so does a file without sound. Equal inputs give equal bytes.
+/// its last second, so that after AAC it is at [`TARGET_LUFS`] and not above [`PROMISED_DBTP`]: what AAC adds depends on
+/// the music, so the result is encoded, listened to, and mended until it holds. Silence stays silence, and says so by
+/// having no loudness; so does a file without sound. Equal inputs give equal bytes.
 ///
 /// Errors: `input_invalid` for no length; `disk_full`, `io`; those of [`decode_stereo`].
 pub fn master(input: &Path, out: &Path, duration_ms: u64, cancel: &Cancel) -> Result<Mastered, Fault> {
@@ -99,19 +114,57 @@ pub fn master(input: &Path, out: &Path, duration_ms: u64, cancel: &Cancel) -> Re
     let mut stereo = lengthen(decoded, frames);
     fade_out(&mut stereo);
     let before = measure(&stereo, SAMPLE_RATE_HZ)?;
-    let gain_db = match before.integrated_lufs {
-        Some(lufs) if lufs > SILENCE_LUFS => raise(&mut stereo, lufs, cancel)?,
-        _ => 0.0,
+    let write = |stereo: &[f32]| wav::write(out, stereo).map_err(|error| Fault::io("master sound", out, &error));
+    let Some(lufs) = before.integrated_lufs.filter(|lufs| *lufs > SILENCE_LUFS) else {
+        write(&stereo)?;
+        return Ok(Mastered { file: out.to_owned(), before, after: before, heard: None, gain_db: 0.0 });
     };
-    wav::write(out, &stereo).map_err(|error| Fault::io("master sound", out, &error))?;
-    Ok(Mastered { file: out.to_owned(), before, after: measure(&stereo, SAMPLE_RATE_HZ)?, gain_db })
+    let mut goal = Goal { lufs: TARGET_LUFS, ceiling_dbtp: CEILING_DBTP };
+    let mut round = 0;
+    loop {
+        round += 1;
+        let (made, gain_db) = raise(&stereo, lufs, goal, cancel)?;
+        write(&made)?;
+        let heard = after_encoding(out, duration_ms, cancel)?;
+        let over_db = heard.true_peak_dbtp.unwrap_or(PROMISED_DBTP) - (PROMISED_DBTP - HEARD_MARGIN_DB);
+        let lacks_lu = TARGET_LUFS - heard.integrated_lufs.unwrap_or(TARGET_LUFS);
+        if (over_db <= 0.0 && lacks_lu.abs() <= HEARD_NEAR_LU) || round == HEARD_ROUNDS {
+            let after = measure(&made, SAMPLE_RATE_HZ)?;
+            return Ok(Mastered { file: out.to_owned(), before, after, heard: Some(heard), gain_db });
+        }
+        goal.ceiling_dbtp -= over_db.max(0.0);
+        goal.lufs += lacks_lu;
+    }
 }
 
-/// Brings samples of known loudness to the target; returns the gain it took, in decibels.
-fn raise(stereo: &mut Vec<f32>, lufs: f64, cancel: &Cancel) -> Result<f64, Fault> {
+/// What the samples are brought to before encoding.
+#[derive(Debug, Clone, Copy)]
+struct Goal {
+    lufs: f64,
+    ceiling_dbtp: f64,
+}
+
+/// How a mastered file sounds after the encoder that deliverables use.
+fn after_encoding(wav: &Path, duration_ms: u64, cancel: &Cancel) -> Result<Loudness, Fault> {
+    let encoded = wav.with_extension("heard.m4a");
+    Ffmpeg::new("encode for measuring")
+        .input(wav)
+        .args(sound_args())
+        .args(plain_args())
+        .args(["-f", "ipod"])
+        .to(&encoded)
+        .run(cancel, &mut |_| ())?;
+    let heard = measure_file(&encoded, duration_ms as f64 / 1000.0, cancel);
+    // It was only listened to; a file that stays in scratch goes with it.
+    let _ = std::fs::remove_file(&encoded);
+    Ok(heard?.unwrap_or(Loudness { integrated_lufs: None, true_peak_dbtp: None }))
+}
+
+/// Samples of known loudness brought to a goal, and the gain it took in decibels.
+fn raise(stereo: &[f32], lufs: f64, goal: Goal, cancel: &Cancel) -> Result<(Vec<f32>, f64), Fault> {
     let limiter = Limiter::new(stereo, SAMPLE_RATE_HZ);
-    let plain_db = TARGET_LUFS - lufs;
-    let (mut gain_db, mut ceiling_db) = (plain_db, CEILING_DBTP);
+    let plain_db = goal.lufs - lufs;
+    let (mut gain_db, mut ceiling_db) = (plain_db, goal.ceiling_dbtp);
     let mut made = Vec::new();
     for _ in 0..MAX_ROUNDS {
         if cancel.is_cancelled() {
@@ -119,8 +172,8 @@ fn raise(stereo: &mut Vec<f32>, lufs: f64, cancel: &Cancel) -> Result<f64, Fault
         }
         made = limiter.apply(stereo, gain_db, ceiling_db);
         let now = measure(&made, SAMPLE_RATE_HZ)?;
-        let over_db = now.true_peak_dbtp.unwrap_or(CEILING_DBTP) - CEILING_DBTP;
-        let lacks_lu = TARGET_LUFS - now.integrated_lufs.unwrap_or(TARGET_LUFS);
+        let over_db = now.true_peak_dbtp.unwrap_or(goal.ceiling_dbtp) - goal.ceiling_dbtp;
+        let lacks_lu = goal.lufs - now.integrated_lufs.unwrap_or(goal.lufs);
         let next_db = (gain_db + lacks_lu).min(plain_db + MAX_PUSH_DB);
         let is_there = lacks_lu.abs() <= NEAR_LU || (next_db - gain_db).abs() < NEAR_LU;
         if is_there && over_db <= 0.0 {
@@ -132,8 +185,7 @@ fn raise(stereo: &mut Vec<f32>, lufs: f64, cancel: &Cancel) -> Result<f64, Fault
         }
         gain_db = next_db;
     }
-    *stereo = made;
-    Ok(gain_db)
+    Ok((made, gain_db))
 }
 
 /// Cuts, or begins again, until there are so many frames; nothing becomes silence.

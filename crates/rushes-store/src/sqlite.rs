@@ -131,9 +131,12 @@ fn start_writer(path: &Path, owner: &str, clock: Arc<dyn Clock>, bells: Arc<Bell
         .execute_batch(
             "UPDATE jobs SET lease_until_ms = 0, owner = NULL WHERE state = 'running';
              UPDATE outbox SET state = 'owed', lease = 0, lease_until_ms = 0 WHERE state = 'sending';
-             UPDATE deliveries SET state = 'owed' WHERE state = 'sending';",
+             UPDATE deliveries SET state = 'owed' WHERE state = 'sending';
+             -- What was refused is tried once more by each start: the cause may be mended by now.
+             UPDATE outbox SET state = 'owed', not_before_ms = 0, attempts = 0, done_ms = NULL WHERE state = 'refused';
+             UPDATE deliveries SET state = 'owed' WHERE state = 'refused';",
         )
-        .map_err(|e| failed("void old leases", e))?;
+        .map_err(|e| failed("take over what is under way", e))?;
     Writer::start(connection, clock, bells, owner.to_owned()).map_err(|e| Fault::new(Code::StoreFailed, "start writer").because(e))
 }
 

@@ -4,11 +4,7 @@
 //! `house` durable steps a second, and the time from a file's commit to its proof; `production` one whole production by
 //! the real program.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a benchmark prints, times and stops at once when it fails"
-)]
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, times and stops at once when it fails")]
 
 #[expect(dead_code, reason = "what only the tests use of what both share")]
 #[path = "../tests/it/support/mod.rs"]

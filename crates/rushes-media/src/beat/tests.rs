@@ -1,3 +1,5 @@
+//! Tests of the beat grid, on clicks, noise and pieces of our own.
+
 use super::*;
 
 const RATE: u32 = 48_000;
@@ -101,7 +103,7 @@ fn beat_survives_odd_inputs() {
 }
 
 #[test]
-fn beat_helpers_answer_in_seconds() {
+fn beat_questions_are_answered_in_seconds() {
     let (sound, _) = clicks(120.0, 0.25, 6.0, RATE);
     let grid = beat_grid(&sound, RATE);
     assert!((grid.nearest_beat(1.3).unwrap() - 1.25).abs() < 0.01);

@@ -1,3 +1,5 @@
+//! Tests of the edit plan: frame-exact cuts, equal packets, stickers in their boxes.
+
 use super::*;
 use crate::run::decode::{decode_gray, decode_mono, decode_rgba_frame};
 use crate::run::sample;

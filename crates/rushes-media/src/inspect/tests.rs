@@ -1,3 +1,5 @@
+//! Tests of inspection: what every odd or damaged file is called.
+
 use super::*;
 use crate::run::{Ffmpeg, sample};
 use std::path::PathBuf;

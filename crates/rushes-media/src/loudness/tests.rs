@@ -1,3 +1,5 @@
+//! Tests of measuring and mastering.
+
 use super::*;
 use crate::run::encode::{FrameEncoder, Quality, VideoSpec};
 use crate::run::sample;
@@ -40,15 +42,18 @@ fn loudness_of_masters_holds_after_aac() {
         ("quiet", "anoisesrc=d=9:r=48000:seed=2:color=pink:a=0.01"),
         ("loud", "anoisesrc=d=9:r=48000:seed=3:color=pink:a=1,volume=3"),
         ("beats", "aevalsrc='0.9*sin(2*PI*60*t)*exp(-9*mod(t\\,0.5))+0.4*(random(0)-0.5)*exp(-40*mod(t\\,0.25))':d=9:s=48000"),
+        ("white", "anoisesrc=d=9:r=48000:seed=4:color=white:a=0.5"),
         ("square", "aevalsrc='0.2*sgn(sin(2*PI*220*t))+0.1*sin(2*PI*2777*t)':d=9:s=44100"),
     ];
     for (name, source) in cases {
         let input = make(at, &format!("{name}.wav"), source);
         let out = at.join(format!("{name} mastered.wav"));
         let made = master(&input, &out, 8000, &Cancel::new()).unwrap();
-        let (lufs, peak) = (made.after.integrated_lufs.unwrap(), made.after.true_peak_dbtp.unwrap());
-        assert!((lufs - TARGET_LUFS).abs() <= 0.2 && peak <= CEILING_DBTP + 0.01, "{name}: {lufs:.2} LUFS, {peak:.2} dBTP");
+        let peak = made.after.true_peak_dbtp.unwrap();
+        assert!(peak <= CEILING_DBTP + 0.01, "{name}: {peak:.2} dBTP before encoding");
+        // What goes into the file is bent so that what comes out of the encoder is right.
         let heard = after_aac(at, &out, 8000);
+        assert_eq!(made.heard, Some(heard), "{name}: mastering listened to what a deliverable will hold");
         let (lufs, peak) = (heard.integrated_lufs.unwrap(), heard.true_peak_dbtp.unwrap());
         assert!((lufs - TARGET_LUFS).abs() <= 0.5, "{name} after AAC: {lufs:.2} LUFS");
         assert!(peak <= -1.0, "{name} after AAC: {peak:.2} dBTP");

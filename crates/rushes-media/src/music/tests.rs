@@ -1,3 +1,5 @@
+//! Tests of composing: length, loudness, beats, drop and balance.
+
 use super::*;
 use crate::beat::{beat_grid, tests::f_measure};
 

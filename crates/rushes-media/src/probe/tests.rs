@@ -1,3 +1,5 @@
+//! Tests of probing.
+
 use super::*;
 use crate::run::{Ffmpeg, sample};
 

@@ -1,3 +1,5 @@
+//! Tests of the runner: limits, cancelling, children, decoders and the frame encoder.
+
 use super::decode::{decode_gray, decode_mono, decode_rgba_frame, decode_stereo};
 use super::encode::{FrameEncoder, Quality, VideoSpec};
 use super::{Ffmpeg, Ffprobe, sample};

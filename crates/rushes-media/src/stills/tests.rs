@@ -1,3 +1,5 @@
+//! Tests of posters, sheets, previews and waveforms.
+
 use super::*;
 use crate::inspect::inspect_file;
 use crate::run::sample;

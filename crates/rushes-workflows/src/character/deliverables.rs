@@ -178,13 +178,7 @@ impl Plan {
     }
 
     /// Masters both sounds and renders every version wanted; gives their kinds and files.
-    fn render(
-        &self,
-        list: &EditList,
-        files: Files,
-        cancel: &Cancel,
-        progress: &ReportProgress,
-    ) -> Result<Vec<(Kind, PathBuf)>, Fault> {
+    fn render(&self, list: &EditList, files: Files, cancel: &Cancel, progress: &ReportProgress) -> Result<Vec<(Kind, PathBuf)>, Fault> {
         let master = |from: &Path, name: &str| {
             let to = files.scratch.join(name);
             loudness::master(from, &to, self.cut.duration_ms, cancel).map(|_| to)

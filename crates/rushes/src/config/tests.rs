@@ -1,3 +1,5 @@
+//! Tests of the layers, the example file and the refusals.
+
 use super::*;
 use std::io::Write;
 

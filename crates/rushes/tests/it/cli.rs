@@ -17,7 +17,7 @@ fn cli_usage_errors_give_two_and_say_what_there_is() {
     let program = Program::with(SMALL);
     for (args, says) in [
         (vec!["run", "production", "--count", "0"], "1..=10"),
-        (vec!["run", "nonsense"], "production"),
+        (vec!["run", "nonsense"], "unrecognized subcommand 'nonsense'"),
         (vec!["jobs", "show", "x"], "no job id"),
         (vec!["assets", "ls", "--kind", "x"], "anime_image"),
         (vec!["jobs", "ls", "--state", "x"], "delivering"),

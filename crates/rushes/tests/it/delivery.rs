@@ -138,6 +138,11 @@ async fn delivery_refused_for_good_fails_the_job_in_words_and_keeps_the_files() 
     assert_eq!(cloud.second.puts.load(Ordering::SeqCst), 1, "what is refused is not tried again by itself");
     let audit = rushes_engine::audit::audit(engine.parts()).await.unwrap();
     assert!(audit.findings.iter().any(|finding| finding.code == "undelivered" && finding.detail.contains("storage is full")));
+
+    cloud.second.refuses.store(false, Ordering::SeqCst);
+    engine.engine.stop().await;
+    let next = TestEngine::start(cloud.folder.path(), &cloud.places, &Recipes::default());
+    next.settle().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -184,15 +184,17 @@ fn production_dances_on_films_of_every_shape() {
 fn production_killed_in_the_middle_ends_with_the_same_assets_each_once() {
     let (program, own) = small();
     let args = ["run", "production", "--seed", "7", "--reference", &own, "--json"];
-    let names = |program: &Program| -> Vec<String> {
-        let id = |path: &str| {
-            path.split('_').filter(|part| part.len() != 10 || !part.bytes().all(|b| b.is_ascii_digit())).collect::<Vec<_>>().join("_")
+    let names = |program: &Program| -> BTreeSet<String> {
+        let name = |asset: &Value| {
+            // Without the second at which the character was made.
+            let id = asset["subject"].as_str().unwrap();
+            let path = asset["path"].as_str().unwrap().replace(id, id.rsplit_once('_').unwrap().0);
+            format!("{} {} {path} v{}", asset["kind"], asset["title"], asset["version"])
         };
-        program
-            .assets()
-            .iter()
-            .map(|a| format!("{} {} {} v{}", a["kind"], a["title"], id(a["path"].as_str().unwrap()), a["version"]))
-            .collect()
+        let names: Vec<String> = program.assets().iter().map(name).collect();
+        let each: BTreeSet<String> = names.iter().cloned().collect();
+        assert_eq!(each.len(), names.len(), "each once: {names:#?}");
+        each
     };
     let mut kills = 0;
     for steps in [1, 4, 7, 10] {
