@@ -151,7 +151,7 @@ pub struct Backlog {
     pub p95_ms: u64,
     /// As above.
     pub p99_ms: u64,
-    /// Proven among all that reached an end, 0–1.
+    /// Proven among what ended last (up to 1,000) and what is refused, 0–1.
     pub success_rate: f64,
 }
 

@@ -132,6 +132,23 @@ fn cancel(write: &mut Write<'_>, id: JobId, catalogs: &[String]) -> Result<Job, 
     load(write.sql, id)
 }
 
+/// Each sort of question has its own words, so that each finds its own index.
+fn list(sql: &Connection, filter: &JobFilter) -> Result<Vec<Job>, Fault> {
+    let (workflow, input_hash) = filter.same_as.clone().unzip();
+    let which = if filter.cancel_asked {
+        "cancel = 1 AND state = 'running'"
+    } else if workflow.is_some() {
+        "workflow = ?2 AND input_hash = ?3 AND parent IS NULL"
+    } else {
+        "parent IS NULL"
+    };
+    let query = format!(
+        "SELECT {JOB} FROM jobs WHERE {which} AND (?1 IS NULL OR state = ?1)
+         ORDER BY created_ms DESC, id DESC LIMIT ?4"
+    );
+    rows::all(sql, &query, params![filter.state.map(JobState::name), workflow, input_hash, filter.limit], rows::job)
+}
+
 fn ended_word(state: JobState) -> &'static str {
     match state {
         JobState::Failed => "failed",
@@ -168,20 +185,7 @@ impl Jobs for SqliteStore {
 
     async fn jobs(&self, filter: &JobFilter) -> Result<Vec<Job>, Fault> {
         let filter = filter.clone();
-        self.read(move |sql| {
-            let (workflow, input_hash) = filter.same_as.unzip();
-            let query = format!(
-                "SELECT {JOB} FROM jobs WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR (workflow = ?2 AND input_hash = ?3))
-                 AND CASE WHEN ?4 THEN cancel = 1 ELSE parent IS NULL END ORDER BY created_ms DESC, id DESC LIMIT ?5"
-            );
-            rows::all(
-                sql,
-                &query,
-                params![filter.state.map(JobState::name), workflow, input_hash, filter.cancel_asked, filter.limit],
-                rows::job,
-            )
-        })
-        .await
+        self.read(move |sql| list(sql, &filter)).await
     }
 
     async fn family(&self, root: JobId) -> Result<Family, Fault> {

@@ -92,7 +92,7 @@ fn lease_object(write: &mut Write<'_>, destination: &str, row: Row, token: i64) 
 fn lease_record(write: &mut Write<'_>, destination: &str, row: Row, token: i64) -> Result<Option<Due>, Fault> {
     let under_way = rows::number(
         write.sql,
-        "SELECT count(*) FROM outbox WHERE destination = ?1 AND key = ?2 AND state = 'sending'",
+        "SELECT count(*) FROM outbox WHERE op = 'put_record' AND destination = ?1 AND key = ?2 AND state = 'sending'",
         params![destination, row.key],
     )?;
     if under_way > 0 {
@@ -100,7 +100,9 @@ fn lease_record(write: &mut Write<'_>, destination: &str, row: Row, token: i64) 
     }
     rows::change(
         write.sql,
-        &format!("UPDATE outbox SET state = 'sending', lease = ?4, lease_until_ms = ?5 WHERE destination = ?1 AND key = ?3 AND {READY}"),
+        &format!(
+            "UPDATE outbox SET state = 'sending', lease = ?4, lease_until_ms = ?5 WHERE op = 'put_record' AND destination = ?1 AND key = ?3 AND {READY}"
+        ),
         params![destination, write.now_ms, row.key, token, write.now_ms + LEASE_MS],
     )?;
     let work = Work::PutRecord { collection: row.collection.unwrap_or_default(), id: row.document.unwrap_or_default() };
@@ -180,6 +182,9 @@ fn put_off(write: &mut Write<'_>, due: &Due, fault: &Fault, again_ms: Option<u64
     Ok(())
 }
 
+/// How many of those that ended last the latencies and the success rate are taken from.
+const LAST: i64 = 1_000;
+
 fn backlog(sql: &Connection, destination: &str, now_ms: i64) -> Result<Backlog, Fault> {
     let count = |state: &str| {
         rows::number(sql, "SELECT count(*) FROM outbox WHERE destination = ?1 AND state = ?2", params![destination, state])
@@ -192,14 +197,14 @@ fn backlog(sql: &Connection, destination: &str, now_ms: i64) -> Result<Backlog, 
     )?;
     let mut took = rows::all(
         sql,
-        "SELECT done_ms - created_ms FROM outbox WHERE destination = ?1 AND state = 'done' ORDER BY done_ms DESC LIMIT 1000",
-        [destination],
+        "SELECT done_ms - created_ms FROM outbox WHERE destination = ?1 AND state = 'done' ORDER BY done_ms DESC LIMIT ?2",
+        params![destination, LAST],
         |row| row.get::<_, i64>(0),
     )?;
     took.sort_unstable();
     let at = |percent: usize| took.get((took.len() * percent / 100).min(took.len().saturating_sub(1))).map_or(0, |ms| ms.unsigned_abs());
-    let (done, refused) = (count("done")?, count("refused")?);
-    let ended = done + refused;
+    let refused = count("refused")?;
+    let (done, ended) = (took.len() as u64, took.len() as u64 + refused);
     #[expect(clippy::cast_precision_loss, reason = "seconds and shares for people")]
     Ok(Backlog {
         owed: count("owed")? + count("sending")?,

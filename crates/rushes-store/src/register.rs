@@ -78,7 +78,15 @@ fn insert(write: &mut Write<'_>, maker: &Maker<'_>, file: &Ingested) -> Result<i
         |row| row.get::<_, i64>(0),
     )?;
     let version = match current {
-        Some(version) => version,
+        Some(version) => {
+            // The same film made again by the same character: the newer row stands for it. Another's row stays.
+            rows::change(
+                write.sql,
+                "UPDATE assets SET retired_ms = ?4 WHERE path = ?1 AND subject = ?2 AND title = ?3 AND retired_ms IS NULL",
+                params![file.path, asset.subject, asset.title, write.now_ms],
+            )?;
+            version
+        }
         None => {
             rows::change(
                 write.sql,

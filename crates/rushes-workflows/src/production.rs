@@ -56,6 +56,18 @@ pub struct Reference {
     pub name: String,
     /// Where it is.
     pub file: PathBuf,
+    /// By its content; empty until it was looked at.
+    #[serde(default)]
+    pub extension: String,
+    /// Whether there is sound; false until it was looked at.
+    #[serde(default)]
+    pub has_sound: bool,
+}
+
+impl Reference {
+    fn new(name: impl Into<String>, file: PathBuf) -> Self {
+        Self { name: name.into(), file, extension: String::new(), has_sound: false }
+    }
 }
 
 pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Value, Stop> {
@@ -119,12 +131,13 @@ async fn choose_in_step<F: Flow>(flow: &F, kit: &Kit, input: &Input) -> Result<V
             let (folder, cancel, progress) = (folder.clone(), context.cancel.clone(), context.progress.clone());
             blocking(move || references::render_references(&folder, &cancel, &mut |done, note| progress(done, note))).await?;
         }
-        let chosen = choose(&folder, &wanted)?;
-        for reference in &chosen {
+        let mut chosen = choose(&folder, &wanted)?;
+        for reference in &mut chosen {
             let info = inspect.inspect(&reference.file).await.map_err(|fault| fault.with("reference", &reference.name))?;
             if !info.mime.starts_with("video/") {
                 return Err(Stop::Failed(Fault::new(Code::NoVideo, "check reference").with("file", reference.file.display())));
             }
+            (reference.extension, reference.has_sound) = (info.extension, info.has_audio);
         }
         Ok(Done::value(chosen))
     })
@@ -141,7 +154,7 @@ fn library(folder: &Path) -> Result<Vec<Reference>, Fault> {
     let mut found: Vec<Reference> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().and_then(|e| e.to_str()).is_some_and(|e| FILMS.contains(&e.to_ascii_lowercase().as_str())))
-        .filter_map(|file| Some(Reference { name: file.file_stem()?.to_str()?.to_owned(), file }))
+        .filter_map(|file| Some(Reference::new(file.file_stem()?.to_str()?.to_owned(), file)))
         .filter(|reference| !reference.name.starts_with('.'))
         .collect();
     found.sort_by(|a, b| a.name.cmp(&b.name));
@@ -158,7 +171,7 @@ fn choose(folder: &Path, wanted: &[String]) -> Result<Vec<Reference>, Fault> {
         let path = Path::new(name);
         let mut reference = if path.is_absolute() {
             let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or("reference");
-            Reference { name: stem.to_owned(), file: path.to_owned() }
+            Reference::new(stem, path.to_owned())
         } else {
             let is_it = |r: &&Reference| r.name == *name || r.file.file_name().is_some_and(|f| f.to_str() == Some(name));
             library.iter().find(is_it).cloned().ok_or_else(|| unknown(name, &library))?

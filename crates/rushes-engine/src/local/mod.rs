@@ -156,6 +156,7 @@ async fn claim_loop<W: Workflows>(shared: Arc<Shared<W>>, stop: Cancel) {
     let mut driven: JoinSet<()> = JoinSet::new();
     while !stop.is_cancelled() {
         bell.mark_unchanged();
+        while driven.try_join_next().is_some() {}
         let free = CLAIM_MAX.min(DRIVEN_MAX - driven.len());
         let claims =
             if free == 0 { Ok(Vec::new()) } else { shared.parts.store.claim(&shared.owner, u32::try_from(free).unwrap_or(1)).await };

@@ -14,6 +14,7 @@ CREATE TABLE jobs(
     UNIQUE(parent, child_name)
 ) STRICT;
 CREATE INDEX jobs_live ON jobs(created_ms) WHERE state IN ('queued', 'running');
+CREATE INDEX jobs_to_cancel ON jobs(id) WHERE cancel = 1 AND state = 'running';
 CREATE INDEX jobs_by_root ON jobs(root);
 CREATE INDEX jobs_top ON jobs(created_ms) WHERE parent IS NULL;
 CREATE INDEX jobs_by_input ON jobs(workflow, input_hash);
@@ -62,11 +63,9 @@ CREATE TABLE outbox(
     session TEXT, last_fault TEXT, size_bytes INTEGER NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL, done_ms INTEGER,
     UNIQUE(op, destination, key, rev)
 ) STRICT;
-CREATE INDEX outbox_open ON outbox(destination, not_before_ms) WHERE state IN ('owed', 'sending');
-CREATE INDEX outbox_open_by_key ON outbox(destination, key) WHERE state IN ('owed', 'sending');
+CREATE INDEX outbox_by_state ON outbox(destination, state, done_ms);
 CREATE INDEX outbox_by_root ON outbox(root, state);
 CREATE INDEX outbox_leased ON outbox(lease) WHERE state = 'sending';
-CREATE INDEX outbox_done ON outbox(destination, done_ms) WHERE state IN ('done', 'refused');
 
 CREATE TABLE outbox_needs(row INTEGER NOT NULL, needs INTEGER NOT NULL, PRIMARY KEY(row, needs)) STRICT, WITHOUT ROWID;
 

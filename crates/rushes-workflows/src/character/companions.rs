@@ -13,12 +13,15 @@ pub(crate) fn of(film: &AssetRef, subject: &str) -> Branch<()> {
     let step = Step::new(format!("companions {} {}", film.kind.name(), film.title)).lane(Lane::Cpu).inputs(&json!([film.id]));
     Branch::new(step, move |context: StepContext| async move {
         let path = context.path_of(&film).await?;
-        let (scratch, cancel) = (context.scratch.clone(), context.cancel.clone());
+        let (scratch, cancel, tell) = (context.scratch.clone(), context.cancel.clone(), context.progress.clone());
         let files = blocking(move || {
             let at = |name: &str| scratch.join(name);
             let (poster, sheet, preview, sound) = (at("poster.jpg"), at("contact_sheet.jpg"), at("preview.mp4"), at("waveform.png"));
+            tell(0.1, "poster");
             stills::write_poster(&path, &poster, &cancel)?;
+            tell(0.3, "contact sheet");
             stills::write_contact_sheet(&path, &sheet, &cancel)?;
+            tell(0.6, "preview");
             stills::write_preview(&path, &preview, &cancel)?;
             let mut files = vec![(Kind::Poster, poster), (Kind::ContactSheet, sheet), (Kind::Preview, preview)];
             // A film without a sound track has no waveform.

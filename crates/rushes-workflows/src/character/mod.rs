@@ -70,7 +70,7 @@ pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Va
     let cosplay = portrait(flow, kit, &person, Picture::Cosplay, Some(&anime)).await?;
     let mut followed = Vec::new();
     for (index, reference) in input.references.iter().enumerate() {
-        followed.push(follow(flow, kit, &person, reference, &title(index)).await?);
+        followed.push(follow(flow, &person, reference, &title(index)).await?);
     }
     let primary = followed
         .first()
@@ -232,11 +232,10 @@ pub(crate) fn image(kit: &Kit, person: &Person, image: Image) -> Branch<AssetRef
 }
 
 /// Takes a reference in as an asset of this character, under a name no other bytes have.
-async fn follow<F: Flow>(flow: &F, kit: &Kit, person: &Person, reference: &Reference, title: &str) -> Result<Followed, Stop> {
-    let (subject, reference, title, inspect) = (person.id.clone(), reference.clone(), title.to_owned(), kit.inspect.clone());
+async fn follow<F: Flow>(flow: &F, person: &Person, reference: &Reference, title: &str) -> Result<Followed, Stop> {
+    let (subject, reference, title) = (person.id.clone(), reference.clone(), title.to_owned());
     let step = Step::new(format!("reference {title}")).inputs(&json!([reference, title]));
     flow.step(step, move |context: StepContext| async move {
-        let info = inspect.inspect(&reference.file).await?;
         let copy = context.scratch.join("reference");
         tokio::fs::copy(&reference.file, &copy).await.map_err(|e| Stop::from(Fault::io("copy reference", &reference.file, &e)))?;
         let sha256 = crate::kit::blocking({
@@ -249,13 +248,13 @@ async fn follow<F: Flow>(flow: &F, kit: &Kit, person: &Person, reference: &Refer
         })
         .await?
         .sha256;
-        let taken = context.library.sha256_at(&format!("references/{}.{}", reference.name, info.extension)).await?;
+        let taken = context.library.sha256_at(&format!("references/{}.{}", reference.name, reference.extension)).await?;
         let name = match taken {
             Some(other) if other != sha256 => format!("{}-{}", reference.name, &sha256[..4]),
             _ => reference.name.clone(),
         };
         let asset = context.new_asset(Kind::ReferenceVideo, &subject, copy).title(&title).name("ref", &name);
-        Ok(Done::value(Followed { asset: asset.reference()?, name, has_sound: info.has_audio }).with(asset))
+        Ok(Done::value(Followed { asset: asset.reference()?, name, has_sound: reference.has_sound }).with(asset))
     })
     .await
 }

@@ -2,6 +2,7 @@
 
 use super::{exit, print};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::job::{Job, JobState};
 use rushes_core::{JobId, record};
 use rushes_engine::{Engine, Live};
@@ -173,11 +174,12 @@ impl Display {
             }
         }
         if !events.is_empty() && self.bars.is_some() {
-            let family = store.family(job.id).await?;
-            let proven = store.owed_by(job.id).await?.proven;
-            let stage = record::stage(job, &family.listed).unwrap_or(job.state.name()).replace('_', " ");
-            let count = self.count.map_or_else(String::new, |count| format!(", {count} to make"));
-            self.head.set_message(format!("{stage}{count}: {} files made, {proven} payments proven, {owed} owed", family.listed.len()));
+            let listed = store.family(job.id).await?.listed;
+            let stage = record::stage(job, &listed).unwrap_or(job.state.name()).replace('_', " ");
+            let count = self.count.filter(|count| *count > 1).map_or_else(String::new, |count| format!(" of {count} characters"));
+            let is_proven = |delivery: &Delivery| delivery.state == DeliveryState::Proven;
+            let arrived = listed.iter().filter(|(_, deliveries)| deliveries.iter().all(is_proven)).count();
+            self.head.set_message(format!("{stage}{count}: {} files made, {arrived} delivered, {owed} owed", listed.len()));
         }
         Ok(())
     }
