@@ -84,10 +84,18 @@ impl NewAsset {
         self
     }
 
-    /// Fills several names of its path at once, as they are.
+    /// Fills several names of its path at once. `beside` is a path itself and stays one; ingest refuses it if it leaves
+    /// the library.
     #[must_use]
     pub fn names(mut self, names: &Names) -> Self {
-        self.names.extend(names.clone());
+        for (name, value) in names {
+            self = if name == "beside" {
+                self.names.insert(name.clone(), value.clone());
+                self
+            } else {
+                self.name(name, value)
+            };
+        }
         self
     }
 

@@ -140,7 +140,7 @@ impl Kind {
             let (name, after) = after.split_once('}').unwrap_or((after, ""));
             filled.push_str(before);
             match name {
-                "id" => filled.push_str(subject),
+                "id" => filled.push_str(&segment(subject)),
                 _ => filled.push_str(names.get(name).ok_or_else(|| missing(self, name))?),
             }
             rest = after;

@@ -211,7 +211,7 @@ pub trait Outbox: Send + Sync {
     /// Owed and refused rows and latencies, by destination and catalog.
     async fn backlog(&self) -> Result<BTreeMap<String, Backlog>, Fault>;
 
-    /// What one family of jobs owes.
+    /// What one family of jobs owes, its own mirror included.
     async fn owed_by(&self, root: JobId) -> Result<Owed, Fault>;
 }
 

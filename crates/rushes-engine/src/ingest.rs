@@ -22,6 +22,10 @@ pub async fn ingest(asset: NewAsset, scratch: &Path, blobs: &Blobs, inspect: &Ar
     }
     let info = inspect.inspect(&file).await.map_err(|fault| fault.with("kind", asset.kind.name()))?;
     let path = format!("{}.{}", asset.kind.stem(&asset.subject, &asset.names)?, info.extension);
+    if path.split('/').any(|part| part.is_empty() || part == "." || part == "..") || path.contains('\0') {
+        let reason = "its path would leave the library; a name in it is empty or dots";
+        return Err(Fault::new(Code::InputInvalid, "ingest file").with("path", path).because(reason));
+    }
     let (blobs, mime) = (blobs.clone(), info.mime.clone());
     let blob = tokio::task::spawn_blocking(move || {
         let blob = hash_file(&file, &mime)?;

@@ -3,7 +3,10 @@
 use crate::blobs::Blobs;
 use rushes_core::Fault;
 use rushes_core::store::{AssetFilter, Assets};
-use std::path::Path;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Assets looked at in one go while mending.
 const PAGE: u32 = 1_000;
@@ -14,17 +17,31 @@ pub fn link(library: &Path, path: &str, blob: &Path) -> Result<(), Fault> {
     let target = library.join(path);
     let folder = target.parent().unwrap_or(library);
     std::fs::create_dir_all(folder).map_err(|e| Fault::io("make library folder", folder, &e))?;
-    let name = blob.file_name().unwrap_or_default().to_string_lossy();
-    let fresh = folder.join(format!(".{}.link", &name[..name.len().min(16)]));
-    let _ = std::fs::remove_file(&fresh);
-    // A disk without hard links gets a copy (a reflink where it has those).
-    if std::fs::hard_link(blob, &fresh).is_err() {
-        std::fs::copy(blob, &fresh).map_err(|e| Fault::io("copy into library", &fresh, &e))?;
-    }
+    let fresh = fresh_link(folder, blob)?;
     let renamed = std::fs::rename(&fresh, &target).map_err(|e| Fault::io("link into library", &target, &e));
     // Renaming one link of a file over another link of it does nothing and leaves both.
     let _ = std::fs::remove_file(&fresh);
     renamed
+}
+
+/// A second name for a blob in a folder, of a name nobody else takes.
+#[expect(clippy::disallowed_methods, reason = "the library is a view made of links")]
+fn fresh_link(folder: &Path, blob: &Path) -> Result<PathBuf, Fault> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    loop {
+        let fresh = folder.join(format!(".rushes-{}-{}.link", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
+        match std::fs::hard_link(blob, &fresh) {
+            Ok(()) => return Ok(fresh),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(_) => {
+                // A disk without hard links gets a copy. Never onto something that exists: it could be the blob itself.
+                let mut from = File::open(blob).map_err(|e| Fault::io("open blob", blob, &e))?;
+                let mut copy = File::create_new(&fresh).map_err(|e| Fault::io("copy into library", &fresh, &e))?;
+                std::io::copy(&mut from, &mut copy).map_err(|e| Fault::io("copy into library", &fresh, &e))?;
+                return Ok(fresh);
+            }
+        }
+    }
 }
 
 /// Gives every current asset that a crash left without its link the link. Gives how many.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use rushes_core::delivery::Delivery;
 use rushes_core::store::{AssetFilter, Assets};
 use rushes_core::{Asset, AssetId, Blob, Code, Fault, Subject};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ToSql};
 
 pub(crate) fn load(sql: &Connection, id: &str) -> Result<Asset, Fault> {
     rows::one(sql, &format!("SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256) WHERE a.id = ?1"), [id], rows::asset)?
@@ -14,24 +14,26 @@ pub(crate) fn load(sql: &Connection, id: &str) -> Result<Asset, Fault> {
 }
 
 pub(crate) fn list(sql: &Connection, filter: &AssetFilter) -> Result<Vec<(Asset, Vec<Delivery>)>, Fault> {
-    let query = format!(
-        "SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256)
-         WHERE (?1 IS NULL OR a.kind = ?1) AND (?2 IS NULL OR a.subject = ?2) AND (?3 IS NULL OR a.root = ?3)
-           AND (?4 OR a.retired_ms IS NULL) AND (?5 IS NULL OR a.id > ?5) ORDER BY a.id LIMIT ?6"
-    );
-    let found = rows::all(
-        sql,
-        &query,
-        params![
-            filter.kind.map(rushes_core::Kind::name),
-            filter.subject,
-            filter.root.map(|id| id.to_string()),
-            filter.all_versions,
-            filter.after.map(|id| id.to_string()),
-            filter.limit.map_or(-1, i64::from)
-        ],
-        rows::asset,
-    )?;
+    // Only the conditions asked for, so that each question finds its own index.
+    let mut conditions = vec!["1"];
+    let mut values: Vec<(&str, Box<dyn ToSql>)> = vec![(":limit", Box::new(filter.limit.map_or(-1, i64::from)))];
+    let mut only = |condition: &'static str, name: &'static str, value: Option<String>| {
+        if let Some(value) = value {
+            conditions.push(condition);
+            values.push((name, Box::new(value)));
+        }
+    };
+    only("a.kind = :kind", ":kind", filter.kind.map(|kind| kind.name().to_owned()));
+    only("a.subject = :subject", ":subject", filter.subject.clone());
+    only("a.root = :root", ":root", filter.root.map(|id| id.to_string()));
+    only("a.id > :after", ":after", filter.after.map(|id| id.to_string()));
+    if !filter.all_versions {
+        conditions.push("a.retired_ms IS NULL");
+    }
+    let query =
+        format!("SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256) WHERE {} ORDER BY a.id LIMIT :limit", conditions.join(" AND "));
+    let params: Vec<(&str, &dyn ToSql)> = values.iter().map(|(name, value)| (*name, value.as_ref())).collect();
+    let found = rows::all(sql, &query, params.as_slice(), rows::asset)?;
     let deliveries = format!("SELECT {DELIVERY} FROM deliveries WHERE asset = ?1 ORDER BY destination, key");
     found
         .into_iter()

@@ -60,6 +60,12 @@ fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> Result<Jo
         )?;
         return existing.ok_or_else(|| Fault::new(Code::StoreFailed, "create job").with("job", job.id));
     }
+    // Made by a parent that was cancelled a moment ago: it never begins.
+    rows::change(
+        write.sql,
+        "UPDATE jobs SET state = 'cancelled', cancel = 1, ended_ms = ?2 WHERE id = ?1 AND (SELECT p.cancel FROM jobs p WHERE p.id = jobs.parent) = 1",
+        params![job.id.to_string(), write.now_ms],
+    )?;
     write.wakes.jobs = true;
     tell(write, "job.queued", Some(job.id), &object!({"workflow": job.workflow, "parent": parent}))?;
     settle::mirror(write, job.id, catalogs)?;
@@ -69,8 +75,8 @@ fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> Result<Jo
 fn claim(write: &mut Write<'_>, owner: &str, limit: u32, catalogs: &[String]) -> Result<Vec<Claim>, Fault> {
     let free = rows::all(
         write.sql,
-        "SELECT id FROM jobs WHERE state IN ('queued', 'running') AND (state = 'queued' OR lease_until_ms < ?1) ORDER BY created_ms, id LIMIT ?2",
-        params![write.now_ms, limit],
+        "SELECT id FROM jobs WHERE state IN ('queued', 'running') AND (state = 'queued' OR (lease_until_ms < ?1 AND owner IS NOT ?3)) ORDER BY created_ms, id LIMIT ?2",
+        params![write.now_ms, limit, owner],
         |row| rows::parsed::<JobId>(row, 0),
     )?;
     let mut claims = Vec::with_capacity(free.len());

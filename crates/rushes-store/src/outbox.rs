@@ -2,6 +2,7 @@
 
 use crate::assets;
 use crate::events::tell;
+use crate::register;
 use crate::rows::{self, json};
 use crate::settle::settle;
 use crate::snapshot;
@@ -9,7 +10,7 @@ use crate::sqlite::SqliteStore;
 use crate::writer::Write;
 use async_trait::async_trait;
 use rushes_core::catalog::Record;
-use rushes_core::delivery::{Backlog, Due, Owed, Work};
+use rushes_core::delivery::{Backlog, Due, Owed, Routes, Work};
 use rushes_core::destination::Proof;
 use rushes_core::store::Outbox;
 use rushes_core::{Code, Fault, JobId};
@@ -52,6 +53,12 @@ fn ready(sql: &Connection, destination: &str, now_ms: i64, limit: u32) -> Result
 }
 
 fn lease_due(write: &mut Write<'_>, destination: &str, limit: u32) -> Result<Vec<Due>, Fault> {
+    // Whoever held these has not come back in time; putting twice is harmless, forgetting is not.
+    rows::change(
+        write.sql,
+        "UPDATE outbox SET state = 'owed', lease = 0 WHERE destination = ?1 AND state = 'sending' AND lease_until_ms < ?2",
+        params![destination, write.now_ms],
+    )?;
     let mut due: Vec<Due> = Vec::new();
     for row in ready(write.sql, destination, write.now_ms, limit)? {
         let token = write.next_token();
@@ -67,7 +74,8 @@ fn lease_due(write: &mut Write<'_>, destination: &str, limit: u32) -> Result<Vec
 fn lease_object(write: &mut Write<'_>, destination: &str, row: Row, token: i64) -> Result<Due, Fault> {
     let id = row.asset.unwrap_or_default();
     let asset = Box::new(assets::load(write.sql, &id)?);
-    let lease_until_ms = write.now_ms + LEASE_MS;
+    // Longer than the slowest transfer the sender waits for: 16 bytes a millisecond.
+    let lease_until_ms = write.now_ms + LEASE_MS + i64::try_from(asset.blob.size_bytes / 16).unwrap_or(i64::MAX / 2);
     rows::change(
         write.sql,
         "UPDATE outbox SET state = 'sending', lease = ?2, lease_until_ms = ?3 WHERE id = ?1",
@@ -80,8 +88,8 @@ fn lease_object(write: &mut Write<'_>, destination: &str, row: Row, token: i64) 
     )?;
     let replaces = rows::one(
         write.sql,
-        "SELECT d.proof FROM deliveries d JOIN assets a ON a.id = d.asset WHERE d.destination = ?1 AND d.key = ?2 AND d.proof IS NOT NULL ORDER BY a.version DESC LIMIT 1",
-        params![destination, row.key],
+        "SELECT d.proof FROM deliveries d JOIN assets a ON a.id = d.asset WHERE d.destination = ?1 AND d.key = ?2 AND d.proof IS NOT NULL AND a.version < ?3 ORDER BY a.version DESC LIMIT 1",
+        params![destination, row.key, asset.version],
         |row| row.get::<_, String>(0),
     )?;
     let replaces: Option<Proof> = replaces.and_then(|text| serde_json::from_str(&text).ok());
@@ -131,7 +139,7 @@ fn pay(write: &mut Write<'_>, due: &Due) -> Result<Vec<JobId>, Fault> {
     Ok(families)
 }
 
-fn proven(write: &mut Write<'_>, due: &Due, proof: &Proof, uri: &str, catalogs: &[String]) -> Result<(), Fault> {
+fn proven(write: &mut Write<'_>, due: &Due, proof: &Proof, uri: &str, routes: &Routes) -> Result<(), Fault> {
     let Work::PutObject { asset, key, .. } = &due.work else { return Err(lease_lost(due)) };
     let destination = rows::one(write.sql, "SELECT destination FROM outbox WHERE id = ?1", [due.row], |row| row.get::<_, String>(0))?;
     let destination = destination.ok_or_else(|| lease_lost(due))?;
@@ -140,14 +148,17 @@ fn proven(write: &mut Write<'_>, due: &Due, proof: &Proof, uri: &str, catalogs: 
     rows::change(
         write.sql,
         "UPDATE deliveries SET state = 'proven', uri = ?4, proof = ?5, proven_ms = ?6, last_fault = NULL
-         WHERE destination = ?1 AND key = ?2 AND asset IN (SELECT id FROM assets WHERE path = ?3 AND sha256 = ?7)",
-        params![destination, key, asset.path, uri, json(proof)?, write.now_ms, asset.blob.sha256],
+         WHERE destination = ?1 AND key = ?2 AND asset IN (SELECT id FROM assets WHERE path = ?3 AND sha256 = ?7 AND version = ?8)",
+        params![destination, key, asset.path, uri, json(proof)?, write.now_ms, asset.blob.sha256, asset.version],
     )?;
     let data =
         object!({"asset": asset.id, "kind": asset.kind, "destination": destination, "uri": uri, "ms": write.now_ms - asset.created_ms});
     tell(write, "delivery.proven", Some(asset.job), &data)?;
+    if routes.destinations.first().is_some_and(|primary| primary.name == destination) {
+        register::owe_late_record(write, &asset.subject, families.first().copied(), &routes.catalogs)?;
+    }
     for root in families {
-        settle(write, root, catalogs)?;
+        settle(write, root, &routes.catalogs)?;
     }
     Ok(())
 }
@@ -226,7 +237,7 @@ impl Outbox for SqliteStore {
 
     async fn proven(&self, due: &Due, proof: &Proof, uri: &str) -> Result<(), Fault> {
         let (due, proof, uri, routes) = (due.clone(), proof.clone(), uri.to_owned(), self.routes.clone());
-        self.write(move |write| proven(write, &due, &proof, &uri, &routes.catalogs)).await
+        self.write(move |write| proven(write, &due, &proof, &uri, &routes)).await
     }
 
     async fn snapshot(&self, due: &Due) -> Result<Record, Fault> {
@@ -274,12 +285,20 @@ impl Outbox for SqliteStore {
     }
 
     async fn owed_by(&self, root: JobId) -> Result<Owed, Fault> {
+        let routes = self.routes.clone();
         self.read(move |sql| {
+            let id = root.to_string();
             let count = |states: &str| {
-                rows::number(sql, &format!("SELECT count(*) FROM outbox WHERE root = ?1 AND state IN ({states})"), [root.to_string()])
+                rows::number(sql, &format!("SELECT count(*) FROM outbox WHERE root = ?1 AND state IN ({states})"), [&id])
                     .map(i64::unsigned_abs)
             };
-            Ok(Owed { open: count("'owed', 'sending'")?, refused: count("'refused'")?, proven: count("'done'")? })
+            let mut open = count("'owed', 'sending'")?;
+            for catalog in &routes.catalogs {
+                let mirror = "SELECT count(*) FROM outbox WHERE op = 'put_record' AND destination = ?1
+                              AND key = (SELECT collection || '/' || id FROM jobs WHERE id = ?2) AND state IN ('owed', 'sending')";
+                open += rows::number(sql, mirror, params![catalog, id])?.unsigned_abs();
+            }
+            Ok(Owed { open, refused: count("'refused'")?, proven: count("'done'")? })
         })
         .await
     }

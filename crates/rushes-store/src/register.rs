@@ -181,14 +181,46 @@ fn share(write: &mut Write<'_>, id: &str, route: &Route, key: &str, version: i64
     Ok(row)
 }
 
+/// Owes a subject's record when an object was proven after the row that waited for it had been written without it (it
+/// had been refused). A row that is still owed will tell of it anyway.
+pub(crate) fn owe_late_record(write: &mut Write<'_>, subject: &str, root: Option<JobId>, catalogs: &[String]) -> Result<(), Fault> {
+    let Some(collection) = collection_of(write, subject)? else { return Ok(()) };
+    let mut rev = None;
+    for catalog in catalogs {
+        let owed = rows::number(
+            write.sql,
+            "SELECT count(*) FROM outbox WHERE op = 'put_record' AND destination = ?1 AND key = ?2 AND state = 'owed'",
+            params![catalog, format!("{collection}/{subject}")],
+        )?;
+        if owed > 0 {
+            continue;
+        }
+        let rev = match rev {
+            Some(rev) => rev,
+            None => *rev.insert(raise_rev(write, subject)?),
+        };
+        owe_record(write, catalog, collection, subject, rev, root)?;
+    }
+    Ok(())
+}
+
+/// Where a subject's records live; None for names that are no subject's.
+fn collection_of(write: &Write<'_>, subject: &str) -> Result<Option<&'static str>, Fault> {
+    let subject_type = rows::one(write.sql, "SELECT type FROM subjects WHERE id = ?1", [subject], |row| row.get::<_, String>(0))?;
+    Ok(subject_type.as_deref().and_then(SubjectType::named).map(SubjectType::collection))
+}
+
+fn raise_rev(write: &Write<'_>, subject: &str) -> Result<i64, Fault> {
+    rows::change(write.sql, "UPDATE subjects SET rev = rev + 1 WHERE id = ?1", [subject])?;
+    rows::number(write.sql, "SELECT rev FROM subjects WHERE id = ?1", [subject])
+}
+
 /// Owes a subject's record to every catalog, after its new objects at the primary destination.
 fn owe_subject_record(write: &mut Write<'_>, root: JobId, subject: &str, needed: &[i64], catalogs: &[String]) -> Result<(), Fault> {
-    let subject_type = rows::one(write.sql, "SELECT type FROM subjects WHERE id = ?1", [subject], |row| row.get::<_, String>(0))?;
-    let Some(subject_type) = subject_type.as_deref().and_then(SubjectType::named) else { return Ok(()) };
-    rows::change(write.sql, "UPDATE subjects SET rev = rev + 1 WHERE id = ?1", [subject])?;
-    let rev = rows::number(write.sql, "SELECT rev FROM subjects WHERE id = ?1", [subject])?;
+    let Some(collection) = collection_of(write, subject)? else { return Ok(()) };
+    let rev = raise_rev(write, subject)?;
     for catalog in catalogs {
-        if let Some(row) = owe_record(write, catalog, subject_type.collection(), subject, rev, Some(root))? {
+        if let Some(row) = owe_record(write, catalog, collection, subject, rev, Some(root))? {
             for needs in needed {
                 rows::change(
                     write.sql,

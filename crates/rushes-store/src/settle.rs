@@ -1,37 +1,51 @@
 //! What follows from a payment: jobs that owe nothing more are completed, and the mirrors of jobs are owed anew.
 
 use crate::events::tell;
+use crate::jobs;
 use crate::rows::{self, json};
 use crate::writer::Write;
-use rushes_core::{Code, Fault, JobId};
+use rushes_core::{Code, Fault, JobId, JobState};
 use rusqlite::params;
 use serde_json::json as object;
 
-/// Ends a family of jobs whose workflows have ended and whose rows are all paid or given up.
+/// Ends what can be ended once a family of jobs owes nothing more: a root that delivers, or that had failed only because
+/// a destination refused; and children that deliver under a root that has ended otherwise.
 pub(crate) fn settle(write: &mut Write<'_>, root: JobId, catalogs: &[String]) -> Result<(), Fault> {
     let id = root.to_string();
-    let is_delivering = rows::number(write.sql, "SELECT count(*) FROM jobs WHERE id = ?1 AND state = 'delivering'", [&id])? == 1;
-    if !is_delivering {
+    let job = jobs::load(write.sql, root)?;
+    if matches!(job.state, JobState::Queued | JobState::Running) {
         return Ok(());
     }
-    let open = rows::number(write.sql, "SELECT count(*) FROM outbox WHERE root = ?1 AND state IN ('owed', 'sending')", [&id])?;
-    if open > 0 {
+    let count =
+        |states: &str| rows::number(write.sql, &format!("SELECT count(*) FROM outbox WHERE root = ?1 AND state IN ({states})"), [&id]);
+    if count("'owed', 'sending'")? > 0 {
         return Ok(());
     }
-    let refused = rows::number(write.sql, "SELECT count(*) FROM outbox WHERE root = ?1 AND state = 'refused'", [&id])?;
-    let (state, fault) = if refused == 0 {
-        ("completed", None)
-    } else {
-        let reason = format!("{refused} of what it owes was refused; `rushes status` and `rushes audit` name it");
-        ("failed", Some(json(&Fault::new(Code::DestinationRefused, "deliver job").with("job", root).because(reason))?))
+    let refused = count("'refused'")?;
+    let was_refused = job.value.is_some() && job.fault.as_ref().is_some_and(|fault| fault.code == Code::DestinationRefused);
+    let (state, fault) = match job.state {
+        JobState::Delivering | JobState::Failed if refused > 0 && (job.state == JobState::Delivering || was_refused) => {
+            let reason = format!("{refused} of what it owes was refused; `rushes audit` names it");
+            (JobState::Failed, Some(Fault::new(Code::DestinationRefused, "deliver job").with("job", root).because(reason)))
+        }
+        JobState::Delivering => (JobState::Completed, None),
+        JobState::Failed if was_refused => (JobState::Completed, None),
+        ended => (ended, job.fault.clone()),
     };
     rows::change(
         write.sql,
-        "UPDATE jobs SET state = ?2, fault = CASE WHEN id = ?1 THEN ?3 ELSE fault END, updated_ms = ?4, ended_ms = ?4 WHERE root = ?1 AND state = 'delivering'",
-        params![id, state, fault, write.now_ms],
+        "UPDATE jobs SET state = 'completed', updated_ms = ?2, ended_ms = ?2 WHERE root = ?1 AND id <> ?1 AND state = 'delivering'",
+        params![id, write.now_ms],
     )?;
+    if state != job.state || fault != job.fault {
+        rows::change(
+            write.sql,
+            "UPDATE jobs SET state = ?2, fault = ?3, updated_ms = ?4, ended_ms = ?4 WHERE id = ?1",
+            params![id, state.name(), fault.as_ref().map(json).transpose()?, write.now_ms],
+        )?;
+        tell(write, &format!("job.{}", state.name()), Some(root), &object!({"refused": refused}))?;
+    }
     write.wakes.jobs = true;
-    tell(write, &format!("job.{state}"), Some(root), &object!({"refused": refused}))?;
     mirror(write, root, catalogs)
 }
 

@@ -133,6 +133,9 @@ fn start_writer(path: &Path, owner: &str, clock: Arc<dyn Clock>, bells: Arc<Bell
              UPDATE outbox SET state = 'owed', lease = 0, lease_until_ms = 0 WHERE state = 'sending';
              UPDATE deliveries SET state = 'owed' WHERE state = 'sending';
              -- What was refused is tried once more by each start: the cause may be mended by now.
+             -- But not an older version where a newer one is known: it would come back in the newer one's place.
+             UPDATE outbox SET state = 'superseded' WHERE state = 'refused' AND EXISTS (SELECT 1 FROM outbox newer
+                 WHERE newer.op = outbox.op AND newer.destination = outbox.destination AND newer.key = outbox.key AND newer.rev > outbox.rev);
              UPDATE outbox SET state = 'owed', not_before_ms = 0, attempts = 0, done_ms = NULL WHERE state = 'refused';
              UPDATE deliveries SET state = 'owed' WHERE state = 'refused';",
         )

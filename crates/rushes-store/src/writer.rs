@@ -160,15 +160,15 @@ impl Thread {
             if batch.is_empty() && !must_renew {
                 continue;
             }
-            if must_renew {
-                renewed_ms = now_ms;
-            }
             let mut wakes = Wakes::default();
             let commit = self.commit(&mut batch, now_ms, must_renew, &mut wakes);
             for command in batch {
                 command.answer(commit.as_ref().copied());
             }
             if commit.is_ok() {
+                if must_renew {
+                    renewed_ms = now_ms;
+                }
                 self.bells.ring(wakes);
             }
         }
@@ -179,7 +179,9 @@ impl Thread {
             self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(|e| failed("begin", e))?;
         if renew {
             transaction
-                .prepare_cached("UPDATE jobs SET lease_until_ms = ?1 WHERE owner = ?2 AND state = 'running'")
+                .prepare_cached(
+                    "UPDATE jobs SET lease_until_ms = ?1 WHERE owner = ?2 AND state = 'running' AND state IN ('queued', 'running')",
+                )
                 .and_then(|mut s| s.execute((now_ms + LEASE_MS, &self.owner)))
                 .map_err(|e| failed("renew leases", e))?;
         }

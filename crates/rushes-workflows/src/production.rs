@@ -163,19 +163,23 @@ fn library(folder: &Path) -> Result<Vec<Reference>, Fault> {
 
 fn choose(folder: &Path, wanted: &[String]) -> Result<Vec<Reference>, Fault> {
     let library = library(folder)?;
+    let mut found: Vec<Reference> = Vec::new();
     if wanted.is_empty() {
-        return Ok(library.into_iter().take(REFERENCES).collect());
+        found = library.into_iter().take(REFERENCES).collect();
+    } else {
+        for name in wanted {
+            let path = Path::new(name);
+            if path.is_absolute() {
+                let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or("reference");
+                found.push(Reference::new(stem, path.to_owned()));
+            } else {
+                let is_it = |r: &&Reference| r.name == *name || r.file.file_name().is_some_and(|f| f.to_str() == Some(name));
+                found.push(library.iter().find(is_it).cloned().ok_or_else(|| unknown(name, &library))?);
+            }
+        }
     }
     let mut chosen: Vec<Reference> = Vec::new();
-    for name in wanted {
-        let path = Path::new(name);
-        let mut reference = if path.is_absolute() {
-            let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or("reference");
-            Reference::new(stem, path.to_owned())
-        } else {
-            let is_it = |r: &&Reference| r.name == *name || r.file.file_name().is_some_and(|f| f.to_str() == Some(name));
-            library.iter().find(is_it).cloned().ok_or_else(|| unknown(name, &library))?
-        };
+    for mut reference in found {
         reference.name = rushes_core::kinds::segment(&reference.name);
         // Two files of one name in one production: the second is told apart by its path.
         if chosen.iter().any(|other| other.name == reference.name) {

@@ -52,7 +52,7 @@ pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Va
         let copy = context.scratch.join("file");
         tokio::fs::copy(&input.file, &copy).await.map_err(|e| Stop::from(Fault::io("copy file", &input.file, &e)))?;
         let mut asset =
-            context.new_asset(kind, &subject, copy).name("user", &subject).name("job", &job).name("idx", "0").names(&input.names);
+            context.new_asset(kind, &subject, copy).names(&input.names).name("user", &subject).name("job", &job).name("idx", "0");
         if let Some(title) = input.title {
             asset = asset.title(title);
         }

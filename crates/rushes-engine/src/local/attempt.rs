@@ -54,6 +54,8 @@ pub(super) struct Attempt<'a, W> {
     pub(super) flow: &'a LocalFlow<W>,
     pub(super) step: &'a Step,
     pub(super) number: u32,
+    /// Undoing after the job's one `Cancelled`: works under a token of its own.
+    pub(super) is_undoing: bool,
 }
 
 impl<W: Workflows> Attempt<'_, W> {
@@ -61,9 +63,10 @@ impl<W: Workflows> Attempt<'_, W> {
     pub(super) async fn run(&self, work: Work) -> Result<Made, Stop> {
         let _place = self.enter_lane().await?;
         let scratch = self.scratch();
+        // A killed attempt of the same number may have left something.
+        let _ = tokio::fs::remove_dir_all(&scratch).await;
         tokio::fs::create_dir_all(&scratch).await.map_err(|e| Stop::from(Fault::io("make scratch folder", &scratch, &e)))?;
-        // Undoing after the one `Cancelled` runs under a token of its own.
-        let outer = if self.flow.has_given_cancel() { Cancel::new() } else { self.flow.cancel.clone() };
+        let outer = if self.is_undoing { Cancel::new() } else { self.flow.cancel.clone() };
         let token = outer.child_token();
         let _told = token.clone().drop_guard();
         let context = self.context(scratch, token.clone());
@@ -106,7 +109,7 @@ impl<W: Workflows> Attempt<'_, W> {
         let place = loop {
             tokio::select! {
                 place = &mut entering => break place,
-                () = self.flow.cancel.cancelled(), if !self.flow.has_given_cancel() => return Err(Stop::Cancelled),
+                () = self.flow.cancel.cancelled(), if !self.is_undoing => return Err(Stop::Cancelled),
                 () = tokio::time::sleep(TELL_AFTER), if !has_told => {
                     has_told = true;
                     let what = format!("lane {}", serde_json::to_value(lane).ok().as_ref().and_then(Value::as_str).unwrap_or("?"));

@@ -12,6 +12,9 @@ use std::time::Duration;
 
 /// How often one claim is driven anew; each step's own limit is far below.
 const DRIVES_MAX: u32 = 1_000;
+/// Between two drives of a job that the store could not write for.
+const STORE_WAIT_FIRST: Duration = Duration::from_secs(1);
+const STORE_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// Runs a job until its workflow ends; then writes the end down. A lost lease ends it without a word.
 pub(super) async fn drive<W: Workflows>(shared: Arc<Shared<W>>, claim: Claim) {
@@ -21,7 +24,7 @@ pub(super) async fn drive<W: Workflows>(shared: Arc<Shared<W>>, claim: Claim) {
         token.cancel();
     }
     shared.driven.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(id, token.clone());
-    let end = run(&shared, &claim, &token).await;
+    let end = persist(&shared, &claim, &token).await;
     shared.driven.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&id);
     match end {
         Ok(job) => {
@@ -30,8 +33,22 @@ pub(super) async fn drive<W: Workflows>(shared: Arc<Shared<W>>, claim: Claim) {
                 let _ = tokio::fs::remove_dir_all(shared.parts.home.scratch(id)).await;
             }
         }
-        Err(fault) if fault.code == Code::LeaseLost => tracing::warn!(job = %id, "another engine has taken this job over"),
-        Err(fault) => tracing::error!(job = %id, %fault, "the job's end could not be written down; it is driven again"),
+        Err(fault) => tracing::warn!(job = %id, %fault, "the job goes on elsewhere"),
+    }
+}
+
+/// Drives again after faults of the store, such as a full disk, for as long as the job is ours.
+async fn persist<W: Workflows>(shared: &Arc<Shared<W>>, claim: &Claim, token: &Cancel) -> Result<Job, Fault> {
+    let mut wait = STORE_WAIT_FIRST;
+    loop {
+        match run(shared, claim, token).await {
+            Err(fault) if fault.code != Code::LeaseLost => {
+                tracing::error!(job = %claim.job.id, %fault, wait_s = wait.as_secs(), "the job could not be written down; it goes on after a wait");
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(STORE_WAIT_MAX);
+            }
+            end => return end,
+        }
     }
 }
 

@@ -111,11 +111,15 @@ impl<W: Workflows> LocalFlow<W> {
         match (job.state, job.value, job.fault) {
             // Failed after its workflow had ended: the media is made, only a destination refused; the parent goes on.
             (JobState::Delivering | JobState::Completed | JobState::Failed, Some(value), _) => Ok(value),
-            (JobState::Cancelled, ..) if self.cancel.is_cancelled() => {
-                self.given.store(true, Ordering::SeqCst);
-                Err(Stop::Cancelled)
-            }
-            (JobState::Cancelled, ..) => Err(Stop::Failed(Fault::new(Code::Cancelled, "run child job").with("job", job.id))),
+            // The row, not the token: the wish may have reached the child before it reached us.
+            (JobState::Cancelled, ..) => match store.job(self.job.id).await {
+                Ok(own) if own.cancel => {
+                    self.given.store(true, Ordering::SeqCst);
+                    Err(Stop::Cancelled)
+                }
+                Ok(_) => Err(Stop::Failed(Fault::new(Code::Cancelled, "run child job").with("job", job.id))),
+                Err(fault) => self.lose(fault).await,
+            },
             (_, _, fault) => Err(Stop::Failed(fault.unwrap_or_else(|| Fault::new(Code::Unexpected, "run child job").with("job", job.id)))),
         }
     }
@@ -137,14 +141,19 @@ impl<W: Workflows> Flow for LocalFlow<W> {
         F: FnOnce(StepContext) -> Fut + Send + 'static,
         Fut: Future<Output = Result<Done<T>, Stop>> + Send + 'static,
     {
-        self.run_step(Branch::new(step, body)).await
+        let is_undoing = self.has_given_cancel();
+        self.run_step(Branch::new(step, body), is_undoing).await
     }
 
     async fn all<T: Data>(&self, branches: Vec<Branch<T>>) -> Vec<Result<T, Stop>> {
-        join_all(branches.into_iter().map(|branch| self.run_step(branch))).await
+        let is_undoing = self.has_given_cancel();
+        join_all(branches.into_iter().map(|branch| self.run_step(branch, is_undoing))).await
     }
 
     async fn children(&self, jobs: Vec<Child>) -> Vec<Result<Value, Stop>> {
+        if self.take_cancel() {
+            return jobs.iter().map(|_| Err(Stop::Cancelled)).collect();
+        }
         join_all(jobs.into_iter().map(|child| self.child(child))).await
     }
 

@@ -18,12 +18,13 @@ const WAIT_FIRST: Duration = Duration::from_millis(200);
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
 impl<W: Workflows> LocalFlow<W> {
-    pub(super) async fn run_step<T: Data>(&self, branch: Branch<T>) -> Result<T, Stop> {
+    /// `is_undoing`: the job's one `Cancelled` had been given when this call (with all its branches) began.
+    pub(super) async fn run_step<T: Data>(&self, branch: Branch<T>, is_undoing: bool) -> Result<T, Stop> {
         let Branch { step, body } = branch;
         self.ask(&step.name)?;
         let done = match self.journal.get(&step.name).and_then(|row| row.outcome.clone()) {
             Some(outcome) => self.remembered(outcome)?,
-            None => self.perform(&step, Work::of(body)).await?,
+            None => self.perform(&step, Work::of(body), is_undoing).await?,
         };
         serde_json::from_value(done).map_err(|e| {
             let fault = Fault::new(Code::WorkflowChanged, "read step value").with("step", &step.name);
@@ -44,7 +45,7 @@ impl<W: Workflows> LocalFlow<W> {
 
     /// Attempts a step until it has an outcome. A body can run only once; a further attempt needs the job driven
     /// again, which [`super::drive`] does on `Retry`.
-    async fn perform(&self, step: &Step, work: Work) -> Result<Value, Stop> {
+    async fn perform(&self, step: &Step, work: Work, is_undoing: bool) -> Result<Value, Stop> {
         let before = self.journal.get(&step.name);
         let number = before.map_or(0, |row| row.attempts) + 1;
         let started_ms = before.map_or_else(|| self.shared.parts.clock.now_ms(), |row| row.started_ms);
@@ -59,10 +60,12 @@ impl<W: Workflows> LocalFlow<W> {
             subjects: Vec::new(),
             assets: Vec::new(),
         };
-        if self.take_cancel() {
+        // Every branch of a cancelled `all` is told, each in its own journal row; the call as a whole counts once.
+        let is_told = || !is_undoing && self.cancel.is_cancelled();
+        if is_told() {
             return self.end(commit(Outcome::Cancelled)).await;
         }
-        let attempt = Attempt { flow: self, step, number };
+        let attempt = Attempt { flow: self, step, number, is_undoing };
         let result = match attempt.run(work).await {
             Ok(made) => self.take_in(step, made, commit(Outcome::Value(Value::Null))).await,
             Err(stop) => Err(stop),
@@ -70,9 +73,14 @@ impl<W: Workflows> LocalFlow<W> {
         attempt.clear().await;
         match result {
             Ok(value) => Ok(value),
-            Err(Stop::Cancelled) if self.take_cancel() => self.end(commit(Outcome::Cancelled)).await,
-            // Stopped for another reason than the job's cancel: the same as a passing fault.
-            Err(Stop::Cancelled) => self.again(step, number, started_ms, Fault::new(Code::TimeLimit, "run step"), None).await,
+            Err(Stop::Cancelled) if is_told() => self.end(commit(Outcome::Cancelled)).await,
+            // The body gave up by itself: the same as a passing fault.
+            Err(Stop::Cancelled) if number < step.at_most => {
+                self.again(step, number, started_ms, Fault::new(Code::TimeLimit, "run step"), None).await
+            }
+            Err(Stop::Cancelled) => {
+                self.end(commit(Outcome::Failed(at_step(Fault::new(Code::TimeLimit, "run step").verdict(Verdict::Exhausted), step)))).await
+            }
             Err(Stop::Retry { fault, after }) if number < step.at_most => self.again(step, number, started_ms, fault, after).await,
             Err(Stop::Retry { fault, .. }) => self.end(commit(Outcome::Failed(at_step(fault.verdict(Verdict::Exhausted), step)))).await,
             Err(Stop::Failed(fault)) if self.lost().is_some() => Err(Stop::Failed(fault)),

@@ -4,7 +4,7 @@ use super::{exit, print};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::job::{Job, JobState};
-use rushes_core::{JobId, record};
+use rushes_core::{Code, JobId, record};
 use rushes_engine::{Engine, Live};
 use rushes_workflows::Registry;
 use std::collections::HashMap;
@@ -42,13 +42,20 @@ pub(super) async fn follow(engine: &Engine<Registry>, id: JobId, wait: Wait, cou
     let mut live = engine.live();
     let mut look = tokio::time::interval(LOOK_EVERY);
     let mut progress = Progress::new();
+    let mut is_cancelling = false;
     loop {
         tokio::select! {
             _ = interrupt.recv() => {
-                print::note("Cancelling; what is made is kept.");
-                engine.cancel(id).await?;
-                let job = engine.ended(id).await?;
-                return Ok(End { job, code: exit::CANCELLED });
+                if is_cancelling {
+                    return Ok(End { job: engine.parts().store.job(id).await?, code: exit::CANCELLED });
+                }
+                is_cancelling = true;
+                print::note("Cancelling; what is made is kept. Once more to leave at once.");
+                match engine.cancel(id).await {
+                    // It has ended meanwhile: the next look tells how.
+                    Err(fault) if fault.code == Code::InputInvalid => {}
+                    other => drop(other?),
+                }
             }
             _ = terminate.recv() => {
                 print::note("Stopping; the same command goes on.");
@@ -63,6 +70,10 @@ pub(super) async fn follow(engine: &Engine<Registry>, id: JobId, wait: Wait, cou
                 let job = engine.parts().store.job(id).await?;
                 let owed = progress.owed(engine, id).await?;
                 display.look(engine, &job, owed).await?;
+                if is_cancelling && job.state == JobState::Cancelled {
+                    display.close();
+                    return Ok(End { job, code: exit::CANCELLED });
+                }
                 if let Some(code) = ended(&job, owed, wait, &progress) {
                     display.close();
                     return Ok(End { job, code });
@@ -98,16 +109,14 @@ impl Progress {
         Self { last: (u64::MAX, 0), since: Instant::now() }
     }
 
-    /// What all destinations and catalogs are owed now.
+    /// What this job, its children and its own mirror still owe.
     async fn owed(&mut self, engine: &Engine<Registry>, id: JobId) -> anyhow::Result<u64> {
-        let store = &engine.parts().store;
-        let proven = store.owed_by(id).await?.proven;
-        let owed = store.backlog().await?.values().map(|backlog| backlog.owed).sum();
-        if self.last != (owed, proven) {
-            self.last = (owed, proven);
+        let owed = engine.parts().store.owed_by(id).await?;
+        if self.last != (owed.open, owed.proven) {
+            self.last = (owed.open, owed.proven);
             self.since = Instant::now();
         }
-        Ok(owed)
+        Ok(owed.open)
     }
 }
 

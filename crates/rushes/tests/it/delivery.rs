@@ -143,6 +143,8 @@ async fn delivery_refused_for_good_fails_the_job_in_words_and_keeps_the_files() 
     engine.engine.stop().await;
     let next = TestEngine::start(cloud.folder.path(), &cloud.places, &Recipes::default());
     next.settle().await;
+    let job = next.parts().store.job(job.id).await.unwrap();
+    assert_eq!((job.state, job.fault), (JobState::Completed, None), "what was refused is delivered, so the job is whole");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,6 +165,44 @@ async fn delivery_a_new_version_replaces_the_old_one_everywhere() {
     }
     let all = engine.parts().store.assets(&AssetFilter { all_versions: true, ..AssetFilter::default() }).await.unwrap();
     assert_eq!(all.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn delivery_versions_made_while_the_cloud_is_down_arrive_in_order() {
+    let cloud = cloud();
+    cloud.primary.is_down.store(true, Ordering::SeqCst);
+    let engine = TestEngine::start(cloud.folder.path(), &cloud.places, &Recipes::default());
+    let store = engine.parts().store.clone();
+    let mut jobs = Vec::new();
+    // The first bytes come back as the third version.
+    for text in ["first", "second", "first"] {
+        let job = engine.submit("files", json!({"count": 1, "text": text})).await;
+        engine.until("the workflow has ended", || async { store.job(job).await.unwrap().state == JobState::Delivering }).await;
+        jobs.push(job);
+    }
+    cloud.primary.is_down.store(false, Ordering::SeqCst);
+    for job in jobs {
+        assert_eq!(engine.ended(job).await.state, JobState::Completed);
+    }
+    engine.settle().await;
+    assert_eq!(store.assets(&AssetFilter::default()).await.unwrap()[0].0.version, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn delivery_a_refused_version_never_comes_back_over_a_newer_one() {
+    let cloud = cloud();
+    cloud.primary.refuses.store(true, Ordering::SeqCst);
+    let engine = TestEngine::start(cloud.folder.path(), &cloud.places, &Recipes::default());
+    assert_eq!(engine.run("files", json!({"count": 1, "text": "first"})).await.state, JobState::Failed);
+    cloud.primary.refuses.store(false, Ordering::SeqCst);
+    engine.run("files", json!({"count": 1, "text": "second"})).await;
+    engine.settle().await;
+    engine.engine.stop().await;
+    let next = TestEngine::start(cloud.folder.path(), &cloud.places, &Recipes::default());
+    next.settle().await;
+    let into = cloud.folder.path().join("got");
+    cloud.primary.get("base/dances/dance_mira_1_cosplay_on_ref0.bin", &into).await.unwrap();
+    assert_eq!(std::fs::read_to_string(into).unwrap(), "second 0");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -61,6 +61,19 @@ async fn engine_cancels_within_a_second_and_undoes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn engine_cancelling_branches_starts_no_other_and_undoes_once() {
+    let (_folder, _places, engine) = start();
+    let job = engine.submit("branches", json!({})).await;
+    let begun = || (0..5).map(|n| engine.recipes.runs(&format!("branch {n}"))).sum::<u32>();
+    engine.until("both places of the lane are taken", || async { begun() == 2 }).await;
+    let asked = std::time::Instant::now();
+    engine.engine.cancel(job).await.unwrap();
+    assert_eq!(engine.ended(job).await.state, JobState::Cancelled);
+    assert!(asked.elapsed() < Duration::from_secs(1), "took {:?}", asked.elapsed());
+    assert_eq!((begun(), engine.recipes.runs("undo branches")), (2, 1), "the three that waited never began");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn engine_goes_on_after_a_stop_without_running_finished_steps() {
     let folder = tempfile::tempdir().unwrap();
     let places = Places::memory(folder.path());

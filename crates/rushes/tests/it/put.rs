@@ -31,6 +31,24 @@ fn put_takes_a_kind_and_the_names_of_its_path() {
 }
 
 #[test]
+fn put_never_leaves_the_library() {
+    let program = Program::with(SMALL);
+    let picture = program.path("a.png");
+    ffmpeg(&["-f", "lavfi", "-i", "testsrc2=size=64x48", "-frames:v", "1"], &picture);
+    let picture = picture.to_str().unwrap();
+    program.run(&["put", picture, "--kind", "anime_image", "--subject", "../../../outside"]).expect(0);
+    program.run(&["put", picture, "--subject", "/etc", "--name", "job=../.."]).expect(0);
+    let beside = program.run(&["put", picture, "--kind", "poster", "--subject", "x", "--name", "beside=/../../outside"]).expect(2);
+    for asset in program.assets() {
+        let file = program.path("home/library").join(asset["path"].as_str().unwrap());
+        assert!(std::fs::canonicalize(file).unwrap().starts_with(std::fs::canonicalize(program.path("home/library")).unwrap()), "{asset}");
+    }
+    assert!(beside.stderr.contains("leave the library"), "{}", beside.stderr);
+    assert!(!program.path("outside_poster.png").exists());
+    program.run(&["audit"]).expect(0);
+}
+
+#[test]
 fn put_says_what_is_wrong_with_a_file_and_registers_nothing() {
     let program = Program::with(SMALL);
     let text = program.write("notes.png", b"these are words");

@@ -95,7 +95,12 @@ pub(crate) fn end(child: Child) -> End {
 
 /// Sends a signal by name to a program that was started here.
 pub(crate) fn signal(child: &Child, name: &str) {
-    assert!(Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status().unwrap().success());
+    let signal = match name {
+        "INT" => rustix::process::Signal::INT,
+        "TERM" => rustix::process::Signal::TERM,
+        other => panic!("{other} is not sent by these tests"),
+    };
+    rustix::process::kill_process(rustix::process::Pid::from_child(child), signal).unwrap();
 }
 
 /// The processes this one has started and that still live, as `/proc` says.

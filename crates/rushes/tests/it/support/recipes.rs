@@ -1,6 +1,6 @@
 //! Small recipes that use each part of `Flow`, and count how often their bodies really ran.
 
-use rushes_core::flow::{Branch, Child, Flow, Step, StepContext, Workflows};
+use rushes_core::flow::{Branch, Child, Flow, Lane, Step, StepContext, Workflows};
 use rushes_core::subject::{NewSubject, SubjectType};
 use rushes_core::{Code, Done, Fault, Kind, Stop};
 use serde_json::{Value, json};
@@ -63,6 +63,7 @@ impl Workflows for Recipes {
             "parent" => self.parent(flow, input).await,
             "faulty" => self.faulty(flow, input).await,
             "undo" => self.undo(flow).await,
+            "branches" => self.branches(flow).await,
             "wait" => self.wait(flow, input).await,
             other => Err(Stop::Failed(Fault::new(Code::WorkflowUnknown, "run").with("workflow", other))),
         }
@@ -183,6 +184,26 @@ impl Recipes {
                 Err(Stop::Cancelled)
             }
             other => other.map(|()| json!("never")),
+        }
+    }
+
+    /// Five long branches in a lane of two; undoes when cancelled.
+    async fn branches<F: Flow>(&self, flow: &F) -> Result<Value, Stop> {
+        let branch = |index: usize| {
+            let recipes = self.clone();
+            Branch::new(Step::new(format!("branch {index}")).lane(Lane::Cpu), move |context: StepContext| async move {
+                recipes.ran(&format!("branch {index}"));
+                context.cancel.cancelled().await;
+                Err::<Done<()>, _>(Stop::Cancelled)
+            })
+        };
+        let ends = flow.all((0..5).map(branch).collect()).await;
+        match ends.into_iter().collect::<Result<Vec<()>, Stop>>() {
+            Err(Stop::Cancelled) => {
+                self.count(flow, "undo branches").await?;
+                Err(Stop::Cancelled)
+            }
+            other => other.map(|_| json!("never")),
         }
     }
 
