@@ -1,6 +1,7 @@
 //! Compares local truth with what destinations and catalogs really hold, in both directions. Changes nothing.
 
 use crate::parts::{Parts, Site};
+use crate::view;
 use rushes_core::catalog::Catalog;
 use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::destination::Destination;
@@ -112,8 +113,14 @@ fn local(parts: &Parts, asset: &Asset, deliveries: &[Delivery], report: &mut Rep
     let size_bytes = parts.blobs().path(&asset.blob.sha256).metadata().map(|m| m.len());
     if size_bytes.as_ref().ok() != Some(&asset.blob.size_bytes) {
         report.find("blob_missing", Some(asset), None, &asset.path, "its bytes are not on this machine whole");
-    } else if !parts.home.library().join(&asset.path).exists() {
-        report.find("link_missing", Some(asset), None, &asset.path, "the library does not show it; the next start makes the link");
+    } else if !view::is_shown(&parts.home.library(), &asset.path, &parts.blobs().path(&asset.blob.sha256)) {
+        report.find(
+            "link_missing",
+            Some(asset),
+            None,
+            &asset.path,
+            "the library does not show it, or shows something else; the next start makes the link",
+        );
     }
     for site in &parts.destinations {
         match deliveries.iter().find(|delivery| delivery.destination == site.name) {

@@ -5,6 +5,7 @@ use rushes_core::Fault;
 use rushes_core::store::{AssetFilter, Assets};
 use std::fs::File;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -44,6 +45,13 @@ fn fresh_link(folder: &Path, blob: &Path) -> Result<PathBuf, Fault> {
     }
 }
 
+/// Whether a path of the library shows this blob: a link to it, or on disks without links a file of its size.
+#[must_use]
+pub fn is_shown(library: &Path, path: &str, blob: &Path) -> bool {
+    let (Ok(shown), Ok(blob)) = (library.join(path).metadata(), blob.metadata()) else { return false };
+    (shown.dev(), shown.ino()) == (blob.dev(), blob.ino()) || (shown.nlink() == 1 && shown.len() == blob.len())
+}
+
 /// Gives every current asset that a crash left without its link the link. Gives how many.
 pub async fn mend(library: &Path, blobs: &Blobs, assets: &dyn Assets) -> Result<usize, Fault> {
     let mut mended = 0;
@@ -54,7 +62,7 @@ pub async fn mend(library: &Path, blobs: &Blobs, assets: &dyn Assets) -> Result<
         after = Some(last.id);
         for (asset, _) in page {
             let blob = blobs.path(&asset.blob.sha256);
-            if !library.join(&asset.path).exists() && blob.exists() {
+            if !is_shown(library, &asset.path, &blob) && blob.exists() {
                 link(library, &asset.path, &blob)?;
                 mended += 1;
             }

@@ -65,10 +65,24 @@ fn lease_due(write: &mut Write<'_>, destination: &str, limit: u32) -> Result<Vec
         if row.op == "put_record" {
             due.extend(lease_record(write, destination, row, token)?);
         } else {
-            due.push(lease_object(write, destination, row, token)?);
+            let id = row.id;
+            match lease_object(write, destination, row, token) {
+                Ok(leased) => due.push(leased),
+                // One row that cannot be read must not stop the others; a start with a program that can read it sends it.
+                Err(fault) => refuse_row(write, id, &fault)?,
+            }
         }
     }
     Ok(due)
+}
+
+fn refuse_row(write: &Write<'_>, id: i64, fault: &Fault) -> Result<(), Fault> {
+    rows::change(
+        write.sql,
+        "UPDATE outbox SET state = 'refused', last_fault = ?2, done_ms = ?3 WHERE id = ?1",
+        params![id, json(fault)?, write.now_ms],
+    )?;
+    Ok(())
 }
 
 fn lease_object(write: &mut Write<'_>, destination: &str, row: Row, token: i64) -> Result<Due, Fault> {

@@ -220,6 +220,23 @@ async fn delivery_never_overwrites_what_someone_else_put_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn delivery_a_library_that_shows_something_else_is_found_and_mended() {
+    let cloud = cloud();
+    let engine = TestEngine::start(cloud.folder.path(), &cloud.places, &Recipes::default());
+    engine.run("files", json!({"count": 2})).await;
+    engine.settle().await;
+    let shown = engine.parts().home.library().join("dances/dance_mira_1_cosplay_on_ref0.bin");
+    std::fs::remove_file(&shown).unwrap();
+    std::io::Write::write_all(&mut std::fs::File::create(&shown).unwrap(), b"an older version").unwrap();
+    let audit = rushes_engine::audit::audit(engine.parts()).await.unwrap();
+    assert_eq!(audit.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["link_missing"]);
+    engine.engine.stop().await;
+    let next = TestEngine::start(cloud.folder.path(), &cloud.places, &Recipes::default());
+    next.until("the link is mended", || async { std::fs::read_to_string(&shown).is_ok_and(|text| text == "text 0") }).await;
+    next.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn delivery_equal_bytes_of_two_characters_are_one_object_in_two_records() {
     let cloud = cloud();
     let engine = TestEngine::start(cloud.folder.path(), &cloud.places, &Recipes::default());
