@@ -62,6 +62,10 @@ impl<W: Workflows> Attempt<'_, W> {
     /// Runs the body. Gives `Stop::Cancelled` when the job is cancelled first, `time_limit` when its time is up.
     pub(super) async fn run(&self, work: Work) -> Result<Made, Stop> {
         let _place = self.enter_lane().await?;
+        // The place may have come free because the cancel ended who held it.
+        if !self.is_undoing && self.flow.cancel.is_cancelled() {
+            return Err(Stop::Cancelled);
+        }
         let scratch = self.scratch();
         // A killed attempt of the same number may have left something.
         let _ = tokio::fs::remove_dir_all(&scratch).await;
