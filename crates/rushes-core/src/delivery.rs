@@ -3,7 +3,7 @@
 use crate::asset::Asset;
 use crate::destination::Proof;
 use crate::fault::Fault;
-use crate::ids::{AssetId, JobId};
+use crate::ids::AssetId;
 use serde::{Deserialize, Serialize};
 
 /// What an outbox row asks for.
@@ -165,6 +165,3 @@ pub struct Owed {
     /// Rows proven.
     pub proven: u64,
 }
-
-/// A family of jobs by its topmost one.
-pub type Root = JobId;

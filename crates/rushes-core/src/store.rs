@@ -177,9 +177,6 @@ pub trait Assets: Send + Sync {
     /// The bytes now current at a path below the library; None where nothing is.
     async fn blob_at(&self, path: &str) -> Result<Option<Blob>, Fault>;
 
-    /// Of these hashes, those that no asset of any version has.
-    async fn unknown_blobs(&self, sha256: &[String]) -> Result<Vec<String>, Fault>;
-
     /// The subject of this id or unique slug.
     async fn subject(&self, id_or_slug: &str) -> Result<Option<Subject>, Fault>;
 

@@ -78,20 +78,6 @@ impl Assets for SqliteStore {
         .await
     }
 
-    async fn unknown_blobs(&self, sha256: &[String]) -> Result<Vec<String>, Fault> {
-        let asked = sha256.to_vec();
-        self.read(move |sql| {
-            let mut unknown = Vec::new();
-            for hash in asked {
-                if rows::number(sql, "SELECT count(*) FROM blobs WHERE sha256 = ?1", [&hash])? == 0 {
-                    unknown.push(hash);
-                }
-            }
-            Ok(unknown)
-        })
-        .await
-    }
-
     async fn subject(&self, id_or_slug: &str) -> Result<Option<Subject>, Fault> {
         let wanted = id_or_slug.to_owned();
         self.read(move |sql| subject(sql, &wanted)).await

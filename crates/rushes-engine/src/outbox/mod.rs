@@ -104,3 +104,27 @@ fn backoff(due: &Due, fault: &Fault, first: Duration, random: u128) -> Duration 
     let jitter = doubled.mul_f64(f64::from(u32::try_from(random & 0xffff).unwrap_or(0)) / 65_536.0 / 4.0);
     (doubled + jitter).max(Duration::from_millis(fault.retry_after_ms.unwrap_or(0)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rushes_core::Code;
+    use rushes_core::delivery::Work;
+
+    fn tried(attempts: u32) -> Due {
+        Due { row: 1, lease: 1, attempts, work: Work::PutRecord { collection: "characters".into(), id: "mira_1".into() } }
+    }
+
+    #[test]
+    fn outbox_backoff_doubles_is_bounded_and_obeys_the_other_side() {
+        let (first, down) = (Duration::from_secs(1), Fault::new(Code::DestinationDown, "put object"));
+        for (attempts, least_s) in [(0, 1), (1, 2), (3, 8), (8, 256), (9, 300), (4_000, 300)] {
+            let least = Duration::from_secs(least_s);
+            assert_eq!(backoff(&tried(attempts), &down, first, 0), least, "{attempts} attempts without jitter");
+            let most = backoff(&tried(attempts), &down, first, u128::MAX);
+            assert!(most > least && most <= least.mul_f64(1.25), "{attempts} attempts with all jitter: {most:?}");
+        }
+        let asked = down.retry_after(Duration::from_secs(90));
+        assert_eq!(backoff(&tried(0), &asked, first, 0), Duration::from_secs(90));
+    }
+}
