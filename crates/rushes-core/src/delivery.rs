@@ -14,6 +14,10 @@ pub enum Op {
     PutObject,
     /// One subject's or job's record to one catalog.
     PutRecord,
+    /// An expired asset away from one destination.
+    DeleteObject,
+    /// An expired asset's own record away from one catalog.
+    DeleteRecord,
 }
 
 impl Op {
@@ -23,6 +27,8 @@ impl Op {
         match self {
             Self::PutObject => "put_object",
             Self::PutRecord => "put_record",
+            Self::DeleteObject => "delete_object",
+            Self::DeleteRecord => "delete_record",
         }
     }
 }
@@ -112,6 +118,18 @@ pub enum Work {
     /// Write this document whole; the rows it settles are those of the key up to now.
     PutRecord {
         /// The collection: `characters`, `pipeline_jobs`, …
+        collection: String,
+        /// The document.
+        id: String,
+    },
+    /// Remove what is under this key; its asset has expired.
+    DeleteObject {
+        /// Where.
+        key: String,
+    },
+    /// Remove this document; its asset has expired.
+    DeleteRecord {
+        /// The collection.
         collection: String,
         /// The document.
         id: String,

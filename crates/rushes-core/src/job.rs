@@ -94,6 +94,8 @@ pub struct Job {
     pub child_name: Option<String>,
     /// The topmost job of its family.
     pub root: JobId,
+    /// The catalog collection that mirrors it, where its workflow names one.
+    pub collection: Option<String>,
     /// How often an engine has taken it up.
     pub tries: u32,
     /// Whether someone asked it to stop.

@@ -12,6 +12,7 @@ pub mod destination;
 pub mod digest;
 pub mod event;
 pub mod fault;
+pub mod faults;
 pub mod flow;
 pub mod ids;
 pub mod inspect;

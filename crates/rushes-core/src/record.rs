@@ -2,8 +2,11 @@
 //!
 //! An asset is named in a document as soon as its object is proven at the primary destination, never before.
 
-use crate::asset::Asset;
+use crate::asset::{Asset, Blob};
+use crate::codes::Code;
 use crate::delivery::{Delivery, DeliveryState};
+use crate::fault::Fault;
+use crate::ids::JobId;
 use crate::job::{Job, JobState};
 use crate::kinds::{Kind, Slot};
 use crate::store::Family;
@@ -47,10 +50,7 @@ pub fn subject_fields(subject: &Subject, listed: &[Listed], primary: &str) -> Va
             let set = sets.entry(title.clone()).or_insert_with(|| Map::from_iter([("title".to_owned(), json!(title))]));
             set.insert(field.to_owned(), json!(uri));
             let files = set.entry("files").or_insert_with(|| json!({}));
-            files[field] = json!({
-                "asset": asset.id, "uri": uri, "sha256": asset.blob.sha256, "size_bytes": asset.blob.size_bytes,
-                "kind": asset.kind, "version": asset.version, "path": asset.path, "mime": asset.blob.mime,
-            });
+            files[field] = entry(asset, uri);
         }
     }
     let mut fields = subject.made.fields.as_object().cloned().unwrap_or_default();
@@ -60,6 +60,125 @@ pub fn subject_fields(subject: &Subject, listed: &[Listed], primary: &str) -> Va
     fields.insert("type".into(), json!(subject.made.subject_type));
     fields.insert("assets".into(), sets.into_values().map(Value::Object).collect());
     Value::Object(fields)
+}
+
+/// All that a catalog says of one file: enough to know it again where nothing else is left.
+fn entry(asset: &Asset, uri: &str) -> Value {
+    json!({
+        "asset": asset.id, "uri": uri, "sha256": asset.blob.sha256, "size_bytes": asset.blob.size_bytes,
+        "kind": asset.kind, "version": asset.version, "path": asset.path, "mime": asset.blob.mime,
+        "title": asset.title, "idx": asset.idx, "seed": asset.seed, "width": asset.width, "height": asset.height,
+        "duration_ms": asset.duration_ms, "created_ms": asset.created_ms, "meta": asset.meta,
+    })
+}
+
+/// The collection of records that single assets have whose owner has none: those of the kind's slot, or `assets`.
+#[must_use]
+pub fn own_collection(kind: Kind) -> &'static str {
+    match kind.row().slot {
+        Slot::Row(collection) => collection,
+        _ => "assets",
+    }
+}
+
+/// The record that names an asset.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Document {
+    /// The collection.
+    pub collection: &'static str,
+    /// The document in it.
+    pub id: String,
+    /// Of this asset alone, not of its subject.
+    pub is_own: bool,
+}
+
+impl Document {
+    /// `{collection}/{id}`.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{}/{}", self.collection, self.id)
+    }
+}
+
+/// The record that names an asset: its subject's; its own where its kind says so or its owner has none; None where it is
+/// found by its key alone. `owner` is the sort of its subject, where it has one.
+#[must_use]
+pub fn document_of(kind: Kind, owner: Option<SubjectType>, subject: &str, asset: &str) -> Option<Document> {
+    let own = Document { collection: own_collection(kind), id: asset.to_owned(), is_own: true };
+    match (kind.row().slot, owner) {
+        (Slot::Unlisted, _) => None,
+        (Slot::Row(_), _) | (_, None) => Some(own),
+        (_, Some(owner)) => Some(Document { collection: owner.collection(), id: subject.to_owned(), is_own: false }),
+    }
+}
+
+/// Every collection that may hold records of assets: of subjects and of single assets.
+#[must_use]
+pub fn collections() -> Vec<&'static str> {
+    let types = [SubjectType::Character, SubjectType::Person, SubjectType::User, SubjectType::Shoot];
+    let mut all: Vec<&str> = types.map(SubjectType::collection).to_vec();
+    all.extend(crate::kinds::KINDS.iter().map(|row| own_collection(row.kind)));
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// The fields of the record of an asset whose owner has none.
+#[must_use]
+pub fn asset_fields(asset: &Asset, deliveries: &[Delivery], primary: &str) -> Value {
+    let uri = proven_uri(deliveries, primary);
+    let mut fields = entry(asset, uri.unwrap_or_default());
+    fields["owner"] = json!(asset.subject);
+    fields["uri"] = json!(uri);
+    fields
+}
+
+/// The entries of files in a record, wherever they stand, each once.
+#[must_use]
+pub fn entries(fields: &Value) -> Vec<&Value> {
+    let of_sets = match &fields["assets"] {
+        Value::Array(sets) => sets.iter().collect(),
+        Value::Object(sets) => sets.values().collect(),
+        _ => Vec::new(),
+    };
+    let files = of_sets.into_iter().filter_map(|set| set["files"].as_object()).flat_map(Map::values);
+    let own = fields["sha256"].is_string().then_some(fields);
+    let mut seen = std::collections::BTreeSet::new();
+    files.chain(own).filter(|entry| seen.insert(entry["asset"].as_str().unwrap_or_default())).collect()
+}
+
+/// An entry as the asset it tells of. Errors: `input_invalid`, naming the field that is missing.
+pub fn asset_of(entry: &Value, subject: &str, job: JobId) -> Result<Asset, Fault> {
+    let lacks = |field: &str| Fault::new(Code::InputInvalid, "read record").with("asset", &entry["asset"]).with("field", field);
+    let text = |field: &str| entry[field].as_str().map(str::to_owned).ok_or_else(|| lacks(field));
+    let number = |field: &str| entry[field].as_u64();
+    let small = |field: &str| number(field).and_then(|n| u32::try_from(n).ok());
+    let id = text("asset")?;
+    Ok(Asset {
+        id: id.parse().map_err(|_| lacks("asset"))?,
+        kind: Kind::named(&text("kind")?).ok_or_else(|| lacks("kind"))?,
+        subject: subject.to_owned(),
+        title: entry["title"].as_str().unwrap_or("primary").to_owned(),
+        idx: small("idx").unwrap_or(0),
+        version: small("version").unwrap_or(1),
+        blob: Blob {
+            sha256: text("sha256")?,
+            md5: String::new(),
+            crc32c: 0,
+            size_bytes: number("size_bytes").ok_or_else(|| lacks("size_bytes"))?,
+            mime: text("mime")?,
+        },
+        path: text("path")?,
+        seed: number("seed"),
+        width: small("width"),
+        height: small("height"),
+        duration_ms: number("duration_ms"),
+        meta: entry["meta"].clone(),
+        job,
+        step: id,
+        created_ms: entry["created_ms"].as_i64().unwrap_or(0),
+        retired_ms: None,
+    })
 }
 
 /// Under which titles and fields an asset is named.

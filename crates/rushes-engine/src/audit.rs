@@ -1,14 +1,17 @@
-//! Compares local truth with what destinations and catalogs really hold, in both directions. Changes nothing.
+//! Compares local truth with what destinations and catalogs really hold, in both directions. Changes nothing; each
+//! finding carries what would mend it, for [`crate::mend`].
 
+use crate::blobs::hash_file;
 use crate::parts::{Parts, Site};
 use crate::view;
 use rushes_core::catalog::Catalog;
 use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::destination::Destination;
 use rushes_core::record::{self, Listed};
-use rushes_core::store::AssetFilter;
-use rushes_core::{Asset, Fault, Kind, Subject};
+use rushes_core::store::{AssetFilter, JobFilter, Owe};
+use rushes_core::{Asset, Fault, Kind};
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one destination holds of one kind.
@@ -37,10 +40,27 @@ pub struct KindLine {
     pub destinations: BTreeMap<String, Held>,
 }
 
+/// What would mend a finding.
+#[derive(Debug, Clone, Default)]
+pub enum Cure {
+    /// Nothing Rushes may do by itself.
+    #[default]
+    Nothing,
+    /// It is on its way already.
+    Wait,
+    /// To be owed again.
+    Owe(Owe),
+    /// Bytes to be fetched back, after those here (if any) are put aside.
+    Fetch(Box<Asset>),
+    /// A link to be made in the library.
+    Link(Box<Asset>),
+}
+
 /// One thing that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Finding {
-    /// `missing`, `changed`, `orphaned`, `local_only`, `undelivered`, `blob_missing`, `link_missing`, `record_stale`, `record_missing`.
+    /// `missing`, `changed`, `orphaned`, `local_only`, `undelivered`, `blob_missing`, `blob_changed`, `link_missing`,
+    /// `record_stale`, `record_missing`, `record_orphaned`.
     pub code: &'static str,
     /// The asset or subject.
     pub asset: Option<String>,
@@ -50,6 +70,9 @@ pub struct Finding {
     pub key: Option<String>,
     /// In words.
     pub detail: String,
+    /// What would mend it.
+    #[serde(skip)]
+    pub cure: Cure,
 }
 
 /// The whole answer.
@@ -63,22 +86,22 @@ pub struct Audit {
     pub findings: Vec<Finding>,
 }
 
-/// Looks at every current asset, every object under each destination's prefix, and every subject's record.
-pub async fn audit(parts: &Parts) -> Result<Audit, Fault> {
+/// Looks at every current asset, every object under each destination's prefix, and every record. `deep`: also reads the
+/// bytes on this machine, not only their sizes.
+pub async fn audit(parts: &Parts, deep: bool) -> Result<Audit, Fault> {
     let listed = parts.store.assets(&AssetFilter::default()).await?;
     let mut report = Report::default();
     for (asset, deliveries) in &listed {
         report.line(asset.kind.name()).local += 1;
-        local(parts, asset, deliveries, &mut report);
+        let is_here = bytes(parts, asset, deep, &mut report).await?;
+        local(parts, asset, deliveries, is_here, &mut report);
     }
     for site in &parts.destinations {
         destination(site, &listed, &mut report).await?;
     }
-    let subjects = parts.store.subjects().await?;
+    let wanted = documents(parts, &listed).await?;
     for site in &parts.catalogs {
-        for subject in &subjects {
-            catalog(site, subject, &listed, parts.primary(), &mut report).await?;
-        }
+        catalog(site, &wanted, &mut report).await?;
     }
     Ok(Audit { clean: report.findings.is_empty(), kinds: report.lines.into_values().collect(), findings: report.findings })
 }
@@ -98,36 +121,79 @@ impl Report {
         self.line(kind).destinations.entry(destination.to_owned()).or_default()
     }
 
-    fn find(&mut self, code: &'static str, asset: Option<&Asset>, destination: Option<&str>, key: &str, detail: impl Into<String>) {
+    fn find(
+        &mut self,
+        code: &'static str,
+        asset: Option<&Asset>,
+        (destination, key): (Option<&str>, &str),
+        detail: impl Into<String>,
+        cure: Cure,
+    ) {
         self.findings.push(Finding {
             code,
             asset: asset.map(|asset| asset.id.to_string()),
             destination: destination.map(str::to_owned),
             key: Some(key.to_owned()),
             detail: detail.into(),
+            cure,
         });
     }
 }
 
-fn local(parts: &Parts, asset: &Asset, deliveries: &[Delivery], report: &mut Report) {
-    let size_bytes = parts.blobs().path(&asset.blob.sha256).metadata().map(|m| m.len());
-    if size_bytes.as_ref().ok() != Some(&asset.blob.size_bytes) {
-        report.find("blob_missing", Some(asset), None, &asset.path, "its bytes are not on this machine whole");
-    } else if !view::is_shown(&parts.home.library(), &asset.path, &parts.blobs().path(&asset.blob.sha256)) {
-        report.find(
-            "link_missing",
-            Some(asset),
-            None,
-            &asset.path,
-            "the library does not show it, or shows something else; the next start makes the link",
-        );
+/// Whether an asset's bytes are here as they should be; evicted ones are, elsewhere.
+async fn bytes(parts: &Parts, asset: &Asset, deep: bool, report: &mut Report) -> Result<bool, Fault> {
+    let path = parts.blobs().path(&asset.blob.sha256);
+    let fetch = || Cure::Fetch(Box::new(asset.clone()));
+    match path.metadata() {
+        Ok(there) if there.len() == asset.blob.size_bytes => {
+            if deep {
+                let (path, mime) = (path.clone(), asset.blob.mime.clone());
+                let hashed = tokio::task::spawn_blocking(move || hash_file(&path, &mime)).await;
+                let hashed = hashed.map_err(|e| Fault::new(rushes_core::Code::Unexpected, "hash blob").because(e))??;
+                if hashed.sha256 != asset.blob.sha256 {
+                    report.find(
+                        "blob_changed",
+                        Some(asset),
+                        (None, &asset.path),
+                        "its bytes on this machine are not those it was made of",
+                        fetch(),
+                    );
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+        Ok(there) => {
+            let detail = format!("{} of its {} bytes are on this machine", there.len(), asset.blob.size_bytes);
+            report.find("blob_changed", Some(asset), (None, &asset.path), detail, fetch());
+            Ok(false)
+        }
+        Err(_) => {
+            let state = parts.store.blob_states(vec![asset.blob.sha256.clone()]).await?;
+            if state.get(&asset.blob.sha256) != Some(&false) {
+                report.find("blob_missing", Some(asset), (None, &asset.path), "its bytes are not on this machine", fetch());
+            }
+            Ok(false)
+        }
+    }
+}
+
+fn local(parts: &Parts, asset: &Asset, deliveries: &[Delivery], is_here: bool, report: &mut Report) {
+    let blob = parts.blobs().path(&asset.blob.sha256);
+    if is_here && !view::is_shown(&parts.home.library(), &asset.path, &blob) {
+        let detail = "the library does not show it, or shows something else";
+        report.find("link_missing", Some(asset), (None, &asset.path), detail, Cure::Link(Box::new(asset.clone())));
     }
     for site in &parts.destinations {
+        let owe = || Cure::Owe(Owe::Object { asset: asset.id, destination: site.name.clone(), there: None });
         match deliveries.iter().find(|delivery| delivery.destination == site.name) {
-            None => report.find("local_only", Some(asset), Some(&site.name), &asset.path, "it was never owed to this destination"),
+            None => {
+                report.find("local_only", Some(asset), (Some(&site.name), &asset.path), "it was never owed to this destination", owe());
+            }
             Some(delivery) if delivery.state != DeliveryState::Proven => {
                 let why = delivery.last_fault.as_ref().map_or_else(|| "it is on its way".to_owned(), ToString::to_string);
-                report.find("undelivered", Some(asset), Some(&site.name), &delivery.key, why);
+                let cure = if delivery.state == DeliveryState::Refused { owe() } else { Cure::Wait };
+                report.find("undelivered", Some(asset), (Some(&site.name), &delivery.key), why, cure);
             }
             Some(_) => {}
         }
@@ -159,7 +225,7 @@ async fn destination(site: &Site<dyn Destination>, listed: &[Listed], report: &m
         let held = report.held("unknown", &site.name);
         held.objects += 1;
         held.orphaned += 1;
-        report.find("orphaned", None, Some(&site.name), key, "no asset knows of this object");
+        report.find("orphaned", None, (Some(&site.name), key), "no asset knows of this object; it is left as it is", Cure::Nothing);
     }
     Ok(())
 }
@@ -172,50 +238,100 @@ async fn object(
     report: &mut Report,
 ) -> Result<(), Fault> {
     let kind = asset.kind.name();
+    let owe = |there| Cure::Owe(Owe::Object { asset: asset.id, destination: site.name.clone(), there });
     let proof = if there.contains(&delivery.key) { site.port.stat(&delivery.key).await? } else { None };
     match proof {
         None => {
             report.held(kind, &site.name).missing += 1;
             if delivery.state == DeliveryState::Proven {
-                report.find("missing", Some(asset), Some(&site.name), &delivery.key, "it was proven there and is gone");
+                report.find("missing", Some(asset), (Some(&site.name), &delivery.key), "it was proven there and is gone", owe(None));
             }
         }
         Some(proof) if proof.is_of(&asset.blob) => report.held(kind, &site.name).proven += 1,
         Some(proof) => {
             report.held(kind, &site.name).changed += 1;
             let detail = format!("the object holds other bytes: {} instead of {}", proof.size_bytes, asset.blob.size_bytes);
-            report.find("changed", Some(asset), Some(&site.name), &delivery.key, detail);
+            // What was never ours under that key is not written over, not even when asked to mend.
+            let cure = if delivery.state == DeliveryState::Proven { owe(Some(proof)) } else { Cure::Nothing };
+            report.find("changed", Some(asset), (Some(&site.name), &delivery.key), detail, cure);
         }
     }
     Ok(())
 }
 
-async fn catalog(site: &Site<dyn Catalog>, subject: &Subject, listed: &[Listed], primary: &str, report: &mut Report) -> Result<(), Fault> {
-    let own: Vec<Listed> = listed.iter().filter(|(asset, _)| asset.subject == subject.made.id).cloned().collect();
-    if own.is_empty() {
-        return Ok(());
+/// Every document there should be, as local truth has it, by collection and id.
+async fn documents(parts: &Parts, listed: &[Listed]) -> Result<BTreeMap<(String, String), Value>, Fault> {
+    let mut wanted = BTreeMap::new();
+    let subjects = parts.store.subjects().await?;
+    let types: BTreeMap<&str, _> = subjects.iter().map(|subject| (subject.made.id.as_str(), subject.made.subject_type)).collect();
+    let mut by_subject: BTreeMap<&str, Vec<Listed>> = BTreeMap::new();
+    for (asset, deliveries) in listed {
+        let owner = types.get(asset.subject.as_str()).copied();
+        match record::document_of(asset.kind, owner, &asset.subject, &asset.id.to_string()) {
+            None => {}
+            Some(own) if own.is_own => {
+                wanted.insert((own.collection.to_owned(), own.id), record::asset_fields(asset, deliveries, parts.primary()));
+            }
+            Some(_) => by_subject.entry(&asset.subject).or_default().push((asset.clone(), deliveries.clone())),
+        }
     }
-    let collection = subject.made.subject_type.collection();
-    let document = format!("{collection}/{}", subject.made.id);
-    let wanted = record::subject_fields(subject, &own, primary);
-    match site.port.get(collection, &subject.made.id).await? {
-        None => report.find("record_missing", None, Some(&site.name), &document, "there is no record of this subject"),
-        Some(found) => {
-            let differing: Vec<&str> = wanted
-                .as_object()
-                .into_iter()
-                .flatten()
-                .filter(|(field, value)| found.fields.get(field.as_str()) != Some(value))
-                .map(|(field, _)| field.as_str())
-                .collect();
-            if !differing.is_empty() {
-                report.find(
-                    "record_stale",
-                    None,
-                    Some(&site.name),
-                    &document,
-                    format!("these fields are behind local truth: {}", differing.join(", ")),
-                );
+    for subject in &subjects {
+        if let Some(own) = by_subject.get(subject.made.id.as_str()) {
+            let key = (subject.made.subject_type.collection().to_owned(), subject.made.id.clone());
+            wanted.insert(key, record::subject_fields(subject, own, parts.primary()));
+        }
+    }
+    for job in parts.store.jobs(&JobFilter { limit: u32::MAX, ..JobFilter::default() }).await? {
+        if let Some(collection) = &job.collection {
+            let family = parts.store.family(job.id).await?;
+            wanted.insert((collection.clone(), job.id.to_string()), record::job_fields(&job, &family, parts.primary()));
+        }
+    }
+    Ok(wanted)
+}
+
+async fn catalog(site: &Site<dyn Catalog>, wanted: &BTreeMap<(String, String), Value>, report: &mut Report) -> Result<(), Fault> {
+    for ((collection, id), fields) in wanted {
+        let document = format!("{collection}/{id}");
+        let owe = |above| Cure::Owe(Owe::Record { catalog: site.name.clone(), collection: collection.clone(), id: id.clone(), above });
+        match site.port.get(collection, id).await {
+            // Not ours to overwrite when it cannot even be read; said, and left.
+            Err(fault) if !fault.is_transient() => {
+                report.find("record_stale", None, (Some(&site.name), &document), fault.to_string(), Cure::Nothing);
+            }
+            Err(fault) => return Err(fault),
+            Ok(None) => report.find("record_missing", None, (Some(&site.name), &document), "there is no such record", owe(0)),
+            Ok(Some(found)) => {
+                let differing: Vec<&str> = fields
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .filter(|(field, value)| found.fields.get(field.as_str()) != Some(value))
+                    .map(|(field, _)| field.as_str())
+                    .collect();
+                if !differing.is_empty() {
+                    let detail = format!("these fields differ from local truth: {}", differing.join(", "));
+                    report.find("record_stale", None, (Some(&site.name), &document), detail, owe(found.rev));
+                }
+            }
+        }
+    }
+    let mut collections: BTreeSet<&str> = record::collections().into_iter().collect();
+    collections.extend(wanted.keys().map(|(collection, _)| collection.as_str()));
+    for collection in collections {
+        let mut cursor: Option<String> = None;
+        loop {
+            let ids = site.port.list(collection, cursor.as_deref()).await?;
+            cursor = ids.last().cloned();
+            if cursor.is_none() {
+                break;
+            }
+            for id in ids {
+                if !wanted.contains_key(&(collection.to_owned(), id.clone())) {
+                    let document = format!("{collection}/{id}");
+                    let detail = "nothing here has this record; it is left as it is";
+                    report.find("record_orphaned", None, (Some(&site.name), &document), detail, Cure::Nothing);
+                }
             }
         }
     }

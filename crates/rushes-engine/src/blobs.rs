@@ -1,6 +1,7 @@
 //! The blob store: immutable files named by their SHA-256. A file is in it whole or not at all.
 
 use rushes_core::digest::digest;
+use rushes_core::faults::{self, Place};
 use rushes_core::{Blob, Code, Fault};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -40,11 +41,14 @@ impl Blobs {
         }
         let folder = path.parent().unwrap_or(&self.root);
         std::fs::create_dir_all(folder).map_err(|e| Fault::io("make blob folder", folder, &e))?;
+        faults::pass(Place::BlobSync)?;
         let open = File::open(file).map_err(|e| Fault::io("open scratch file", file, &e))?;
         let mut mode = open.metadata().map_err(|e| Fault::io("look at scratch file", file, &e))?.permissions();
         mode.set_readonly(true);
         open.set_permissions(mode).and_then(|()| open.sync_all()).map_err(|e| Fault::io("sync blob", file, &e))?;
+        faults::pass(Place::BlobMove)?;
         place(file, &path)?;
+        faults::pass_quietly(Place::BlobPlaced);
         sync_folder(folder)
     }
 }
@@ -52,6 +56,23 @@ impl Blobs {
 #[expect(clippy::disallowed_methods, reason = "the blob store is where scratch files are moved to")]
 fn place(file: &Path, path: &Path) -> Result<(), Fault> {
     std::fs::rename(file, path).map_err(|e| Fault::io("move into blobs", path, &e))
+}
+
+/// Gives damaged bytes another name beside their own; None where nothing is.
+#[expect(clippy::disallowed_methods, reason = "within the blob store")]
+pub(crate) fn put_aside(path: &Path) -> Result<Option<PathBuf>, Fault> {
+    let aside = path.with_extension("damaged");
+    match std::fs::rename(path, &aside) {
+        Ok(()) => Ok(Some(aside)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Fault::io("put damaged bytes aside", path, &error)),
+    }
+}
+
+/// Takes that back.
+#[expect(clippy::disallowed_methods, reason = "within the blob store")]
+pub(crate) fn put_back(aside: &Path, path: &Path) -> Result<(), Fault> {
+    std::fs::rename(aside, path).map_err(|e| Fault::io("put damaged bytes back", path, &e))
 }
 
 /// Makes a rename or link in a folder durable.

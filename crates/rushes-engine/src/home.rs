@@ -1,5 +1,6 @@
 //! A home on disk: where everything is, and the lock that lets one engine work on it.
 
+use rushes_core::faults::{self, Place};
 use rushes_core::{Code, Fault, JobId};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -49,6 +50,12 @@ impl Home {
         self.root.join("scratch").join(job.to_string())
     }
 
+    /// Where bytes arrive that are fetched back.
+    #[must_use]
+    pub fn fetching(&self) -> PathBuf {
+        self.root.join("scratch").join("fetching")
+    }
+
     /// Reference videos.
     #[must_use]
     pub fn references(&self) -> PathBuf {
@@ -77,6 +84,9 @@ impl Home {
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(|e| broken(&e))?;
         match file.try_lock() {
             Ok(()) => {}
+            Err(TryLockError::WouldBlock) if faults::lets_past(Place::HomeLock) => {
+                return Ok(Lock { file, path: path.clone(), is_alone: false });
+            }
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
                 // The owner may be writing it just now; then the number is missing, the refusal is not.
@@ -87,22 +97,52 @@ impl Home {
             }
             Err(TryLockError::Error(error)) => return Err(broken(&error)),
         }
-        let text = serde_json::to_string(&Owner { pid: std::process::id() }).unwrap_or_default();
-        file.set_len(0)
-            .and_then(|()| file.seek(SeekFrom::Start(0)))
-            .and_then(|_| file.write_all(text.as_bytes()))
-            .map_err(|e| broken(&e))?;
-        Ok(Lock { _file: file })
+        let mut lock = Lock { file, path: path.clone(), is_alone: true };
+        lock.write(None)?;
+        Ok(lock)
+    }
+
+    /// Who works on this home, as far as the lock file says.
+    pub(crate) fn owner(&self) -> Option<Owner> {
+        serde_json::from_str(&std::fs::read_to_string(self.root.join("rushes.lock")).ok()?).ok()
     }
 }
 
-#[derive(Serialize, Deserialize)]
-struct Owner {
-    pid: u32,
+/// Who works on a home, as the lock file says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Owner {
+    pub(crate) pid: u32,
+    #[serde(default)]
+    pub(crate) socket: Option<PathBuf>,
 }
 
 /// Held as long as this process works on a home; the system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+    path: PathBuf,
+    is_alone: bool,
+}
+
+impl Lock {
+    /// Says where requests are taken.
+    pub(crate) fn announce(&mut self, socket: PathBuf) -> Result<(), Fault> {
+        if self.is_alone { self.write(Some(socket)) } else { Ok(()) }
+    }
+
+    fn write(&mut self, socket: Option<PathBuf>) -> Result<(), Fault> {
+        let text = serde_json::to_string(&Owner { pid: std::process::id(), socket }).unwrap_or_default();
+        self.file
+            .set_len(0)
+            .and_then(|()| self.file.seek(SeekFrom::Start(0)))
+            .and_then(|_| self.file.write_all(text.as_bytes()))
+            .map_err(|e| Fault::io("lock home", &self.path, &e))
+    }
+
+    /// Whether nobody else works on the home, so that every older lease is void. False only where a test let a second
+    /// engine in.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.is_alone
+    }
 }

@@ -1,6 +1,7 @@
 //! The one door by which a file becomes an asset: strict check, hash, blob; the transaction follows in the store.
 
 use crate::blobs::{Blobs, hash_file};
+use rushes_core::faults::{self, Place};
 use rushes_core::inspect::Inspect;
 use rushes_core::store::Ingested;
 use rushes_core::{Code, Fault, NewAsset};
@@ -26,6 +27,7 @@ pub async fn ingest(asset: NewAsset, scratch: &Path, blobs: &Blobs, inspect: &Ar
         let reason = "its path would leave the library; a name in it is empty or dots";
         return Err(Fault::new(Code::InputInvalid, "ingest file").with("path", path).because(reason));
     }
+    faults::pass(Place::Checked)?;
     let (blobs, mime) = (blobs.clone(), info.mime.clone());
     let blob = tokio::task::spawn_blocking(move || {
         let blob = hash_file(&file, &mime)?;

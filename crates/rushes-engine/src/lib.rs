@@ -6,15 +6,23 @@
 
 pub mod audit;
 pub mod blobs;
+pub mod fetch;
 pub mod home;
 pub mod ingest;
+pub mod keep;
 mod lanes;
 pub mod local;
+pub mod mend;
 pub mod outbox;
+pub mod owner;
 mod parts;
+pub mod restore;
+pub mod verify;
 pub mod view;
 
 pub use home::{Home, Lock};
+pub use keep::KeepRules;
 pub use lanes::Lanes;
 pub use local::{Engine, Live, NewJobRequest};
+pub use owner::Ask;
 pub use parts::{Parts, Site};

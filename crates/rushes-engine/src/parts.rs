@@ -2,6 +2,7 @@
 
 use crate::blobs::Blobs;
 use crate::home::Home;
+use crate::keep::KeepRules;
 use crate::lanes::Lanes;
 use rushes_core::catalog::Catalog;
 use rushes_core::clock::Clock;
@@ -60,6 +61,11 @@ pub struct Parts {
     pub lanes: Lanes,
     /// Seconds between the safety scans of the outbox.
     pub scan_every: Duration,
+    /// How much is kept here.
+    pub keep: KeepRules,
+    /// Held for reading from a blob's taking in to its row, for writing while bytes are removed: what is just being
+    /// registered is never swept away.
+    pub gate: Arc<tokio::sync::RwLock<()>>,
 }
 
 impl Parts {

@@ -2,6 +2,7 @@
 
 use crate::blobs::Blobs;
 use rushes_core::Fault;
+use rushes_core::faults::{self, Place};
 use rushes_core::store::{AssetFilter, Assets};
 use std::fs::File;
 use std::io::ErrorKind;
@@ -15,6 +16,7 @@ const PAGE: u32 = 1_000;
 /// Shows a blob under a path below the library, in place of what was there.
 #[expect(clippy::disallowed_methods, reason = "the library is a view made of links")]
 pub fn link(library: &Path, path: &str, blob: &Path) -> Result<(), Fault> {
+    faults::pass(Place::Link)?;
     let target = library.join(path);
     let folder = target.parent().unwrap_or(library);
     std::fs::create_dir_all(folder).map_err(|e| Fault::io("make library folder", folder, &e))?;

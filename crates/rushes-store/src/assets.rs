@@ -5,12 +5,21 @@ use crate::sqlite::SqliteStore;
 use async_trait::async_trait;
 use rushes_core::delivery::Delivery;
 use rushes_core::store::{AssetFilter, Assets};
-use rushes_core::{Asset, AssetId, Blob, Code, Fault, Subject};
-use rusqlite::{Connection, ToSql};
+use rushes_core::{Asset, AssetId, Blob, Code, Fault, Kind, Subject};
+use rusqlite::{Connection, ToSql, params};
 
 pub(crate) fn load(sql: &Connection, id: &str) -> Result<Asset, Fault> {
     rows::one(sql, &format!("SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256) WHERE a.id = ?1"), [id], rows::asset)?
         .ok_or_else(|| Fault::new(Code::NotFound, "look up asset").with("asset", id))
+}
+
+/// One asset and where it is.
+pub(crate) fn with_deliveries(sql: &Connection, id: &str) -> Result<(Asset, Vec<Delivery>), Fault> {
+    Ok((load(sql, id)?, deliveries(sql, id)?))
+}
+
+fn deliveries(sql: &Connection, id: &str) -> Result<Vec<Delivery>, Fault> {
+    rows::all(sql, &format!("SELECT {DELIVERY} FROM deliveries WHERE asset = ?1 ORDER BY destination, key"), [id], rows::delivery)
 }
 
 pub(crate) fn list(sql: &Connection, filter: &AssetFilter) -> Result<Vec<(Asset, Vec<Delivery>)>, Fault> {
@@ -26,6 +35,7 @@ pub(crate) fn list(sql: &Connection, filter: &AssetFilter) -> Result<Vec<(Asset,
     only("a.kind = :kind", ":kind", filter.kind.map(|kind| kind.name().to_owned()));
     only("a.subject = :subject", ":subject", filter.subject.clone());
     only("a.root = :root", ":root", filter.root.map(|id| id.to_string()));
+    only("a.sha256 = :sha256", ":sha256", filter.sha256.clone());
     only("a.id > :after", ":after", filter.after.map(|id| id.to_string()));
     if !filter.all_versions {
         conditions.push("a.retired_ms IS NULL");
@@ -34,12 +44,8 @@ pub(crate) fn list(sql: &Connection, filter: &AssetFilter) -> Result<Vec<(Asset,
         format!("SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256) WHERE {} ORDER BY a.id LIMIT :limit", conditions.join(" AND "));
     let params: Vec<(&str, &dyn ToSql)> = values.iter().map(|(name, value)| (*name, value.as_ref())).collect();
     let found = rows::all(sql, &query, params.as_slice(), rows::asset)?;
-    let deliveries = format!("SELECT {DELIVERY} FROM deliveries WHERE asset = ?1 ORDER BY destination, key");
-    found
-        .into_iter()
-        .map(|asset| Ok((rows::all(sql, &deliveries, [asset.id.to_string()], rows::delivery)?, asset)))
-        .map(|pair: Result<_, Fault>| pair.map(|(d, a)| (a, d)))
-        .collect()
+    let with = |asset: Asset| deliveries(sql, &asset.id.to_string()).map(|deliveries| (asset, deliveries));
+    found.into_iter().map(with).collect()
 }
 
 pub(crate) fn subject(sql: &Connection, id_or_slug: &str) -> Result<Option<Subject>, Fault> {
@@ -65,6 +71,25 @@ impl Assets for SqliteStore {
     async fn parents(&self, id: AssetId) -> Result<Vec<AssetId>, Fault> {
         self.read(move |sql| {
             rows::all(sql, "SELECT parent FROM lineage WHERE asset = ?1 ORDER BY parent", [id.to_string()], |row| rows::parsed(row, 0))
+        })
+        .await
+    }
+
+    async fn made_from(&self, id: AssetId) -> Result<Vec<AssetId>, Fault> {
+        self.read(move |sql| {
+            rows::all(sql, "SELECT asset FROM lineage WHERE parent = ?1 ORDER BY asset", [id.to_string()], |row| rows::parsed(row, 0))
+        })
+        .await
+    }
+
+    async fn made_before(&self, input_hash: &str, kind: Kind) -> Result<Option<Asset>, Fault> {
+        let input_hash = input_hash.to_owned();
+        self.read(move |sql| {
+            let query = format!(
+                "SELECT {ASSET} FROM steps s JOIN assets a ON a.job = s.job AND a.step = s.name AND a.kind = ?2 JOIN blobs b USING(sha256)
+                 WHERE s.input_hash = ?1 AND s.input_hash <> '' AND s.outcome IS NOT NULL ORDER BY a.id DESC LIMIT 1"
+            );
+            rows::one(sql, &query, params![input_hash, kind.name()], rows::asset)
         })
         .await
     }

@@ -14,6 +14,7 @@ mod rows;
 mod settle;
 mod snapshot;
 mod sqlite;
+mod upkeep;
 mod writer;
 
 pub use migrate::SCHEMA_VERSION;

@@ -7,7 +7,7 @@ use crate::rows::{self, json};
 use crate::settle::settle;
 use crate::snapshot;
 use crate::sqlite::SqliteStore;
-use crate::writer::Write;
+use crate::writer::{LEASE_MS, Write};
 use async_trait::async_trait;
 use rushes_core::catalog::Record;
 use rushes_core::delivery::{Backlog, Due, Owed, Routes, Work};
@@ -16,10 +16,8 @@ use rushes_core::store::Outbox;
 use rushes_core::{Code, Fault, JobId};
 use rusqlite::{Connection, params};
 use serde_json::json as object;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// How long a sender may work on a row before it counts as abandoned.
-const LEASE_MS: i64 = 15 * 60 * 1_000;
 /// Files up to this size go first, so that they never wait behind large ones.
 const SMALL_BYTES: i64 = 8 * 1024 * 1024;
 
@@ -33,11 +31,12 @@ struct Row {
     document: Option<String>,
     key: String,
     attempts: u32,
+    replaces: Option<String>,
 }
 
 fn ready(sql: &Connection, destination: &str, now_ms: i64, limit: u32) -> Result<Vec<Row>, Fault> {
     let query = format!(
-        "SELECT id, op, asset, collection, document, key, attempts FROM outbox WHERE destination = ?1 AND {READY} ORDER BY size_bytes > {SMALL_BYTES}, id LIMIT ?3"
+        "SELECT id, op, asset, collection, document, key, attempts, replaces FROM outbox WHERE destination = ?1 AND {READY} ORDER BY size_bytes > {SMALL_BYTES}, id LIMIT ?3"
     );
     rows::all(sql, &query, params![destination, now_ms, limit], |row| {
         Ok(Row {
@@ -48,6 +47,7 @@ fn ready(sql: &Connection, destination: &str, now_ms: i64, limit: u32) -> Result
             document: row.get(4)?,
             key: row.get(5)?,
             attempts: row.get(6)?,
+            replaces: row.get(7)?,
         })
     })
 }
@@ -62,15 +62,17 @@ fn lease_due(write: &mut Write<'_>, destination: &str, limit: u32) -> Result<Vec
     let mut due: Vec<Due> = Vec::new();
     for row in ready(write.sql, destination, write.now_ms, limit)? {
         let token = write.next_token();
-        if row.op == "put_record" {
-            due.extend(lease_record(write, destination, row, token)?);
-        } else {
-            let id = row.id;
-            match lease_object(write, destination, row, token) {
-                Ok(leased) => due.push(leased),
-                // One row that cannot be read must not stop the others; a start with a program that can read it sends it.
-                Err(fault) => refuse_row(write, id, &fault)?,
-            }
+        let id = row.id;
+        let leased = match row.op.as_str() {
+            "put_record" => lease_record(write, destination, row, token),
+            "put_object" => lease_object(write, destination, row, token).map(Some),
+            "delete_object" | "delete_record" => lease_removal(write, row, token).map(Some),
+            other => Err(Fault::new(Code::Unexpected, "lease outbox row").with("op", other)),
+        };
+        match leased {
+            Ok(leased) => due.extend(leased),
+            // One row that cannot be read must not stop the others; a start with a program that can read it sends it.
+            Err(fault) => refuse_row(write, id, &fault)?,
         }
     }
     Ok(due)
@@ -88,26 +90,39 @@ fn refuse_row(write: &Write<'_>, id: i64, fault: &Fault) -> Result<(), Fault> {
 fn lease_object(write: &mut Write<'_>, destination: &str, row: Row, token: i64) -> Result<Due, Fault> {
     let id = row.asset.unwrap_or_default();
     let asset = Box::new(assets::load(write.sql, &id)?);
-    // Longer than the slowest transfer the sender waits for: 16 bytes a millisecond.
-    let lease_until_ms = write.now_ms + LEASE_MS + i64::try_from(asset.blob.size_bytes / 16).unwrap_or(i64::MAX / 2);
     rows::change(
         write.sql,
         "UPDATE outbox SET state = 'sending', lease = ?2, lease_until_ms = ?3 WHERE id = ?1",
-        params![row.id, token, lease_until_ms],
+        params![row.id, token, write.now_ms + LEASE_MS],
     )?;
     rows::change(
         write.sql,
         "UPDATE deliveries SET state = 'sending' WHERE asset = ?1 AND destination = ?2 AND key = ?3",
         params![id, destination, row.key],
     )?;
-    let replaces = rows::one(
+    let before = rows::one(
         write.sql,
         "SELECT d.proof FROM deliveries d JOIN assets a ON a.id = d.asset WHERE d.destination = ?1 AND d.key = ?2 AND d.proof IS NOT NULL AND a.version < ?3 ORDER BY a.version DESC LIMIT 1",
         params![destination, row.key, asset.version],
         |row| row.get::<_, String>(0),
     )?;
-    let replaces: Option<Proof> = replaces.and_then(|text| serde_json::from_str(&text).ok());
+    // What an audit was told to write over counts more than what we had proven before.
+    let replaces: Option<Proof> = row.replaces.or(before).and_then(|text| serde_json::from_str(&text).ok());
     Ok(Due { row: row.id, lease: token, attempts: row.attempts, work: Work::PutObject { asset, key: row.key, replaces } })
+}
+
+fn lease_removal(write: &mut Write<'_>, row: Row, token: i64) -> Result<Due, Fault> {
+    rows::change(
+        write.sql,
+        "UPDATE outbox SET state = 'sending', lease = ?2, lease_until_ms = ?3 WHERE id = ?1",
+        params![row.id, token, write.now_ms + LEASE_MS],
+    )?;
+    let work = if row.op == "delete_object" {
+        Work::DeleteObject { key: row.key }
+    } else {
+        Work::DeleteRecord { collection: row.collection.unwrap_or_default(), id: row.document.unwrap_or_default() }
+    };
+    Ok(Due { row: row.id, lease: token, attempts: row.attempts, work })
 }
 
 /// Leases every ready row of the document at once: one write pays them all. None while another write of it is under way.
@@ -169,7 +184,7 @@ fn proven(write: &mut Write<'_>, due: &Due, proof: &Proof, uri: &str, routes: &R
         object!({"asset": asset.id, "kind": asset.kind, "destination": destination, "uri": uri, "ms": write.now_ms - asset.created_ms});
     tell(write, "delivery.proven", Some(asset.job), &data)?;
     if routes.destinations.first().is_some_and(|primary| primary.name == destination) {
-        register::owe_late_record(write, &asset.subject, families.first().copied(), &routes.catalogs)?;
+        register::owe_late_record(write, asset, families.first().copied(), &routes.catalogs)?;
     }
     for root in families {
         settle(write, root, &routes.catalogs)?;
@@ -262,13 +277,24 @@ impl Outbox for SqliteStore {
     async fn recorded(&self, due: &Due) -> Result<(), Fault> {
         let (due, routes) = (due.clone(), self.routes.clone());
         self.write(move |write| {
+            let destination = rows::one(write.sql, "SELECT destination FROM outbox WHERE id = ?1", [due.row], |row| row.get::<_, String>(0))?;
             for root in pay(write, &due)? {
                 settle(write, root, &routes.catalogs)?;
             }
-            if let Work::PutRecord { collection, id } = &due.work {
-                tell(write, "record.written", None, &object!({"collection": collection, "id": id}))?;
+            match &due.work {
+                Work::PutRecord { collection, id } => tell(write, "record.written", None, &object!({"collection": collection, "id": id})),
+                Work::DeleteRecord { collection, id } => tell(write, "record.removed", None, &object!({"collection": collection, "id": id})),
+                Work::DeleteObject { key } => {
+                    // Only of what has expired: a newer asset may have taken the key.
+                    rows::change(
+                        write.sql,
+                        "DELETE FROM deliveries WHERE destination = ?1 AND key = ?2 AND asset IN (SELECT id FROM assets WHERE retired_ms IS NOT NULL)",
+                        params![destination, key],
+                    )?;
+                    tell(write, "object.removed", None, &object!({"destination": destination, "key": key}))
+                }
+                Work::PutObject { .. } => Err(lease_lost(&due)),
             }
-            Ok(())
         })
         .await
     }
@@ -292,8 +318,12 @@ impl Outbox for SqliteStore {
     async fn backlog(&self) -> Result<BTreeMap<String, Backlog>, Fault> {
         let (routes, now_ms) = (self.routes.clone(), self.clock.now_ms());
         self.read(move |sql| {
-            let names = routes.destinations.iter().map(|route| &route.name).chain(&routes.catalogs);
-            names.map(|name| Ok((name.clone(), backlog(sql, name, now_ms)?))).collect()
+            let mut names: BTreeSet<String> =
+                routes.destinations.iter().map(|route| route.name.clone()).chain(routes.catalogs.clone()).collect();
+            // A place that is no longer configured is shown as long as something is owed to it.
+            let open = "SELECT DISTINCT destination FROM outbox WHERE state IN ('owed', 'sending', 'refused')";
+            names.extend(rows::all(sql, open, [], |row| row.get::<_, String>(0))?);
+            names.into_iter().map(|name| Ok((name.clone(), backlog(sql, &name, now_ms)?))).collect()
         })
         .await
     }

@@ -5,9 +5,10 @@ use crate::rows::{self, ASSET, json};
 use crate::settle::owe_record;
 use crate::writer::Write;
 use rushes_core::delivery::{Route, Routes};
+use rushes_core::record::{self, Document};
 use rushes_core::store::Ingested;
 use rushes_core::subject::{NewSubject, SubjectType};
-use rushes_core::{Asset, Code, Fault, JobId};
+use rushes_core::{Asset, Blob, Code, Fault, JobId, Kind};
 use rusqlite::params;
 use serde_json::json as object;
 use std::collections::BTreeMap;
@@ -57,7 +58,16 @@ pub(crate) fn assets(write: &mut Write<'_>, maker: &Maker<'_>, files: &[Ingested
         tell(write, "asset.made", Some(maker.job), &data)?;
     }
     for (subject, needed) in rows_of_subject {
-        owe_subject_record(write, maker.root, subject, &needed, &routes.catalogs)?;
+        let of_subject = made.iter().filter(|asset| asset.subject == subject);
+        let mut documents = Vec::new();
+        for asset in of_subject {
+            documents.extend(document_of(write, asset.kind, subject, &asset.id.to_string())?);
+        }
+        documents.dedup();
+        for document in documents {
+            let rev = next_rev(write, &document)?;
+            owe_after(write, maker.root, &document, rev, &needed, &routes.catalogs)?;
+        }
     }
     Ok(made)
 }
@@ -65,12 +75,7 @@ pub(crate) fn assets(write: &mut Write<'_>, maker: &Maker<'_>, files: &[Ingested
 /// Writes blob, asset and lineage; gives the version. Equal bytes at the path share the version that is there.
 fn insert(write: &mut Write<'_>, maker: &Maker<'_>, file: &Ingested) -> Result<i64, Fault> {
     let (asset, blob, info) = (&file.asset, &file.blob, &file.info);
-    let size_bytes = i64::try_from(blob.size_bytes).unwrap_or(i64::MAX);
-    rows::change(
-        write.sql,
-        "INSERT INTO blobs(sha256, md5, crc32c, size_bytes, mime, state) VALUES (?1, ?2, ?3, ?4, ?5, 'present') ON CONFLICT(sha256) DO UPDATE SET state = 'present'",
-        params![blob.sha256, blob.md5, blob.crc32c, size_bytes, blob.mime],
-    )?;
+    blob_row(write, blob)?;
     let current = rows::one(
         write.sql,
         "SELECT version FROM assets WHERE path = ?1 AND sha256 = ?2 AND retired_ms IS NULL LIMIT 1",
@@ -88,14 +93,55 @@ fn insert(write: &mut Write<'_>, maker: &Maker<'_>, file: &Ingested) -> Result<i
             version
         }
         None => {
-            rows::change(
+            let before = rows::all(
                 write.sql,
-                "UPDATE assets SET retired_ms = ?2 WHERE path = ?1 AND retired_ms IS NULL",
+                "UPDATE assets SET retired_ms = ?2 WHERE path = ?1 AND retired_ms IS NULL RETURNING id, kind, subject",
                 params![file.path, write.now_ms],
+                |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)),
             )?;
+            for (id, kind, subject) in before {
+                let document = Kind::named(&kind).map(|kind| document_of(write, kind, &subject, &id)).transpose()?.flatten();
+                if let Some(document) = document.filter(|document| document.is_own) {
+                    owe_no_record(write, document.collection, &id)?;
+                }
+            }
             rows::number(write.sql, "SELECT coalesce(max(version), 0) + 1 FROM assets WHERE path = ?1", [&file.path])?
         }
     };
+    row(
+        write,
+        &Asset {
+            id: asset.id,
+            kind: asset.kind,
+            subject: asset.subject.clone(),
+            title: asset.title.clone(),
+            idx: asset.idx,
+            version: u32::try_from(version).unwrap_or(u32::MAX),
+            blob: blob.clone(),
+            path: file.path.clone(),
+            seed: asset.seed,
+            width: info.width,
+            height: info.height,
+            duration_ms: info.duration_ms,
+            meta: asset.meta.clone(),
+            job: maker.job,
+            step: maker.step.to_owned(),
+            created_ms: write.now_ms,
+            retired_ms: None,
+        },
+        maker.root,
+    )?;
+    for parent in &asset.parents {
+        rows::change(
+            write.sql,
+            "INSERT INTO lineage(asset, parent) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            params![asset.id.to_string(), parent.to_string()],
+        )?;
+    }
+    Ok(version)
+}
+
+fn row(write: &Write<'_>, asset: &Asset, root: JobId) -> Result<(), Fault> {
     rows::change(
         write.sql,
         "INSERT INTO assets(id, kind, subject, title, idx, version, sha256, path, seed, width, height, duration_ms, meta, job, root, step, created_ms)
@@ -106,28 +152,37 @@ fn insert(write: &mut Write<'_>, maker: &Maker<'_>, file: &Ingested) -> Result<i
             asset.subject,
             asset.title,
             asset.idx,
-            version,
-            blob.sha256,
-            file.path,
+            asset.version,
+            asset.blob.sha256,
+            asset.path,
             asset.seed.map(|seed| seed.to_string()),
-            info.width,
-            info.height,
-            info.duration_ms.map(|ms| i64::try_from(ms).unwrap_or(i64::MAX)),
+            asset.width,
+            asset.height,
+            asset.duration_ms.map(|ms| i64::try_from(ms).unwrap_or(i64::MAX)),
             json(&asset.meta)?,
-            maker.job.to_string(),
-            maker.root.to_string(),
-            maker.step,
-            write.now_ms
+            asset.job.to_string(),
+            root.to_string(),
+            asset.step,
+            asset.created_ms
         ],
     )?;
-    for parent in &asset.parents {
-        rows::change(
-            write.sql,
-            "INSERT INTO lineage(asset, parent) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-            params![asset.id.to_string(), parent.to_string()],
-        )?;
-    }
-    Ok(version)
+    Ok(())
+}
+
+fn blob_row(write: &Write<'_>, blob: &Blob) -> Result<(), Fault> {
+    rows::change(
+        write.sql,
+        "INSERT INTO blobs(sha256, md5, crc32c, size_bytes, mime, state, used_ms) VALUES (?1, ?2, ?3, ?4, ?5, 'present', ?6)
+         ON CONFLICT(sha256) DO UPDATE SET state = 'present', used_ms = excluded.used_ms",
+        params![blob.sha256, blob.md5, blob.crc32c, i64::try_from(blob.size_bytes).unwrap_or(i64::MAX), blob.mime, write.now_ms],
+    )?;
+    Ok(())
+}
+
+/// Writes an asset that was found elsewhere, with its bytes here again, as it was.
+pub(crate) fn known(write: &Write<'_>, asset: &Asset) -> Result<(), Fault> {
+    blob_row(write, &asset.blob)?;
+    row(write, asset, asset.job)
 }
 
 /// Owes one asset to one destination; gives the outbox row, which may be an older one for the same bytes.
@@ -183,44 +238,67 @@ fn share(write: &mut Write<'_>, id: &str, route: &Route, key: &str, version: i64
 
 /// Owes a subject's record when an object was proven after the row that waited for it had been written without it (it
 /// had been refused). A row that is still owed will tell of it anyway.
-pub(crate) fn owe_late_record(write: &mut Write<'_>, subject: &str, root: Option<JobId>, catalogs: &[String]) -> Result<(), Fault> {
-    let Some(collection) = collection_of(write, subject)? else { return Ok(()) };
+pub(crate) fn owe_late_record(write: &mut Write<'_>, asset: &Asset, root: Option<JobId>, catalogs: &[String]) -> Result<(), Fault> {
+    let Some(document) = document_of(write, asset.kind, &asset.subject, &asset.id.to_string())? else { return Ok(()) };
     let mut rev = None;
     for catalog in catalogs {
         let owed = rows::number(
             write.sql,
             "SELECT count(*) FROM outbox WHERE op = 'put_record' AND destination = ?1 AND key = ?2 AND state = 'owed'",
-            params![catalog, format!("{collection}/{subject}")],
+            params![catalog, document.key()],
         )?;
         if owed > 0 {
             continue;
         }
         let rev = match rev {
             Some(rev) => rev,
-            None => *rev.insert(raise_rev(write, subject)?),
+            None => *rev.insert(next_rev(write, &document)?),
         };
-        owe_record(write, catalog, collection, subject, rev, root)?;
+        owe_record(write, catalog, document.collection, &document.id, rev, root)?;
     }
     Ok(())
 }
 
-/// Where a subject's records live; None for names that are no subject's.
-fn collection_of(write: &Write<'_>, subject: &str) -> Result<Option<&'static str>, Fault> {
-    let subject_type = rows::one(write.sql, "SELECT type FROM subjects WHERE id = ?1", [subject], |row| row.get::<_, String>(0))?;
-    Ok(subject_type.as_deref().and_then(SubjectType::named).map(SubjectType::collection))
+fn document_of(write: &Write<'_>, kind: Kind, subject: &str, id: &str) -> Result<Option<Document>, Fault> {
+    let owner = rows::one(write.sql, "SELECT type FROM subjects WHERE id = ?1", [subject], |row| row.get::<_, String>(0))?;
+    Ok(record::document_of(kind, owner.as_deref().and_then(SubjectType::named), subject, id))
 }
 
-fn raise_rev(write: &Write<'_>, subject: &str) -> Result<i64, Fault> {
-    rows::change(write.sql, "UPDATE subjects SET rev = rev + 1 WHERE id = ?1", [subject])?;
-    rows::number(write.sql, "SELECT rev FROM subjects WHERE id = ?1", [subject])
+/// A number above every one the record has had. Single assets keep none of their own: the outbox knows the last.
+fn next_rev(write: &Write<'_>, document: &Document) -> Result<i64, Fault> {
+    if document.is_own {
+        let query = "SELECT coalesce(max(rev), 0) + 1 FROM outbox WHERE op = 'put_record' AND key = ?1";
+        return rows::number(write.sql, query, [document.key()]);
+    }
+    rows::change(write.sql, "UPDATE subjects SET rev = rev + 1 WHERE id = ?1", [&document.id])?;
+    rows::number(write.sql, "SELECT rev FROM subjects WHERE id = ?1", [&document.id])
 }
 
-/// Owes a subject's record to every catalog, after its new objects at the primary destination.
-fn owe_subject_record(write: &mut Write<'_>, root: JobId, subject: &str, needed: &[i64], catalogs: &[String]) -> Result<(), Fault> {
-    let Some(collection) = collection_of(write, subject)? else { return Ok(()) };
-    let rev = raise_rev(write, subject)?;
+/// Owes the removal of a single asset's record wherever one was owed, after it was written.
+pub(crate) fn owe_no_record(write: &mut Write<'_>, collection: &str, id: &str) -> Result<(), Fault> {
+    let key = format!("{collection}/{id}");
+    rows::change(
+        write.sql,
+        "INSERT INTO outbox(op, destination, asset, collection, document, key, rev, state, not_before_ms, created_ms)
+         SELECT DISTINCT 'delete_record', destination, ?2, ?3, ?2, ?1, 1, 'owed', ?4, ?4 FROM outbox WHERE op = 'put_record' AND key = ?1
+         ON CONFLICT DO NOTHING",
+        params![key, id, collection, write.now_ms],
+    )?;
+    rows::change(
+        write.sql,
+        "INSERT INTO outbox_needs(row, needs) SELECT gone.id, put.id FROM outbox gone JOIN outbox put
+             ON put.op = 'put_record' AND put.destination = gone.destination AND put.key = gone.key AND put.state IN ('owed', 'sending')
+         WHERE gone.op = 'delete_record' AND gone.key = ?1 ON CONFLICT DO NOTHING",
+        [&key],
+    )?;
+    write.wakes.outbox = true;
+    Ok(())
+}
+
+/// Owes a record to every catalog, after its new objects at the primary destination.
+fn owe_after(write: &mut Write<'_>, root: JobId, document: &Document, rev: i64, needed: &[i64], catalogs: &[String]) -> Result<(), Fault> {
     for catalog in catalogs {
-        if let Some(row) = owe_record(write, catalog, collection, subject, rev, Some(root))? {
+        if let Some(row) = owe_record(write, catalog, document.collection, &document.id, rev, Some(root))? {
             for needs in needed {
                 rows::change(
                     write.sql,

@@ -61,7 +61,7 @@ fn size(row: &Row<'_>, column: usize) -> Read<u64> {
     Ok(row.get::<_, i64>(column)?.unsigned_abs())
 }
 
-pub(crate) const JOB: &str = "id, workflow, version, input, state, waiting_for, value, fault, parent, child_name, root, tries, cancel, created_ms, updated_ms, ended_ms";
+pub(crate) const JOB: &str = "id, workflow, version, input, state, waiting_for, value, fault, parent, child_name, root, tries, cancel, created_ms, updated_ms, ended_ms, collection";
 
 pub(crate) fn job(row: &Row<'_>) -> Read<Job> {
     let state: String = row.get(4)?;
@@ -82,6 +82,7 @@ pub(crate) fn job(row: &Row<'_>) -> Read<Job> {
         created_ms: row.get(13)?,
         updated_ms: row.get(14)?,
         ended_ms: row.get(15)?,
+        collection: row.get(16)?,
     })
 }
 

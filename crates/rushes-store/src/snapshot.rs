@@ -23,6 +23,12 @@ pub(crate) fn take(write: &mut Write<'_>, due: &Due, routes: &Routes) -> Result<
             rows::change(write.sql, "UPDATE jobs SET rev = rev + 1 WHERE id = ?1", [id])?;
             (rows::number(write.sql, "SELECT rev FROM jobs WHERE id = ?1", [id])?, job_fields(write.sql, job, primary)?)
         }
+        _ if assets::subject(write.sql, id)?.is_none() => {
+            let (asset, deliveries) = assets::with_deliveries(write.sql, id)?;
+            let key = format!("{collection}/{id}");
+            let rev = rows::number(write.sql, "SELECT coalesce(max(rev), 1) FROM outbox WHERE op = 'put_record' AND key = ?1", [key])?;
+            (rev, record::asset_fields(&asset, &deliveries, primary))
+        }
         _ => {
             rows::change(write.sql, "UPDATE subjects SET rev = rev + 1 WHERE id = ?1", [id])?;
             let subject = assets::subject(write.sql, id)?.ok_or_else(|| Fault::new(Code::NotFound, "take record").with("subject", id))?;

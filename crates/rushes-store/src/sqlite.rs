@@ -19,8 +19,15 @@ const READERS: usize = 8;
 pub enum Mode {
     /// Looking only; nothing is made, nothing is changed.
     Read,
+    /// Not at all: every question fails. For looking at destinations and catalogs where there is no database.
+    Nothing,
     /// Writing as this engine. The caller holds the home's lock, so every older lease is void.
     Own {
+        /// Unique to this process.
+        owner: String,
+    },
+    /// Writing beside another engine: leases of others count until they run out.
+    Join {
         /// Unique to this process.
         owner: String,
     },
@@ -56,9 +63,14 @@ impl SqliteStore {
         let (events_bell, events) = watch::channel(0);
         let bells = Arc::new(Bells { outbox: outbox_bell, jobs: jobs_bell, events: events_bell });
         let writer = match mode {
-            Mode::Read => None,
-            Mode::Own { owner } => Some(start_writer(path, owner, clock.clone(), bells)?),
+            Mode::Read | Mode::Nothing => None,
+            Mode::Own { owner } => Some(start_writer(path, owner, true, clock.clone(), bells)?),
+            Mode::Join { owner } => Some(start_writer(path, owner, false, clock.clone(), bells)?),
         };
+        if *mode == Mode::Nothing {
+            let watch = Watch { outbox, jobs, events };
+            return Ok(Self { path: path.to_owned(), readers: Arc::default(), writer: None, watch, clock, routes: Arc::new(routes) });
+        }
         let first = open_reader(path)?;
         if migrate::version(&first)? < migrate::SCHEMA_VERSION {
             return Err(Fault::new(Code::ConfigInvalid, "open database")
@@ -119,7 +131,7 @@ impl SqliteStore {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the store is the room with SQL")]
-fn start_writer(path: &Path, owner: &str, clock: Arc<dyn Clock>, bells: Arc<Bells>) -> Result<Writer, Fault> {
+fn start_writer(path: &Path, owner: &str, is_alone: bool, clock: Arc<dyn Clock>, bells: Arc<Bells>) -> Result<Writer, Fault> {
     let mut connection = Connection::open(path).map_err(|e| failed("open database", e).with("path", path.display()))?;
     connection.busy_timeout(Duration::from_secs(10)).map_err(|e| failed("set up database", e))?;
     connection.set_prepared_statement_cache_capacity(128);
@@ -127,6 +139,14 @@ fn start_writer(path: &Path, owner: &str, clock: Arc<dyn Clock>, bells: Arc<Bell
         .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000;")
         .map_err(|e| failed("set up database", e))?;
     migrate::migrate(&mut connection)?;
+    if is_alone {
+        take_over(&connection)?;
+    }
+    Writer::start(connection, clock, bells, owner.to_owned()).map_err(|e| Fault::new(Code::StoreFailed, "start writer").because(e))
+}
+
+/// Voids the leases of those who worked here before; the caller holds the home's lock, so they are gone.
+fn take_over(connection: &Connection) -> Result<(), Fault> {
     connection
         .execute_batch(
             "UPDATE jobs SET lease_until_ms = 0, owner = NULL WHERE state = 'running';
@@ -139,8 +159,7 @@ fn start_writer(path: &Path, owner: &str, clock: Arc<dyn Clock>, bells: Arc<Bell
              UPDATE outbox SET state = 'owed', not_before_ms = 0, attempts = 0, done_ms = NULL WHERE state = 'refused';
              UPDATE deliveries SET state = 'owed' WHERE state = 'refused';",
         )
-        .map_err(|e| failed("take over what is under way", e))?;
-    Writer::start(connection, clock, bells, owner.to_owned()).map_err(|e| Fault::new(Code::StoreFailed, "start writer").because(e))
+        .map_err(|e| failed("take over what is under way", e))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the store is the room with SQL")]

@@ -2,6 +2,7 @@
 //! and answers only after the commit is on disk. Between commands it renews the leases of its engine.
 
 use rushes_core::clock::Clock;
+use rushes_core::faults::{self, Place};
 use rushes_core::{Code, Fault};
 use rusqlite::Connection;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use tokio::sync::{oneshot, watch};
 const BATCH: usize = 512;
 /// Commands waiting at most; beyond that callers wait.
 const QUEUE: usize = 4096;
-/// How long a job's lease lasts without renewal.
+/// How long the lease of a job or of an outbox row lasts without renewal.
 pub(crate) const LEASE_MS: i64 = 3_000;
 /// How often leases are renewed.
 const RENEW: Duration = Duration::from_secs(1);
@@ -103,7 +104,7 @@ impl Writer {
         std::thread::Builder::new().name("rushes-writer".into()).spawn(move || {
             // 62 random bits of the id, so that two engines never lease under one number.
             let tokens = i64::try_from(clock.new_id().as_u128() & ((1 << 62) - 1)).unwrap_or(1);
-            Thread { connection, clock, bells, owner, tokens }.run(&commands);
+            Thread { connection, clock, bells, owner, tokens, first_token: tokens }.run(&commands);
         })?;
         Ok(Self { queue })
     }
@@ -137,6 +138,8 @@ struct Thread {
     bells: Arc<Bells>,
     owner: String,
     tokens: i64,
+    /// Those above it, up to `tokens`, are of this engine.
+    first_token: i64,
 }
 
 impl Thread {
@@ -161,7 +164,9 @@ impl Thread {
                 continue;
             }
             let mut wakes = Wakes::default();
-            let commit = self.commit(&mut batch, now_ms, must_renew, &mut wakes);
+            let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.commit(&mut batch, now_ms, must_renew, &mut wakes)));
+            // The unwinding has rolled the transaction back; the thread that all writes need goes on.
+            let commit = caught.unwrap_or_else(|_| Err(Fault::new(Code::StoreFailed, "write").because("the writer panicked")));
             for command in batch {
                 command.answer(commit.as_ref().copied());
             }
@@ -184,6 +189,10 @@ impl Thread {
                 )
                 .and_then(|mut s| s.execute((now_ms + LEASE_MS, &self.owner)))
                 .map_err(|e| failed("renew leases", e))?;
+            transaction
+                .prepare_cached("UPDATE outbox SET lease_until_ms = ?1 WHERE lease > ?2 AND lease <= ?3 AND state = 'sending'")
+                .and_then(|mut s| s.execute((now_ms + LEASE_MS, self.first_token, self.tokens)))
+                .map_err(|e| failed("renew leases", e))?;
         }
         for command in batch {
             transaction.execute_batch("SAVEPOINT command").map_err(|e| failed("savepoint", e))?;
@@ -198,7 +207,10 @@ impl Thread {
                 transaction.execute_batch("ROLLBACK TO command; RELEASE command").map_err(|e| failed("roll back", e))?;
             }
         }
-        transaction.commit().map_err(|e| failed("commit", e))
+        faults::pass(Place::Commit)?;
+        transaction.commit().map_err(|e| failed("commit", e))?;
+        faults::pass_quietly(Place::Committed);
+        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ use rushes_core::destination::Destination;
 use rushes_core::inspect::Inspect;
 use rushes_core::provider::Providers;
 use rushes_core::{Code, Fault};
-use rushes_engine::{Engine, Home, Lanes, Lock, Parts, Site};
+use rushes_engine::{Engine, Home, KeepRules, Lanes, Lock, Parts, Site};
 use rushes_media::builtin::image::BuiltinImage;
 use rushes_media::builtin::motion::BuiltinMotion;
 use rushes_media::builtin::music::BuiltinMusic;
@@ -31,17 +31,25 @@ pub(crate) struct Running {
 
 /// Opens a home for work: takes its lock, migrates, starts the engine. Errors: `home_busy`, `config_invalid`, ….
 pub(crate) fn start(home: &Home, config: &Config) -> Result<Running, Fault> {
-    let lock = home.lock()?;
+    let mut lock = home.lock()?;
     home.prepare()?;
     let owner = SystemClock.new_id().to_string();
-    let parts = parts(home, config, &Mode::Own { owner: owner.clone() })?;
+    let mode = if lock.is_alone() { Mode::Own { owner: owner.clone() } } else { Mode::Join { owner: owner.clone() } };
+    let parts = parts(home, config, &mode)?;
     let registry = Registry::new(kit(home, config, parts.inspect.clone()));
-    Ok(Running { engine: Engine::start(parts, registry, owner), _lock: lock })
+    let mut engine = Engine::start(parts, registry, owner);
+    engine.listen(&mut lock)?;
+    Ok(Running { engine, _lock: lock })
 }
 
 /// Opens a home for looking only, beside whatever works on it.
 pub(crate) fn look(home: &Home, config: &Config) -> Result<Parts, Fault> {
     parts(home, config, &Mode::Read)
+}
+
+/// Opens destinations and catalogs alone, for a home that may have no database any more.
+pub(crate) fn look_without_database(home: &Home, config: &Config) -> Result<Parts, Fault> {
+    parts(home, config, &Mode::Nothing)
 }
 
 fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
@@ -65,6 +73,11 @@ fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
         catalogs,
         lanes: Lanes::new(cpu, config.engine.net_lane, config.engine.gpu_lane),
         scan_every: Duration::from_secs_f64(config.delivery.scan_every_s),
+        keep: KeepRules {
+            blobs_max_bytes: (config.keep.blobs_max_mb > 0).then(|| config.keep.blobs_max_mb.saturating_mul(1_000_000)),
+            failed_scratch: Duration::from_hours(u64::from(config.keep.failed_scratch_days) * 24),
+        },
+        gate: Arc::default(),
     })
 }
 

@@ -3,6 +3,7 @@
 use crate::folder::{Unfinished, blocking, fault, inside};
 use async_trait::async_trait;
 use rushes_core::catalog::{Catalog, Record};
+use rushes_core::faults::{self, Place};
 use rushes_core::{Code, Fault};
 use serde_json::{Map, Value};
 use std::io::{self, Write};
@@ -74,8 +75,10 @@ fn write(path: &Path, record: &Record) -> Result<(), Fault> {
     fields.insert("rev".into(), record.rev.into());
     let failed = |error: io::Error| fault(Code::CatalogDown, "write record", path, &error);
     let text = serde_json::to_vec_pretty(&fields).map_err(|e| failed(e.into()))?;
+    faults::pass(Place::RecordWrite)?;
     let (unfinished, mut file) = Unfinished::new(path.parent().unwrap_or(path)).map_err(failed)?;
     file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)?;
+    faults::pass(Place::RecordWritten)?;
     unfinished.replace(path).map_err(failed)
 }
 

@@ -5,6 +5,7 @@ use crate::folder::{UNFINISHED, Unfinished, blocking, fault, inside};
 use async_trait::async_trait;
 use rushes_core::destination::{Abilities, Condition, Destination, Listing, Proof, ProofHash};
 use rushes_core::digest::digest;
+use rushes_core::faults::{self, Place};
 use rushes_core::{Blob, Code, Fault};
 use std::fs::File;
 use std::io;
@@ -52,6 +53,7 @@ fn put(path: &Path, key: &str, file: &Path, blob: &Blob, replaces: Option<&Proof
         Some(proof) if replaces.is_none_or(|old| old.hash != proof.hash) => return Err(conflict()),
         _ => {}
     }
+    faults::pass(Place::ObjectWrite)?;
     let folder = path.parent().unwrap_or(path);
     let (unfinished, mut target) = Unfinished::new(folder).map_err(&failed)?;
     let mut source = File::open(file).map_err(|e| Fault::new(Code::BlobMissing, "put object").with("path", file.display()).because(e))?;
@@ -59,6 +61,7 @@ fn put(path: &Path, key: &str, file: &Path, blob: &Blob, replaces: Option<&Proof
     // What was written is read back before it gets its name, so that no reader ever sees a wrong object.
     let proof = read_proof(unfinished.path()).map_err(&failed)?.filter(|proof| proof.is_of(blob));
     let proof = proof.ok_or_else(|| Fault::new(Code::ProofFailed, "put object").with("key", key))?;
+    faults::pass(Place::ObjectWritten)?;
     let placed = if there.is_some() { unfinished.replace(path) } else { unfinished.create(path) };
     match placed {
         Ok(()) => Ok(proof),

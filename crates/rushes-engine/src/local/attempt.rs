@@ -3,11 +3,11 @@
 use super::Live;
 use super::drive::panic_text;
 use super::flow::LocalFlow;
-use crate::blobs::Blobs;
+use crate::fetch::fetch;
+use crate::parts::Parts;
 use async_trait::async_trait;
-use rushes_core::clock::Clock;
+use rushes_core::faults::{self, Place};
 use rushes_core::flow::{Body, Data, Library, Step, StepContext, Workflows};
-use rushes_core::store::Store;
 use rushes_core::subject::{NewSubject, Subject};
 use rushes_core::{AssetId, Cancel, Code, Fault, NewAsset, Stop};
 use serde_json::Value;
@@ -69,14 +69,19 @@ impl<W: Workflows> Attempt<'_, W> {
         let scratch = self.scratch();
         // A killed attempt of the same number may have left something.
         let _ = tokio::fs::remove_dir_all(&scratch).await;
+        faults::pass(Place::Scratch)?;
         tokio::fs::create_dir_all(&scratch).await.map_err(|e| Stop::from(Fault::io("make scratch folder", &scratch, &e)))?;
         let outer = if self.is_undoing { Cancel::new() } else { self.flow.cancel.clone() };
         let token = outer.child_token();
         let _told = token.clone().drop_guard();
         let context = self.context(scratch, token.clone());
+        faults::note("begun", &context.key);
         let mut body = AbortOnDrop(tokio::spawn(work.0(context)));
         let in_time = tokio::select! {
-            ended = &mut body.0 => return join(ended),
+            ended = &mut body.0 => {
+                faults::pass(Place::BodyDone)?;
+                return join(ended);
+            }
             () = outer.cancelled() => false,
             () = tokio::time::sleep(self.step.within) => true,
         };
@@ -98,7 +103,8 @@ impl<W: Workflows> Attempt<'_, W> {
     fn scratch(&self) -> PathBuf {
         let name: String = self.step.name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).take(60).collect();
         let mark = &rushes_core::flow::hash(&self.step.name)[..8];
-        self.flow.shared.parts.home.scratch(self.flow.job.id).join(format!("{name}-{mark}-{}", self.number))
+        // With the fence: an engine that lost the job and wakes up late never writes where the new owner works.
+        self.flow.shared.parts.home.scratch(self.flow.job.id).join(format!("{name}-{mark}-{}-{}", self.flow.lease.fence, self.number))
     }
 
     async fn enter_lane(&self) -> Result<Option<OwnedSemaphorePermit>, Stop> {
@@ -139,7 +145,7 @@ impl<W: Workflows> Attempt<'_, W> {
                 // Nobody listening is fine.
                 let _ = live.send(Live { job, step: step.clone(), fraction, note: note.to_owned() });
             }),
-            library: Arc::new(LocalLibrary { store: parts.store.clone(), blobs: parts.blobs(), clock: parts.clock.clone() }),
+            library: Arc::new(LocalLibrary { parts: parts.clone() }),
         }
     }
 }
@@ -165,31 +171,29 @@ impl Drop for AbortOnDrop {
 
 /// What bodies may ask, on the local store.
 struct LocalLibrary {
-    store: Arc<dyn Store>,
-    blobs: Blobs,
-    clock: Arc<dyn Clock>,
+    parts: Parts,
 }
 
 #[async_trait]
 impl Library for LocalLibrary {
     async fn path_of(&self, asset: AssetId) -> Result<PathBuf, Fault> {
-        let asset = self.store.asset(asset).await?;
-        self.blobs.existing(&asset.blob.sha256)
+        let asset = self.parts.store.asset(asset).await?;
+        fetch(&self.parts, &asset.blob).await
     }
 
     async fn subject(&self, id_or_slug: &str) -> Result<Option<Subject>, Fault> {
-        self.store.subject(id_or_slug).await
+        self.parts.store.subject(id_or_slug).await
     }
 
     async fn sha256_at(&self, path: &str) -> Result<Option<String>, Fault> {
-        Ok(self.store.blob_at(path).await?.map(|blob| blob.sha256))
+        Ok(self.parts.store.blob_at(path).await?.map(|blob| blob.sha256))
     }
 
     fn new_asset_id(&self) -> AssetId {
-        AssetId(self.clock.new_id())
+        AssetId(self.parts.clock.new_id())
     }
 
     fn now_ms(&self) -> i64 {
-        self.clock.now_ms()
+        self.parts.clock.now_ms()
     }
 }

@@ -2,6 +2,8 @@
 
 use super::Shared;
 use super::flow::LocalFlow;
+use futures_util::FutureExt;
+use rushes_core::faults::{self, Place};
 use rushes_core::flow::Workflows;
 use rushes_core::job::Job;
 use rushes_core::store::Claim;
@@ -28,6 +30,7 @@ pub(super) async fn drive<W: Workflows>(shared: Arc<Shared<W>>, claim: Claim) {
     shared.driven.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&id);
     match end {
         Ok(job) => {
+            faults::pass_quietly(Place::Finished);
             // A failed job's scratch stays, for those who want to know why.
             if job.state != rushes_core::JobState::Failed {
                 let _ = tokio::fs::remove_dir_all(shared.parts.home.scratch(id)).await;
@@ -41,7 +44,10 @@ pub(super) async fn drive<W: Workflows>(shared: Arc<Shared<W>>, claim: Claim) {
 async fn persist<W: Workflows>(shared: &Arc<Shared<W>>, claim: &Claim, token: &Cancel) -> Result<Job, Fault> {
     let mut wait = STORE_WAIT_FIRST;
     loop {
-        match run(shared, claim, token).await {
+        let caught = std::panic::AssertUnwindSafe(run(shared, claim, token)).catch_unwind().await;
+        // A panic of the engine itself leaves a job that is ours and that nobody drives; so it is driven again.
+        let end = caught.unwrap_or_else(|panic| Err(Fault::new(Code::Panicked, "drive job").because(panic_text(panic.as_ref()))));
+        match end {
             Err(fault) if fault.code != Code::LeaseLost => {
                 tracing::error!(job = %claim.job.id, %fault, wait_s = wait.as_secs(), "the job could not be written down; it goes on after a wait");
                 tokio::time::sleep(wait).await;
@@ -68,22 +74,33 @@ async fn run<W: Workflows>(shared: &Arc<Shared<W>>, claim: &Claim, token: &Cance
             },
             Err(Stop::Cancelled) => None,
             Err(Stop::Failed(fault)) => Some(Err(fault)),
+            Err(Stop::Retry { fault, after }) if fault.code == Code::DiskFull => {
+                drives -= 1;
+                pause(after, token, &flow).await;
+                shared.parts.store.waiting(flow.lease(), None).await?;
+                continue;
+            }
             Err(Stop::Retry { fault, .. }) if drives >= DRIVES_MAX => Some(Err(fault.verdict(rushes_core::Verdict::Exhausted))),
             Err(Stop::Retry { after, .. }) => {
-                tokio::select! {
-                    () = tokio::time::sleep(after.unwrap_or(Duration::from_secs(1))) => {}
-                    () = token.cancelled(), if !flow.has_given_cancel() => {}
-                }
+                pause(after, token, &flow).await;
                 continue;
             }
         };
+        faults::pass(Place::Finish)?;
         return shared.parts.store.finish(flow.lease(), end).await;
+    }
+}
+
+/// Waits before the next drive; a cancel ends the wait.
+async fn pause<W: Workflows>(after: Option<Duration>, token: &Cancel, flow: &LocalFlow<W>) {
+    tokio::select! {
+        () = tokio::time::sleep(after.unwrap_or(Duration::from_secs(1))) => {}
+        () = token.cancelled(), if !flow.has_given_cancel() => {}
     }
 }
 
 /// A panic in a workflow fails its job and nothing else.
 async fn guarded<W: Workflows>(shared: &Arc<Shared<W>>, job: &Job, flow: &LocalFlow<W>) -> Result<Value, Stop> {
-    use futures_util::FutureExt;
     if shared.workflows.version(&job.workflow) != Some(job.version) {
         let now = shared.workflows.version(&job.workflow).map_or_else(|| "none".to_owned(), |v| v.to_string());
         let reason = format!("the job was begun with version {}, this program has {now}", job.version);

@@ -5,17 +5,25 @@ mod drive;
 mod flow;
 mod step;
 
+use crate::audit::audit;
+use crate::home::Lock;
+use crate::keep;
+use crate::mend::mend;
 use crate::outbox;
+use crate::owner::{self, Ask};
 use crate::parts::Parts;
 use crate::view;
+use rushes_core::faults::{self, Place};
 use rushes_core::flow::{Workflows, hash};
 use rushes_core::job::{Job, NewJob};
-use rushes_core::store::JobFilter;
+use rushes_core::store::{JobFilter, Owe};
 use rushes_core::{Cancel, Code, Fault, JobId};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::net::UnixListener;
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 
@@ -27,6 +35,8 @@ const CLAIM_MAX: usize = 256;
 const LIVE_KEPT: usize = 1_024;
 /// How often leases of the dead are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Requests of other processes under way at once.
+const TALKS_MAX: usize = 64;
 
 /// What a step reports while it works; not kept.
 #[derive(Debug, Clone)]
@@ -66,6 +76,8 @@ pub struct Engine<W> {
     stop: Cancel,
     tasks: JoinSet<()>,
     senders: JoinSet<()>,
+    /// Where requests are taken; gone when the engine stops.
+    socket: Option<PathBuf>,
 }
 
 impl<W: Workflows> Engine<W> {
@@ -80,7 +92,8 @@ impl<W: Workflows> Engine<W> {
         tasks.spawn(claim_loop(shared.clone(), stop.clone()));
         tasks.spawn(cancel_loop(shared.clone(), stop.clone()));
         tasks.spawn(mend_view(shared.parts.clone()));
-        Self { shared, stop, tasks, senders }
+        tasks.spawn(keep_house(shared.parts.clone(), stop.clone()));
+        Self { shared, stop, tasks, senders, socket: None }
     }
 
     /// What the engine works with.
@@ -97,21 +110,34 @@ impl<W: Workflows> Engine<W> {
 
     /// The newest unfinished job of this workflow with equal parameters.
     pub async fn unfinished(&self, request: &NewJobRequest) -> Result<Option<Job>, Fault> {
-        let same_as = Some((request.workflow.clone(), hash(&request.input)));
-        let found = self.shared.parts.store.jobs(&JobFilter { same_as, limit: 20, ..JobFilter::default() }).await?;
-        Ok(found.into_iter().find(|job| !job.state.has_ended() && !job.cancel))
+        unfinished(&self.shared.parts, request).await
     }
 
     /// Queues a job. Errors: `workflow_unknown`.
     pub async fn submit(&self, request: NewJobRequest) -> Result<Job, Fault> {
-        let id = JobId(self.shared.parts.clock.new_id());
-        let job = new_job(&self.shared.workflows, id, request, None, id)?;
-        self.shared.parts.store.create(job).await
+        submit(&self.shared, request).await
     }
 
     /// Asks a job to stop; it takes effect within a second.
     pub async fn cancel(&self, job: JobId) -> Result<Job, Fault> {
         self.shared.parts.store.cancel(job).await
+    }
+
+    /// Takes requests of other processes from now on, at the address the lock then names. Errors: `io`.
+    pub fn listen(&mut self, lock: &mut Lock) -> Result<(), Fault> {
+        if !lock.is_alone() {
+            return Ok(());
+        }
+        let (listener, path) = owner::listen(&self.shared.parts.home)?;
+        lock.announce(path.clone())?;
+        self.tasks.spawn(take_requests(self.shared.clone(), listener));
+        self.socket = Some(path);
+        Ok(())
+    }
+
+    /// Does what is asked, as for another process. Errors: those of each request.
+    pub async fn answer(&self, ask: Ask) -> Result<Value, Fault> {
+        answer(&self.shared, ask).await
     }
 
     /// Waits until nothing more happens to a job.
@@ -130,10 +156,77 @@ impl<W: Workflows> Engine<W> {
 
     /// Stops: bodies are cancelled, children killed, uploads handed back. Jobs stay as they are and go on later.
     pub async fn stop(mut self) {
+        if let Some(socket) = &self.socket {
+            let _ = std::fs::remove_file(socket);
+        }
         self.stop.cancel();
         self.senders.join_all().await;
         self.tasks.shutdown().await;
     }
+}
+
+async fn unfinished(parts: &Parts, request: &NewJobRequest) -> Result<Option<Job>, Fault> {
+    let same_as = Some((request.workflow.clone(), hash(&request.input)));
+    let found = parts.store.jobs(&JobFilter { same_as, limit: 20, ..JobFilter::default() }).await?;
+    Ok(found.into_iter().find(|job| !job.state.has_ended() && !job.cancel))
+}
+
+async fn submit<W: Workflows>(shared: &Shared<W>, request: NewJobRequest) -> Result<Job, Fault> {
+    let id = JobId(shared.parts.clock.new_id());
+    let job = new_job(&shared.workflows, id, request, None, id)?;
+    shared.parts.store.create(job).await
+}
+
+async fn answer<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result<Value, Fault> {
+    let parts = &shared.parts;
+    match ask {
+        Ask::Submit { workflow, input } => {
+            let request = NewJobRequest { workflow, input };
+            let job = match unfinished(parts, &request).await? {
+                Some(job) => job,
+                None => submit(shared, request).await?,
+            };
+            Ok(json!({"job": job.id}))
+        }
+        Ask::Cancel { job } => parts.store.cancel(job).await.map(|job| json!({"job": job.id})),
+        Ask::Retry { job } => parts.store.retry(job).await.map(|job| json!({"job": job.id})),
+        Ask::Sync { subject } => parts.store.owe(&Owe::Subject(subject)).await.map(|owed| json!({"owed": owed})),
+        Ask::Fix { deep } => {
+            let mended = mend(parts, &audit(parts, deep).await?).await?;
+            serde_json::to_value(mended).map_err(|e| Fault::new(Code::Unexpected, "answer request").because(e))
+        }
+    }
+}
+
+async fn take_requests<W: Workflows>(shared: Arc<Shared<W>>, listener: UnixListener) {
+    let mut talks = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) if talks.len() < TALKS_MAX => {
+                    let shared = shared.clone();
+                    talks.spawn(async move { owner::converse(stream, |ask| async move { answer(&shared, ask).await }).await });
+                }
+                // Beyond the bound it is closed at once: who asks is told, and asks again.
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "a request could not be taken");
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+            },
+            Some(_) = talks.join_next(), if !talks.is_empty() => {}
+        }
+    }
+}
+
+/// What a start finds to put in order, then the sweeps.
+async fn keep_house(parts: Parts, stop: Cancel) {
+    match parts.store.refuse_unrouted().await {
+        Ok(0) => {}
+        Ok(refused) => tracing::warn!(refused, "deliveries to places that are no longer configured are refused"),
+        Err(fault) => tracing::error!(%fault, "deliveries to places no longer configured could not be refused"),
+    }
+    keep::run(parts, stop).await;
 }
 
 /// A job row for a request. Errors: `workflow_unknown`.
@@ -163,6 +256,9 @@ async fn claim_loop<W: Workflows>(shared: Arc<Shared<W>>, stop: Cancel) {
         let is_more = match claims {
             Ok(claims) => {
                 let is_more = free > 0 && claims.len() == free;
+                if !claims.is_empty() {
+                    faults::pass_quietly(Place::Claimed);
+                }
                 for claim in claims {
                     driven.spawn(drive::drive(shared.clone(), claim));
                 }

@@ -3,6 +3,7 @@
 use super::attempt::{Attempt, Made, Work};
 use super::flow::LocalFlow;
 use crate::{ingest, view};
+use rushes_core::faults::{self, Place};
 use rushes_core::flow::{Branch, Data, Step, Workflows};
 use rushes_core::job::Outcome;
 use rushes_core::store::{Ingested, StepCommit};
@@ -16,6 +17,8 @@ const VALUE_MAX_BYTES: usize = 256 * 1024;
 /// First wait after a failed attempt; doubles, up to `WAIT_MAX`.
 const WAIT_FIRST: Duration = Duration::from_millis(200);
 const WAIT_MAX: Duration = Duration::from_secs(30);
+/// Between two looks whether the disk has room again.
+const ROOM_WAIT: Duration = Duration::from_secs(2);
 
 impl<W: Workflows> LocalFlow<W> {
     /// `is_undoing`: the job's one `Cancelled` had been given when this call (with all its branches) began.
@@ -81,6 +84,8 @@ impl<W: Workflows> LocalFlow<W> {
             Err(Stop::Cancelled) => {
                 self.end(commit(Outcome::Failed(at_step(Fault::new(Code::TimeLimit, "run step").verdict(Verdict::Exhausted), step)))).await
             }
+            // A full disk says nothing about the step: it waits for room, however long, and no try is used up.
+            Err(Stop::Retry { fault, .. }) if fault.code == Code::DiskFull => self.wait_for_room(fault).await,
             Err(Stop::Retry { fault, after }) if number < step.at_most => self.again(step, number, started_ms, fault, after).await,
             Err(Stop::Retry { fault, .. }) => self.end(commit(Outcome::Failed(at_step(fault.verdict(Verdict::Exhausted), step)))).await,
             Err(Stop::Failed(fault)) if self.lost().is_some() => Err(Stop::Failed(fault)),
@@ -95,18 +100,22 @@ impl<W: Workflows> LocalFlow<W> {
         if size_bytes > VALUE_MAX_BYTES {
             return Err(Stop::Failed(Fault::new(Code::ValueTooLarge, "end step").with("step", &step.name).with("bytes", size_bytes)));
         }
+        let _kept = self.shared.parts.gate.read().await;
         let blobs = self.shared.parts.blobs();
         let mut assets: Vec<Ingested> = Vec::with_capacity(files.len());
         for file in files {
             assets.push(ingest::ingest(file, &scratch, &blobs, &self.shared.parts.inspect).await?);
         }
         let assets = self.commit(StepCommit { outcome: Outcome::Value(value.clone()), assets, subjects, ..commit }).await?;
+        faults::note("kept", &format_args!("{}/{}", self.job.id, step.name));
+        faults::pass_quietly(Place::StepKept);
         let library = self.shared.parts.home.library();
         for asset in assets {
             // The link is mended at the next start if this fails; the asset stands.
             if let Err(fault) = view::link(&library, &asset.path, &blobs.path(&asset.blob.sha256)) {
                 tracing::warn!(%fault, "library link not made");
             }
+            faults::pass_quietly(Place::Linked);
         }
         Ok(value)
     }
@@ -126,6 +135,14 @@ impl<W: Workflows> LocalFlow<W> {
             Ok(_) => self.remembered(outcome),
             Err(fault) => self.lose(fault).await,
         }
+    }
+
+    /// Says that the job waits for room, where that can be written, and asks for another drive.
+    async fn wait_for_room(&self, fault: Fault) -> Result<Value, Stop> {
+        tracing::warn!(job = %self.job.id, %fault, "waiting for room");
+        // The database may lie on the same full disk; then only the log says it.
+        let _ = self.shared.parts.store.waiting(self.lease, Some("room on the disk".to_owned())).await;
+        Err(Stop::Retry { fault, after: Some(ROOM_WAIT) })
     }
 
     /// Writes a failed attempt down, waits, and asks for another drive.

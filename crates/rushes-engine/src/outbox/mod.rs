@@ -6,9 +6,11 @@
 mod pay;
 
 use crate::parts::{Parts, Site};
+use futures_util::FutureExt;
 use pay::{Payer, ToCatalog, ToDestination};
 use rushes_core::delivery::Due;
-use rushes_core::{Cancel, Fault};
+use rushes_core::faults::{self, Place};
+use rushes_core::{Cancel, Code, Fault};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -21,7 +23,7 @@ const BACKOFF_MAX: Duration = Duration::from_mins(5);
 pub fn start(parts: &Parts, stop: &Cancel) -> JoinSet<()> {
     let mut senders = JoinSet::new();
     for site in &parts.destinations {
-        let payer = ToDestination { port: site.port.clone(), blobs: parts.blobs(), store: parts.store.clone() };
+        let payer = ToDestination { port: site.port.clone(), parts: parts.clone() };
         senders.spawn(Sender::new(parts, site, payer).run(stop.clone()));
     }
     for site in &parts.catalogs {
@@ -90,7 +92,11 @@ impl<P: Payer> Sender<P> {
 }
 
 async fn pay_one<P: Payer>(payer: Arc<P>, parts: Parts, due: Due, first_backoff: Duration) {
-    let Err(fault) = payer.pay(&due).await else { return };
+    faults::pass_quietly(Place::Leased);
+    let paid = std::panic::AssertUnwindSafe(payer.pay(&due)).catch_unwind().await;
+    let panicked = |_| Err(Fault::new(Code::Panicked, "pay outbox row").with("row", due.row));
+    let Err(fault) = paid.unwrap_or_else(panicked) else { return };
+    faults::pass_quietly(Place::PutOff);
     let again = fault.is_transient().then(|| backoff(&due, &fault, first_backoff, parts.clock.new_id().as_u128()));
     if let Err(error) = parts.store.failed(&due, &fault, again.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))).await {
         // The row stays leased until the lease runs out; then it is sent again.
@@ -108,7 +114,6 @@ fn backoff(due: &Due, fault: &Fault, first: Duration, random: u128) -> Duration 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rushes_core::Code;
     use rushes_core::delivery::Work;
 
     fn tried(attempts: u32) -> Due {

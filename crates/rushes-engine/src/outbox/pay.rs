@@ -1,10 +1,12 @@
 //! How one row is paid: an object put and proven, a record written whole.
 
-use crate::blobs::Blobs;
+use crate::fetch::fetch;
+use crate::parts::Parts;
 use async_trait::async_trait;
 use rushes_core::catalog::Catalog;
 use rushes_core::delivery::{Due, Work};
 use rushes_core::destination::{Condition, Destination};
+use rushes_core::faults::{self, Place};
 use rushes_core::store::Store;
 use rushes_core::{Code, Fault};
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use std::time::Duration;
 const SLOWEST_BYTES_PER_S: u64 = 32 * 1024;
 /// What every call may take beside the transfer.
 const CALL_LIMIT: Duration = Duration::from_secs(60);
+const SILENT: &str = "no answer within a minute";
 
 /// Pays rows of one sort of place.
 #[async_trait]
@@ -24,19 +27,27 @@ pub(super) trait Payer: Send + Sync + 'static {
 
 pub(super) struct ToDestination {
     pub(super) port: Arc<dyn Destination>,
-    pub(super) blobs: Blobs,
-    pub(super) store: Arc<dyn Store>,
+    pub(super) parts: Parts,
 }
 
 #[async_trait]
 impl Payer for ToDestination {
     async fn pay(&self, due: &Due) -> Result<(), Fault> {
-        let Work::PutObject { asset, key, replaces } = &due.work else { return Err(misplaced(due)) };
-        let file = self.blobs.existing(&asset.blob.sha256)?;
+        let (asset, key, replaces) = match &due.work {
+            Work::PutObject { asset, key, replaces } => (asset, key, replaces),
+            Work::DeleteObject { key } => {
+                let delete = tokio::time::timeout(CALL_LIMIT, self.port.delete(key)).await;
+                delete.map_err(|_| Fault::new(Code::DestinationDown, "delete object").with("key", key).because(SILENT))??;
+                return self.parts.store.recorded(due).await;
+            }
+            _ => return Err(misplaced(due)),
+        };
+        let file = fetch(&self.parts, &asset.blob).await?;
         let condition = match replaces {
             Some(proof) if !proof.is_of(&asset.blob) => Condition::Replace(proof),
             _ => Condition::CreateOnly,
         };
+        faults::pass(Place::ObjectPut)?;
         let limit = CALL_LIMIT + Duration::from_secs(asset.blob.size_bytes / SLOWEST_BYTES_PER_S);
         let put = self.port.put(key, &file, &asset.blob, condition);
         let proof = tokio::time::timeout(limit, put).await.map_err(|_| {
@@ -47,7 +58,8 @@ impl Payer for ToDestination {
                 .with("key", key)
                 .because(format!("it holds {} bytes with {:?}", proof.size_bytes, proof.hash)));
         }
-        self.store.proven(due, &proof, &self.port.uri(key)).await
+        faults::pass(Place::ObjectThere)?;
+        self.parts.store.proven(due, &proof, &self.port.uri(key)).await
     }
 }
 
@@ -59,9 +71,16 @@ pub(super) struct ToCatalog {
 #[async_trait]
 impl Payer for ToCatalog {
     async fn pay(&self, due: &Due) -> Result<(), Fault> {
+        if let Work::DeleteRecord { collection, id } = &due.work {
+            let delete = tokio::time::timeout(CALL_LIMIT, self.port.delete(collection, id)).await;
+            delete.map_err(|_| Fault::new(Code::CatalogDown, "delete record").with("id", id).because(SILENT))??;
+            return self.store.recorded(due).await;
+        }
+        faults::pass(Place::RecordTake)?;
         let record = self.store.snapshot(due).await?;
         let put = tokio::time::timeout(CALL_LIMIT, self.port.put(&record)).await;
-        put.map_err(|_| Fault::new(Code::CatalogDown, "put record").with("id", &record.id).because("no answer within a minute"))??;
+        put.map_err(|_| Fault::new(Code::CatalogDown, "put record").with("id", &record.id).because(SILENT))??;
+        faults::pass(Place::RecordThere)?;
         self.store.recorded(due).await
     }
 }

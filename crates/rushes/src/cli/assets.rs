@@ -1,4 +1,4 @@
-//! `rushes assets ls` and `rushes assets show`.
+//! `rushes assets`: list them, show one, show what it was made from.
 
 use super::{Context, exit, print};
 use crate::wire;
@@ -25,6 +25,12 @@ pub(crate) enum Command {
         /// At most this many; everything unless given.
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
         limit: Option<u32>,
+    },
+    /// Show what an asset was made from, and what was made from it.
+    Lineage {
+        /// The asset's id.
+        #[arg(value_parser = asset_id)]
+        id: AssetId,
     },
     /// Show one asset, where it is and what it was made from.
     Show {
@@ -54,6 +60,7 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<u
             };
             list(context, &parts, AssetFilter { kind, subject, after: cursor, limit, ..AssetFilter::default() }).await
         }
+        Command::Lineage { id } => lineage(context, &parts, id).await,
         Command::Show { id } => show(context, &parts, id).await,
     }
 }
@@ -95,6 +102,63 @@ async fn list(context: &Context, parts: &Parts, filter: AssetFilter) -> anyhow::
     });
     print::table(&["asset", "kind", "title", "state", "size", "path in library"], &[4], rows);
     Ok(exit::DONE)
+}
+
+/// One line of a family tree: how far away (ancestors below zero), and which asset.
+type Kin = (i64, Asset);
+
+async fn lineage(context: &Context, parts: &Parts, id: AssetId) -> anyhow::Result<u8> {
+    let asset = parts.store.asset(id).await?;
+    let mut kin: Vec<Kin> = walk(parts, id, -1).await?;
+    kin.reverse();
+    kin.push((0, asset));
+    kin.extend(walk(parts, id, 1).await?);
+    if context.json {
+        let shown = |(away, asset): &Kin| {
+            json!({"generation": away, "id": asset.id, "kind": asset.kind, "title": asset.title, "version": asset.version,
+                   "sha256": asset.blob.sha256, "path": asset.path, "job": asset.job, "step": asset.step})
+        };
+        print::json(&json!({"asset": id, "lineage": kin.iter().map(shown).collect::<Vec<_>>()}))?;
+        return Ok(exit::DONE);
+    }
+    let rows = kin.iter().map(|(away, asset)| {
+        let who = match away {
+            0 => "this".to_owned(),
+            ..0 => format!("made from, {} back", -away),
+            1.. => format!("made of it, {away} on"),
+        };
+        vec![
+            who,
+            asset.kind.name().to_owned(),
+            asset.title.clone(),
+            format!("v{}", asset.version),
+            asset.id.to_string(),
+            asset.path.clone(),
+        ]
+    });
+    print::table(&["relation", "kind", "title", "version", "asset", "path in library"], &[], rows);
+    Ok(exit::DONE)
+}
+
+/// Ancestors (`step` −1) or descendants (`step` 1), the nearest first, each once.
+async fn walk(parts: &Parts, from: AssetId, step: i64) -> anyhow::Result<Vec<Kin>> {
+    let mut found: Vec<Kin> = Vec::new();
+    let mut seen = std::collections::BTreeSet::from([from]);
+    let mut edge = vec![from];
+    let mut away = 0;
+    while !edge.is_empty() {
+        away += step;
+        let mut next = Vec::new();
+        for id in edge {
+            let kin = if step < 0 { parts.store.parents(id).await? } else { parts.store.made_from(id).await? };
+            for id in kin.into_iter().filter(|id| seen.insert(*id)) {
+                found.push((away, parts.store.asset(id).await?));
+                next.push(id);
+            }
+        }
+        edge = next;
+    }
+    Ok(found)
 }
 
 async fn show(context: &Context, parts: &Parts, id: AssetId) -> anyhow::Result<u8> {

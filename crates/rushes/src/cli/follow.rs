@@ -23,6 +23,8 @@ const BARS_MAX: usize = 6;
 /// What to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wait {
+    /// Not at all: whoever works on the home goes on with it.
+    Nothing,
     /// Until the workflow has ended; what it owes is sent later.
     Workflow,
     /// Until what it owes is proven, as long as deliveries make progress.
@@ -70,9 +72,10 @@ pub(super) async fn follow(engine: &Engine<Registry>, id: JobId, wait: Wait, cou
                 let job = engine.parts().store.job(id).await?;
                 let owed = progress.owed(engine, id).await?;
                 display.look(engine, &job, owed).await?;
-                if is_cancelling && job.state == JobState::Cancelled {
+                if (is_cancelling && job.state == JobState::Cancelled) || wait == Wait::Nothing {
                     display.close();
-                    return Ok(End { job, code: exit::CANCELLED });
+                    let code = code_of(job.state);
+                    return Ok(End { job, code });
                 }
                 if let Some(code) = ended(&job, owed, wait, &progress) {
                     display.close();
@@ -95,6 +98,15 @@ fn ended(job: &Job, owed: u64, wait: Wait, progress: &Progress) -> Option<u8> {
         JobState::Completed => Some(if owed == 0 { exit::DONE } else { exit::PARTLY }),
         JobState::Failed => Some(exit::FAILED),
         JobState::Cancelled => Some(exit::CANCELLED),
+    }
+}
+
+/// The exit code of a job as it stands, for those who do not follow it.
+pub(super) fn code_of(state: JobState) -> u8 {
+    match state {
+        JobState::Failed => exit::FAILED,
+        JobState::Cancelled => exit::CANCELLED,
+        JobState::Queued | JobState::Running | JobState::Delivering | JobState::Completed => exit::DONE,
     }
 }
 
@@ -127,6 +139,8 @@ struct Display {
     steps: HashMap<String, ProgressBar>,
     count: Option<u32>,
     told_seq: i64,
+    /// What the job was last said to wait for.
+    told_wait: Option<String>,
 }
 
 impl Display {
@@ -134,7 +148,7 @@ impl Display {
         let bars = std::io::stderr().is_terminal().then(MultiProgress::new);
         let head = bars.as_ref().map_or_else(ProgressBar::hidden, |bars| bars.add(ProgressBar::new_spinner()));
         head.enable_steady_tick(Duration::from_millis(120));
-        Self { bars, head, steps: HashMap::new(), count, told_seq: -1 }
+        Self { bars, head, steps: HashMap::new(), count, told_seq: -1, told_wait: None }
     }
 
     fn step(&mut self, report: &Live) {
@@ -181,6 +195,12 @@ impl Display {
             } else if event.event_type == "delivery.proven" && self.bars.is_none() {
                 print::note(format!("arrived  {} after {}", text("uri"), print::duration(event.data["ms"].as_i64().unwrap_or(0))));
             }
+        }
+        if job.waiting_for != self.told_wait {
+            if let Some(what) = &job.waiting_for {
+                print::note(format!("waiting  for {what}"));
+            }
+            self.told_wait.clone_from(&job.waiting_for);
         }
         if !events.is_empty() && self.bars.is_some() {
             let listed = store.family(job.id).await?.listed;

@@ -1,11 +1,14 @@
-//! `rushes jobs ls` and `rushes jobs show`.
+//! `rushes jobs`: list them, show one, cancel one, retry one.
 
+use super::follow::{self, Wait};
+use super::hand::{self, By};
 use super::{Context, exit, print};
 use crate::wire;
 use rushes_core::JobId;
 use rushes_core::job::{Job, JobState, Outcome, StepRow};
 use rushes_core::record::rfc3339;
 use rushes_core::store::JobFilter;
+use rushes_engine::Ask;
 use serde_json::{Value, json};
 
 #[derive(Debug, clap::Subcommand)]
@@ -25,6 +28,21 @@ pub(crate) enum Command {
         #[arg(value_parser = print::job_id)]
         id: JobId,
     },
+    /// Stop a job; what is made is kept.
+    Cancel {
+        /// The job's id.
+        #[arg(value_parser = print::job_id)]
+        id: JobId,
+    },
+    /// Take a failed job up again at the steps that failed; where only a destination refused, deliver again.
+    Retry {
+        /// The job's id.
+        #[arg(value_parser = print::job_id)]
+        id: JobId,
+        /// Do not wait for its end.
+        #[arg(long)]
+        no_wait: bool,
+    },
 }
 
 fn state(text: &str) -> Result<JobState, String> {
@@ -35,7 +53,39 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<u
     match command {
         Command::Ls { state, limit } => list(context, state, limit).await,
         Command::Show { id } => show(context, id).await,
+        Command::Cancel { id } => change(context, Ask::Cancel { job: id }, true).await,
+        Command::Retry { id, no_wait } => change(context, Ask::Retry { job: id }, !no_wait).await,
     }
+}
+
+/// Asks for the change, waits for the job's end, and says how it stands.
+async fn change(context: &Context, ask: Ask, wait: bool) -> anyhow::Result<u8> {
+    let is_cancel = matches!(ask, Ask::Cancel { .. });
+    let (answer, by) = hand::ask(context, ask).await?;
+    let id = hand::job_of(&answer)?;
+    let (job, code) = match by {
+        By::Us(running) => {
+            // A retry without waiting is left to the next engine on this home.
+            let wait = if wait { Wait::Delivery } else { Wait::Nothing };
+            let end = follow::follow(&running.engine, id, wait, None).await?;
+            running.engine.stop().await;
+            (end.job, end.code)
+        }
+        By::Owner => {
+            let parts = wire::look(&context.home, &context.loaded.config)?;
+            let job = if wait { hand::watch(&parts, id).await? } else { parts.store.job(id).await? };
+            let code = follow::code_of(job.state);
+            (job, code)
+        }
+    };
+    if context.json {
+        print::json(&as_json(&job))?;
+    } else {
+        let why = job.fault.as_ref().map_or_else(String::new, |fault| format!(": {fault}"));
+        print::line(format!("{} {}{why}", job.id, job.state.name()));
+    }
+    // To have been cancelled is what was asked for.
+    Ok(if is_cancel && code == exit::CANCELLED { exit::DONE } else { code })
 }
 
 fn as_json(job: &Job) -> Value {

@@ -7,14 +7,18 @@ mod config;
 mod doctor;
 pub(crate) mod exit;
 mod follow;
+mod hand;
 mod init;
 mod jobs;
 pub(crate) mod log;
 pub(crate) mod print;
 mod put;
+mod restore;
 mod run;
 mod status;
 mod summary;
+mod sync;
+mod verify;
 
 use crate::config::{Loaded, load};
 use clap::{Parser, Subcommand};
@@ -44,18 +48,24 @@ enum Command {
     Init,
     /// Start a workflow, follow it, and wait until what it made is delivered.
     Run(run::Args),
-    /// List jobs, or show one with its steps.
+    /// List jobs, show one with its steps, cancel or retry one.
     #[command(subcommand)]
     Jobs(jobs::Command),
-    /// List assets, or show one with its deliveries and origin.
+    /// List assets, show one with its deliveries, or what it was made from.
     #[command(subcommand)]
     Assets(assets::Command),
     /// Register and deliver one file.
     Put(put::Args),
     /// Say what is still owed, and how fast deliveries have been.
     Status,
-    /// Compare what is here with what destinations and catalogs hold.
-    Audit,
+    /// Send what one subject still owes.
+    Sync(sync::Args),
+    /// Compare what is here with what destinations and catalogs hold, and mend it.
+    Audit(audit::Args),
+    /// Prove anew that every delivered object is what was made.
+    Verify(verify::Args),
+    /// Rebuild the library from catalogs and destinations alone, or prove that it can be done.
+    Restore(restore::Args),
     /// Check everything Rushes needs, each with its cure.
     Doctor,
     /// Show the configuration.
@@ -83,7 +93,10 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Assets(command) => assets::run(&context, command).await,
         Command::Put(args) => put::run(&context, args).await,
         Command::Status => status::run(&context).await,
-        Command::Audit => audit::run(&context).await,
+        Command::Sync(args) => sync::run(&context, args).await,
+        Command::Audit(args) => audit::run(&context, &args).await,
+        Command::Verify(args) => verify::run(&context, &args).await,
+        Command::Restore(args) => restore::run(&context, &args).await,
         Command::Doctor => doctor::run(&context).await,
         Command::Config(command) => config::run(&context, &command),
         Command::Completions(args) => completions::run(&args),

@@ -16,6 +16,7 @@ pub(crate) struct Config {
     pub(crate) engine: EngineSection,
     pub(crate) media: MediaSection,
     pub(crate) delivery: DeliverySection,
+    pub(crate) keep: KeepSection,
     /// Where objects go, the primary one first; none = the folder `remote` of the home.
     pub(crate) destinations: Vec<PlaceSection>,
     /// Where records go; none = the folder `remote/records` of the home.
@@ -85,6 +86,23 @@ pub(crate) struct DeliverySection {
 impl Default for DeliverySection {
     fn default() -> Self {
         Self { in_flight: 8, first_backoff_s: 1.0, scan_every_s: 3.0 }
+    }
+}
+
+/// How much is kept on this machine.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct KeepSection {
+    /// Local bytes beyond this go, the longest unused first, once they are proven at every destination; what needs them
+    /// fetches them back. Millions of bytes; 0 = all stay.
+    pub(crate) blobs_max_mb: u64,
+    /// How long the scratch of a failed job stays.
+    pub(crate) failed_scratch_days: u32,
+}
+
+impl Default for KeepSection {
+    fn default() -> Self {
+        Self { blobs_max_mb: 0, failed_scratch_days: 7 }
     }
 }
 

@@ -16,6 +16,12 @@ fn config_example_shows_every_key_with_its_default() {
     let text = include_str!("../../../../rushes.example.toml");
     let shown: Config = toml::from_str(text).unwrap();
     let mut defaults = serde_json::to_value(Config::default()).unwrap();
+    let written: toml::Table = toml::from_str(text).unwrap();
+    for (section, keys) in defaults.as_object().unwrap() {
+        for key in keys.as_object().into_iter().flat_map(|keys| keys.keys()) {
+            assert!(written[section].get(key).is_some(), "{section}.{key} is not in the example");
+        }
+    }
     let mut shown = serde_json::to_value(shown).unwrap();
     // The example shows one place of each sort; by default there is none, and the home's own folder serves.
     for key in ["destinations", "catalogs"] {

@@ -136,7 +136,7 @@ async fn delivery_refused_for_good_fails_the_job_in_words_and_keeps_the_files() 
     assert!(refused.last_fault.as_ref().unwrap().to_string().contains("storage is full"));
     assert!(engine.parts().blobs().existing(&asset.blob.sha256).is_ok());
     assert_eq!(cloud.second.puts.load(Ordering::SeqCst), 1, "what is refused is not tried again by itself");
-    let audit = rushes_engine::audit::audit(engine.parts()).await.unwrap();
+    let audit = rushes_engine::audit::audit(engine.parts(), false).await.unwrap();
     assert!(audit.findings.iter().any(|finding| finding.code == "undelivered" && finding.detail.contains("storage is full")));
 
     cloud.second.refuses.store(false, Ordering::SeqCst);
@@ -228,7 +228,7 @@ async fn delivery_a_library_that_shows_something_else_is_found_and_mended() {
     let shown = engine.parts().home.library().join("dances/dance_mira_1_cosplay_on_ref0.bin");
     std::fs::remove_file(&shown).unwrap();
     std::io::Write::write_all(&mut std::fs::File::create(&shown).unwrap(), b"an older version").unwrap();
-    let audit = rushes_engine::audit::audit(engine.parts()).await.unwrap();
+    let audit = rushes_engine::audit::audit(engine.parts(), false).await.unwrap();
     assert_eq!(audit.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["link_missing"]);
     engine.engine.stop().await;
     let next = TestEngine::start(cloud.folder.path(), &cloud.places, &Recipes::default());
@@ -267,7 +267,7 @@ async fn delivery_audit_finds_what_was_done_behind_our_back() {
     cloud.places.catalog.delete("characters", "mira_1").await.unwrap();
     let path = engine.parts().store.assets(&AssetFilter::default()).await.unwrap().remove(2).0.path;
     std::fs::remove_file(engine.parts().home.library().join(path)).unwrap();
-    let audit = rushes_engine::audit::audit(engine.parts()).await.unwrap();
+    let audit = rushes_engine::audit::audit(engine.parts(), false).await.unwrap();
     let mut codes: Vec<&str> = audit.findings.iter().map(|finding| finding.code).collect();
     codes.sort_unstable();
     assert_eq!(codes, ["changed", "link_missing", "missing", "orphaned", "record_missing"]);

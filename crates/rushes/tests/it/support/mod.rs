@@ -14,7 +14,7 @@ use rushes_core::destination::Destination;
 use rushes_core::inspect::{Inspect, MediaInfo};
 use rushes_core::store::AssetFilter;
 use rushes_core::{Fault, Job, JobId};
-use rushes_engine::{Engine, Home, Lanes, NewJobRequest, Parts, Site};
+use rushes_engine::{Engine, Home, KeepRules, Lanes, NewJobRequest, Parts, Site};
 use rushes_store::{Mode, SqliteStore};
 use serde_json::Value;
 use std::path::Path;
@@ -98,6 +98,8 @@ impl TestEngine {
             catalogs,
             lanes: Lanes::new(2, 8, 1),
             scan_every: Duration::from_millis(200),
+            keep: KeepRules::default(),
+            gate: Arc::default(),
         };
         Self { engine: Engine::start(parts, recipes.clone(), owner), recipes: recipes.clone() }
     }
@@ -142,7 +144,7 @@ impl TestEngine {
                 assert!(proof.is_of(&asset.blob), "{} holds the bytes of its asset", delivery.key);
             }
         }
-        let audit = rushes_engine::audit::audit(self.parts()).await.unwrap();
+        let audit = rushes_engine::audit::audit(self.parts(), false).await.unwrap();
         assert!(audit.clean, "{:#?}", audit.findings);
     }
 }

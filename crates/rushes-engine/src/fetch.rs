@@ -1,0 +1,68 @@
+//! Bytes that are not on this machine are fetched back from wherever they were proven, checked by their hash, and shown
+//! in the library again.
+
+use crate::blobs::hash_file;
+use crate::parts::Parts;
+use crate::view;
+use rushes_core::delivery::DeliveryState;
+use rushes_core::faults::{self, Place};
+use rushes_core::store::AssetFilter;
+use rushes_core::{Blob, Code, Fault};
+use std::path::PathBuf;
+
+/// A local path of these bytes. Errors: `blob_missing` when no destination has them; `destination_down`, `disk_full`.
+pub async fn fetch(parts: &Parts, blob: &Blob) -> Result<PathBuf, Fault> {
+    let path = parts.blobs().path(&blob.sha256);
+    if path.metadata().is_ok_and(|there| there.len() == blob.size_bytes) {
+        if parts.keep.blobs_max_bytes.is_some() {
+            parts.store.set_present(&blob.sha256, true).await?;
+        }
+        return Ok(path);
+    }
+    let filter = AssetFilter { sha256: Some(blob.sha256.clone()), all_versions: true, ..AssetFilter::default() };
+    let listed = parts.store.assets(&filter).await?;
+    let mut last = Fault::new(Code::BlobMissing, "fetch bytes back").with("sha256", &blob.sha256);
+    for (asset, deliveries) in &listed {
+        for delivery in deliveries.iter().filter(|delivery| delivery.state == DeliveryState::Proven) {
+            let Some(site) = parts.destinations.iter().find(|site| site.name == delivery.destination) else { continue };
+            match get(parts, blob, site.port.as_ref(), &delivery.key).await {
+                Ok(()) => {
+                    parts.store.set_present(&blob.sha256, true).await?;
+                    for (asset, _) in listed.iter().filter(|(asset, _)| asset.retired_ms.is_none()) {
+                        view::link(&parts.home.library(), &asset.path, &path)?;
+                    }
+                    return Ok(path);
+                }
+                Err(fault) if fault.code == Code::DiskFull => return Err(fault),
+                Err(fault) => last = fault.with("asset", asset.id).with("destination", &site.name),
+            }
+        }
+    }
+    Err(last)
+}
+
+/// Gets one object into the blob store, if it holds these bytes. Errors: `not_found`, `proof_failed`, those of `get`.
+pub(crate) async fn get(parts: &Parts, blob: &Blob, port: &dyn rushes_core::destination::Destination, key: &str) -> Result<(), Fault> {
+    let folder = parts.home.fetching();
+    tokio::fs::create_dir_all(&folder).await.map_err(|e| Fault::io("make fetch folder", &folder, &e))?;
+    let file = folder.join(parts.clock.new_id().to_string());
+    let got = port.get(key, &file).await;
+    let (blobs, wanted, taken, key) = (parts.blobs(), blob.clone(), file.clone(), key.to_owned());
+    let kept = match got {
+        Ok(()) => tokio::task::spawn_blocking(move || {
+            let found = hash_file(&taken, &wanted.mime)?;
+            if found.sha256 != wanted.sha256 {
+                let reason = format!("it holds {} bytes with another hash", found.size_bytes);
+                return Err(Fault::new(Code::ProofFailed, "fetch bytes back").with("key", key).because(reason));
+            }
+            faults::pass(Place::Fetched)?;
+            blobs.take(&taken, &found)
+        })
+        .await
+        .map_err(|e| Fault::new(Code::Unexpected, "fetch bytes back").because(e))?,
+        Err(fault) => Err(fault),
+    };
+    // Moved away when all went well; whatever else is left is of no use.
+    let _ = tokio::fs::remove_file(&file).await;
+    kept
+}

@@ -1,0 +1,232 @@
+//! What goes, and when: scratch of jobs that ended, bytes nobody registered, versions that were replaced, kinds that are
+//! kept for days only, and local copies beyond the bound. Nothing goes before every destination that must hold it is
+//! proven.
+
+use crate::parts::Parts;
+use crate::view;
+use rushes_core::delivery::{Delivery, DeliveryState};
+use rushes_core::faults::{self, Place};
+use rushes_core::record::Listed;
+use rushes_core::store::AssetFilter;
+use rushes_core::{Blob, Cancel, Code, Fault, JobId, JobState};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What is young may still be on its way to a row: a file in the blob store or in scratch without one is garbage only
+/// after this long.
+const GARBAGE_AGE: Duration = Duration::from_hours(1);
+/// Between two sweeps of a running engine.
+const SWEEP_EVERY: Duration = Duration::from_hours(1);
+/// Between two walks through all blobs, which cost the more the more there are.
+const WALK_EVERY: Duration = Duration::from_hours(24);
+/// Blobs looked up or removed in one go.
+const PAGE: usize = 500;
+
+/// How much is kept on this machine.
+#[derive(Debug, Clone)]
+pub struct KeepRules {
+    /// Local bytes beyond this may go once they are proven everywhere; None = all stay.
+    pub blobs_max_bytes: Option<u64>,
+    /// How long the scratch of a failed job stays, for those who want to know why.
+    pub failed_scratch: Duration,
+}
+
+impl Default for KeepRules {
+    fn default() -> Self {
+        Self { blobs_max_bytes: None, failed_scratch: Duration::from_hours(7 * 24) }
+    }
+}
+
+/// What a sweep removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Swept {
+    /// Scratch folders.
+    pub scratch: u64,
+    /// Blobs no asset has.
+    pub garbage: u64,
+    /// Blobs of versions that were replaced.
+    pub retired: u64,
+    /// Assets whose days are over.
+    pub expired: u64,
+    /// Local copies beyond the bound.
+    pub evicted: u64,
+}
+
+/// Sweeps at the start and every hour until `stop`.
+pub(crate) async fn run(parts: Parts, stop: Cancel) {
+    loop {
+        match sweep(&parts, is_walk_due(&parts)).await {
+            Ok(swept) if swept == Swept::default() => {}
+            Ok(swept) => tracing::info!(?swept, "swept"),
+            Err(fault) => tracing::error!(%fault, "the sweep did not end"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+        }
+    }
+}
+
+/// One sweep. `walk`: also looks through every blob for garbage. Errors: those of the store, `io`.
+pub async fn sweep(parts: &Parts, walk: bool) -> Result<Swept, Fault> {
+    let mut swept =
+        Swept { scratch: scratch(parts).await?, expired: parts.store.expire().await?, retired: retired(parts).await?, ..Swept::default() };
+    if walk {
+        swept.garbage = garbage(parts).await?;
+        let mark = walked(parts);
+        std::fs::File::create(&mark).map_err(|e| Fault::io("mark sweep", &mark, &e))?;
+    }
+    if let Some(max) = parts.keep.blobs_max_bytes {
+        swept.evicted = evict(parts, max).await?;
+    }
+    Ok(swept)
+}
+
+/// Whose time of change says when all blobs were last looked through.
+fn walked(parts: &Parts) -> PathBuf {
+    parts.home.blobs().join(".swept")
+}
+
+fn is_walk_due(parts: &Parts) -> bool {
+    age(parts, &walked(parts)).is_none_or(|age| age >= WALK_EVERY)
+}
+
+/// How long ago a file was changed; None where there is none.
+fn age(parts: &Parts, path: &Path) -> Option<Duration> {
+    let changed = path.metadata().ok()?.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    let now = Duration::from_millis(parts.clock.now_ms().unsigned_abs());
+    Some(now.saturating_sub(changed))
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
+    match std::fs::read_dir(folder) {
+        Ok(entries) => Ok(entries.filter_map(|entry| Some(entry.ok()?.path())).collect()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(Fault::io("read folder", folder, &error)),
+    }
+}
+
+async fn scratch(parts: &Parts) -> Result<u64, Fault> {
+    let mut removed = 0;
+    for folder in entries(&parts.home.root().join("scratch"))? {
+        let id: Option<JobId> = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
+        let is_old = |limit| age(parts, &folder).is_some_and(|age| age >= limit);
+        let goes = match id {
+            None => is_old(GARBAGE_AGE),
+            Some(id) => match parts.store.job(id).await {
+                Ok(job) if job.state == JobState::Failed => is_old(parts.keep.failed_scratch),
+                Ok(job) => !matches!(job.state, JobState::Queued | JobState::Running),
+                Err(fault) if fault.code == Code::NotFound => is_old(GARBAGE_AGE),
+                Err(fault) => return Err(fault),
+            },
+        };
+        if goes {
+            let result = if folder.is_dir() { std::fs::remove_dir_all(&folder) } else { std::fs::remove_file(&folder) };
+            match result {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Fault::io("remove scratch", &folder, &error)),
+                _ => removed += 1,
+            }
+        }
+    }
+    Ok(removed)
+}
+
+/// The hash a file of the blob store is named by.
+fn hash_of(path: &Path) -> Option<String> {
+    let (folder, name) = (path.parent()?.file_name()?.to_str()?, path.file_name()?.to_str()?);
+    let hash = format!("{folder}{name}");
+    (hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(hash)
+}
+
+async fn garbage(parts: &Parts) -> Result<u64, Fault> {
+    let mut removed = 0;
+    for folder in entries(&parts.home.blobs())?.into_iter().filter(|path| path.is_dir()) {
+        let old: Vec<PathBuf> =
+            entries(&folder)?.into_iter().filter(|path| age(parts, path).is_some_and(|age| age >= GARBAGE_AGE)).collect();
+        for page in old.chunks(PAGE) {
+            let _alone = parts.gate.write().await;
+            let known = parts.store.blob_states(page.iter().filter_map(|path| hash_of(path)).collect()).await?;
+            for path in page {
+                if hash_of(path).is_some_and(|hash| !known.contains_key(&hash)) {
+                    remove(path)?;
+                    removed += 1;
+                }
+            }
+        }
+    }
+    Ok(removed)
+}
+
+async fn retired(parts: &Parts) -> Result<u64, Fault> {
+    let mut removed = 0;
+    loop {
+        let blobs = parts.store.removable_blobs(true, u32::try_from(PAGE).unwrap_or(u32::MAX)).await?;
+        for blob in &blobs {
+            forget(parts, blob).await?;
+        }
+        removed += blobs.len() as u64;
+        if blobs.len() < PAGE {
+            return Ok(removed);
+        }
+    }
+}
+
+async fn evict(parts: &Parts, max_bytes: u64) -> Result<u64, Fault> {
+    let mut held: u64 = 0;
+    for folder in entries(&parts.home.blobs())? {
+        held += entries(&folder).unwrap_or_default().iter().filter_map(|path| Some(path.metadata().ok()?.len())).sum::<u64>();
+    }
+    let mut removed = 0;
+    while held > max_bytes {
+        let blobs = parts.store.removable_blobs(false, u32::try_from(PAGE).unwrap_or(u32::MAX)).await?;
+        if blobs.is_empty() {
+            break;
+        }
+        for blob in blobs {
+            if held <= max_bytes {
+                break;
+            }
+            forget(parts, &blob).await?;
+            held = held.saturating_sub(blob.size_bytes);
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+/// A blob's links in the library hold its bytes too, so they go first.
+fn unlink(parts: &Parts, blob: &Blob, listed: &[Listed]) -> Result<(), Fault> {
+    let path = parts.blobs().path(&blob.sha256);
+    for (asset, _) in listed {
+        if view::is_shown(&parts.home.library(), &asset.path, &path) {
+            remove(&parts.home.library().join(&asset.path))?;
+        }
+    }
+    Ok(())
+}
+
+/// First the row, then the bytes: a crash between leaves bytes that the next fetch finds, never a row that lies.
+async fn forget(parts: &Parts, blob: &Blob) -> Result<(), Fault> {
+    let _alone = parts.gate.write().await;
+    // Looked at again, now that nobody registers anything: equal bytes may have come back a moment ago.
+    let filter = AssetFilter { sha256: Some(blob.sha256.clone()), ..AssetFilter::default() };
+    let is_everywhere = |deliveries: &[Delivery]| {
+        let is_at = |name: &str| deliveries.iter().any(|d| d.destination == name && d.state == DeliveryState::Proven);
+        parts.destinations.iter().all(|site| is_at(&site.name))
+    };
+    let listed = parts.store.assets(&filter).await?;
+    if !listed.iter().all(|(_, deliveries)| is_everywhere(deliveries)) {
+        return Ok(());
+    }
+    unlink(parts, blob, &listed)?;
+    parts.store.set_present(&blob.sha256, false).await?;
+    faults::pass(Place::Evict)?;
+    remove(&parts.blobs().path(&blob.sha256))
+}
+
+fn remove(path: &Path) -> Result<(), Fault> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Fault::io("remove file", path, &error)),
+        _ => Ok(()),
+    }
+}

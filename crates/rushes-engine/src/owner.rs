@@ -1,0 +1,113 @@
+//! One engine works on a home; what other processes want changed they ask of it, over a socket whose address stands in
+//! the lock file: one line of JSON there, one line back.
+
+use crate::home::Home;
+use rushes_core::{Code, Fault, JobId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+
+/// The longest line read.
+const LINE_MAX: u64 = 1024 * 1024;
+/// How long the other side may take to write its line.
+const LINE_LIMIT: Duration = Duration::from_secs(5);
+/// How long an answer may take: an audit looks at everything.
+const ANSWER_LIMIT: Duration = Duration::from_hours(1);
+
+/// What can be asked of the engine of a home.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case")]
+pub enum Ask {
+    /// Queue a job, or go on with an equal unfinished one. Gives the job's id.
+    Submit {
+        /// The recipe.
+        workflow: String,
+        /// Its parameters.
+        input: Value,
+    },
+    /// Stop a job. Gives the job's id.
+    Cancel {
+        /// Which.
+        job: JobId,
+    },
+    /// Take a failed job up again. Gives the job's id.
+    Retry {
+        /// Which.
+        job: JobId,
+    },
+    /// Send what a subject still owes. Gives how many deliveries that made due.
+    Sync {
+        /// Its id.
+        subject: String,
+    },
+    /// Mend what an audit finds. Gives what was done.
+    Fix {
+        /// Read the bytes on this machine too.
+        deep: bool,
+    },
+}
+
+/// Opens the socket of a home. A path too long for a socket's address gets one in the folder for temporary files.
+/// Errors: `io`.
+pub(crate) fn listen(home: &Home) -> Result<(UnixListener, PathBuf), Fault> {
+    /// Linux allows 107 bytes, others 103.
+    const ADDRESS_MAX: usize = 100;
+    let beside = home.root().join("rushes.sock");
+    let path = if beside.as_os_str().len() <= ADDRESS_MAX {
+        beside
+    } else {
+        std::env::temp_dir().join(format!("rushes-{}.sock", std::process::id()))
+    };
+    // Left by an engine that was killed; the lock says that it is gone.
+    let _ = std::fs::remove_file(&path);
+    let listener = UnixListener::bind(&path).map_err(|e| Fault::io("open socket", &path, &e))?;
+    let mut mode = path.metadata().map_err(|e| Fault::io("look at socket", &path, &e))?.permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut mode, 0o600);
+    std::fs::set_permissions(&path, mode).map_err(|e| Fault::io("guard socket", &path, &e))?;
+    Ok((listener, path))
+}
+
+/// Reads what is asked, has it answered, and writes that back.
+pub(crate) async fn converse<F>(stream: UnixStream, answer: impl FnOnce(Ask) -> F)
+where
+    F: Future<Output = Result<Value, Fault>>,
+{
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    let asked = tokio::time::timeout(LINE_LIMIT, BufReader::new(read.take(LINE_MAX)).read_line(&mut line)).await;
+    if !matches!(asked, Ok(Ok(1..))) {
+        return;
+    }
+    let reply = match serde_json::from_str::<Ask>(&line) {
+        Ok(ask) => answer(ask).await,
+        Err(error) => Err(Fault::new(Code::InputInvalid, "read request").because(error)),
+    };
+    let mut text = serde_json::to_vec(&reply).unwrap_or_default();
+    text.push(b'\n');
+    // Who asked may have gone; what was done stands.
+    let _ = write.write_all(&text).await;
+}
+
+/// Asks the engine that works on a home. Errors: `home_busy` when it cannot be reached; its own.
+pub async fn ask(home: &Home, ask: &Ask) -> Result<Value, Fault> {
+    let owner = home.owner().ok_or_else(|| Fault::new(Code::HomeBusy, "ask engine").with("home", home.root().display()))?;
+    let unreachable = |reason: &dyn std::fmt::Display| {
+        Fault::new(Code::HomeBusy, "ask engine").with("home", home.root().display()).with("pid", owner.pid).because(reason)
+    };
+    let socket = owner.socket.as_ref().ok_or_else(|| unreachable(&"it takes no requests"))?;
+    let mut stream = UnixStream::connect(socket).await.map_err(|e| unreachable(&e))?;
+    let mut text = serde_json::to_vec(ask).map_err(|e| unreachable(&e))?;
+    text.push(b'\n');
+    stream.write_all(&text).await.map_err(|e| unreachable(&e))?;
+    let mut line = String::new();
+    let read = tokio::time::timeout(ANSWER_LIMIT, BufReader::new(stream).read_line(&mut line)).await;
+    match read {
+        Ok(Ok(1..)) => serde_json::from_str::<Result<Value, Fault>>(&line).map_err(|e| unreachable(&e))?,
+        Ok(Ok(_)) => Err(unreachable(&"it ended before it answered; ask again")),
+        Ok(Err(error)) => Err(unreachable(&error)),
+        Err(_) => Err(unreachable(&"it did not answer in time")),
+    }
+}

@@ -1,0 +1,202 @@
+//! Rebuilds a library from its catalogs and destinations alone, or proves that this can be done.
+
+use crate::blobs::hash_file;
+use crate::fetch;
+use crate::parts::{Parts, Site};
+use crate::view;
+use rushes_core::catalog::{Catalog, Record};
+use rushes_core::destination::Destination;
+use rushes_core::record;
+use rushes_core::store::Found;
+use rushes_core::subject::{NewSubject, SubjectType};
+use rushes_core::{Asset, Code, Fault, JobId};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What came back.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Restored {
+    /// Files whose bytes came back equal.
+    pub files: u64,
+    /// Their size, bytes.
+    pub bytes: u64,
+    /// Assets that were not known here before.
+    pub adopted: u64,
+    /// Objects without a record: what they are cannot be known, so they are only named.
+    pub unrecorded: Vec<String>,
+    /// What could not be brought back, in words.
+    pub lost: Vec<String>,
+}
+
+/// One file as a record tells of it.
+struct Told {
+    subject: Option<(NewSubject, u64)>,
+    asset: Asset,
+    uri: String,
+}
+
+/// Fetches every file that the catalogs name and knows it here again. `each` is told the share done.
+/// Errors: those of catalogs and destinations that are transient, `disk_full`, those of the store.
+pub async fn restore(parts: &Parts, each: &(dyn Fn(f32) + Sync)) -> Result<Restored, Fault> {
+    let told = told(parts).await?;
+    let mut restored = Restored { unrecorded: unrecorded(parts, &told).await?, ..Restored::default() };
+    let total = told.len().max(1);
+    for (index, one) in told.into_iter().enumerate() {
+        match bring(parts, one).await {
+            Ok((size_bytes, is_new)) => {
+                restored.files += 1;
+                restored.bytes += size_bytes;
+                restored.adopted += u64::from(is_new);
+            }
+            Err((_, fault)) if matches!(fault.code, Code::DiskFull | Code::StoreFailed | Code::HomeBusy) => return Err(fault),
+            Err((path, fault)) => restored.lost.push(format!("{path}: {fault}")),
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a share for people")]
+        each((index + 1) as f32 / total as f32);
+    }
+    Ok(restored)
+}
+
+/// Fetches every file that the catalogs name into an empty folder and compares its bytes with the hash its record
+/// carries. Changes nothing of the home. Errors: as [`restore`].
+pub async fn prove(parts: &Parts, folder: &std::path::Path, each: &(dyn Fn(f32) + Sync)) -> Result<Restored, Fault> {
+    let told = told(parts).await?;
+    let mut restored = Restored { unrecorded: unrecorded(parts, &told).await?, ..Restored::default() };
+    let total = told.len().max(1);
+    for (index, one) in told.into_iter().enumerate() {
+        let file = folder.join(format!("{index}"));
+        match get(parts, &one, &file).await {
+            Ok(()) => {
+                restored.files += 1;
+                restored.bytes += one.asset.blob.size_bytes;
+            }
+            Err(fault) if fault.code == Code::DiskFull => return Err(fault),
+            Err(fault) => restored.lost.push(format!("{}: {fault}", one.asset.path)),
+        }
+        // One file at a time, so that proving needs room for the largest only.
+        let _ = tokio::fs::remove_file(&file).await;
+        #[expect(clippy::cast_precision_loss, reason = "a share for people")]
+        each((index + 1) as f32 / total as f32);
+    }
+    Ok(restored)
+}
+
+/// Where an address lies: the destination and the key under which it has it.
+fn locate<'a>(parts: &'a Parts, told: &Told) -> Result<(&'a Site<dyn Destination>, String), Fault> {
+    for site in &parts.destinations {
+        let key = format!("{}{}", site.prefix, told.asset.path);
+        if site.port.uri(&key) == told.uri {
+            return Ok((site, key));
+        }
+    }
+    // The bucket may have moved: the same key under the primary destination, if it has one.
+    let reason = format!("its record says {}, which is of no destination in the configuration", told.uri);
+    let site = parts.destinations.first().ok_or_else(|| Fault::new(Code::NotFound, "find object").because(reason))?;
+    Ok((site, format!("{}{}", site.prefix, told.asset.path)))
+}
+
+async fn get(parts: &Parts, told: &Told, file: &std::path::Path) -> Result<(), Fault> {
+    let (site, key) = locate(parts, told)?;
+    site.port.get(&key, file).await?;
+    let (path, mime) = (file.to_owned(), told.asset.blob.mime.clone());
+    let found = tokio::task::spawn_blocking(move || hash_file(&path, &mime)).await;
+    let found = found.map_err(|e| Fault::new(Code::Unexpected, "compare bytes").because(e))??;
+    if found.sha256 == told.asset.blob.sha256 && found.size_bytes == told.asset.blob.size_bytes {
+        return Ok(());
+    }
+    let reason = format!("{} bytes came back, and they are not those its record tells of", found.size_bytes);
+    Err(Fault::new(Code::ProofFailed, "compare bytes").with("key", key).because(reason))
+}
+
+async fn bring(parts: &Parts, told: Told) -> Result<(u64, bool), (String, Fault)> {
+    let path = told.asset.path.clone();
+    bring_one(parts, told).await.map_err(|fault| (path, fault))
+}
+
+async fn bring_one(parts: &Parts, told: Told) -> Result<(u64, bool), Fault> {
+    let (site, key) = locate(parts, &told)?;
+    let (mut asset, blobs) = (told.asset, parts.blobs());
+    let blob = blobs.path(&asset.blob.sha256);
+    if !blob.metadata().is_ok_and(|there| there.len() == asset.blob.size_bytes) {
+        fetch::get(parts, &asset.blob, site.port.as_ref(), &key).await?;
+    }
+    // Records carry one hash; the others are of these very bytes.
+    let mime = asset.blob.mime.clone();
+    let hashed = tokio::task::spawn_blocking(move || hash_file(&blob, &mime)).await;
+    asset.blob = hashed.map_err(|e| Fault::new(Code::Unexpected, "hash bytes").because(e))??;
+    let proof = site.port.stat(&key).await?.filter(|proof| proof.is_of(&asset.blob));
+    let proof = proof.ok_or_else(|| Fault::new(Code::ProofFailed, "prove object").with("key", &key))?;
+    let found = Found { subject: told.subject, asset: asset.clone(), destination: site.name.clone(), uri: site.port.uri(&key), key, proof };
+    let is_new = parts.store.adopt(&found).await?;
+    view::link(&parts.home.library(), &asset.path, &blobs.path(&asset.blob.sha256))?;
+    Ok((asset.blob.size_bytes, is_new))
+}
+
+/// Every file that the first catalog which has it tells of, by path, so that it comes back in one order.
+async fn told(parts: &Parts) -> Result<Vec<Told>, Fault> {
+    let job = JobId(parts.clock.new_id());
+    let mut all: BTreeMap<(String, String), Told> = BTreeMap::new();
+    for site in &parts.catalogs {
+        for collection in record::collections() {
+            let mut cursor: Option<String> = None;
+            loop {
+                let ids = site.port.list(collection, cursor.as_deref()).await?;
+                let Some(last) = ids.last().cloned() else { break };
+                for id in &ids {
+                    for one in of_record(site, collection, id, job).await? {
+                        all.entry((one.asset.path.clone(), one.asset.id.to_string())).or_insert(one);
+                    }
+                }
+                cursor = Some(last);
+            }
+        }
+    }
+    Ok(all.into_values().collect())
+}
+
+async fn of_record(site: &Site<dyn Catalog>, collection: &str, id: &str, job: JobId) -> Result<Vec<Told>, Fault> {
+    let Some(record) = site.port.get(collection, id).await? else { return Ok(Vec::new()) };
+    let subject = subject_of(&record);
+    let owner = match &subject {
+        Some((subject, _)) => subject.id.clone(),
+        None => record.fields["owner"].as_str().unwrap_or_default().to_owned(),
+    };
+    let mut told = Vec::new();
+    for entry in record::entries(&record.fields) {
+        let Some(uri) = entry["uri"].as_str() else { continue };
+        let asset = record::asset_of(entry, &owner, job).map_err(|fault| fault.with("record", format!("{collection}/{id}")))?;
+        told.push(Told { subject: subject.clone(), asset, uri: uri.to_owned() });
+    }
+    Ok(told)
+}
+
+/// The subject a record is of; None for the record of a single asset.
+fn subject_of(record: &Record) -> Option<(NewSubject, u64)> {
+    let text = |field: &str| record.fields[field].as_str().map(str::to_owned);
+    let mut fields = record.fields.as_object()?.clone();
+    let subject_type = SubjectType::named(&text("type")?)?;
+    let (id, slug, name) = (text("id")?, text("slug")?, text("name")?);
+    for field in ["id", "slug", "name", "type", "assets"] {
+        fields.remove(field);
+    }
+    Some((NewSubject { id, subject_type, slug, name, fields: Value::Object(fields) }, record.rev))
+}
+
+/// Objects that no record tells of.
+async fn unrecorded(parts: &Parts, told: &[Told]) -> Result<Vec<String>, Fault> {
+    let mut unrecorded = Vec::new();
+    for site in &parts.destinations {
+        let known: std::collections::BTreeSet<String> = told.iter().map(|one| format!("{}{}", site.prefix, one.asset.path)).collect();
+        let mut cursor: Option<String> = None;
+        loop {
+            let page = site.port.list(&site.prefix, cursor.as_deref()).await?;
+            unrecorded.extend(page.keys.into_iter().filter(|key| !known.contains(key)).map(|key| site.port.uri(&key)));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(unrecorded)
+}

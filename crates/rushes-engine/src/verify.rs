@@ -1,0 +1,110 @@
+//! Proves anew that every delivered object is what was made: by what the destination says of it, or by its very bytes.
+
+use crate::blobs::hash_file;
+use crate::parts::{Parts, Site};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use rushes_core::delivery::{Delivery, DeliveryState};
+use rushes_core::destination::Destination;
+use rushes_core::store::AssetFilter;
+use rushes_core::{Asset, Code, Fault};
+use serde::Serialize;
+
+/// Objects looked at at once.
+const AT_ONCE: usize = 8;
+
+/// What was looked at, and what was not as it should be.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Verified {
+    /// Objects that hold the bytes of their asset.
+    pub equal: u64,
+    /// Their size, bytes.
+    pub bytes: u64,
+    /// What does not, in words.
+    pub differing: Vec<String>,
+}
+
+/// Looks at each delivered object of every current asset. `deep`: fetches and hashes the bytes, and hashes those on this
+/// machine too. `each` is told the share done, 0.0–1.0. Errors: those of the destinations that are transient.
+pub async fn verify(parts: &Parts, deep: bool, each: &(dyn Fn(f32) + Sync)) -> Result<Verified, Fault> {
+    let listed = parts.store.assets(&AssetFilter::default()).await?;
+    let mut looks = Vec::new();
+    for (asset, deliveries) in &listed {
+        for delivery in deliveries.iter().filter(|delivery| delivery.state == DeliveryState::Proven) {
+            if let Some(site) = parts.destinations.iter().find(|site| site.name == delivery.destination) {
+                looks.push((site, asset, delivery));
+            }
+        }
+    }
+    let total = looks.len().max(1);
+    let mut verified = Verified::default();
+    let mut done = 0;
+    let mut running = stream::iter(looks)
+        .map(|(site, asset, delivery)| async move { Ok::<_, Fault>((asset, look(parts, site, asset, delivery, deep).await?)) })
+        .buffer_unordered(AT_ONCE);
+    while let Some((asset, wrong)) = running.try_next().await? {
+        done += 1;
+        #[expect(clippy::cast_precision_loss, reason = "a share for people")]
+        each(done as f32 / total as f32);
+        match wrong {
+            None => {
+                verified.equal += 1;
+                verified.bytes += asset.blob.size_bytes;
+            }
+            Some(words) => verified.differing.push(words),
+        }
+    }
+    if deep {
+        for (asset, _) in &listed {
+            verified.differing.extend(here(parts, asset).await?);
+        }
+    }
+    Ok(verified)
+}
+
+async fn look(
+    parts: &Parts,
+    site: &Site<dyn Destination>,
+    asset: &Asset,
+    delivery: &Delivery,
+    deep: bool,
+) -> Result<Option<String>, Fault> {
+    let at = format!("{} at {}", delivery.key, site.name);
+    if !deep {
+        return Ok(match site.port.stat(&delivery.key).await? {
+            Some(proof) if proof.is_of(&asset.blob) => None,
+            Some(proof) => Some(format!("{at}: it holds other bytes: {} instead of {}", proof.size_bytes, asset.blob.size_bytes)),
+            None => Some(format!("{at}: it is gone")),
+        });
+    }
+    let file = std::env::temp_dir().join(format!("rushes-verify-{}", parts.clock.new_id()));
+    let got = site.port.get(&delivery.key, &file).await;
+    let (path, mime) = (file.clone(), asset.blob.mime.clone());
+    let hashed = match got {
+        Ok(()) => blocking(move || hash_file(&path, &mime)).await.map(Some),
+        Err(fault) if fault.code == Code::NotFound => Ok(None),
+        Err(fault) => Err(fault),
+    };
+    let _ = tokio::fs::remove_file(&file).await;
+    Ok(match hashed? {
+        Some(found) if found.sha256 == asset.blob.sha256 => None,
+        Some(found) => Some(format!("{at}: {} bytes came back with another hash", found.size_bytes)),
+        None => Some(format!("{at}: it is gone")),
+    })
+}
+
+/// The bytes on this machine, where there are any.
+async fn here(parts: &Parts, asset: &Asset) -> Result<Option<String>, Fault> {
+    let (path, mime) = (parts.blobs().path(&asset.blob.sha256), asset.blob.mime.clone());
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let found = blocking(move || hash_file(&path, &mime)).await?;
+    let is_equal = found.sha256 == asset.blob.sha256;
+    Ok((!is_equal).then(|| {
+        format!("{} on this machine: its bytes are not those it was made of; `rushes audit --deep --fix` fetches them back", asset.path)
+    }))
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| Fault::new(Code::Unexpected, "verify").because(e))?
+}
