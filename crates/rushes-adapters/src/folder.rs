@@ -90,5 +90,5 @@ pub(crate) fn fault(code_down: Code, operation: &str, path: &Path, error: &io::E
 
 /// Runs blocking work on a blocking thread.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
-    tokio::task::spawn_blocking(work).await.map_err(|e| Fault::new(Code::Unexpected, "work on folder").because(e))?
+    tokio::task::spawn_blocking(work).await.map_err(|e| Fault::new(Code::Panicked, "work on folder").because(e))?
 }

@@ -195,8 +195,9 @@ pub trait Assets: Send + Sync {
 /// What is owed, and its payment.
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    /// Leases rows of one destination or catalog that are due and need nothing else first, oldest first.
-    async fn due(&self, destination: &str, limit: u32) -> Result<Vec<Due>, Fault>;
+    /// Leases rows of one destination or catalog that are due and need nothing else first, oldest first; renews the
+    /// leases still `held`. To be called every few seconds: a lease that nobody renews runs out, and its row is due again.
+    async fn due(&self, destination: &str, limit: u32, held: &[i64]) -> Result<Vec<Due>, Fault>;
 
     /// The object was read back and found equal: pays the row, and ends jobs that owe nothing more.
     async fn proven(&self, due: &Due, proof: &Proof, uri: &str) -> Result<(), Fault>;

@@ -149,7 +149,7 @@ async fn bytes(parts: &Parts, asset: &Asset, deep: bool, report: &mut Report) ->
             if deep {
                 let (path, mime) = (path.clone(), asset.blob.mime.clone());
                 let hashed = tokio::task::spawn_blocking(move || hash_file(&path, &mime)).await;
-                let hashed = hashed.map_err(|e| Fault::new(rushes_core::Code::Unexpected, "hash blob").because(e))??;
+                let hashed = hashed.map_err(|e| Fault::new(rushes_core::Code::Panicked, "hash blob").because(e))??;
                 if hashed.sha256 != asset.blob.sha256 {
                     report.find(
                         "blob_changed",

@@ -59,7 +59,7 @@ pub(crate) async fn get(parts: &Parts, blob: &Blob, port: &dyn rushes_core::dest
             blobs.take(&taken, &found)
         })
         .await
-        .map_err(|e| Fault::new(Code::Unexpected, "fetch bytes back").because(e))?,
+        .map_err(|e| Fault::new(Code::Panicked, "fetch bytes back").because(e))?,
         Err(fault) => Err(fault),
     };
     // Moved away when all went well; whatever else is left is of no use.

@@ -35,6 +35,6 @@ pub async fn ingest(asset: NewAsset, scratch: &Path, blobs: &Blobs, inspect: &Ar
         Ok::<_, Fault>(blob)
     })
     .await
-    .map_err(|e| Fault::new(Code::Unexpected, "ingest file").because(e))??;
+    .map_err(|e| Fault::new(Code::Panicked, "ingest file").because(e))??;
     Ok(Ingested { asset, blob, info, path })
 }

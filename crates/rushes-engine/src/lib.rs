@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod blobs;
+mod breaker;
 pub mod fetch;
 pub mod home;
 pub mod ingest;

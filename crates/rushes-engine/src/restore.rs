@@ -101,7 +101,7 @@ async fn get(parts: &Parts, told: &Told, file: &std::path::Path) -> Result<(), F
     site.port.get(&key, file).await?;
     let (path, mime) = (file.to_owned(), told.asset.blob.mime.clone());
     let found = tokio::task::spawn_blocking(move || hash_file(&path, &mime)).await;
-    let found = found.map_err(|e| Fault::new(Code::Unexpected, "compare bytes").because(e))??;
+    let found = found.map_err(|e| Fault::new(Code::Panicked, "compare bytes").because(e))??;
     if found.sha256 == told.asset.blob.sha256 && found.size_bytes == told.asset.blob.size_bytes {
         return Ok(());
     }
@@ -124,7 +124,7 @@ async fn bring_one(parts: &Parts, told: Told) -> Result<(u64, bool), Fault> {
     // Records carry one hash; the others are of these very bytes.
     let mime = asset.blob.mime.clone();
     let hashed = tokio::task::spawn_blocking(move || hash_file(&blob, &mime)).await;
-    asset.blob = hashed.map_err(|e| Fault::new(Code::Unexpected, "hash bytes").because(e))??;
+    asset.blob = hashed.map_err(|e| Fault::new(Code::Panicked, "hash bytes").because(e))??;
     let proof = site.port.stat(&key).await?.filter(|proof| proof.is_of(&asset.blob));
     let proof = proof.ok_or_else(|| Fault::new(Code::ProofFailed, "prove object").with("key", &key))?;
     let found = Found { subject: told.subject, asset: asset.clone(), destination: site.name.clone(), uri: site.port.uri(&key), key, proof };

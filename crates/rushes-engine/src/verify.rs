@@ -106,5 +106,5 @@ async fn here(parts: &Parts, asset: &Asset) -> Result<Option<String>, Fault> {
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
-    tokio::task::spawn_blocking(work).await.map_err(|e| Fault::new(Code::Unexpected, "verify").because(e))?
+    tokio::task::spawn_blocking(work).await.map_err(|e| Fault::new(Code::Panicked, "verify").because(e))?
 }

@@ -67,7 +67,7 @@ impl Journal for SqliteStore {
             rows::change(
                 write.sql,
                 "INSERT INTO steps(job, name, input_hash, attempts, started_ms, last_fault) VALUES (?1, ?2, '', ?3, ?4, ?5)
-                 ON CONFLICT(job, name) DO UPDATE SET attempts = excluded.attempts, last_fault = excluded.last_fault",
+                 ON CONFLICT(job, name) DO UPDATE SET attempts = excluded.attempts, last_fault = excluded.last_fault WHERE outcome IS NULL",
                 params![lease.job.to_string(), step, attempts, started_ms, fault],
             )?;
             tell(write, "step.attempt_failed", Some(lease.job), &object!({"step": step, "attempts": attempts}))

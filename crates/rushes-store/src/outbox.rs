@@ -7,7 +7,7 @@ use crate::rows::{self, json};
 use crate::settle::settle;
 use crate::snapshot;
 use crate::sqlite::SqliteStore;
-use crate::writer::{LEASE_MS, Write};
+use crate::writer::Write;
 use async_trait::async_trait;
 use rushes_core::catalog::Record;
 use rushes_core::delivery::{Backlog, Due, Owed, Routes, Work};
@@ -18,6 +18,8 @@ use rusqlite::{Connection, params};
 use serde_json::json as object;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// How long a row's lease lasts without renewal; its sender renews it whenever it asks for more.
+const LEASE_MS: i64 = 15_000;
 /// Files up to this size go first, so that they never wait behind large ones.
 const SMALL_BYTES: i64 = 8 * 1024 * 1024;
 
@@ -52,7 +54,14 @@ fn ready(sql: &Connection, destination: &str, now_ms: i64, limit: u32) -> Result
     })
 }
 
-fn lease_due(write: &mut Write<'_>, destination: &str, limit: u32) -> Result<Vec<Due>, Fault> {
+fn lease_due(write: &mut Write<'_>, destination: &str, limit: u32, held: &[i64]) -> Result<Vec<Due>, Fault> {
+    for lease in held {
+        rows::change(
+            write.sql,
+            "UPDATE outbox SET lease_until_ms = ?2 WHERE lease = ?1 AND state = 'sending'",
+            params![lease, write.now_ms + LEASE_MS],
+        )?;
+    }
     // Whoever held these has not come back in time; putting twice is harmless, forgetting is not.
     rows::change(
         write.sql,
@@ -259,9 +268,9 @@ fn backlog(sql: &Connection, destination: &str, now_ms: i64) -> Result<Backlog, 
 
 #[async_trait]
 impl Outbox for SqliteStore {
-    async fn due(&self, destination: &str, limit: u32) -> Result<Vec<Due>, Fault> {
-        let destination = destination.to_owned();
-        self.write(move |write| lease_due(write, &destination, limit)).await
+    async fn due(&self, destination: &str, limit: u32, held: &[i64]) -> Result<Vec<Due>, Fault> {
+        let (destination, held) = (destination.to_owned(), held.to_vec());
+        self.write(move |write| lease_due(write, &destination, limit, &held)).await
     }
 
     async fn proven(&self, due: &Due, proof: &Proof, uri: &str) -> Result<(), Fault> {

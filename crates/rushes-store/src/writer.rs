@@ -14,7 +14,7 @@ use tokio::sync::{oneshot, watch};
 const BATCH: usize = 512;
 /// Commands waiting at most; beyond that callers wait.
 const QUEUE: usize = 4096;
-/// How long the lease of a job or of an outbox row lasts without renewal.
+/// How long a job's lease lasts without renewal.
 pub(crate) const LEASE_MS: i64 = 3_000;
 /// How often leases are renewed.
 const RENEW: Duration = Duration::from_secs(1);
@@ -104,7 +104,7 @@ impl Writer {
         std::thread::Builder::new().name("rushes-writer".into()).spawn(move || {
             // 62 random bits of the id, so that two engines never lease under one number.
             let tokens = i64::try_from(clock.new_id().as_u128() & ((1 << 62) - 1)).unwrap_or(1);
-            Thread { connection, clock, bells, owner, tokens, first_token: tokens }.run(&commands);
+            Thread { connection, clock, bells, owner, tokens }.run(&commands);
         })?;
         Ok(Self { queue })
     }
@@ -138,8 +138,6 @@ struct Thread {
     bells: Arc<Bells>,
     owner: String,
     tokens: i64,
-    /// Those above it, up to `tokens`, are of this engine.
-    first_token: i64,
 }
 
 impl Thread {
@@ -188,10 +186,6 @@ impl Thread {
                     "UPDATE jobs SET lease_until_ms = ?1 WHERE owner = ?2 AND state = 'running' AND state IN ('queued', 'running')",
                 )
                 .and_then(|mut s| s.execute((now_ms + LEASE_MS, &self.owner)))
-                .map_err(|e| failed("renew leases", e))?;
-            transaction
-                .prepare_cached("UPDATE outbox SET lease_until_ms = ?1 WHERE lease > ?2 AND lease <= ?3 AND state = 'sending'")
-                .and_then(|mut s| s.execute((now_ms + LEASE_MS, self.first_token, self.tokens)))
                 .map_err(|e| failed("renew leases", e))?;
         }
         for command in batch {

@@ -6,6 +6,7 @@ mod flow;
 mod step;
 
 use crate::audit::audit;
+use crate::breaker::Breaker;
 use crate::home::Lock;
 use crate::keep;
 use crate::mend::mend;
@@ -24,7 +25,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::UnixListener;
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinSet;
 
 /// Jobs driven at once; a waiting one costs some kilobytes.
@@ -68,6 +69,8 @@ pub(crate) struct Shared<W> {
     /// The tokens of the jobs driven now.
     pub(crate) driven: Mutex<HashMap<JobId, Cancel>>,
     owner: String,
+    /// A library link could not be made.
+    pub(crate) unlinked: Notify,
 }
 
 /// A running engine. Dropping it stops it where it stands; the next one goes on from there.
@@ -78,6 +81,7 @@ pub struct Engine<W> {
     senders: JoinSet<()>,
     /// Where requests are taken; gone when the engine stops.
     socket: Option<PathBuf>,
+    breaker: Breaker,
 }
 
 impl<W: Workflows> Engine<W> {
@@ -86,20 +90,28 @@ impl<W: Workflows> Engine<W> {
     pub fn start(parts: Parts, workflows: W, owner: String) -> Self {
         let (live, _) = broadcast::channel(LIVE_KEPT);
         let stop = Cancel::new();
-        let senders = outbox::start(&parts, &stop);
-        let shared = Arc::new(Shared { parts, workflows, live, driven: Mutex::new(HashMap::new()), owner });
+        let breaker = Breaker::new(&stop);
+        let senders = outbox::start(&parts, &stop, &breaker);
+        let unlinked = Notify::new();
+        let shared = Arc::new(Shared { parts, workflows, live, driven: Mutex::new(HashMap::new()), owner, unlinked });
         let mut tasks = JoinSet::new();
-        tasks.spawn(claim_loop(shared.clone(), stop.clone()));
-        tasks.spawn(cancel_loop(shared.clone(), stop.clone()));
-        tasks.spawn(mend_view(shared.parts.clone()));
-        tasks.spawn(keep_house(shared.parts.clone(), stop.clone()));
-        Self { shared, stop, tasks, senders, socket: None }
+        tasks.spawn(breaker.guard("claim jobs", claim_loop(shared.clone(), stop.clone())));
+        tasks.spawn(breaker.guard("cancel jobs", cancel_loop(shared.clone(), stop.clone())));
+        tasks.spawn(breaker.guard("mend the library", mend_view(shared.clone(), stop.clone())));
+        tasks.spawn(breaker.guard("keep house", keep_house(shared.parts.clone(), stop.clone())));
+        Self { shared, stop, tasks, senders, socket: None, breaker }
     }
 
     /// What the engine works with.
     #[must_use]
     pub fn parts(&self) -> &Parts {
         &self.shared.parts
+    }
+
+    /// Why the engine stopped by itself: one of its own loops panicked. The next start goes on with everything.
+    #[must_use]
+    pub fn broken(&self) -> Option<Fault> {
+        self.breaker.fault()
     }
 
     /// Live reports from now on.
@@ -305,10 +317,21 @@ async fn cancel_loop<W: Workflows>(shared: Arc<Shared<W>>, stop: Cancel) {
     }
 }
 
-async fn mend_view(parts: Parts) {
-    match view::mend(&parts.home.library(), &parts.blobs(), parts.store.as_ref()).await {
-        Ok(0) => {}
-        Ok(mended) => tracing::info!(mended, "library links made that a crash had left out"),
-        Err(fault) => tracing::error!(%fault, "the library could not be mended"),
+/// Makes the links that a crash or a fault left out: at the start, and a moment after each that could not be made.
+async fn mend_view<W: Workflows>(shared: Arc<Shared<W>>, stop: Cancel) {
+    let parts = &shared.parts;
+    loop {
+        match view::mend(&parts.home.library(), &parts.blobs(), parts.store.as_ref()).await {
+            Ok(0) => {}
+            Ok(mended) => tracing::info!(mended, "library links made that were left out"),
+            Err(fault) => {
+                tracing::error!(%fault, "the library could not be mended");
+                shared.unlinked.notify_one();
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = shared.unlinked.notified() => tokio::time::sleep(LOOK_EVERY).await,
+        }
     }
 }

@@ -1,14 +1,17 @@
 //! One step: given from the journal, or attempted until it has an outcome, and committed with all it made.
 
 use super::attempt::{Attempt, Made, Work};
+use super::drive::panic_text;
 use super::flow::LocalFlow;
 use crate::{ingest, view};
+use futures_util::FutureExt;
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::{Branch, Data, Step, Workflows};
 use rushes_core::job::Outcome;
 use rushes_core::store::{Ingested, StepCommit};
 use rushes_core::{Asset, Code, Fault, Stop, Verdict};
 use serde_json::Value;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -69,10 +72,15 @@ impl<W: Workflows> LocalFlow<W> {
             return self.end(commit(Outcome::Cancelled)).await;
         }
         let attempt = Attempt { flow: self, step, number, is_undoing };
-        let result = match attempt.run(work).await {
-            Ok(made) => self.take_in(step, made, commit(Outcome::Value(Value::Null))).await,
-            Err(stop) => Err(stop),
+        let run = async {
+            let made = attempt.run(work).await?;
+            self.take_in(step, made, commit(Outcome::Value(Value::Null))).await
         };
+        // A panic between body and row is no end of the job: the step is attempted again, or its row is found.
+        let result = AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|panic| {
+            self.shared.unlinked.notify_one();
+            Err(Stop::from(Fault::new(Code::Panicked, "run step").because(panic_text(panic.as_ref()))))
+        });
         attempt.clear().await;
         match result {
             Ok(value) => Ok(value),
@@ -111,9 +119,10 @@ impl<W: Workflows> LocalFlow<W> {
         faults::pass_quietly(Place::StepKept);
         let library = self.shared.parts.home.library();
         for asset in assets {
-            // The link is mended at the next start if this fails; the asset stands.
+            // The asset stands; its link is made a little later.
             if let Err(fault) = view::link(&library, &asset.path, &blobs.path(&asset.blob.sha256)) {
                 tracing::warn!(%fault, "library link not made");
+                self.shared.unlinked.notify_one();
             }
             faults::pass_quietly(Place::Linked);
         }

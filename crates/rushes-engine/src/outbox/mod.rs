@@ -5,12 +5,14 @@
 
 mod pay;
 
+use crate::breaker::Breaker;
 use crate::parts::{Parts, Site};
 use futures_util::FutureExt;
 use pay::{Payer, ToCatalog, ToDestination};
 use rushes_core::delivery::Due;
 use rushes_core::faults::{self, Place};
 use rushes_core::{Cancel, Code, Fault};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -18,17 +20,20 @@ use tokio::task::JoinSet;
 /// The longest wait between two tries of a transient failure.
 const BACKOFF_MAX: Duration = Duration::from_mins(5);
 
+/// A sender looks at least this often, so that leases it holds never run out.
+const RENEW_EVERY: Duration = Duration::from_secs(5);
+
 /// Starts one sender for each destination and catalog. They end when `stop` is cancelled, and hand back what they
 /// had not proven.
-pub fn start(parts: &Parts, stop: &Cancel) -> JoinSet<()> {
+pub(crate) fn start(parts: &Parts, stop: &Cancel, breaker: &Breaker) -> JoinSet<()> {
     let mut senders = JoinSet::new();
     for site in &parts.destinations {
         let payer = ToDestination { port: site.port.clone(), parts: parts.clone() };
-        senders.spawn(Sender::new(parts, site, payer).run(stop.clone()));
+        senders.spawn(breaker.guard("send objects", Sender::new(parts, site, payer).run(stop.clone())));
     }
     for site in &parts.catalogs {
         let payer = ToCatalog { port: site.port.clone(), store: parts.store.clone() };
-        senders.spawn(Sender::new(parts, site, payer).run(stop.clone()));
+        senders.spawn(breaker.guard("send records", Sender::new(parts, site, payer).run(stop.clone())));
     }
     senders
 }
@@ -54,15 +59,18 @@ impl<P: Payer> Sender<P> {
 
     async fn run(self, stop: Cancel) {
         let mut bell = self.parts.watch.outbox.clone();
-        let mut under_way: JoinSet<()> = JoinSet::new();
+        let mut under_way: JoinSet<i64> = JoinSet::new();
+        let mut held: BTreeSet<i64> = BTreeSet::new();
         while !stop.is_cancelled() {
             bell.mark_unchanged();
             let free = self.in_flight - under_way.len();
-            let due = if free == 0 { Ok(Vec::new()) } else { self.parts.store.due(&self.name, u32::try_from(free).unwrap_or(1)).await };
+            let leases: Vec<i64> = held.iter().copied().collect();
+            let due = self.parts.store.due(&self.name, u32::try_from(free).unwrap_or(1), &leases).await;
             let wait = match due {
                 Ok(due) => {
                     let is_more = free > 0 && due.len() == free;
                     for row in due {
+                        held.insert(row.lease);
                         under_way.spawn(pay_one(self.payer.clone(), self.parts.clone(), row, self.first_backoff));
                     }
                     if is_more { Duration::from_millis(1) } else { self.until_next().await }
@@ -75,7 +83,13 @@ impl<P: Payer> Sender<P> {
             tokio::select! {
                 () = stop.cancelled() => {}
                 changed = bell.changed() => if changed.is_err() { break },
-                Some(_) = under_way.join_next(), if !under_way.is_empty() => {}
+                Some(ended) = under_way.join_next(), if !under_way.is_empty() => {
+                    // One that did not end well is renewed no more; its row is due again when the lease has run out.
+                    match ended {
+                        Ok(lease) => drop(held.remove(&lease)),
+                        Err(_) => held.clear(),
+                    }
+                }
                 () = tokio::time::sleep(wait) => {}
             }
         }
@@ -87,21 +101,30 @@ impl<P: Payer> Sender<P> {
         let next_ms = self.parts.store.next_due_ms(&self.name).await.ok().flatten();
         let wait_ms = next_ms.map_or(i64::MAX, |at_ms| at_ms - self.parts.clock.now_ms());
         // A row that is due and yet not leased waits for another; its bell will ring.
-        if wait_ms <= 0 { self.parts.scan_every } else { Duration::from_millis(wait_ms.unsigned_abs()).min(self.parts.scan_every) }
+        if wait_ms <= 0 {
+            self.parts.scan_every.min(RENEW_EVERY)
+        } else {
+            Duration::from_millis(wait_ms.unsigned_abs()).min(self.parts.scan_every).min(RENEW_EVERY)
+        }
     }
 }
 
-async fn pay_one<P: Payer>(payer: Arc<P>, parts: Parts, due: Due, first_backoff: Duration) {
-    faults::pass_quietly(Place::Leased);
-    let paid = std::panic::AssertUnwindSafe(payer.pay(&due)).catch_unwind().await;
+/// Pays one row, or puts it off; gives its lease back.
+async fn pay_one<P: Payer>(payer: Arc<P>, parts: Parts, due: Due, first_backoff: Duration) -> i64 {
+    let pay = async {
+        faults::pass(Place::Leased)?;
+        payer.pay(&due).await
+    };
+    let paid = std::panic::AssertUnwindSafe(pay).catch_unwind().await;
     let panicked = |_| Err(Fault::new(Code::Panicked, "pay outbox row").with("row", due.row));
-    let Err(fault) = paid.unwrap_or_else(panicked) else { return };
+    let Err(fault) = paid.unwrap_or_else(panicked) else { return due.lease };
     faults::pass_quietly(Place::PutOff);
     let again = fault.is_transient().then(|| backoff(&due, &fault, first_backoff, parts.clock.new_id().as_u128()));
     if let Err(error) = parts.store.failed(&due, &fault, again.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))).await {
         // The row stays leased until the lease runs out; then it is sent again.
         tracing::error!(%fault, %error, "a failed delivery could not be written down");
     }
+    due.lease
 }
 
 /// Doubles from `first` with up to a quarter of jitter; what the other side asked for counts as the least.

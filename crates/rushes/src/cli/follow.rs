@@ -69,6 +69,9 @@ pub(super) async fn follow(engine: &Engine<Registry>, id: JobId, wait: Wait, cou
                 Err(RecvError::Closed) => tokio::time::sleep(LOOK_EVERY).await,
             },
             _ = look.tick() => {
+                if let Some(fault) = engine.broken() {
+                    return Err(fault.into());
+                }
                 let job = engine.parts().store.job(id).await?;
                 let owed = progress.owed(engine, id).await?;
                 display.look(engine, &job, owed).await?;

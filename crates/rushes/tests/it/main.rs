@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module per capability.
 //!
-//! `engine` and `delivery` drive the engine in this process with small recipes of their own; the others start the real
+//! `survives` kills, starves and stops the real program and asks an oracle outside of it; `proof` plants faults and has
+//! them found and mended. `engine` and `delivery` drive the engine in this process with small recipes of their own; the others start the real
 //! `rushes` and look at what it leaves behind.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
@@ -11,3 +12,4 @@ mod engine;
 mod production;
 mod put;
 mod support;
+mod survives;

@@ -2,6 +2,7 @@
 
 pub(crate) mod program;
 pub(crate) mod recipes;
+pub(crate) mod survivor;
 
 use async_trait::async_trait;
 use recipes::Recipes;

@@ -82,6 +82,11 @@ impl Program {
         self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
+    /// As [`Program::start`], with these variables set.
+    pub(crate) fn start_with(&self, args: &[&str], env: &[(&str, &str)]) -> Child {
+        self.command(args).envs(env.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     /// Every asset, as the program lists it.
     pub(crate) fn assets(&self) -> Vec<Value> {
         self.run(&["assets", "ls", "--json"]).expect(0).json()["assets"].as_array().unwrap().clone()
@@ -97,6 +102,9 @@ pub(crate) fn end(child: Child) -> End {
 pub(crate) fn signal(child: &Child, name: &str) {
     let signal = match name {
         "INT" => rustix::process::Signal::INT,
+        "KILL" => rustix::process::Signal::KILL,
+        "STOP" => rustix::process::Signal::STOP,
+        "CONT" => rustix::process::Signal::CONT,
         "TERM" => rustix::process::Signal::TERM,
         other => panic!("{other} is not sent by these tests"),
     };

@@ -1,0 +1,45 @@
+//! An engine whose own loop panicked stops as a whole, with a word, rather than going on without a part of itself. What it
+//! was about is in its journal; the next start goes on.
+
+use futures_util::FutureExt;
+use rushes_core::{Cancel, Code, Fault};
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, OnceLock};
+
+/// Stops an engine when one of its loops panics.
+#[derive(Debug, Clone)]
+pub(crate) struct Breaker {
+    stop: Cancel,
+    fault: Arc<OnceLock<Fault>>,
+}
+
+impl Breaker {
+    /// Cancels `stop` when it breaks.
+    #[must_use]
+    pub(crate) fn new(stop: &Cancel) -> Self {
+        Self { stop: stop.clone(), fault: Arc::default() }
+    }
+
+    /// Why it broke, if it did.
+    #[must_use]
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        self.fault.get().cloned()
+    }
+
+    /// Runs a loop of the engine.
+    pub(crate) fn guard(
+        &self,
+        what: &'static str,
+        body: impl Future<Output = ()> + Send + 'static,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let breaker = self.clone();
+        async move {
+            if AssertUnwindSafe(body).catch_unwind().await.is_err() {
+                let reason = "the engine has stopped; the same command goes on";
+                let _ = breaker.fault.set(Fault::new(Code::Panicked, what).because(reason));
+                tracing::error!(what, "a loop of the engine panicked; the engine stops");
+                breaker.stop.cancel();
+            }
+        }
+    }
+}

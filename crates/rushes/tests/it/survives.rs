@@ -1,0 +1,167 @@
+//! Nothing breaks it: the real program killed at random moments and at every fault point, starved of room, and stopped
+//! while another takes over. `RUSHES_KILLS` says how many random kills; `RUSHES_SEED` repeats a run.
+
+use crate::support::program::{end, signal};
+use crate::support::survivor::{Dice, LONG, Survivor};
+use rushes_core::faults::{PLACES, Place};
+use std::time::{Duration, Instant};
+
+/// Places that a production passes each time; the others need a migration, an eviction or a second engine.
+fn of_a_production() -> Vec<Place> {
+    use Place::{Backup, Evict, Fetched, HomeLock, Migrate, PutOff};
+    PLACES.iter().map(|(place, _)| *place).filter(|place| ![Backup, Evict, Fetched, HomeLock, Migrate, PutOff].contains(place)).collect()
+}
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+#[test]
+fn survives_kills_at_random_moments() {
+    let (mut dice, kills) = (Dice::roll("random kills"), number("RUSHES_KILLS", 12));
+    let mut survivor = Survivor::new(&["--no-variants"]);
+    let (mut killed, mut ended) = (0, 0);
+    while killed < kills {
+        let mut child = survivor.start("");
+        match Survivor::wait(&mut child, dice.moment()) {
+            None => {
+                signal(&child, "KILL");
+                child.wait().unwrap();
+                killed += 1;
+                survivor.look();
+            }
+            Some(code) => {
+                assert_eq!(code, 0, "{}", end(child).stderr);
+                survivor.look();
+                survivor.next();
+                ended += 1;
+                if ended % 5 == 0 {
+                    survivor.oracle();
+                }
+            }
+        }
+    }
+    survivor.finish();
+    survivor.oracle();
+    println!("{killed} kills, {} productions completed", survivor.productions);
+}
+
+#[test]
+fn survives_a_kill_at_every_fault_point() {
+    let mut dice = Dice::roll("kills at fault points");
+    // The first time a place is passed and one later time; in the order they lie in, so that one production meets many.
+    let mut plans: Vec<(Place, u64)> = of_a_production().into_iter().flat_map(|place| [(place, 1), (place, 2 + dice.below(9))]).collect();
+    if number("RUSHES_ALL_POINTS", 0) == 0 {
+        plans = of_a_production().into_iter().map(|place| (place, 1 + dice.below(6))).collect();
+    }
+    let mut survivor = Survivor::new(&["--no-variants"]);
+    let mut killed = 0;
+    let mut pending = plans;
+    let mut passes = 0;
+    while !pending.is_empty() {
+        passes += 1;
+        assert!(passes < 400, "never reached: {pending:?}");
+        let (place, occurrence) = pending.remove(0);
+        let mut child = survivor.start(&format!("{}:{occurrence}=kill", place.name()));
+        let code = Survivor::wait(&mut child, LONG);
+        assert!(code.is_some(), "it hangs at {}:{occurrence}", place.name());
+        survivor.look();
+        if code == Some(0) {
+            // It was over before the place was passed so often: once more, in the next production, sooner.
+            survivor.next();
+            pending.push((place, occurrence.div_ceil(2)));
+        } else {
+            assert_eq!(code, Some(-1), "killed at {}:{occurrence}: {}", place.name(), end(child).stderr);
+            killed += 1;
+        }
+    }
+    survivor.finish();
+    survivor.oracle();
+    println!("{killed} kills at {} places, {} productions completed", of_a_production().len(), survivor.productions);
+}
+
+#[test]
+fn survives_errors_and_panics_at_every_fault_point() {
+    let mut dice = Dice::roll("errors at fault points");
+    let mut survivor = Survivor::new(&["--no-variants"]);
+    for action in ["error", "panic", "pause:1500"] {
+        // A third of the places in each round, so that the rounds together cover all of them in a few productions.
+        let mut planned = Vec::new();
+        for place in of_a_production() {
+            if dice.below(3) == 0 {
+                planned.push(format!("{}:{}={action}", place.name(), 2 + dice.below(5)));
+            }
+        }
+        let plan = planned.join(",");
+        let began = Instant::now();
+        loop {
+            let mut child = survivor.start(&plan);
+            assert!(Survivor::wait(&mut child, Duration::from_secs(60)).is_some(), "it hangs under {plan}");
+            let ended = end(child);
+            survivor.look();
+            if ended.code == 0 {
+                break;
+            }
+            // A command that met the fault itself says so and is simply given again; the job goes on.
+            assert!(ended.stderr.contains("planned") || ended.stderr.contains("panicked"), "{plan}: {}", ended.stderr);
+            assert!(began.elapsed() < LONG, "{plan} never ends well: {}", ended.stderr);
+        }
+        survivor.next();
+    }
+    // What could not be linked a moment ago is linked by the next start at the latest.
+    survivor.finish();
+    survivor.oracle();
+}
+
+#[test]
+fn survives_a_full_disk_at_every_write() {
+    let mut survivor = Survivor::new(&["--no-variants"]);
+    let writes =
+        ["scratch", "checked", "blob_sync", "blob_move", "link", "object_write", "object_written", "record_write", "record_written"];
+    let mut plan: Vec<String> = writes.iter().flat_map(|place| [1, 2].map(|n| format!("{place}:{n}=disk_full"))).collect();
+    plan.extend([6, 7, 20, 40].map(|n| format!("commit:{n}=disk_full")));
+    let began = Instant::now();
+    let said = loop {
+        let ended = end(survivor.start(&plan.join(",")));
+        survivor.look();
+        if ended.code == 0 {
+            break ended;
+        }
+        assert!(ended.stderr.contains("The disk is full"), "{}", ended.stderr);
+        assert!(began.elapsed() < LONG);
+    };
+    assert!(said.stderr.contains("room on the disk"), "the wait for room is said: {}", said.stderr);
+    survivor.next();
+    survivor.oracle();
+}
+
+#[test]
+fn survives_being_stopped_past_its_lease_while_another_takes_over() {
+    let mut survivor = Survivor::new(&["--no-variants"]);
+    let log = survivor.program.path("sleeper.log");
+    let sleeper = survivor.start_logging("", &log);
+    let began = Instant::now();
+    while !std::fs::read_to_string(&log).unwrap_or_default().contains("/dance primary") {
+        assert!(began.elapsed() < LONG, "the sleeper never came to its dance");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    // Not in the middle of a write: SQLite's lock would stop the other one too, which no lease can help.
+    std::thread::sleep(Duration::from_millis(200));
+    signal(&sleeper, "STOP");
+    let mut second = survivor.start("home_lock:1=pass");
+    assert!(Survivor::wait(&mut second, LONG).is_some(), "the second engine never ends");
+    let taken_over = end(second).expect(0);
+    assert_eq!(taken_over.json()["status"], "completed");
+    let books = survivor.books();
+    signal(&sleeper, "CONT");
+    let mut sleeper = sleeper;
+    assert!(Survivor::wait(&mut sleeper, Duration::from_secs(30)).is_some(), "the woken sleeper never ends");
+    let woken = end(sleeper);
+    assert!(woken.stderr.contains("lease_lost") || woken.stderr.contains("Another engine"), "it is told: {}", woken.stderr);
+    assert_eq!(survivor.books(), books, "nothing the sleeper did after its lease counts");
+    survivor.look();
+    survivor.next();
+    // What the sleeper left in scratch goes with the next start.
+    survivor.finish();
+    survivor.oracle();
+}
