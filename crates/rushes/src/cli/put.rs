@@ -1,11 +1,12 @@
 //! `rushes put FILE`: one file from outside, registered and delivered.
 
 use super::follow::{self, Wait};
+use super::hand::{self, By};
 use super::{Context, assets, exit, print};
 use crate::wire;
 use rushes_core::kinds::Names;
 use rushes_core::{Code, Fault, Kind};
-use rushes_engine::NewJobRequest;
+use rushes_engine::Ask;
 use rushes_engine::blobs::hash_file;
 use std::path::PathBuf;
 
@@ -48,23 +49,29 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
         title: args.title,
         names,
     };
-    let running = wire::start(&context.home, &context.loaded.config)?;
-    let request = NewJobRequest { workflow: "put".into(), input: serde_json::to_value(input)? };
-    let job = match running.engine.unfinished(&request).await? {
-        Some(job) => job,
-        None => running.engine.submit(request).await?,
+    let ask = Ask::Submit { workflow: "put".into(), input: serde_json::to_value(input)? };
+    let (answer, by) = hand::ask(context, ask).await?;
+    let id = hand::job_of(&answer)?;
+    let (parts, job, code) = match by {
+        By::Us(running) => {
+            let wait = if args.no_wait { Wait::Workflow } else { Wait::Delivery };
+            let end = follow::follow(&running.engine, id, wait, None).await?;
+            running.engine.stop().await;
+            (wire::look(&context.home, &context.loaded.config)?, end.job, end.code)
+        }
+        By::Owner => {
+            let parts = wire::look(&context.home, &context.loaded.config)?;
+            let job = if args.no_wait { parts.store.job(id).await? } else { hand::watch(&parts, id).await? };
+            let code = follow::code_of(job.state);
+            (parts, job, code)
+        }
     };
-    let wait = if args.no_wait { Wait::Workflow } else { Wait::Delivery };
-    let end = follow::follow(&running.engine, job.id, wait, None).await?;
-    let parts = running.engine.parts().clone();
     let family = parts.store.family(job.id).await?;
-    running.engine.stop().await;
-    let job = end.job;
     if let Some(fault) = job.fault {
         return Err(fault.into());
     }
     let Some((asset, deliveries)) = family.listed.first() else {
-        return Ok(end.code);
+        return Ok(code);
     };
     let uri = rushes_core::record::proven_uri(deliveries, parts.primary());
     if context.json {
@@ -74,5 +81,5 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     } else {
         print::line(format!("{} {}: {}", asset.kind.name(), asset.id, uri.unwrap_or("on its way")));
     }
-    Ok(if end.code == exit::DONE && uri.is_none() { exit::PARTLY } else { end.code })
+    Ok(if code == exit::DONE && uri.is_none() { exit::PARTLY } else { code })
 }

@@ -1,9 +1,10 @@
 //! `rushes restore`: a library from its catalogs and destinations alone; `--prove` only shows that it can be done.
 
-use super::hand::{advance, bar};
+use super::hand::{advance, bar, drain};
 use super::{Context, exit, print};
 use crate::wire;
 use rushes_core::{Code, Fault};
+use rushes_engine::Ask;
 use rushes_engine::restore::{Restored, prove, restore};
 
 #[derive(Debug, clap::Args)]
@@ -25,9 +26,12 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         proven?
     } else {
         let running = wire::start(&context.home, &context.loaded.config)?;
-        let restored = restore(running.engine.parts(), &each).await;
+        let restored = restore(running.engine.parts(), &each).await?;
+        // A bucket that has moved has other addresses now, and other destinations may lack what came back.
+        running.engine.answer(Ask::Fix { deep: false }).await?;
+        drain(running.engine.parts()).await?;
         running.engine.stop().await;
-        restored?
+        restored
     };
     bar.finish_and_clear();
     tell(context, args.prove, &restored)

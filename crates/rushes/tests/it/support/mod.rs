@@ -11,10 +11,10 @@ use rushes_adapters::destinations::memory::MemoryDestination;
 use rushes_core::catalog::Catalog;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{DeliveryState, Route, Routes};
-use rushes_core::destination::Destination;
+use rushes_core::destination::{Abilities, Condition, Destination, Listing, Proof};
 use rushes_core::inspect::{Inspect, MediaInfo};
 use rushes_core::store::AssetFilter;
-use rushes_core::{Fault, Job, JobId};
+use rushes_core::{Blob, Code, Fault, Job, JobId};
 use rushes_engine::{Engine, Home, KeepRules, Lanes, NewJobRequest, Parts, Site};
 use rushes_store::{Mode, SqliteStore};
 use serde_json::Value;
@@ -24,6 +24,20 @@ use std::time::Duration;
 
 /// Longer than anything here should take on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
+
+/// The machine's clock, so many milliseconds ahead.
+#[derive(Default)]
+pub(crate) struct Ahead(pub(crate) std::sync::atomic::AtomicI64);
+
+impl Clock for Ahead {
+    fn now_ms(&self) -> i64 {
+        SystemClock.now_ms() + self.0.load(std::sync::atomic::Ordering::SeqCst)
+    }
+
+    fn new_id(&self) -> uuid::Uuid {
+        SystemClock.new_id()
+    }
+}
 
 /// Takes every file for plain bytes.
 struct AnyFile;
@@ -42,6 +56,41 @@ impl Inspect for AnyFile {
             has_audio: false,
         })
     }
+}
+
+/// A destination that never answers well.
+pub(crate) struct Down;
+
+#[async_trait]
+impl Destination for Down {
+    fn abilities(&self) -> Abilities {
+        Abilities::default()
+    }
+    fn uri(&self, key: &str) -> String {
+        format!("down://{key}")
+    }
+    async fn put(&self, _: &str, _: &Path, _: &Blob, _: Condition<'_>) -> Result<Proof, Fault> {
+        Err(down())
+    }
+    async fn stat(&self, _: &str) -> Result<Option<Proof>, Fault> {
+        Err(down())
+    }
+    async fn get(&self, _: &str, _: &Path) -> Result<(), Fault> {
+        Err(down())
+    }
+    async fn list(&self, _: &str, _: Option<&str>) -> Result<Listing, Fault> {
+        Err(down())
+    }
+    async fn delete(&self, _: &str) -> Result<(), Fault> {
+        Err(down())
+    }
+    async fn ensure_folder(&self, _: &str) -> Result<(), Fault> {
+        Err(down())
+    }
+}
+
+fn down() -> Fault {
+    Fault::new(Code::DestinationDown, "ask destination").because("the test says so")
 }
 
 /// An engine over a temporary home, with recipes of the tests' own.
@@ -69,6 +118,11 @@ impl Places {
 impl TestEngine {
     /// Starts an engine on a home that nobody else works on.
     pub(crate) fn start(folder: &Path, places: &Places, recipes: &Recipes) -> Self {
+        Self::start_with(folder, places, recipes, Arc::new(SystemClock), KeepRules::default())
+    }
+
+    /// As [`TestEngine::start`], at a time and with bounds of the test's own.
+    pub(crate) fn start_with(folder: &Path, places: &Places, recipes: &Recipes, clock: Arc<dyn Clock>, keep: KeepRules) -> Self {
         let home = Home::at(&folder.join("home"));
         home.prepare().unwrap();
         let site = |name: &str| (name.to_owned(), 8, Duration::from_millis(20));
@@ -86,7 +140,6 @@ impl TestEngine {
             destinations: destinations.iter().map(|site| Route { name: site.name.clone(), prefix: site.prefix.clone() }).collect(),
             catalogs: vec!["records".into()],
         };
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let owner = clock.new_id().to_string();
         let store = SqliteStore::open(&home.database(), &Mode::Own { owner: owner.clone() }, clock.clone(), routes).unwrap();
         let parts = Parts {
@@ -99,7 +152,7 @@ impl TestEngine {
             catalogs,
             lanes: Lanes::new(2, 8, 1),
             scan_every: Duration::from_millis(200),
-            keep: KeepRules::default(),
+            keep,
             gate: Arc::default(),
         };
         Self { engine: Engine::start(parts, recipes.clone(), owner), recipes: recipes.clone() }

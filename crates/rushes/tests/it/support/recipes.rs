@@ -59,6 +59,7 @@ impl Workflows for Recipes {
     async fn run<F: Flow>(&self, workflow: &str, flow: &F, input: Value) -> Result<Value, Stop> {
         match workflow {
             "files" => self.files(flow, input).await,
+            "workspace" => self.workspace(flow, input).await,
             "steps" => self.steps(flow, input).await,
             "parent" => self.parent(flow, input).await,
             "faulty" => self.faulty(flow, input).await,
@@ -107,6 +108,19 @@ impl Recipes {
             flow.step(Step::new(format!("file {index}")), body).await?;
         }
         Ok(json!({ "made": count }))
+    }
+
+    /// One file of a user, which is kept for days only.
+    async fn workspace<F: Flow>(&self, flow: &F, input: Value) -> Result<Value, Stop> {
+        let job = flow.id().to_string();
+        let asset = flow
+            .step(Step::new("file"), move |context: StepContext| async move {
+                let file = scratch_file(&context, "made", input["text"].as_str().unwrap_or("text").as_bytes());
+                let asset = context.new_asset(Kind::WorkspaceImage, "ana", file).name("user", "ana").name("job", &job).name("idx", "0");
+                Ok(Done::value(asset.reference()?).with(asset))
+            })
+            .await?;
+        Ok(json!(asset))
     }
 
     /// `count` steps, one after the other, then perhaps a wait for a signal.

@@ -1,0 +1,183 @@
+//! What goes and what stays: scratch, garbage, replaced versions, expired kinds, evicted copies, and places that are no
+//! longer configured.
+
+use crate::support::{Ahead, Places, TestEngine, recipes::Recipes};
+use rushes_adapters::destinations::file::FileDestination;
+use rushes_core::delivery::DeliveryState;
+use rushes_core::store::AssetFilter;
+use rushes_core::{Code, JobState};
+use rushes_engine::KeepRules;
+use rushes_engine::fetch::fetch;
+use rushes_engine::keep::{Swept, sweep};
+use serde_json::json;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+const HOUR_MS: i64 = 3_600_000;
+
+fn file(path: &Path, bytes: &[u8]) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::io::Write::write_all(&mut std::fs::File::create(path).unwrap(), bytes).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keep_sweeps_garbage_and_old_scratch_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (places, clock) = (Places::memory(folder.path()), Arc::new(Ahead::default()));
+    let engine = TestEngine::start_with(folder.path(), &places, &Recipes::default(), clock.clone(), KeepRules::default());
+    engine.run("files", json!({"count": 2})).await;
+    let failed = engine.run("faulty", json!({"how": "refused"})).await;
+    engine.settle().await;
+    let home = folder.path().join("home");
+    let garbage = home.join("blobs/ab").join("c".repeat(62));
+    file(&garbage, b"nobody registered this");
+    file(&home.join("scratch").join(failed.id.to_string()).join("step/log"), b"why it failed");
+    file(&home.join("scratch/fetching/half"), b"half");
+    let blobs = || std::fs::read_dir(home.join("blobs")).unwrap().flatten().filter(|entry| entry.path().is_dir()).count();
+    let before = blobs();
+    assert_eq!(sweep(engine.parts(), true).await.unwrap(), Swept::default(), "all of it is young");
+    clock.0.store(2 * HOUR_MS, Ordering::SeqCst);
+    let swept = sweep(engine.parts(), true).await.unwrap();
+    assert_eq!((swept.garbage, swept.scratch), (1, 1));
+    assert!(!garbage.exists() && home.join("scratch").join(failed.id.to_string()).exists(), "why a job failed can be read for a week");
+    assert_eq!(blobs(), before);
+    clock.0.store(8 * 24 * HOUR_MS, Ordering::SeqCst);
+    assert_eq!(sweep(engine.parts(), true).await.unwrap().scratch, 1);
+    assert!(!home.join("scratch").join(failed.id.to_string()).exists());
+    engine.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keep_days_are_over_everywhere_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (places, clock) = (Places::memory(folder.path()), Arc::new(Ahead::default()));
+    let engine = TestEngine::start_with(folder.path(), &places, &Recipes::default(), clock.clone(), KeepRules::default());
+    engine.run("workspace", json!({})).await;
+    engine.run("files", json!({"count": 1})).await;
+    engine.settle().await;
+    let asset = engine.parts().store.assets(&AssetFilter::default()).await.unwrap().remove(0).0;
+    assert!(
+        places.catalog.get("workspace_assets", &asset.id.to_string()).await.unwrap().is_some(),
+        "a user's file has a record of its own"
+    );
+    clock.0.store(6 * 24 * HOUR_MS, Ordering::SeqCst);
+    assert_eq!(sweep(engine.parts(), false).await.unwrap().expired, 0);
+    clock.0.store(7 * 24 * HOUR_MS + HOUR_MS, Ordering::SeqCst);
+    assert_eq!(sweep(engine.parts(), false).await.unwrap().expired, 1);
+    engine.settle().await;
+    let (port, key) = (&places.destinations[0].1, format!("base/{}", asset.path));
+    assert!(port.stat(&key).await.unwrap().is_none(), "the object is gone");
+    assert!(places.catalog.get("workspace_assets", &asset.id.to_string()).await.unwrap().is_none(), "and its record");
+    assert_eq!(engine.parts().store.assets(&AssetFilter::default()).await.unwrap().len(), 1, "what is kept for good stays");
+    clock.0.store(7 * 24 * HOUR_MS + 3 * HOUR_MS, Ordering::SeqCst);
+    sweep(engine.parts(), false).await.unwrap();
+    assert!(engine.parts().blobs().existing(&asset.blob.sha256).is_err(), "and its bytes here");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keep_evicts_only_what_is_proven_and_fetches_it_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let places = Places::memory(folder.path());
+    let keep = KeepRules { blobs_max_bytes: Some(100), ..KeepRules::default() };
+    let engine = TestEngine::start_with(folder.path(), &places, &Recipes::default(), Arc::new(Ahead::default()), keep);
+    engine.run("files", json!({"count": 5, "text": "x".repeat(60)})).await;
+    engine.settle().await;
+    let swept = sweep(engine.parts(), false).await.unwrap();
+    assert_eq!(swept.evicted, 4, "five files of 62 bytes, and room for one");
+    let listed = engine.parts().store.assets(&AssetFilter::default()).await.unwrap();
+    let gone: Vec<_> = listed.iter().filter(|(asset, _)| engine.parts().blobs().existing(&asset.blob.sha256).is_err()).collect();
+    assert_eq!(gone.len(), 4);
+    engine.settle().await;
+    let (asset, _) = gone[0];
+    let path = fetch(engine.parts(), &asset.blob).await.unwrap();
+    assert_eq!(std::fs::metadata(path).unwrap().len(), asset.blob.size_bytes);
+    assert!(engine.parts().home.library().join(&asset.path).exists(), "it is shown again");
+    // A copy that came back wrong is not taken for the file.
+    let (other, _) = gone[1];
+    let (port, key) = (&places.destinations[0].1, format!("base/{}", other.path));
+    port.delete(&key).await.unwrap();
+    let fault = fetch(engine.parts(), &other.blob).await.unwrap_err();
+    assert_eq!(fault.code, Code::NotFound, "{fault}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keep_a_replaced_version_goes_after_its_successor_is_proven() {
+    let folder = tempfile::tempdir().unwrap();
+    let (places, clock) = (Places::memory(folder.path()), Arc::new(Ahead::default()));
+    let engine = TestEngine::start_with(folder.path(), &places, &Recipes::default(), clock.clone(), KeepRules::default());
+    engine.run("files", json!({"count": 1, "text": "first"})).await;
+    engine.settle().await;
+    let first = engine.parts().store.assets(&AssetFilter::default()).await.unwrap().remove(0).0;
+    engine.run("files", json!({"count": 1, "text": "second"})).await;
+    engine.settle().await;
+    assert_eq!(sweep(engine.parts(), false).await.unwrap().retired, 0, "someone may still work from it");
+    clock.0.store(2 * HOUR_MS, Ordering::SeqCst);
+    assert_eq!(sweep(engine.parts(), false).await.unwrap().retired, 1);
+    assert!(engine.parts().blobs().existing(&first.blob.sha256).is_err());
+    engine.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keep_there_is_a_good_version_at_every_moment_of_a_redo() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut places = Places::memory(folder.path());
+    places.destinations = vec![("folder".into(), Arc::new(FileDestination::new(folder.path().join("bucket"))))];
+    let engine = TestEngine::start(folder.path(), &places, &Recipes::default());
+    engine.run("files", json!({"count": 1, "text": "version 0"})).await;
+    engine.settle().await;
+    let watched = [
+        folder.path().join("bucket/base/dances/dance_mira_1_cosplay_on_ref0.bin"),
+        engine.parts().home.library().join("dances/dance_mira_1_cosplay_on_ref0.bin"),
+    ];
+    let (stop, looks) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let watcher = std::thread::spawn({
+        let (stop, looks) = (stop.clone(), looks.clone());
+        move || {
+            while !stop.load(Ordering::SeqCst) {
+                for path in &watched {
+                    let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+                    assert!(text.starts_with("version ") && text.ends_with(" 0"), "half a version: {text:?}");
+                }
+                looks.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    });
+    for version in 1..=8 {
+        engine.run("files", json!({"count": 1, "text": format!("version {version}")})).await;
+        engine.settle().await;
+    }
+    stop.store(true, Ordering::SeqCst);
+    watcher.join().unwrap();
+    assert!(looks.load(Ordering::SeqCst) > 100, "it was really looked at");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keep_what_is_owed_to_a_place_no_longer_configured_is_refused_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut places = Places::memory(folder.path());
+    let second = Arc::new(FileDestination::new(folder.path().join("second")));
+    let both = Places {
+        destinations: vec![places.destinations[0].clone(), ("gone".into(), Arc::new(crate::support::Down))],
+        catalog: places.catalog.clone(),
+    };
+    let engine = TestEngine::start(folder.path(), &both, &Recipes::default());
+    let job = engine.submit("files", json!({"count": 1})).await;
+    let store = engine.parts().store.clone();
+    engine.until("the workflow has ended", || async { store.job(job).await.unwrap().state == JobState::Delivering }).await;
+    engine.engine.stop().await;
+    drop(store);
+    let next = TestEngine::start(folder.path(), &places, &Recipes::default());
+    let ended = next.ended(job).await;
+    assert_eq!((ended.state, ended.fault.unwrap().code), (JobState::Failed, Code::DestinationRefused));
+    assert_eq!(next.parts().store.backlog().await.unwrap()["gone"].refused, 1, "status shows it");
+    let (_, deliveries) = next.parts().store.assets(&AssetFilter::default()).await.unwrap().remove(0);
+    let refused = deliveries.iter().find(|delivery| delivery.state == DeliveryState::Refused).unwrap();
+    assert!(refused.last_fault.as_ref().unwrap().to_string().contains("no longer in the configuration"));
+    next.engine.stop().await;
+    // Put back into the configuration, it is delivered.
+    places.destinations.push(("gone".into(), second));
+    let last = TestEngine::start(folder.path(), &places, &Recipes::default());
+    last.settle().await;
+    assert_eq!(last.parts().store.job(job).await.unwrap().state, JobState::Completed);
+}
