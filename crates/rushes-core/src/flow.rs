@@ -178,6 +178,10 @@ pub trait Library: Send + Sync {
     /// The SHA-256 now current at a path below the library; None where nothing is.
     async fn sha256_at(&self, path: &str) -> Result<Option<String>, Fault>;
 
+    /// The newest asset of this kind that an earlier step with these inputs made, and a local path of its bytes; None
+    /// where there is none, or its bytes cannot be had.
+    async fn made_before(&self, inputs: &str, kind: crate::Kind) -> Result<Option<(AssetId, PathBuf)>, Fault>;
+
     /// A fresh id.
     fn new_asset_id(&self) -> AssetId;
 
@@ -192,6 +196,8 @@ pub struct StepContext {
     pub key: String,
     /// 1 for the first.
     pub attempt: u32,
+    /// The hash of what the step works from; empty when it names nothing.
+    pub inputs: String,
     /// An empty folder of this attempt's own; gone when the step has ended.
     pub scratch: PathBuf,
     /// Cancelled when the job is, when time is up, or when the engine stops.
@@ -215,11 +221,30 @@ impl StepContext {
         self.library.path_of(asset.id).await
     }
 
+    /// What an earlier step with equal inputs made of this kind, copied into this step's scratch, so that no provider
+    /// is asked, or paid, twice. None when there is nothing of the sort.
+    pub async fn made_before(&self, kind: crate::Kind) -> Result<Option<Before>, Fault> {
+        let Some((asset, path)) = self.library.made_before(&self.inputs, kind).await? else { return Ok(None) };
+        let file = self.scratch.join("made-before");
+        // One copy of a finished file: where disks can share bytes, none is moved.
+        std::fs::copy(&path, &file).map_err(|e| Fault::io("reuse file", &path, &e))?;
+        Ok(Some(Before { asset, file }))
+    }
+
     /// A file that is to become an asset.
     #[must_use]
     pub fn new_asset(&self, kind: crate::Kind, subject: &str, file: impl Into<PathBuf>) -> NewAsset {
         NewAsset::new(self.library.new_asset_id(), kind, subject, file)
     }
+}
+
+/// A file that an earlier step with equal inputs made.
+#[derive(Debug, Clone)]
+pub struct Before {
+    /// Which asset it is.
+    pub asset: AssetId,
+    /// A copy in scratch.
+    pub file: PathBuf,
 }
 
 /// A step's body, boxed.

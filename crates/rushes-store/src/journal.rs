@@ -37,11 +37,12 @@ fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result
         Outcome::Failed(_) => "step.failed",
         Outcome::Cancelled => "step.cancelled",
     };
+    let is_reused = commit.assets.iter().any(|file| file.asset.meta["reused_from"].is_string());
     tell(
         write,
         event_type,
         Some(job),
-        &object!({"step": commit.step, "attempts": commit.attempts, "ms": write.now_ms - commit.started_ms}),
+        &object!({"step": commit.step, "reused": is_reused, "attempts": commit.attempts, "ms": write.now_ms - commit.started_ms}),
     )?;
     Ok(made)
 }

@@ -47,6 +47,9 @@ pub struct Input {
     pub create_soundtracks: bool,
     /// Make the watermarked version.
     pub apply_watermark: bool,
+    /// Another number makes everything anew that equal inputs would reuse.
+    #[serde(default)]
+    pub redo: u32,
 }
 
 /// A reference video as chosen.
@@ -82,6 +85,7 @@ pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Va
             variants: if input.generate_variants { character::VARIANTS.map(str::to_owned).to_vec() } else { Vec::new() },
             soundtracks: input.create_soundtracks,
             watermark: input.apply_watermark,
+            redo: input.redo,
         };
         Child { name: format!("character {}", index + 1), workflow: character::CARD.name.to_owned(), input: json!(parameters) }
     });

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::{Body, Data, Library, Step, StepContext, Workflows};
 use rushes_core::subject::{NewSubject, Subject};
-use rushes_core::{AssetId, Cancel, Code, Fault, NewAsset, Stop};
+use rushes_core::{AssetId, Cancel, Code, Fault, Kind, NewAsset, Stop};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -139,6 +139,7 @@ impl<W: Workflows> Attempt<'_, W> {
         StepContext {
             key: format!("{job}/{step}"),
             attempt: self.number,
+            inputs: self.step.input_hash.clone(),
             scratch,
             cancel,
             progress: Arc::new(move |fraction, note| {
@@ -187,6 +188,12 @@ impl Library for LocalLibrary {
 
     async fn sha256_at(&self, path: &str) -> Result<Option<String>, Fault> {
         Ok(self.parts.store.blob_at(path).await?.map(|blob| blob.sha256))
+    }
+
+    async fn made_before(&self, inputs: &str, kind: Kind) -> Result<Option<(AssetId, PathBuf)>, Fault> {
+        let Some(asset) = self.parts.store.made_before(inputs, kind).await? else { return Ok(None) };
+        // What cannot be fetched back is simply made anew.
+        Ok(fetch(&self.parts, &asset.blob).await.ok().map(|path| (asset.id, path)))
     }
 
     fn new_asset_id(&self) -> AssetId {

@@ -81,11 +81,17 @@ async fn music<F: Flow>(flow: &F, kit: &Kit, person: &Person, reference: &Follow
         first_beat_ms: cut.first_beat_ms,
         drop_ms: cut.peak_ms,
     };
-    let step = Step::new("ai_music").by(&provider.card()).inputs(&json!([request, provider.card()]));
+    let step = Step::new("ai_music").by(&provider.card()).inputs(&json!([request, provider.card(), person.redo]));
     flow.step(step, move |context: StepContext| async move {
-        let made = provider.make(&request, &context.call("music")?).await?;
-        let meta = json!({"bpm": made.bpm, "drop_ms": made.drop_ms, "style": request.style, "provider": provider.card()});
-        let asset = context.new_asset(Kind::AiMusic, &subject, made.file).names(&names).seed(request.seed).meta(meta);
+        let (file, meta) = match context.made_before(Kind::AiMusic).await? {
+            Some(before) => (before.file, json!({"style": request.style, "provider": provider.card(), "reused_from": before.asset})),
+            None => {
+                let made = provider.make(&request, &context.call("music")?).await?;
+                let meta = json!({"bpm": made.bpm, "drop_ms": made.drop_ms, "style": request.style, "provider": provider.card()});
+                (made.file, meta)
+            }
+        };
+        let asset = context.new_asset(Kind::AiMusic, &subject, file).names(&names).seed(request.seed).meta(meta);
         Ok(Done::value(asset.reference()?).with(asset))
     })
     .await

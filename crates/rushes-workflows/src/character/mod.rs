@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// What the registry says of it.
-pub(crate) const CARD: Card = Card { name: "character", version: 1, collection: None, about: "" };
+pub(crate) const CARD: Card = Card { name: "character", version: 2, collection: None, about: "" };
 
 /// The outfits in which the primary dance is made again.
 pub(crate) const VARIANTS: [&str; 2] = ["kpop", "swimsuit"];
@@ -40,6 +40,9 @@ pub(crate) struct Input {
     pub(crate) variants: Vec<String>,
     pub(crate) soundtracks: bool,
     pub(crate) watermark: bool,
+    /// Another number makes everything anew that equal inputs would reuse.
+    #[serde(default)]
+    pub(crate) redo: u32,
 }
 
 /// A character that exists: its concept and its subject's id.
@@ -47,6 +50,7 @@ pub(crate) struct Input {
 pub(crate) struct Person {
     pub(crate) id: String,
     pub(crate) concept: Concept,
+    pub(crate) redo: u32,
 }
 
 /// A reference as taken in: its asset, and the name its dance's path carries.
@@ -54,6 +58,7 @@ pub(crate) struct Person {
 pub(crate) struct Followed {
     pub(crate) asset: AssetRef,
     pub(crate) name: String,
+    pub(crate) sha256: String,
     pub(crate) has_sound: bool,
 }
 
@@ -111,7 +116,7 @@ fn title(index: usize) -> String {
 /// Draws a concept whose name is free (or, when existing ones are not passed over, takes up the one that has it).
 async fn concept<F: Flow>(flow: &F, kit: &Kit, input: &Input) -> Result<Person, Stop> {
     let provider = kit.providers.text.clone();
-    let (seed, style, skip_existing) = (input.seed, input.style.clone(), input.skip_existing);
+    let (seed, style, skip_existing, redo) = (input.seed, input.style.clone(), input.skip_existing, input.redo);
     // A name taken between look and commit is drawn anew, so the attempts are as many as characters beside it may be.
     let step = Step::new("concept").by(&provider.card()).at_most(20).inputs(&json!([seed, style, provider.card()]));
     flow.step(step, move |context: StepContext| async move {
@@ -121,12 +126,12 @@ async fn concept<F: Flow>(flow: &F, kit: &Kit, input: &Input) -> Result<Person, 
             let slug = slug(&concept.name);
             match context.library.subject(&slug).await? {
                 Some(_) if skip_existing => {}
-                Some(there) => return Ok(Done::value(Person { id: there.made.id, concept })),
+                Some(there) => return Ok(Done::value(Person { id: there.made.id, concept, redo })),
                 None => {
                     let id = format!("{slug}_{}", context.library.now_ms() / 1_000);
                     let fields = json!({"tagline": concept.tagline, "traits": concept.traits, "prompt": concept.prompt, "style": concept.style, "seed": concept.seed});
                     let subject = NewSubject { id: id.clone(), subject_type: SubjectType::Character, slug, name: concept.name.clone(), fields };
-                    return Ok(Done { subjects: vec![subject], ..Done::value(Person { id, concept }) });
+                    return Ok(Done { subjects: vec![subject], ..Done::value(Person { id, concept, redo }) });
                 }
             }
         }
@@ -212,21 +217,28 @@ pub(crate) fn image(kit: &Kit, person: &Person, image: Image) -> Branch<AssetRef
         image.outfit,
         width,
         height,
-        provider.card()
+        provider.card(),
+        person.redo
     ]));
     Branch::new(step, move |context: StepContext| async move {
+        let before = context.made_before(image.kind).await?;
         let like = match &image.like {
             Some(asset) => Some(context.path_of(asset).await?),
             None => None,
         };
         let request =
             ImageRequest { concept: person.concept.clone(), picture: image.picture, outfit: image.outfit.clone(), width, height, like };
-        let file = provider.make(&request, &context.call("image")?).await?;
+        let (file, reused_from) = match before {
+            Some(before) => (before.file, Some(before.asset)),
+            None => (provider.make(&request, &context.call("image")?).await?, None),
+        };
         let mut asset = context.new_asset(image.kind, &person.id, file).title(&image.title).names(&image.names).seed(person.concept.seed);
         if let Some(like) = &image.like {
             asset = asset.made_from(like);
         }
-        let asset = asset.meta(json!({"prompt": person.concept.prompt, "outfit": image.outfit, "provider": provider.card()}));
+        let asset = asset.meta(
+            json!({"prompt": person.concept.prompt, "outfit": image.outfit, "provider": provider.card(), "reused_from": reused_from}),
+        );
         Ok(Done::value(asset.reference()?).with(asset))
     })
 }
@@ -254,7 +266,7 @@ async fn follow<F: Flow>(flow: &F, person: &Person, reference: &Reference, title
             _ => reference.name.clone(),
         };
         let asset = context.new_asset(Kind::ReferenceVideo, &subject, copy).title(&title).name("ref", &name);
-        Ok(Done::value(Followed { asset: asset.reference()?, name, has_sound: reference.has_sound }).with(asset))
+        Ok(Done::value(Followed { asset: asset.reference()?, name, sha256, has_sound: reference.has_sound }).with(asset))
     })
     .await
 }
@@ -283,14 +295,17 @@ fn film(kit: &Kit, person: &Person, outfit: Outfit, image: &AssetRef, reference:
     let step = Step::new(name).by(&provider.card()).within(FILM_LIMIT).inputs(&json!([
         person.concept,
         outfit,
-        reference.asset.id,
+        reference.sha256,
         width,
         height,
         fps,
         max_ms,
-        provider.card()
+        kit.providers.image.card(),
+        provider.card(),
+        person.redo
     ]));
     Branch::new(step, move |context: StepContext| async move {
+        let before = context.made_before(kind).await?;
         let request = MotionRequest {
             outfit: outfit.clone(),
             image: context.path_of(&image).await?,
@@ -303,7 +318,10 @@ fn film(kit: &Kit, person: &Person, outfit: Outfit, image: &AssetRef, reference:
             fps,
             max_ms,
         };
-        let file = provider.make(&request, &context.call("film")?).await?;
+        let (file, reused_from) = match before {
+            Some(before) => (before.file, Some(before.asset)),
+            None => (provider.make(&request, &context.call("film")?).await?, None),
+        };
         let asset = context
             .new_asset(kind, &person.id, file)
             .title(&title)
@@ -311,7 +329,7 @@ fn film(kit: &Kit, person: &Person, outfit: Outfit, image: &AssetRef, reference:
             .seed(person.concept.seed)
             .made_from(&image)
             .made_from(&reference.asset);
-        let asset = asset.meta(json!({"outfit": outfit, "provider": provider.card()}));
+        let asset = asset.meta(json!({"outfit": outfit, "provider": provider.card(), "reused_from": reused_from}));
         Ok(Done::value(asset.reference()?).with(asset))
     })
 }

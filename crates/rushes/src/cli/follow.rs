@@ -193,7 +193,8 @@ impl Display {
                 let step = text("step");
                 self.clear(event.job.as_deref().unwrap_or_default(), &step);
                 if self.bars.is_none() {
-                    print::note(format!("done     {step} ({})", print::duration(event.data["ms"].as_i64().unwrap_or(0))));
+                    let how = if event.data["reused"] == true { "reused  " } else { "done    " };
+                    print::note(format!("{how} {step} ({})", print::duration(event.data["ms"].as_i64().unwrap_or(0))));
                 }
             } else if event.event_type == "delivery.proven" && self.bars.is_none() {
                 print::note(format!("arrived  {} after {}", text("uri"), print::duration(event.data["ms"].as_i64().unwrap_or(0))));

@@ -55,6 +55,9 @@ struct Production {
     /// Make no watermarked version.
     #[arg(long)]
     no_watermark: bool,
+    /// Make anew what equal inputs would reuse; each number is a take of its own.
+    #[arg(long, value_name = "TAKE", default_value_t = 0)]
+    redo: u32,
 }
 
 impl Production {
@@ -69,6 +72,7 @@ impl Production {
             generate_variants: !self.no_variants,
             create_soundtracks: !self.no_soundtracks,
             apply_watermark: !self.no_watermark,
+            redo: self.redo,
         };
         production::check(&input, library)?;
         Ok(serde_json::to_value(input)?)

@@ -261,3 +261,23 @@ fn proof_lineage_goes_both_ways() {
         assert!(kin.contains(&wanted), "{wanted:?} is not in {kin:?}");
     }
 }
+
+#[test]
+fn proof_equal_inputs_are_made_once_and_a_redo_is_made_anew() {
+    let survivor = Survivor::new(&[]);
+    let args = ["run", "production", "--reference", "step.mp4", "--seed", "5", "--no-variants", "--no-skip-existing"];
+    let first = survivor.program.run(&args).expect(0);
+    assert!(!first.stderr.contains("reused"), "{}", first.stderr);
+    let before = hashes(&survivor.home().join("library"));
+    let again = survivor.program.run(&[&args[..], &["--new"]].concat()).expect(0);
+    for step in ["anime_image", "cosplay_image", "dance primary", "ai_music", "icon_sticker"] {
+        assert!(again.stderr.contains(&format!("reused   {step} (")), "{step}: {}", again.stderr);
+    }
+    assert_eq!(hashes(&survivor.home().join("library")), before, "what is reused is the same");
+    let redone = survivor.program.run(&[&args[..], &["--redo", "1"]].concat()).expect(0);
+    assert!(!redone.stderr.contains("reused"), "{}", redone.stderr);
+    let dance = survivor.program.assets().into_iter().find(|asset| asset["kind"] == "dance_video").unwrap();
+    let shown = survivor.program.run(&["assets", "show", dance["id"].as_str().unwrap(), "--json"]).expect(0).json();
+    assert_eq!(shown["meta"]["reused_from"], json!(null));
+    survivor.program.run(&["audit"]).expect(0);
+}

@@ -136,6 +136,30 @@ fn survives_a_full_disk_at_every_write() {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "a test that cannot be had here is skipped by name")]
+fn survives_a_disk_that_is_really_full() {
+    let survivor = Survivor::new(&["--no-variants"]);
+    // 64 MB of which all but 3 are taken; room is made once the program has said that it waits for it.
+    let script = format!(
+        "set -e; mkdir home; mount -t tmpfs -o size=64m none home
+         $RUSHES --home home init >/dev/null; head -c $((61 * 1048576)) /dev/zero > home/ballast
+         set +e; $RUSHES --home home {} > out 2> err & pid=$!
+         for n in $(seq 1200); do grep -qE 'room on the disk|disk is full' err && break; kill -0 $pid 2>/dev/null || break; sleep 0.05; done
+         sleep 2; df home | tail -1; rm home/ballast; wait $pid; code=$?
+         cat err; $RUSHES --home home audit --deep || exit 91
+         find home/scratch home/library home/remote -name '.rushes-*' ! -name .rushes-catalog | grep . && exit 92
+         exit $code",
+        survivor.args().join(" ")
+    );
+    let Some(ended) = survivor.program.in_own_mounts(&script) else {
+        println!("skipped: a full disk, for want of the right to mount one");
+        return;
+    };
+    let ended = ended.expect(0);
+    assert!(ended.stdout.contains("room on the disk") || ended.stdout.contains("disk is full"), "it never filled up: {}", ended.stdout);
+}
+
+#[test]
 fn survives_being_stopped_past_its_lease_while_another_takes_over() {
     let mut survivor = Survivor::new(&["--no-variants"]);
     let log = survivor.program.path("sleeper.log");
