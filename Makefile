@@ -1,6 +1,6 @@
 # The two commands a user needs are `make run` and `make test`; both first install what is missing.
 .DEFAULT_GOAL := run
-.PHONY: run test lint bench docs setup help
+.PHONY: run test lint bench reliability docs setup help
 
 run: ## Make one production, from nothing to delivered files (the default)
 	@./scripts/setup.sh
@@ -17,6 +17,10 @@ lint: ## Formatting, lints and the house rules, without the tests
 bench: ## Measure the engine and one whole production
 	@./scripts/setup.sh
 	@. ./scripts/path.sh && cargo bench --locked -p rushes --bench house
+
+reliability: ## Break it in every way the tests know, at length, and write docs/reliability.md
+	@./scripts/setup.sh develop
+	@./scripts/reliability.sh
 
 docs: ## Write the documents that are made from tables
 	@./scripts/setup.sh

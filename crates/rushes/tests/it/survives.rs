@@ -2,7 +2,7 @@
 //! while another takes over. `RUSHES_KILLS` says how many random kills; `RUSHES_SEED` repeats a run.
 
 use crate::support::program::{end, signal};
-use crate::support::survivor::{Dice, LONG, Survivor};
+use crate::support::survivor::{Dice, LONG, Survivor, report};
 use rushes_core::faults::{PLACES, Place};
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 fn survives_kills_at_random_moments() {
     let (mut dice, kills) = (Dice::roll("random kills"), number("RUSHES_KILLS", 12));
     let mut survivor = Survivor::new(&["--no-variants"]);
-    let (mut killed, mut ended) = (0, 0);
+    let (mut killed, mut ended, began) = (0, 0, Instant::now());
     while killed < kills {
         let mut child = survivor.start("");
         match Survivor::wait(&mut child, dice.moment()) {
@@ -43,12 +43,14 @@ fn survives_kills_at_random_moments() {
     }
     survivor.finish();
     survivor.oracle();
-    println!("{killed} kills, {} productions completed", survivor.productions);
+    let seen =
+        format!("{killed} kills, {} productions completed, seed {}, {} s", survivor.productions, dice.seed, began.elapsed().as_secs());
+    report("kill -9 at a random moment", &seen);
 }
 
 #[test]
 fn survives_a_kill_at_every_fault_point() {
-    let mut dice = Dice::roll("kills at fault points");
+    let (mut dice, began) = (Dice::roll("kills at fault points"), Instant::now());
     // The first time a place is passed and one later time; in the order they lie in, so that one production meets many.
     let mut plans: Vec<(Place, u64)> = of_a_production().into_iter().flat_map(|place| [(place, 1), (place, 2 + dice.below(9))]).collect();
     if number("RUSHES_ALL_POINTS", 0) == 0 {
@@ -77,7 +79,14 @@ fn survives_a_kill_at_every_fault_point() {
     }
     survivor.finish();
     survivor.oracle();
-    println!("{killed} kills at {} places, {} productions completed", of_a_production().len(), survivor.productions);
+    let places = of_a_production().len();
+    let seen = format!(
+        "{killed} kills at {places} places, {} productions completed, seed {}, {} s",
+        survivor.productions,
+        dice.seed,
+        began.elapsed().as_secs()
+    );
+    report("kill -9 at a fault point", &seen);
 }
 
 #[test]
@@ -111,6 +120,7 @@ fn survives_errors_and_panics_at_every_fault_point() {
     // What could not be linked a moment ago is linked by the next start at the latest.
     survivor.finish();
     survivor.oracle();
+    report("error, panic, pause at fault points", &format!("{} productions completed, seed {}", survivor.productions, dice.seed));
 }
 
 #[test]
@@ -133,10 +143,10 @@ fn survives_a_full_disk_at_every_write() {
     assert!(said.stderr.contains("room on the disk"), "the wait for room is said: {}", said.stderr);
     survivor.next();
     survivor.oracle();
+    report("disk full at each write, planned", &format!("{} planned failures", plan.len()));
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "a test that cannot be had here is skipped by name")]
 fn survives_a_disk_that_is_really_full() {
     let survivor = Survivor::new(&["--no-variants"]);
     // 64 MB of which all but 3 are taken; room is made once the program has said that it waits for it.
@@ -152,11 +162,12 @@ fn survives_a_disk_that_is_really_full() {
         survivor.args().join(" ")
     );
     let Some(ended) = survivor.program.in_own_mounts(&script) else {
-        println!("skipped: a full disk, for want of the right to mount one");
+        report("disk full, a real one of 64 MB", "skipped: not allowed to mount one here");
         return;
     };
     let ended = ended.expect(0);
     assert!(ended.stdout.contains("room on the disk") || ended.stdout.contains("disk is full"), "it never filled up: {}", ended.stdout);
+    report("disk full, a real one of 64 MB", "waited for room, then completed and audited clean");
 }
 
 #[test]
@@ -188,4 +199,5 @@ fn survives_being_stopped_past_its_lease_while_another_takes_over() {
     // What the sleeper left in scratch goes with the next start.
     survivor.finish();
     survivor.oracle();
+    report("stopped past its lease", "a second engine completed the job; nothing the sleeper wrote counted");
 }

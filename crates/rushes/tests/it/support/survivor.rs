@@ -22,7 +22,11 @@ const TINY: &str = "[media]\nwidth = 64\nheight = 112\nfps = 4\ndance_max_s = 1\
 pub(crate) const LONG: Duration = Duration::from_secs(240);
 
 /// Numbers that follow from a seed.
-pub(crate) struct Dice(u64);
+pub(crate) struct Dice {
+    state: u64,
+    /// What it began with.
+    pub(crate) seed: u64,
+}
 
 impl Dice {
     /// From `RUSHES_SEED`, else another one each time; printed, so that a failure can be had again.
@@ -31,13 +35,13 @@ impl Dice {
         let chosen = std::env::var("RUSHES_SEED").ok().and_then(|text| text.parse().ok());
         let seed = chosen.unwrap_or_else(|| u64::from(SystemClock.new_id().as_fields().1) << 16 | u64::from(std::process::id()));
         println!("{what}: RUSHES_SEED={seed}");
-        Self(seed)
+        Self { state: seed, seed }
     }
 
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         // SplitMix64: one addition and three mixes a number.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (z ^ (z >> 31)) % bound.max(1)
@@ -47,6 +51,16 @@ impl Dice {
     pub(crate) fn moment(&mut self) -> Duration {
         let scale = 5u64 << self.below(10);
         Duration::from_millis(scale + self.below(scale))
+    }
+}
+
+/// Says what a test went through: on stdout, and for `make reliability` as a row of its table.
+#[expect(clippy::print_stdout, reason = "what was gone through is part of the result")]
+pub(crate) fn report(what: &str, seen: &str) {
+    println!("{what}: {seen}");
+    if let Some(path) = std::env::var_os("RUSHES_REPORT") {
+        let mut file = std::fs::File::options().append(true).create(true).open(path).unwrap();
+        std::io::Write::write_all(&mut file, format!("| {what} | {seen} |\n").as_bytes()).unwrap();
     }
 }
 
