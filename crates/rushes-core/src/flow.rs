@@ -185,6 +185,9 @@ pub trait Library: Send + Sync {
     fn now_ms(&self) -> i64;
 }
 
+/// Gives an attempt's own folder, and makes it when it is first asked for: most steps need none.
+pub type TakeScratch = Arc<dyn Fn() -> Result<PathBuf, Fault> + Send + Sync>;
+
 /// The circumstances of one attempt of one step.
 #[derive(Clone)]
 pub struct StepContext {
@@ -192,8 +195,8 @@ pub struct StepContext {
     pub key: String,
     /// 1 for the first.
     pub attempt: u32,
-    /// An empty folder of this attempt's own; gone when the step has ended.
-    pub scratch: PathBuf,
+    /// Behind [`StepContext::scratch`].
+    pub take_scratch: TakeScratch,
     /// Cancelled when the job is, when time is up, or when the engine stops.
     pub cancel: Cancel,
     /// How far it is.
@@ -203,9 +206,15 @@ pub struct StepContext {
 }
 
 impl StepContext {
+    /// A folder of this attempt's own, empty when it is first asked for; gone when the step has ended.
+    /// Errors: `io`, `disk_full`.
+    pub fn scratch(&self) -> Result<PathBuf, Fault> {
+        (self.take_scratch)()
+    }
+
     /// The same circumstances as a provider's call, in a folder of its own within this step's scratch.
     pub fn call(&self, name: &str) -> Result<Call, Fault> {
-        let scratch = self.scratch.join(name);
+        let scratch = self.scratch()?.join(name);
         std::fs::create_dir_all(&scratch).map_err(|e| Fault::io("make scratch folder", &scratch, &e))?;
         Ok(Call { key: self.key.clone(), scratch, cancel: self.cancel.clone(), progress: self.progress.clone() })
     }

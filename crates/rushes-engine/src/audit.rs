@@ -75,9 +75,14 @@ pub async fn audit(parts: &Parts) -> Result<Audit, Fault> {
         destination(site, &listed, &mut report).await?;
     }
     let subjects = parts.store.subjects().await?;
+    let mut of_subject: BTreeMap<&str, Vec<Listed>> = BTreeMap::new();
+    for pair in &listed {
+        of_subject.entry(&pair.0.subject).or_default().push(pair.clone());
+    }
     for site in &parts.catalogs {
         for subject in &subjects {
-            catalog(site, subject, &listed, parts.primary(), &mut report).await?;
+            let own = of_subject.get(subject.made.id.as_str()).map_or(&[][..], Vec::as_slice);
+            catalog(site, subject, own, parts.primary(), &mut report).await?;
         }
     }
     Ok(Audit { clean: report.findings.is_empty(), kinds: report.lines.into_values().collect(), findings: report.findings })
@@ -114,13 +119,7 @@ fn local(parts: &Parts, asset: &Asset, deliveries: &[Delivery], report: &mut Rep
     if size_bytes.as_ref().ok() != Some(&asset.blob.size_bytes) {
         report.find("blob_missing", Some(asset), None, &asset.path, "its bytes are not on this machine whole");
     } else if !view::is_shown(&parts.home.library(), &asset.path, &parts.blobs().path(&asset.blob.sha256)) {
-        report.find(
-            "link_missing",
-            Some(asset),
-            None,
-            &asset.path,
-            "the library does not show it, or shows something else; the next start makes the link",
-        );
+        report.find("link_missing", Some(asset), None, &asset.path, "the library does not show it, or shows something else");
     }
     for site in &parts.destinations {
         match deliveries.iter().find(|delivery| delivery.destination == site.name) {
@@ -190,14 +189,14 @@ async fn object(
     Ok(())
 }
 
-async fn catalog(site: &Site<dyn Catalog>, subject: &Subject, listed: &[Listed], primary: &str, report: &mut Report) -> Result<(), Fault> {
-    let own: Vec<Listed> = listed.iter().filter(|(asset, _)| asset.subject == subject.made.id).cloned().collect();
+/// `own`: what belongs to the subject.
+async fn catalog(site: &Site<dyn Catalog>, subject: &Subject, own: &[Listed], primary: &str, report: &mut Report) -> Result<(), Fault> {
     if own.is_empty() {
         return Ok(());
     }
     let collection = subject.made.subject_type.collection();
     let document = format!("{collection}/{}", subject.made.id);
-    let wanted = record::subject_fields(subject, &own, primary);
+    let wanted = record::subject_fields(subject, own, primary);
     match site.port.get(collection, &subject.made.id).await? {
         None => report.find("record_missing", None, Some(&site.name), &document, "there is no record of this subject"),
         Some(found) => {

@@ -4,6 +4,7 @@
 //! read-only connections; one file per port of `rushes_core::store` beside them. Bytes of media never come here.
 
 mod assets;
+mod bells;
 mod events;
 mod jobs;
 mod journal;
@@ -16,5 +17,6 @@ mod snapshot;
 mod sqlite;
 mod writer;
 
+pub use bells::{JobBell, Watch};
 pub use migrate::SCHEMA_VERSION;
-pub use sqlite::{Mode, SqliteStore, Watch};
+pub use sqlite::{Mode, SqliteStore};

@@ -120,15 +120,20 @@ fn lease_record(write: &mut Write<'_>, destination: &str, row: Row, token: i64) 
     if under_way > 0 {
         return Ok(None);
     }
+    lease_ready(write, destination, &row.key, token)?;
+    let work = Work::PutRecord { collection: row.collection.unwrap_or_default(), id: row.document.unwrap_or_default() };
+    Ok(Some(Due { row: row.id, lease: token, attempts: row.attempts, work }))
+}
+
+fn lease_ready(write: &Write<'_>, destination: &str, key: &str, token: i64) -> Result<(), Fault> {
     rows::change(
         write.sql,
         &format!(
             "UPDATE outbox SET state = 'sending', lease = ?4, lease_until_ms = ?5 WHERE op = 'put_record' AND destination = ?1 AND key = ?3 AND {READY}"
         ),
-        params![destination, write.now_ms, row.key, token, write.now_ms + LEASE_MS],
+        params![destination, write.now_ms, key, token, write.now_ms + LEASE_MS],
     )?;
-    let work = Work::PutRecord { collection: row.collection.unwrap_or_default(), id: row.document.unwrap_or_default() };
-    Ok(Some(Due { row: row.id, lease: token, attempts: row.attempts, work }))
+    Ok(())
 }
 
 fn lease_lost(due: &Due) -> Fault {
@@ -256,7 +261,17 @@ impl Outbox for SqliteStore {
 
     async fn snapshot(&self, due: &Due) -> Result<Record, Fault> {
         let (due, routes) = (due.clone(), self.routes.clone());
-        self.write(move |write| snapshot::take(write, &due, &routes)).await
+        self.write(move |write| {
+            let place = rows::one(write.sql, "SELECT destination, key FROM outbox WHERE id = ?1", [due.row], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+            })?;
+            // What became ready since the lease is told too, so it is paid too.
+            if let Some((destination, key)) = place {
+                lease_ready(write, &destination, &key, due.lease)?;
+            }
+            snapshot::take(write, &due, &routes)
+        })
+        .await
     }
 
     async fn recorded(&self, due: &Due) -> Result<(), Fault> {

@@ -211,8 +211,7 @@ fn collection_of(write: &Write<'_>, subject: &str) -> Result<Option<&'static str
 }
 
 fn raise_rev(write: &Write<'_>, subject: &str) -> Result<i64, Fault> {
-    rows::change(write.sql, "UPDATE subjects SET rev = rev + 1 WHERE id = ?1", [subject])?;
-    rows::number(write.sql, "SELECT rev FROM subjects WHERE id = ?1", [subject])
+    rows::number(write.sql, "UPDATE subjects SET rev = rev + 1 WHERE id = ?1 RETURNING rev", [subject])
 }
 
 /// Owes a subject's record to every catalog, after its new objects at the primary destination.

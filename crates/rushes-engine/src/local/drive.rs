@@ -29,8 +29,10 @@ pub(super) async fn drive<W: Workflows>(shared: Arc<Shared<W>>, claim: Claim) {
     match end {
         Ok(job) => {
             // A failed job's scratch stays, for those who want to know why.
-            if job.state != rushes_core::JobState::Failed {
-                let _ = tokio::fs::remove_dir_all(shared.parts.home.scratch(id)).await;
+            let scratch = shared.parts.home.scratch(id);
+            // Most jobs have none; asking is cheaper than a thread that finds out.
+            if job.state != rushes_core::JobState::Failed && scratch.exists() {
+                let _ = tokio::fs::remove_dir_all(scratch).await;
             }
         }
         Err(fault) => tracing::warn!(job = %id, %fault, "the job goes on elsewhere"),
@@ -40,8 +42,10 @@ pub(super) async fn drive<W: Workflows>(shared: Arc<Shared<W>>, claim: Claim) {
 /// Drives again after faults of the store, such as a full disk, for as long as the job is ours.
 async fn persist<W: Workflows>(shared: &Arc<Shared<W>>, claim: &Claim, token: &Cancel) -> Result<Job, Fault> {
     let mut wait = STORE_WAIT_FIRST;
+    // A job nobody has held before has done no step.
+    let mut is_new = claim.lease.fence == 1;
     loop {
-        match run(shared, claim, token).await {
+        match run(shared, claim, token, std::mem::take(&mut is_new)).await {
             Err(fault) if fault.code != Code::LeaseLost => {
                 tracing::error!(job = %claim.job.id, %fault, wait_s = wait.as_secs(), "the job could not be written down; it goes on after a wait");
                 tokio::time::sleep(wait).await;
@@ -52,11 +56,12 @@ async fn persist<W: Workflows>(shared: &Arc<Shared<W>>, claim: &Claim, token: &C
     }
 }
 
-async fn run<W: Workflows>(shared: &Arc<Shared<W>>, claim: &Claim, token: &Cancel) -> Result<Job, Fault> {
+async fn run<W: Workflows>(shared: &Arc<Shared<W>>, claim: &Claim, token: &Cancel, is_new: bool) -> Result<Job, Fault> {
     let mut drives = 0;
     loop {
         drives += 1;
-        let flow = LocalFlow::new(shared.clone(), claim, token.clone(), shared.parts.store.steps(claim.job.id).await?);
+        let steps = if is_new && drives == 1 { Vec::new() } else { shared.parts.store.steps(claim.job.id).await? };
+        let flow = LocalFlow::new(shared.clone(), claim, token.clone(), steps);
         let result = guarded(shared, &claim.job, &flow).await;
         if let Some(fault) = flow.lost() {
             return Err(fault);

@@ -3,6 +3,7 @@
 mod attempt;
 mod drive;
 mod flow;
+mod scratch;
 mod step;
 
 use crate::outbox;
@@ -27,6 +28,11 @@ const CLAIM_MAX: usize = 256;
 const LIVE_KEPT: usize = 1_024;
 /// How often leases of the dead are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often a wait for one job looks by itself. The job's bell is not lost; this is for what nobody thought of.
+pub(crate) const WAIT_LOOK: Duration = Duration::from_secs(5);
+/// How often the library is looked at for links that could not be made.
+const MEND_EVERY: Duration = Duration::from_mins(1);
 
 /// What a step reports while it works; not kept.
 #[derive(Debug, Clone)]
@@ -116,15 +122,14 @@ impl<W: Workflows> Engine<W> {
 
     /// Waits until nothing more happens to a job.
     pub async fn ended(&self, id: JobId) -> Result<Job, Fault> {
-        let mut bell = self.shared.parts.watch.jobs.clone();
+        let mut bell = self.shared.parts.watch.job(id);
         loop {
             bell.mark_unchanged();
             let job = self.shared.parts.store.job(id).await?;
             if job.state.has_ended() {
                 return Ok(job);
             }
-            // The bell cannot be lost, yet a look a second costs nothing.
-            let _ = tokio::time::timeout(LOOK_EVERY, bell.changed()).await;
+            let _ = tokio::time::timeout(WAIT_LOOK, bell.changed()).await;
         }
     }
 
@@ -210,9 +215,12 @@ async fn cancel_loop<W: Workflows>(shared: Arc<Shared<W>>, stop: Cancel) {
 }
 
 async fn mend_view(parts: Parts) {
-    match view::mend(&parts.home.library(), &parts.blobs(), parts.store.as_ref()).await {
-        Ok(0) => {}
-        Ok(mended) => tracing::info!(mended, "library links made that a crash had left out"),
-        Err(fault) => tracing::error!(%fault, "the library could not be mended"),
+    loop {
+        match view::mend(&parts.home.library(), &parts.blobs(), parts.store.as_ref()).await {
+            Ok(0) => {}
+            Ok(mended) => tracing::info!(mended, "library links made that a crash had left out"),
+            Err(fault) => tracing::error!(%fault, "the library could not be mended"),
+        }
+        tokio::time::sleep(MEND_EVERY).await;
     }
 }

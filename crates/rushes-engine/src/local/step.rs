@@ -2,6 +2,7 @@
 
 use super::attempt::{Attempt, Made, Work};
 use super::flow::LocalFlow;
+use super::scratch::Room;
 use crate::{ingest, view};
 use rushes_core::flow::{Branch, Data, Step, Workflows};
 use rushes_core::job::Outcome;
@@ -65,12 +66,13 @@ impl<W: Workflows> LocalFlow<W> {
         if is_told() {
             return self.end(commit(Outcome::Cancelled)).await;
         }
-        let attempt = Attempt { flow: self, step, number, is_undoing };
+        let room = Room::of(&self.scratch, &step.name, number);
+        let attempt = Attempt { flow: self, step, number, is_undoing, room };
         let result = match attempt.run(work).await {
             Ok(made) => self.take_in(step, made, commit(Outcome::Value(Value::Null))).await,
             Err(stop) => Err(stop),
         };
-        attempt.clear().await;
+        attempt.room.clear(result.is_ok()).await;
         match result {
             Ok(value) => Ok(value),
             Err(Stop::Cancelled) if is_told() => self.end(commit(Outcome::Cancelled)).await,
@@ -98,7 +100,7 @@ impl<W: Workflows> LocalFlow<W> {
         let blobs = self.shared.parts.blobs();
         let mut assets: Vec<Ingested> = Vec::with_capacity(files.len());
         for file in files {
-            assets.push(ingest::ingest(file, &scratch, &blobs, &self.shared.parts.inspect).await?);
+            assets.push(ingest::ingest(file, scratch.as_deref(), &blobs, &self.shared.parts.inspect).await?);
         }
         let assets = self.commit(StepCommit { outcome: Outcome::Value(value.clone()), assets, subjects, ..commit }).await?;
         let library = self.shared.parts.home.library();

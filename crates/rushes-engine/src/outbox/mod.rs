@@ -7,14 +7,24 @@ mod pay;
 
 use crate::parts::{Parts, Site};
 use pay::{Payer, ToCatalog, ToDestination};
-use rushes_core::delivery::Due;
+use rushes_core::delivery::{Due, Work};
 use rushes_core::{Cancel, Fault};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
 /// The longest wait between two tries of a transient failure.
 const BACKOFF_MAX: Duration = Duration::from_mins(5);
+
+/// How long after something was leased the next look comes, when no bell rings.
+const LOOK_AFTER_WORK: Duration = Duration::from_millis(50);
+/// Objects beyond this are not leased before they can be sent.
+const LARGE_BYTES: u64 = 8 * 1024 * 1024;
+
+fn is_large(due: &Due) -> bool {
+    matches!(&due.work, Work::PutObject { asset, .. } if asset.blob.size_bytes > LARGE_BYTES)
+}
 
 /// Starts one sender for each destination and catalog. They end when `stop` is cancelled, and hand back what they
 /// had not proven.
@@ -53,31 +63,56 @@ impl<P: Payer> Sender<P> {
     async fn run(self, stop: Cancel) {
         let mut bell = self.parts.watch.outbox.clone();
         let mut under_way: JoinSet<()> = JoinSet::new();
+        let mut leased: VecDeque<Due> = VecDeque::new();
         while !stop.is_cancelled() {
             bell.mark_unchanged();
-            let free = self.in_flight - under_way.len();
-            let due = if free == 0 { Ok(Vec::new()) } else { self.parts.store.due(&self.name, u32::try_from(free).unwrap_or(1)).await };
+            let room = self.room(&leased, under_way.len());
+            let due = if room == 0 { Ok(Vec::new()) } else { self.parts.store.due(&self.name, u32::try_from(room).unwrap_or(1)).await };
             let wait = match due {
                 Ok(due) => {
-                    let is_more = free > 0 && due.len() == free;
-                    for row in due {
-                        under_way.spawn(pay_one(self.payer.clone(), self.parts.clone(), row, self.first_backoff));
+                    let count = due.len();
+                    leased.extend(due);
+                    leased.make_contiguous().sort_by_key(is_large);
+                    match count {
+                        _ if room == 0 => self.parts.scan_every,
+                        0 => self.until_next().await,
+                        _ if count == room => Duration::ZERO,
+                        // Others will come soon; a look at the clock of all that is put off can wait a little.
+                        _ => LOOK_AFTER_WORK.min(self.parts.scan_every),
                     }
-                    if is_more { Duration::from_millis(1) } else { self.until_next().await }
                 }
                 Err(fault) => {
                     tracing::error!(destination = self.name, %fault, "outbox could not be read");
                     self.parts.scan_every
                 }
             };
+            while under_way.len() < self.in_flight
+                && let Some(due) = leased.pop_front()
+            {
+                under_way.spawn(pay_one(self.payer.clone(), self.parts.clone(), due, self.first_backoff));
+            }
+            if wait.is_zero() {
+                continue;
+            }
             tokio::select! {
                 () = stop.cancelled() => {}
                 changed = bell.changed() => if changed.is_err() { break },
-                Some(_) = under_way.join_next(), if !under_way.is_empty() => {}
+                Some(_) = under_way.join_next(), if !under_way.is_empty() => while under_way.try_join_next().is_some() {},
                 () = tokio::time::sleep(wait) => {}
             }
         }
         under_way.shutdown().await;
+    }
+
+    /// How many rows to lease now. Small ones are leased ahead, as many as are sent at once, so that no sending waits
+    /// for a transaction; and several together, when half of those have gone.
+    fn room(&self, leased: &VecDeque<Due>, under_way: usize) -> usize {
+        // A large one could wait longer than its lease; a document leased early would be told of too early.
+        let ahead = if P::LEASES_AHEAD && !leased.iter().any(is_large) { self.in_flight } else { 0 };
+        if leased.len() > ahead / 2 {
+            return 0;
+        }
+        (self.in_flight + ahead).saturating_sub(under_way + leased.len())
     }
 
     /// Until the next row is due by its backoff, at most until the next scan.
@@ -109,7 +144,6 @@ fn backoff(due: &Due, fault: &Fault, first: Duration, random: u128) -> Duration 
 mod tests {
     use super::*;
     use rushes_core::Code;
-    use rushes_core::delivery::Work;
 
     fn tried(attempts: u32) -> Due {
         Due { row: 1, lease: 1, attempts, work: Work::PutRecord { collection: "characters".into(), id: "mira_1".into() } }

@@ -18,6 +18,9 @@ const CALL_LIMIT: Duration = Duration::from_secs(60);
 /// Pays rows of one sort of place.
 #[async_trait]
 pub(super) trait Payer: Send + Sync + 'static {
+    /// Whether rows may be leased before they can be paid.
+    const LEASES_AHEAD: bool;
+
     /// Does what the row asks and writes down that it is done. A fault leaves the row leased for the caller to put off.
     async fn pay(&self, due: &Due) -> Result<(), Fault>;
 }
@@ -30,6 +33,8 @@ pub(super) struct ToDestination {
 
 #[async_trait]
 impl Payer for ToDestination {
+    const LEASES_AHEAD: bool = true;
+
     async fn pay(&self, due: &Due) -> Result<(), Fault> {
         let Work::PutObject { asset, key, replaces } = &due.work else { return Err(misplaced(due)) };
         let file = self.blobs.existing(&asset.blob.sha256)?;
@@ -58,6 +63,9 @@ pub(super) struct ToCatalog {
 
 #[async_trait]
 impl Payer for ToCatalog {
+    // The later a document is leased, the more of what is owed one write of it pays.
+    const LEASES_AHEAD: bool = false;
+
     async fn pay(&self, due: &Due) -> Result<(), Fault> {
         let record = self.store.snapshot(due).await?;
         let put = tokio::time::timeout(CALL_LIMIT, self.port.put(&record)).await;
