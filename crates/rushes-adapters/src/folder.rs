@@ -1,12 +1,12 @@
 //! Writing into folders that other programs read: a file appears whole or not at all, and stays after a power cut.
 
 use rushes_core::{Code, Fault};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Begins the names of files that are not finished yet.
@@ -23,15 +23,72 @@ const KNOWN_MAX: usize = 10_000;
 pub(crate) struct Folders {
     root: PathBuf,
     known: Arc<Mutex<BTreeSet<PathBuf>>>,
+    syncs: Arc<Syncs>,
+}
+
+/// Syncs of folders, each for all who asked before it began: eight objects put into one folder at about the same time
+/// need two, not eight.
+#[derive(Debug, Default)]
+struct Syncs {
+    /// By folder, as long as somebody asks.
+    rounds: Mutex<HashMap<PathBuf, Round>>,
+    ended: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Round {
+    /// How many have asked, and for how many of those it is done.
+    asked: u64,
+    done: u64,
+    is_under_way: bool,
+    waiting: u32,
 }
 
 impl Folders {
     pub(crate) fn below(root: PathBuf) -> Self {
-        Self { root, known: Arc::default() }
+        Self { root, known: Arc::default(), syncs: Arc::default() }
     }
 
     pub(crate) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Makes names given in a folder durable.
+    fn sync(&self, folder: &Path) -> io::Result<()> {
+        let mut rounds = self.syncs.rounds.lock().unwrap_or_else(PoisonError::into_inner);
+        let round = rounds.entry(folder.to_owned()).or_default();
+        round.asked += 1;
+        round.waiting += 1;
+        let mine = round.asked;
+        let synced = loop {
+            let round = rounds.entry(folder.to_owned()).or_default();
+            if round.done >= mine {
+                break Ok(());
+            }
+            if round.is_under_way {
+                rounds = self.syncs.ended.wait(rounds).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            round.is_under_way = true;
+            let covered = round.asked;
+            drop(rounds);
+            let synced = sync(folder);
+            rounds = self.syncs.rounds.lock().unwrap_or_else(PoisonError::into_inner);
+            let round = rounds.entry(folder.to_owned()).or_default();
+            round.is_under_way = false;
+            // Where it failed, each of the others tries for itself and gets its own answer.
+            if synced.is_ok() {
+                round.done = round.done.max(covered);
+            }
+            self.syncs.ended.notify_all();
+            break synced;
+        };
+        let round = rounds.entry(folder.to_owned()).or_default();
+        round.waiting -= 1;
+        if round.waiting == 0 {
+            rounds.remove(folder);
+        }
+        synced
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
@@ -67,6 +124,7 @@ impl Folders {
 /// A file that is not finished yet, beside its place and locked while it is written. Its name follows from that of the
 /// place, so that the next try takes over what a killed process left. Removed unless it is put in place.
 pub(crate) struct Unfinished {
+    folders: Folders,
     path: PathBuf,
     file: File,
     is_placed: bool,
@@ -96,7 +154,7 @@ impl Unfinished {
                 continue;
             }
             file.set_len(0)?;
-            return Ok(Self { path, file, is_placed: false });
+            return Ok(Self { folders: folders.clone(), path, file, is_placed: false });
         }
         Err(io::Error::new(io::ErrorKind::WouldBlock, "somebody else is writing this file"))
     }
@@ -127,7 +185,7 @@ impl Unfinished {
         // Still locked, so that nobody takes the object's second name for an unfinished file.
         std::fs::remove_file(&self.path)?;
         self.is_placed = true;
-        sync(target.parent().unwrap_or(target))
+        self.folders.sync(target.parent().unwrap_or(target))
     }
 
     /// Gives it its name in place of what is there.
@@ -135,7 +193,7 @@ impl Unfinished {
     pub(crate) fn replace(mut self, target: &Path) -> io::Result<()> {
         std::fs::rename(&self.path, target)?;
         self.is_placed = true;
-        sync(target.parent().unwrap_or(target))
+        self.folders.sync(target.parent().unwrap_or(target))
     }
 }
 
@@ -244,6 +302,25 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "placed");
         drop(next);
         assert!(!unfinished(&target).exists());
+    }
+
+    #[test]
+    fn folder_syncs_for_many_and_remembers_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let folders = Folders::below(folder.path().to_owned());
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let (folders, folder) = (&folders, folder.path());
+                scope.spawn(move || {
+                    for n in 0..20 {
+                        finish(&folder.join(format!("{thread}-{n}")), folders, "text").unwrap();
+                    }
+                });
+            }
+        });
+        assert!(folders.syncs.rounds.lock().unwrap().is_empty());
+        assert!(folders.sync(&folder.path().join("none")).is_err());
+        assert!(folders.syncs.rounds.lock().unwrap().is_empty());
     }
 
     #[test]

@@ -133,6 +133,13 @@ fn finish(write: &mut Write<'_>, lease: Lease, end: Option<Result<Value, Fault>>
     load(write.sql, lease.job)
 }
 
+pub(crate) fn cancel_family() -> String {
+    let family = "WITH RECURSIVE family(id) AS (SELECT ?1 UNION ALL SELECT jobs.id FROM jobs JOIN family ON jobs.parent = family.id)";
+    format!(
+        "{family} UPDATE jobs SET cancel = 1, updated_ms = ?2, ended_ms = CASE WHEN state IN ('queued', 'delivering') THEN ?2 ELSE ended_ms END, state = CASE WHEN state IN ('queued', 'delivering') THEN 'cancelled' ELSE state END WHERE id IN family AND state IN ('queued', 'running', 'delivering') RETURNING id"
+    )
+}
+
 fn cancel(write: &mut Write<'_>, id: JobId, catalogs: &[String]) -> Result<Job, Fault> {
     let job = load(write.sql, id)?;
     if job.state.has_ended() {
@@ -140,16 +147,8 @@ fn cancel(write: &mut Write<'_>, id: JobId, catalogs: &[String]) -> Result<Job, 
             .with("job", id)
             .because(format!("it has already {}", ended_word(job.state))));
     }
-    let family = "WITH RECURSIVE family(id) AS (SELECT ?1 UNION ALL SELECT jobs.id FROM jobs JOIN family ON jobs.parent = family.id)";
     // A queued job has nobody to notice the flag, so it ends here; so does one whose workflow has ended and only delivers.
-    let asked = rows::all(
-        write.sql,
-        &format!(
-            "{family} UPDATE jobs SET cancel = 1, updated_ms = ?2, ended_ms = CASE WHEN state IN ('queued', 'delivering') THEN ?2 ELSE ended_ms END, state = CASE WHEN state IN ('queued', 'delivering') THEN 'cancelled' ELSE state END WHERE id IN family AND state IN ('queued', 'running', 'delivering') RETURNING id"
-        ),
-        params![id.to_string(), write.now_ms],
-        |row| rows::parsed::<JobId>(row, 0),
-    )?;
+    let asked = rows::all(write.sql, &cancel_family(), params![id.to_string(), write.now_ms], |row| rows::parsed::<JobId>(row, 0))?;
     asked.into_iter().for_each(|id| write.wakes.job(id));
     write.wakes.jobs = true;
     tell(write, "job.cancel_asked", Some(id), &object!({}))?;
@@ -157,21 +156,26 @@ fn cancel(write: &mut Write<'_>, id: JobId, catalogs: &[String]) -> Result<Job, 
     load(write.sql, id)
 }
 
+/// Those asked to stop, those of one workflow and input, the topmost.
+pub(crate) const LISTS: [&str; 3] =
+    ["cancel = 1 AND state = 'running'", "workflow = ?2 AND input_hash = ?3 AND parent IS NULL", "parent IS NULL"];
+
+pub(crate) fn list_of(which: &str) -> String {
+    format!("SELECT {JOB} FROM jobs WHERE {which} AND (?1 IS NULL OR state = ?1) ORDER BY created_ms DESC, id DESC LIMIT ?4")
+}
+
 /// Each sort of question has its own words, so that each finds its own index.
 fn list(sql: &Connection, filter: &JobFilter) -> Result<Vec<Job>, Fault> {
     let (workflow, input_hash) = filter.same_as.clone().unzip();
+    let [cancelled, same, top] = LISTS;
     let which = if filter.cancel_asked {
-        "cancel = 1 AND state = 'running'"
+        cancelled
     } else if workflow.is_some() {
-        "workflow = ?2 AND input_hash = ?3 AND parent IS NULL"
+        same
     } else {
-        "parent IS NULL"
+        top
     };
-    let query = format!(
-        "SELECT {JOB} FROM jobs WHERE {which} AND (?1 IS NULL OR state = ?1)
-         ORDER BY created_ms DESC, id DESC LIMIT ?4"
-    );
-    rows::all(sql, &query, params![filter.state.map(JobState::name), workflow, input_hash, filter.limit], rows::job)
+    rows::all(sql, &list_of(which), params![filter.state.map(JobState::name), workflow, input_hash, filter.limit], rows::job)
 }
 
 fn ended_word(state: JobState) -> &'static str {

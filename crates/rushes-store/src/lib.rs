@@ -6,10 +6,14 @@
 mod assets;
 mod bells;
 mod events;
+#[cfg(feature = "fill")]
+pub mod fill;
 mod jobs;
 mod journal;
 mod migrate;
 mod outbox;
+#[cfg(test)]
+mod plans;
 mod register;
 mod rows;
 mod settle;

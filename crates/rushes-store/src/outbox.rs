@@ -35,11 +35,21 @@ struct Row {
     attempts: u32,
 }
 
-fn ready(sql: &Connection, destination: &str, now_ms: i64, limit: u32) -> Result<Vec<Row>, Fault> {
-    let query = format!(
+pub(crate) fn ready_rows() -> String {
+    format!(
         "SELECT id, op, asset, collection, document, key, attempts FROM outbox WHERE destination = ?1 AND {READY} ORDER BY size_bytes > {SMALL_BYTES}, id LIMIT ?3"
-    );
-    rows::all(sql, &query, params![destination, now_ms, limit], |row| {
+    )
+}
+
+/// Leases every ready row of one document.
+pub(crate) fn ready_records() -> String {
+    format!(
+        "UPDATE outbox SET state = 'sending', lease = ?4, lease_until_ms = ?5 WHERE op = 'put_record' AND destination = ?1 AND key = ?3 AND {READY}"
+    )
+}
+
+fn ready(sql: &Connection, destination: &str, now_ms: i64, limit: u32) -> Result<Vec<Row>, Fault> {
+    rows::all(sql, &ready_rows(), params![destination, now_ms, limit], |row| {
         Ok(Row {
             id: row.get(0)?,
             op: row.get(1)?,
@@ -126,13 +136,7 @@ fn lease_record(write: &mut Write<'_>, destination: &str, row: Row, token: i64) 
 }
 
 fn lease_ready(write: &Write<'_>, destination: &str, key: &str, token: i64) -> Result<(), Fault> {
-    rows::change(
-        write.sql,
-        &format!(
-            "UPDATE outbox SET state = 'sending', lease = ?4, lease_until_ms = ?5 WHERE op = 'put_record' AND destination = ?1 AND key = ?3 AND {READY}"
-        ),
-        params![destination, write.now_ms, key, token, write.now_ms + LEASE_MS],
-    )?;
+    rows::change(write.sql, &ready_records(), params![destination, write.now_ms, key, token, write.now_ms + LEASE_MS])?;
     Ok(())
 }
 
@@ -215,22 +219,19 @@ fn put_off(write: &mut Write<'_>, due: &Due, fault: &Fault, again_ms: Option<u64
 /// How many of those that ended last the latencies and the success rate are taken from.
 const LAST: i64 = 1_000;
 
+/// How many there are in a state, when the oldest open one was made, how long the last ones took; when the next is due.
+pub(crate) const BACKLOG: [&str; 4] = [
+    "SELECT count(*) FROM outbox WHERE destination = ?1 AND state = ?2",
+    "SELECT coalesce(min(created_ms), ?2) FROM outbox WHERE destination = ?1 AND state IN ('owed', 'sending')",
+    "SELECT done_ms - created_ms FROM outbox WHERE destination = ?1 AND state = 'done' ORDER BY done_ms DESC LIMIT ?2",
+    "SELECT min(not_before_ms) FROM outbox WHERE destination = ?1 AND state = 'owed'",
+];
+
 fn backlog(sql: &Connection, destination: &str, now_ms: i64) -> Result<Backlog, Fault> {
-    let count = |state: &str| {
-        rows::number(sql, "SELECT count(*) FROM outbox WHERE destination = ?1 AND state = ?2", params![destination, state])
-            .map(i64::unsigned_abs)
-    };
-    let oldest = rows::number(
-        sql,
-        "SELECT coalesce(min(created_ms), ?2) FROM outbox WHERE destination = ?1 AND state IN ('owed', 'sending')",
-        params![destination, now_ms],
-    )?;
-    let mut took = rows::all(
-        sql,
-        "SELECT done_ms - created_ms FROM outbox WHERE destination = ?1 AND state = 'done' ORDER BY done_ms DESC LIMIT ?2",
-        params![destination, LAST],
-        |row| row.get::<_, i64>(0),
-    )?;
+    let [counted, first, took, _] = BACKLOG;
+    let count = |state: &str| rows::number(sql, counted, params![destination, state]).map(i64::unsigned_abs);
+    let oldest = rows::number(sql, first, params![destination, now_ms])?;
+    let mut took = rows::all(sql, took, params![destination, LAST], |row| row.get::<_, i64>(0))?;
     took.sort_unstable();
     let at = |percent: usize| took.get((took.len() * percent / 100).min(took.len().saturating_sub(1))).map_or(0, |ms| ms.unsigned_abs());
     let refused = count("refused")?;
@@ -296,9 +297,8 @@ impl Outbox for SqliteStore {
     async fn next_due_ms(&self, destination: &str) -> Result<Option<i64>, Fault> {
         let destination = destination.to_owned();
         self.read(move |sql| {
-            rows::one(sql, "SELECT min(not_before_ms) FROM outbox WHERE destination = ?1 AND state = 'owed'", [destination], |row| {
-                row.get::<_, Option<i64>>(0)
-            })
+            let [.., next] = BACKLOG;
+            rows::one(sql, next, [destination], |row| row.get::<_, Option<i64>>(0))
         })
         .await
         .map(Option::flatten)

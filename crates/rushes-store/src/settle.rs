@@ -8,14 +8,16 @@ use rushes_core::{Code, Fault, JobId, JobState};
 use rusqlite::params;
 use serde_json::json as object;
 
+/// Whether a family works or owes something. Asked after each proof, and most often answered by yes: so without reading
+/// the job, or counting what it owes.
+pub(crate) const GOES_ON: &str = "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ?1 AND state IN ('queued', 'running'))
+    OR EXISTS (SELECT 1 FROM outbox WHERE root = ?1 AND state IN ('owed', 'sending'))";
+
 /// Ends what can be ended once a family of jobs owes nothing more: a root that delivers, or that had failed only because
 /// a destination refused; and children that deliver under a root that has ended otherwise.
 pub(crate) fn settle(write: &mut Write<'_>, root: JobId, catalogs: &[String]) -> Result<(), Fault> {
     let id = root.to_string();
-    // Asked after each proof, and most often answered by no: so without reading the job, or counting what it owes.
-    let goes_on = "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ?1 AND state IN ('queued', 'running'))
-         OR EXISTS (SELECT 1 FROM outbox WHERE root = ?1 AND state IN ('owed', 'sending'))";
-    if rows::number(write.sql, goes_on, [&id])? == 1 {
+    if rows::number(write.sql, GOES_ON, [&id])? == 1 {
         return Ok(());
     }
     let job = jobs::load(write.sql, root)?;

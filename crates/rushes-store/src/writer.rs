@@ -19,6 +19,9 @@ pub(crate) const LEASE_MS: i64 = 3_000;
 /// How often leases are renewed.
 const RENEW: Duration = Duration::from_secs(1);
 
+/// Gives every job of this engine a further while.
+pub(crate) const RENEW_LEASES: &str = "UPDATE jobs SET lease_until_ms = ?1 WHERE owner = ?2 AND state = 'running'";
+
 /// What a command sees: the connection inside the transaction, the time, and what to wake after the commit.
 pub(crate) struct Write<'a> {
     pub(crate) sql: &'a Connection,
@@ -155,7 +158,7 @@ impl Thread {
             self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(|e| failed("begin", e))?;
         if renew {
             transaction
-                .prepare_cached("UPDATE jobs SET lease_until_ms = ?1 WHERE owner = ?2 AND state = 'running'")
+                .prepare_cached(RENEW_LEASES)
                 .and_then(|mut s| s.execute((now_ms + LEASE_MS, &self.owner)))
                 .map_err(|e| failed("renew leases", e))?;
         }

@@ -6,7 +6,7 @@
 mod pay;
 
 use crate::parts::{Parts, Site};
-use pay::{Payer, ToCatalog, ToDestination};
+use pay::{Pauses, Payer, ToCatalog, ToDestination};
 use rushes_core::delivery::{Due, Work};
 use rushes_core::{Cancel, Fault};
 use std::collections::VecDeque;
@@ -35,7 +35,7 @@ pub fn start(parts: &Parts, stop: &Cancel) -> JoinSet<()> {
         senders.spawn(Sender::new(parts, site, payer).run(stop.clone()));
     }
     for site in &parts.catalogs {
-        let payer = ToCatalog { port: site.port.clone(), store: parts.store.clone() };
+        let payer = ToCatalog { port: site.port.clone(), store: parts.store.clone(), pauses: Pauses::default() };
         senders.spawn(Sender::new(parts, site, payer).run(stop.clone()));
     }
     senders

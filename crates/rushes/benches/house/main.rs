@@ -8,12 +8,14 @@
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, times and stops at once when it fails")]
 
 mod delivery;
+mod growth;
 mod measure;
 mod production;
 mod steps;
 #[expect(dead_code, reason = "what only the tests use of what both share")]
 #[path = "../../tests/it/support/mod.rs"]
 mod support;
+mod truth;
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
@@ -24,6 +26,9 @@ fn main() {
     }
     if is_wanted("delivery") {
         runtime.block_on(delivery::measure());
+    }
+    if is_wanted("growth") {
+        runtime.block_on(growth::measure());
     }
     if is_wanted("production") {
         production::measure();
