@@ -11,6 +11,7 @@ use rushes_core::delivery::{Due, Work};
 use rushes_core::{Cancel, Fault};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::task::JoinSet;
 
@@ -19,11 +20,35 @@ const BACKOFF_MAX: Duration = Duration::from_mins(5);
 
 /// How long after something was leased the next look comes, when no bell rings.
 const LOOK_AFTER_WORK: Duration = Duration::from_millis(50);
-/// Objects beyond this are not leased before they can be sent.
-const LARGE_BYTES: u64 = 8 * 1024 * 1024;
+/// Objects up to this are light: they cost a place more waiting than bandwidth.
+const LIGHT_BYTES: u64 = 1024 * 1024;
+/// What anything but a light object weighs; a sender carries this for each of its places.
+const HEAVY: usize = 3;
 
-fn is_large(due: &Due) -> bool {
-    matches!(&due.work, Work::PutObject { asset, .. } if asset.blob.size_bytes > LARGE_BYTES)
+fn weight(due: &Due) -> usize {
+    match &due.work {
+        Work::PutObject { asset, .. } if asset.blob.size_bytes <= LIGHT_BYTES => 1,
+        _ => HEAVY,
+    }
+}
+
+/// A share of what a sender carries, given back when it is dropped.
+struct Share {
+    carried: Arc<AtomicUsize>,
+    weight: usize,
+}
+
+impl Share {
+    fn of(carried: &Arc<AtomicUsize>, weight: usize) -> Self {
+        carried.fetch_add(weight, Ordering::SeqCst);
+        Self { carried: carried.clone(), weight }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.carried.fetch_sub(self.weight, Ordering::SeqCst);
+    }
 }
 
 /// Starts one sender for each destination and catalog. They end when `stop` is cancelled, and hand back what they
@@ -63,16 +88,16 @@ impl<P: Payer> Sender<P> {
     async fn run(self, stop: Cancel) {
         let mut bell = self.parts.watch.outbox.clone();
         let mut under_way: JoinSet<()> = JoinSet::new();
+        let carried = Arc::new(AtomicUsize::new(0));
         let mut leased: VecDeque<Due> = VecDeque::new();
         while !stop.is_cancelled() {
             bell.mark_unchanged();
-            let room = self.room(&leased, under_way.len());
+            let room = self.room(&leased, carried.load(Ordering::SeqCst));
             let due = if room == 0 { Ok(Vec::new()) } else { self.parts.store.due(&self.name, u32::try_from(room).unwrap_or(1)).await };
             let wait = match due {
                 Ok(due) => {
                     let count = due.len();
                     leased.extend(due);
-                    leased.make_contiguous().sort_by_key(is_large);
                     match count {
                         _ if room == 0 => self.parts.scan_every,
                         0 => self.until_next().await,
@@ -86,10 +111,14 @@ impl<P: Payer> Sender<P> {
                     self.parts.scan_every
                 }
             };
-            while under_way.len() < self.in_flight
-                && let Some(due) = leased.pop_front()
-            {
-                under_way.spawn(pay_one(self.payer.clone(), self.parts.clone(), due, self.first_backoff));
+            // In the order of leasing: nothing that weighs little passes by what is waiting for its turn.
+            while let Some(due) = leased.pop_front_if(|due| carried.load(Ordering::SeqCst) + weight(due) <= HEAVY * self.in_flight) {
+                let share = Share::of(&carried, weight(&due));
+                let paying = pay_one(self.payer.clone(), self.parts.clone(), due, self.first_backoff);
+                under_way.spawn(async move {
+                    let _share = share;
+                    paying.await;
+                });
             }
             if wait.is_zero() {
                 continue;
@@ -104,15 +133,16 @@ impl<P: Payer> Sender<P> {
         under_way.shutdown().await;
     }
 
-    /// How many rows to lease now. Small ones are leased ahead, as many as are sent at once, so that no sending waits
-    /// for a transaction; and several together, when half of those have gone.
-    fn room(&self, leased: &VecDeque<Due>, under_way: usize) -> usize {
-        // A large one could wait longer than its lease; a document leased early would be told of too early.
-        let ahead = if P::LEASES_AHEAD && !leased.iter().any(is_large) { self.in_flight } else { 0 };
-        if leased.len() > ahead / 2 {
-            return 0;
+    /// How many rows to lease now, at most as many as there are places. Light ones are leased ahead, so that no sending
+    /// waits for a transaction, and several together, when half of those have gone.
+    fn room(&self, leased: &VecDeque<Due>, carried: usize) -> usize {
+        let waiting: usize = leased.iter().map(weight).sum();
+        let free = (HEAVY * self.in_flight).saturating_sub(carried + waiting);
+        // A heavy one could wait longer than its lease; a document leased early would be told of too early.
+        if !P::LEASES_AHEAD || waiting > leased.len() {
+            return free / HEAVY;
         }
-        (self.in_flight + ahead).saturating_sub(under_way + leased.len())
+        if leased.len() > self.in_flight / 2 { 0 } else { (free + self.in_flight - leased.len()).min(self.in_flight) }
     }
 
     /// Until the next row is due by its backoff, at most until the next scan.
