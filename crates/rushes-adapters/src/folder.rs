@@ -53,6 +53,14 @@ impl Folders {
         &self.root
     }
 
+    /// Makes durable what is already in its place: whoever put it there may have been killed before that.
+    pub(crate) fn keep(&self, target: &Path) -> io::Result<()> {
+        File::open(target)?.sync_all()?;
+        let folder = target.parent().unwrap_or(target);
+        self.make(folder)?;
+        self.sync(folder)
+    }
+
     /// Makes names given in a folder durable.
     fn sync(&self, folder: &Path) -> io::Result<()> {
         let mut rounds = self.syncs.rounds.lock().unwrap_or_else(PoisonError::into_inner);

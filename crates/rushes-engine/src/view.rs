@@ -71,7 +71,7 @@ pub fn is_shown(library: &Path, path: &str, blob: &Path) -> bool {
 }
 
 /// How far the library was found to show everything: the name of the mark.
-const MENDED: &str = "library_mended";
+pub const MENDED: &str = "library_mended";
 
 /// Gives every current asset that a crash left without its link the link, looking only at what was registered since
 /// the last time this came to its end. Gives how many.

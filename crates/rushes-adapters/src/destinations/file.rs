@@ -50,6 +50,7 @@ fn put(folders: &Folders, path: &Path, key: &str, file: &Path, blob: &Blob, repl
     match &there {
         Some(proof) if proof.is_of(blob) => {
             Unfinished::clear(path);
+            folders.keep(path).map_err(&failed)?;
             return Ok(proof.clone());
         }
         Some(proof) if replaces.is_none_or(|old| old.hash != proof.hash) => {
@@ -68,7 +69,7 @@ fn put(folders: &Folders, path: &Path, key: &str, file: &Path, blob: &Blob, repl
     match placed {
         Ok(()) => Ok(proof),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match read_proof(path).map_err(&failed)? {
-            Some(proof) if proof.is_of(blob) => Ok(proof),
+            Some(proof) if proof.is_of(blob) => folders.keep(path).map(|()| proof).map_err(&failed),
             _ => Err(conflict()),
         },
         Err(error) => Err(failed(error)),
