@@ -7,6 +7,7 @@ use std::io::Read;
 
 /// Bytes read at once.
 const BUFFER_BYTES: usize = 256 * 1024;
+const SMALL_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Reads to the end and gives what a [`Blob`] says; `mime` is left as given.
 pub fn digest(mut from: impl Read, mime: &str) -> std::io::Result<Blob> {
@@ -28,6 +29,21 @@ pub fn digest(mut from: impl Read, mime: &str) -> std::io::Result<Blob> {
     Ok(Blob { sha256: hex(&sha256.finalize()), md5: hex(&md5.finalize()), crc32c, size_bytes, mime: mime.to_owned() })
 }
 
+/// The SHA-256 alone, and the size: for reading back what is known already.
+pub fn sha256(mut from: impl Read) -> std::io::Result<(String, u64)> {
+    let (mut hash, mut size_bytes, mut buffer) = (sha2::Sha256::new(), 0_u64, vec![0_u8; SMALL_BUFFER_BYTES]);
+    loop {
+        let read = match from.read(&mut buffer) {
+            Ok(0) => return Ok((hex(&hash.finalize()), size_bytes)),
+            Ok(read) => read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        hash.update(&buffer[..read]);
+        size_bytes += read as u64;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -37,5 +53,6 @@ mod tests {
         assert_eq!(blob.md5, "25f9e794323b453885f5181f1b624d0b");
         assert_eq!(blob.crc32c, 0xe306_9283);
         assert_eq!(blob.size_bytes, 9);
+        assert_eq!(super::sha256(&b"123456789"[..]).unwrap(), (blob.sha256, 9));
     }
 }

@@ -189,6 +189,9 @@ pub trait Library: Send + Sync {
     fn now_ms(&self) -> i64;
 }
 
+/// Gives an attempt's own folder, and makes it when it is first asked for: most steps need none.
+pub type TakeScratch = Arc<dyn Fn() -> Result<PathBuf, Fault> + Send + Sync>;
+
 /// The circumstances of one attempt of one step.
 #[derive(Clone)]
 pub struct StepContext {
@@ -198,8 +201,8 @@ pub struct StepContext {
     pub attempt: u32,
     /// The hash of what the step works from; empty when it names nothing.
     pub inputs: String,
-    /// An empty folder of this attempt's own; gone when the step has ended.
-    pub scratch: PathBuf,
+    /// Behind [`StepContext::scratch`].
+    pub take_scratch: TakeScratch,
     /// Cancelled when the job is, when time is up, or when the engine stops.
     pub cancel: Cancel,
     /// How far it is.
@@ -209,9 +212,15 @@ pub struct StepContext {
 }
 
 impl StepContext {
+    /// A folder of this attempt's own, empty when it is first asked for; gone when the step has ended.
+    /// Errors: `io`, `disk_full`.
+    pub fn scratch(&self) -> Result<PathBuf, Fault> {
+        (self.take_scratch)()
+    }
+
     /// The same circumstances as a provider's call, in a folder of its own within this step's scratch.
     pub fn call(&self, name: &str) -> Result<Call, Fault> {
-        let scratch = self.scratch.join(name);
+        let scratch = self.scratch()?.join(name);
         std::fs::create_dir_all(&scratch).map_err(|e| Fault::io("make scratch folder", &scratch, &e))?;
         Ok(Call { key: self.key.clone(), scratch, cancel: self.cancel.clone(), progress: self.progress.clone() })
     }
@@ -225,7 +234,7 @@ impl StepContext {
     /// is asked, or paid, twice. None when there is nothing of the sort.
     pub async fn made_before(&self, kind: crate::Kind) -> Result<Option<Before>, Fault> {
         let Some((asset, path)) = self.library.made_before(&self.inputs, kind).await? else { return Ok(None) };
-        let file = self.scratch.join("made-before");
+        let file = self.scratch()?.join("made-before");
         // One copy of a finished file: where disks can share bytes, none is moved.
         std::fs::copy(&path, &file).map_err(|e| Fault::io("reuse file", &path, &e))?;
         Ok(Some(Before { asset, file }))

@@ -185,6 +185,10 @@ pub trait Assets: Send + Sync {
     /// The bytes now current at a path below the library; None where nothing is.
     async fn blob_at(&self, path: &str) -> Result<Option<Blob>, Fault>;
 
+    /// The current ones among the first `limit` assets written after `row` (0: from the beginning), in that order, and
+    /// the row to go on from.
+    async fn written_after(&self, row: i64, limit: u32) -> Result<(Vec<Asset>, i64), Fault>;
+
     /// The subject of this id or unique slug.
     async fn subject(&self, id_or_slug: &str) -> Result<Option<Subject>, Fault>;
 
@@ -305,6 +309,16 @@ pub trait Events: Send + Sync {
     async fn last_seq(&self) -> Result<i64, Fault>;
 }
 
+/// How far something has come that goes on where it stopped.
+#[async_trait]
+pub trait Marks: Send + Sync {
+    /// Where it stands; 0 when it has not begun.
+    async fn mark(&self, name: &'static str) -> Result<i64, Fault>;
+
+    /// Where it stands from now on.
+    async fn set_mark(&self, name: &'static str, value: i64) -> Result<(), Fault>;
+}
+
 /// The whole store.
-pub trait Store: Jobs + Journal + Assets + Outbox + Upkeep + Events {}
-impl<T: Jobs + Journal + Assets + Outbox + Upkeep + Events> Store for T {}
+pub trait Store: Jobs + Journal + Assets + Outbox + Upkeep + Events + Marks {}
+impl<T: Jobs + Journal + Assets + Outbox + Upkeep + Events + Marks> Store for T {}

@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 /// Checks a step's file strictly, hashes it and moves its bytes into the blob store.
 ///
-/// `scratch` is the folder the file must lie in: nothing else on the machine can be made an asset by mistake.
+/// `scratch` is the folder the file must lie in, if the step has one: nothing else on the machine can be made an asset
+/// by mistake.
 /// Errors: those of `Inspect`, `io`, `disk_full`, `input_invalid` for a file outside scratch.
-pub async fn ingest(asset: NewAsset, scratch: &Path, blobs: &Blobs, inspect: &Arc<dyn Inspect>) -> Result<Ingested, Fault> {
+pub async fn ingest(asset: NewAsset, scratch: Option<&Path>, blobs: &Blobs, inspect: &Arc<dyn Inspect>) -> Result<Ingested, Fault> {
     let file = asset.file.clone();
-    let is_inside =
-        std::path::absolute(&file).is_ok_and(|path| path.starts_with(scratch) && !path.components().any(|part| part.as_os_str() == ".."));
+    let is_below = |path: &Path| scratch.is_some_and(|scratch| path.starts_with(scratch));
+    let is_inside = std::path::absolute(&file).is_ok_and(|path| is_below(&path) && !path.components().any(|part| part.as_os_str() == ".."));
     if !is_inside {
         return Err(Fault::new(Code::InputInvalid, "ingest file")
             .with("file", file.display())

@@ -21,7 +21,7 @@ pub struct Site<T: ?Sized> {
     pub prefix: String,
     /// The adapter, with its wrappers.
     pub port: Arc<T>,
-    /// Uploads or writes in flight at most.
+    /// Uploads or writes in flight at most; three small objects count as one.
     pub in_flight: usize,
     /// The first backoff; it doubles with each failure.
     pub first_backoff: Duration,

@@ -1,50 +1,68 @@
 //! The library: the paths people browse, as links to blobs. Can be rebuilt at any time.
 
 use crate::blobs::Blobs;
-use rushes_core::Fault;
 use rushes_core::faults::{self, Place};
-use rushes_core::store::{AssetFilter, Assets};
+use rushes_core::store::Store;
+use rushes_core::{Asset, Code, Fault};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 /// Assets looked at in one go while mending.
 const PAGE: u32 = 1_000;
 
 /// Shows a blob under a path below the library, in place of what was there.
-#[expect(clippy::disallowed_methods, reason = "the library is a view made of links")]
 pub fn link(library: &Path, path: &str, blob: &Path) -> Result<(), Fault> {
     faults::pass(Place::Link)?;
     let target = library.join(path);
     let folder = target.parent().unwrap_or(library);
     std::fs::create_dir_all(folder).map_err(|e| Fault::io("make library folder", folder, &e))?;
-    let fresh = fresh_link(folder, blob)?;
-    let renamed = std::fs::rename(&fresh, &target).map_err(|e| Fault::io("link into library", &target, &e));
-    // Renaming one link of a file over another link of it does nothing and leaves both.
-    let _ = std::fs::remove_file(&fresh);
-    renamed
+    if hard_link(blob, &target).is_ok() {
+        return Ok(());
+    }
+    // Something is there, or this disk has no hard links.
+    replace(folder, &target, blob).map_err(|e| Fault::io("link into library", &target, &e))
 }
 
-/// A second name for a blob in a folder, of a name nobody else takes.
 #[expect(clippy::disallowed_methods, reason = "the library is a view made of links")]
-fn fresh_link(folder: &Path, blob: &Path) -> Result<PathBuf, Fault> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    loop {
-        let fresh = folder.join(format!(".rushes-{}-{}.link", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
-        match std::fs::hard_link(blob, &fresh) {
-            Ok(()) => return Ok(fresh),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(_) => {
-                // A disk without hard links gets a copy. Never onto something that exists: it could be the blob itself.
-                let mut from = File::open(blob).map_err(|e| Fault::io("open blob", blob, &e))?;
-                let mut copy = File::create_new(&fresh).map_err(|e| Fault::io("copy into library", &fresh, &e))?;
-                std::io::copy(&mut from, &mut copy).map_err(|e| Fault::io("copy into library", &fresh, &e))?;
-                return Ok(fresh);
-            }
-        }
+fn hard_link(blob: &Path, path: &Path) -> std::io::Result<()> {
+    std::fs::hard_link(blob, path)
+}
+
+/// Makes the link beside its place and moves it there. The other name follows from the place, so that what a killed
+/// process left is taken over by the next.
+#[expect(clippy::disallowed_methods, reason = "the library is a view made of links")]
+fn replace(folder: &Path, target: &Path, blob: &Path) -> std::io::Result<()> {
+    // One process works on a home, and within it one at a time uses these names.
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    let fresh = folder.join(format!(".rushes-{}.link", &rushes_core::flow::hash(&name)[..16]));
+    remove(&fresh)?;
+    // Renaming one link of a file over another link of it does nothing and leaves both.
+    if are_one(target, blob) {
+        return Ok(());
     }
+    if hard_link(blob, &fresh).is_err() {
+        // A disk without hard links gets a copy. Never onto something that exists: it could be the blob itself.
+        let mut copy = File::create_new(&fresh)?;
+        std::io::copy(&mut File::open(blob)?, &mut copy)?;
+    }
+    std::fs::rename(&fresh, target)
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn are_one(path: &Path, other: &Path) -> bool {
+    let (Ok(path), Ok(other)) = (path.metadata(), other.metadata()) else { return false };
+    (path.dev(), path.ino()) == (other.dev(), other.ino())
 }
 
 /// Whether a path of the library shows this blob: a link to it, or on disks without links a file of its size.
@@ -54,20 +72,75 @@ pub fn is_shown(library: &Path, path: &str, blob: &Path) -> bool {
     (shown.dev(), shown.ino()) == (blob.dev(), blob.ino()) || (shown.nlink() == 1 && shown.len() == blob.len())
 }
 
-/// Gives every current asset that a crash left without its link the link. Gives how many.
-pub async fn mend(library: &Path, blobs: &Blobs, assets: &dyn Assets) -> Result<usize, Fault> {
+/// How far the library was found to show everything: the name of the mark.
+pub const MENDED: &str = "library_mended";
+
+/// Gives every current asset that a crash left without its link the link, looking only at what was registered since
+/// the last time this came to its end. Gives how many.
+pub async fn mend(library: &Path, blobs: &Blobs, store: &dyn Store) -> Result<usize, Fault> {
+    let began = store.mark(MENDED).await?;
+    let (mended, end) = mend_from(library, blobs, store, began).await?;
+    if end > began {
+        store.set_mark(MENDED, end).await?;
+    }
+    Ok(mended)
+}
+
+/// The same for every current asset there is, whatever was done to the library meanwhile.
+pub async fn mend_all(library: &Path, blobs: &Blobs, store: &dyn Store) -> Result<usize, Fault> {
+    mend_from(library, blobs, store, 0).await.map(|(mended, _)| mended)
+}
+
+async fn mend_from(library: &Path, blobs: &Blobs, store: &dyn Store, mut row: i64) -> Result<(usize, i64), Fault> {
     let mut mended = 0;
-    let mut after = None;
     loop {
-        let page = assets.assets(&AssetFilter { after, limit: Some(PAGE), ..AssetFilter::default() }).await?;
-        let Some((last, _)) = page.last() else { return Ok(mended) };
-        after = Some(last.id);
-        for (asset, _) in page {
-            let blob = blobs.path(&asset.blob.sha256);
-            if !is_shown(library, &asset.path, &blob) && blob.exists() {
-                link(library, &asset.path, &blob)?;
-                mended += 1;
-            }
+        let (page, end) = store.written_after(row, PAGE).await?;
+        if end == row {
+            return Ok((mended, row));
         }
+        row = end;
+        let (library, blobs) = (library.to_owned(), blobs.clone());
+        let work =
+            tokio::task::spawn_blocking(move || page.iter().map(|asset| mend_one(&library, &blobs, asset)).sum::<Result<usize, Fault>>());
+        mended += work.await.map_err(|e| Fault::new(Code::Unexpected, "mend library").because(e))??;
+    }
+}
+
+fn mend_one(library: &Path, blobs: &Blobs, asset: &Asset) -> Result<usize, Fault> {
+    let blob = blobs.path(&asset.blob.sha256);
+    if is_shown(library, &asset.path, &blob) || !blob.exists() {
+        return Ok(0);
+    }
+    link(library, &asset.path, &blob).map(|()| 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::path::PathBuf;
+
+    fn file(path: PathBuf, text: &str) -> PathBuf {
+        File::create(&path).and_then(|mut file| file.write_all(text.as_bytes())).unwrap();
+        path
+    }
+
+    #[test]
+    fn view_takes_over_the_link_a_killed_process_left() {
+        let folder = std::env::temp_dir().join(format!("rushes-view-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("dances")).unwrap();
+        let (old, new) = (file(folder.join("old"), "old"), file(folder.join("new"), "new"));
+        link(&folder, "dances/a.bin", &old).unwrap();
+        // As a kill between making the link and moving it would leave it.
+        let stale = folder.join("dances").join(format!(".rushes-{}.link", &rushes_core::flow::hash(&"a.bin")[..16]));
+        file(stale.clone(), "half");
+        link(&folder, "dances/a.bin", &new).unwrap();
+        assert!(!stale.exists(), "it is taken over and gone");
+        assert_eq!(std::fs::read_to_string(folder.join("dances/a.bin")).unwrap(), "new");
+        file(stale.clone(), "half");
+        link(&folder, "dances/a.bin", &new).unwrap();
+        assert!(!stale.exists(), "also where the library shows the blob already");
+        assert_eq!(std::fs::read_to_string(&new).unwrap(), "new");
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -4,7 +4,7 @@ use crate::rows::{self, ASSET, DELIVERY, SUBJECT};
 use crate::sqlite::SqliteStore;
 use async_trait::async_trait;
 use rushes_core::delivery::Delivery;
-use rushes_core::store::{AssetFilter, Assets};
+use rushes_core::store::{AssetFilter, Assets, Marks};
 use rushes_core::{Asset, AssetId, Blob, Code, Fault, Kind, Subject};
 use rusqlite::{Connection, ToSql, params};
 
@@ -40,12 +40,31 @@ pub(crate) fn list(sql: &Connection, filter: &AssetFilter) -> Result<Vec<(Asset,
     if !filter.all_versions {
         conditions.push("a.retired_ms IS NULL");
     }
-    let query =
-        format!("SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256) WHERE {} ORDER BY a.id LIMIT :limit", conditions.join(" AND "));
+    let which = conditions.join(" AND ");
+    let query = format!("SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256) WHERE {which} ORDER BY a.id LIMIT :limit");
+    let deliveries = format!(
+        "SELECT {DELIVERY} FROM deliveries WHERE asset IN (SELECT a.id FROM assets a WHERE {which} ORDER BY a.id LIMIT :limit) ORDER BY asset, destination, key"
+    );
     let params: Vec<(&str, &dyn ToSql)> = values.iter().map(|(name, value)| (*name, value.as_ref())).collect();
     let found = rows::all(sql, &query, params.as_slice(), rows::asset)?;
-    let with = |asset: Asset| deliveries(sql, &asset.id.to_string()).map(|deliveries| (asset, deliveries));
-    found.into_iter().map(with).collect()
+    // Both are in the order of the asset's id, so one walk brings them together.
+    let mut delivered = rows::all(sql, &deliveries, params.as_slice(), rows::delivery)?.into_iter().peekable();
+    Ok(found
+        .into_iter()
+        .map(|asset| {
+            let own = std::iter::from_fn(|| delivered.next_if(|delivery| delivery.asset == asset.id)).collect();
+            (asset, own)
+        })
+        .collect())
+}
+
+/// The current ones among the assets written after `row`, and the last row looked at.
+fn written_after(sql: &Connection, row: i64, limit: u32) -> Result<(Vec<Asset>, i64), Fault> {
+    let query =
+        format!("SELECT {ASSET}, a.rowid AS row FROM assets a JOIN blobs b USING(sha256) WHERE a.rowid > ?1 ORDER BY a.rowid LIMIT ?2");
+    let found = rows::all(sql, &query, params![row, limit], |row| Ok((rows::asset(row)?, row.get::<_, i64>("row")?)))?;
+    let last = found.last().map_or(row, |(_, row)| *row);
+    Ok((found.into_iter().map(|(asset, _)| asset).filter(|asset| asset.retired_ms.is_none()).collect(), last))
 }
 
 pub(crate) fn subject(sql: &Connection, id_or_slug: &str) -> Result<Option<Subject>, Fault> {
@@ -55,6 +74,21 @@ pub(crate) fn subject(sql: &Connection, id_or_slug: &str) -> Result<Option<Subje
         [id_or_slug],
         rows::subject,
     )
+}
+
+#[async_trait]
+impl Marks for SqliteStore {
+    async fn mark(&self, name: &'static str) -> Result<i64, Fault> {
+        self.read(move |sql| rows::number(sql, "SELECT coalesce((SELECT value FROM marks WHERE name = ?1), 0)", [name])).await
+    }
+
+    async fn set_mark(&self, name: &'static str, value: i64) -> Result<(), Fault> {
+        self.write(move |write| {
+            let set = "INSERT INTO marks(name, value) VALUES (?1, ?2) ON CONFLICT(name) DO UPDATE SET value = excluded.value";
+            rows::change(write.sql, set, params![name, value]).map(|_| ())
+        })
+        .await
+    }
 }
 
 #[async_trait]
@@ -101,6 +135,10 @@ impl Assets for SqliteStore {
             rows::one(sql, query, [path], |row| rows::blob(row, 0))
         })
         .await
+    }
+
+    async fn written_after(&self, row: i64, limit: u32) -> Result<(Vec<Asset>, i64), Fault> {
+        self.read(move |sql| written_after(sql, row, limit)).await
     }
 
     async fn subject(&self, id_or_slug: &str) -> Result<Option<Subject>, Fault> {

@@ -19,6 +19,12 @@ pub(crate) fn load(sql: &Connection, id: JobId) -> Result<Job, Fault> {
         .ok_or_else(|| Fault::new(Code::NotFound, "look up job").with("job", id))
 }
 
+/// The topmost job of a job's family.
+pub(crate) fn root_of(sql: &Connection, id: JobId) -> Result<JobId, Fault> {
+    rows::one(sql, "SELECT root FROM jobs WHERE id = ?1", [id.to_string()], |row| rows::parsed(row, 0))?
+        .ok_or_else(|| Fault::new(Code::NotFound, "look up job").with("job", id))
+}
+
 /// Refuses to go on when another engine has claimed the job since.
 pub(crate) fn check_lease(sql: &Connection, lease: Lease) -> Result<(), Fault> {
     let held = rows::number(
@@ -72,22 +78,33 @@ fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> Result<Jo
     load(write.sql, job.id)
 }
 
+/// Running jobs of nobody, and of others whose lease is over: one range of the index each, oldest first.
+pub(crate) const ABANDONED: &str = "SELECT id FROM jobs WHERE state = 'running' AND owner IS NULL AND lease_until_ms < ?1
+    UNION ALL SELECT id FROM jobs WHERE state = 'running' AND owner < ?2 AND lease_until_ms < ?1
+    UNION ALL SELECT id FROM jobs WHERE state = 'running' AND owner > ?2 AND lease_until_ms < ?1 LIMIT ?3";
+pub(crate) const QUEUED: &str = "SELECT id FROM jobs WHERE state = 'queued' ORDER BY created_ms, id LIMIT ?1";
+
+/// What may be taken up; what was begun before goes first.
+fn free(write: &Write<'_>, owner: &str, limit: u32) -> Result<Vec<JobId>, Fault> {
+    let mut free = rows::all(write.sql, ABANDONED, params![write.now_ms, owner, limit], |row| rows::parsed::<JobId>(row, 0))?;
+    let left = limit.saturating_sub(u32::try_from(free.len()).unwrap_or(u32::MAX));
+    free.extend(rows::all(write.sql, QUEUED, [left], |row| rows::parsed::<JobId>(row, 0))?);
+    Ok(free)
+}
+
 fn claim(write: &mut Write<'_>, owner: &str, limit: u32, catalogs: &[String]) -> Result<Vec<Claim>, Fault> {
-    let free = rows::all(
-        write.sql,
-        "SELECT id FROM jobs WHERE state IN ('queued', 'running') AND (state = 'queued' OR (lease_until_ms < ?1 AND owner IS NOT ?3)) ORDER BY created_ms, id LIMIT ?2",
-        params![write.now_ms, limit, owner],
-        |row| rows::parsed::<JobId>(row, 0),
-    )?;
+    let free = free(write, owner, limit)?;
     let mut claims = Vec::with_capacity(free.len());
     for id in free {
-        rows::change(
+        let claimed = rows::one(
             write.sql,
-            "UPDATE jobs SET state = 'running', owner = ?2, fence = fence + 1, lease_until_ms = ?3, tries = tries + 1, updated_ms = ?4 WHERE id = ?1",
+            &format!(
+                "UPDATE jobs SET state = 'running', owner = ?2, fence = fence + 1, lease_until_ms = ?3, tries = tries + 1, updated_ms = ?4 WHERE id = ?1 RETURNING {JOB}, fence"
+            ),
             params![id.to_string(), owner, write.now_ms + LEASE_MS, write.now_ms],
+            |row| Ok((rows::job(row)?, row.get::<_, i64>("fence")?)),
         )?;
-        let fence = rows::number(write.sql, "SELECT fence FROM jobs WHERE id = ?1", [id.to_string()])?;
-        let job = load(write.sql, id)?;
+        let Some((job, fence)) = claimed else { continue };
         tell(write, "job.started", Some(id), &object!({"workflow": job.workflow, "tries": job.tries}))?;
         settle::mirror(write, id, catalogs)?;
         claims.push(Claim { job, lease: Lease { job: id, fence } });
@@ -108,12 +125,19 @@ fn finish(write: &mut Write<'_>, lease: Lease, end: Option<Result<Value, Fault>>
         "UPDATE jobs SET state = ?2, value = ?3, fault = ?4, waiting_for = NULL, owner = NULL, updated_ms = ?5, ended_ms = ?6 WHERE id = ?1",
         params![lease.job.to_string(), state.name(), value, fault, write.now_ms, ended_ms],
     )?;
-    write.wakes.jobs = true;
+    write.wakes.job(lease.job);
     tell(write, &format!("job.{}", state.name()), Some(lease.job), &object!({}))?;
-    let root = load(write.sql, lease.job)?.root;
+    let root = root_of(write.sql, lease.job)?;
     settle::mirror(write, lease.job, catalogs)?;
     settle::settle(write, root, catalogs)?;
     load(write.sql, lease.job)
+}
+
+pub(crate) fn cancel_family() -> String {
+    let family = "WITH RECURSIVE family(id) AS (SELECT ?1 UNION ALL SELECT jobs.id FROM jobs JOIN family ON jobs.parent = family.id)";
+    format!(
+        "{family} UPDATE jobs SET cancel = 1, updated_ms = ?2, ended_ms = CASE WHEN state IN ('queued', 'delivering') THEN ?2 ELSE ended_ms END, state = CASE WHEN state IN ('queued', 'delivering') THEN 'cancelled' ELSE state END WHERE id IN family AND state IN ('queued', 'running', 'delivering') RETURNING id"
+    )
 }
 
 fn cancel(write: &mut Write<'_>, id: JobId, catalogs: &[String]) -> Result<Job, Fault> {
@@ -123,36 +147,35 @@ fn cancel(write: &mut Write<'_>, id: JobId, catalogs: &[String]) -> Result<Job, 
             .with("job", id)
             .because(format!("it has already {}", ended_word(job.state))));
     }
-    let family = "WITH RECURSIVE family(id) AS (SELECT ?1 UNION ALL SELECT jobs.id FROM jobs JOIN family ON jobs.parent = family.id)";
     // A queued job has nobody to notice the flag, so it ends here; so does one whose workflow has ended and only delivers.
-    rows::change(
-        write.sql,
-        &format!(
-            "{family} UPDATE jobs SET cancel = 1, updated_ms = ?2, ended_ms = CASE WHEN state IN ('queued', 'delivering') THEN ?2 ELSE ended_ms END, state = CASE WHEN state IN ('queued', 'delivering') THEN 'cancelled' ELSE state END WHERE id IN family AND state IN ('queued', 'running', 'delivering')"
-        ),
-        params![id.to_string(), write.now_ms],
-    )?;
+    let asked = rows::all(write.sql, &cancel_family(), params![id.to_string(), write.now_ms], |row| rows::parsed::<JobId>(row, 0))?;
+    asked.into_iter().for_each(|id| write.wakes.job(id));
     write.wakes.jobs = true;
     tell(write, "job.cancel_asked", Some(id), &object!({}))?;
     settle::mirror(write, id, catalogs)?;
     load(write.sql, id)
 }
 
+/// Those asked to stop, those of one workflow and input, the topmost.
+pub(crate) const LISTS: [&str; 3] =
+    ["cancel = 1 AND state = 'running'", "workflow = ?2 AND input_hash = ?3 AND parent IS NULL", "parent IS NULL"];
+
+pub(crate) fn list_of(which: &str) -> String {
+    format!("SELECT {JOB} FROM jobs WHERE {which} AND (?1 IS NULL OR state = ?1) ORDER BY created_ms DESC, id DESC LIMIT ?4")
+}
+
 /// Each sort of question has its own words, so that each finds its own index.
 fn list(sql: &Connection, filter: &JobFilter) -> Result<Vec<Job>, Fault> {
     let (workflow, input_hash) = filter.same_as.clone().unzip();
+    let [cancelled, same, top] = LISTS;
     let which = if filter.cancel_asked {
-        "cancel = 1 AND state = 'running'"
+        cancelled
     } else if workflow.is_some() {
-        "workflow = ?2 AND input_hash = ?3 AND parent IS NULL"
+        same
     } else {
-        "parent IS NULL"
+        top
     };
-    let query = format!(
-        "SELECT {JOB} FROM jobs WHERE {which} AND (?1 IS NULL OR state = ?1)
-         ORDER BY created_ms DESC, id DESC LIMIT ?4"
-    );
-    rows::all(sql, &query, params![filter.state.map(JobState::name), workflow, input_hash, filter.limit], rows::job)
+    rows::all(sql, &list_of(which), params![filter.state.map(JobState::name), workflow, input_hash, filter.limit], rows::job)
 }
 
 fn ended_word(state: JobState) -> &'static str {

@@ -1,7 +1,7 @@
 //! The journal: what the steps of jobs gave, and the signals they wait for.
 
 use crate::events::tell;
-use crate::jobs::{check_lease, load};
+use crate::jobs::{check_lease, load, root_of};
 use crate::register::{self, Maker};
 use crate::rows::{self, STEP, json};
 use crate::sqlite::SqliteStore;
@@ -23,7 +23,7 @@ fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result
     let made = if commit.assets.is_empty() {
         Vec::new()
     } else {
-        let root = load(write.sql, job)?.root;
+        let root = root_of(write.sql, job)?;
         register::assets(write, &Maker { job, root, step: &commit.step }, &commit.assets, routes)?
     };
     rows::change(
@@ -83,7 +83,10 @@ impl Journal for SqliteStore {
                 "UPDATE jobs SET waiting_for = ?3, updated_ms = ?4 WHERE id = ?1 AND fence = ?2",
                 params![lease.job.to_string(), lease.fence, waiting_for, write.now_ms],
             )?;
-            Ok(())
+            match &waiting_for {
+                Some(what) => tell(write, "job.waiting", Some(lease.job), &object!({"for": what})),
+                None => Ok(()),
+            }
         })
         .await
     }
@@ -97,7 +100,7 @@ impl Journal for SqliteStore {
                 "INSERT INTO signals(job, name, value, sent_ms) VALUES (?1, ?2, ?3, ?4)",
                 params![job.to_string(), name, json(&value)?, write.now_ms],
             )?;
-            write.wakes.jobs = true;
+            write.wakes.job(job);
             tell(write, "job.signal", Some(job), &object!({"name": name}))
         })
         .await
@@ -105,6 +108,20 @@ impl Journal for SqliteStore {
 
     async fn take_signal(&self, lease: Lease, name: &str, at: &str) -> Result<Option<Value>, Fault> {
         let (name, at) = (name.to_owned(), at.to_owned());
+        // Most looks find nothing: those write nothing.
+        let look = (lease.job.to_string(), name.clone(), at.clone());
+        let is_there = self
+            .read(move |sql| {
+                rows::number(
+                    sql,
+                    "SELECT EXISTS (SELECT 1 FROM signals WHERE job = ?1 AND name = ?2 AND (taken_at IS NULL OR taken_at = ?3))",
+                    look,
+                )
+            })
+            .await?;
+        if is_there == 0 {
+            return Ok(None);
+        }
         self.write(move |write| {
             check_lease(write.sql, lease)?;
             let job = lease.job.to_string();

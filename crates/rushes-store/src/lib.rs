@@ -4,11 +4,16 @@
 //! read-only connections; one file per port of `rushes_core::store` beside them. Bytes of media never come here.
 
 mod assets;
+mod bells;
 mod events;
+#[cfg(feature = "fill")]
+pub mod fill;
 mod jobs;
 mod journal;
 mod migrate;
 mod outbox;
+#[cfg(test)]
+mod plans;
 mod register;
 mod rows;
 mod settle;
@@ -17,5 +22,6 @@ mod sqlite;
 mod upkeep;
 mod writer;
 
+pub use bells::{JobBell, Watch};
 pub use migrate::SCHEMA_VERSION;
-pub use sqlite::{Mode, SqliteStore, Watch};
+pub use sqlite::{Mode, SqliteStore};

@@ -36,11 +36,21 @@ struct Row {
     replaces: Option<String>,
 }
 
-fn ready(sql: &Connection, destination: &str, now_ms: i64, limit: u32) -> Result<Vec<Row>, Fault> {
-    let query = format!(
+pub(crate) fn ready_rows() -> String {
+    format!(
         "SELECT id, op, asset, collection, document, key, attempts, replaces FROM outbox WHERE destination = ?1 AND {READY} ORDER BY size_bytes > {SMALL_BYTES}, id LIMIT ?3"
-    );
-    rows::all(sql, &query, params![destination, now_ms, limit], |row| {
+    )
+}
+
+/// Leases every ready row of one document.
+pub(crate) fn ready_records() -> String {
+    format!(
+        "UPDATE outbox SET state = 'sending', lease = ?4, lease_until_ms = ?5 WHERE op = 'put_record' AND destination = ?1 AND key = ?3 AND {READY}"
+    )
+}
+
+fn ready(sql: &Connection, destination: &str, now_ms: i64, limit: u32) -> Result<Vec<Row>, Fault> {
+    rows::all(sql, &ready_rows(), params![destination, now_ms, limit], |row| {
         Ok(Row {
             id: row.get(0)?,
             op: row.get(1)?,
@@ -144,15 +154,14 @@ fn lease_record(write: &mut Write<'_>, destination: &str, row: Row, token: i64) 
     if under_way > 0 {
         return Ok(None);
     }
-    rows::change(
-        write.sql,
-        &format!(
-            "UPDATE outbox SET state = 'sending', lease = ?4, lease_until_ms = ?5 WHERE op = 'put_record' AND destination = ?1 AND key = ?3 AND {READY}"
-        ),
-        params![destination, write.now_ms, row.key, token, write.now_ms + LEASE_MS],
-    )?;
+    lease_ready(write, destination, &row.key, token)?;
     let work = Work::PutRecord { collection: row.collection.unwrap_or_default(), id: row.document.unwrap_or_default() };
     Ok(Some(Due { row: row.id, lease: token, attempts: row.attempts, work }))
+}
+
+fn lease_ready(write: &Write<'_>, destination: &str, key: &str, token: i64) -> Result<(), Fault> {
+    rows::change(write.sql, &ready_records(), params![destination, write.now_ms, key, token, write.now_ms + LEASE_MS])?;
+    Ok(())
 }
 
 fn lease_lost(due: &Due) -> Fault {
@@ -234,22 +243,19 @@ fn put_off(write: &mut Write<'_>, due: &Due, fault: &Fault, again_ms: Option<u64
 /// How many of those that ended last the latencies and the success rate are taken from.
 const LAST: i64 = 1_000;
 
+/// How many there are in a state, when the oldest open one was made, how long the last ones took; when the next is due.
+pub(crate) const BACKLOG: [&str; 4] = [
+    "SELECT count(*) FROM outbox WHERE destination = ?1 AND state = ?2",
+    "SELECT coalesce(min(created_ms), ?2) FROM outbox WHERE destination = ?1 AND state IN ('owed', 'sending')",
+    "SELECT done_ms - created_ms FROM outbox WHERE destination = ?1 AND state = 'done' ORDER BY done_ms DESC LIMIT ?2",
+    "SELECT min(not_before_ms) FROM outbox WHERE destination = ?1 AND state = 'owed'",
+];
+
 fn backlog(sql: &Connection, destination: &str, now_ms: i64) -> Result<Backlog, Fault> {
-    let count = |state: &str| {
-        rows::number(sql, "SELECT count(*) FROM outbox WHERE destination = ?1 AND state = ?2", params![destination, state])
-            .map(i64::unsigned_abs)
-    };
-    let oldest = rows::number(
-        sql,
-        "SELECT coalesce(min(created_ms), ?2) FROM outbox WHERE destination = ?1 AND state IN ('owed', 'sending')",
-        params![destination, now_ms],
-    )?;
-    let mut took = rows::all(
-        sql,
-        "SELECT done_ms - created_ms FROM outbox WHERE destination = ?1 AND state = 'done' ORDER BY done_ms DESC LIMIT ?2",
-        params![destination, LAST],
-        |row| row.get::<_, i64>(0),
-    )?;
+    let [counted, first, took, _] = BACKLOG;
+    let count = |state: &str| rows::number(sql, counted, params![destination, state]).map(i64::unsigned_abs);
+    let oldest = rows::number(sql, first, params![destination, now_ms])?;
+    let mut took = rows::all(sql, took, params![destination, LAST], |row| row.get::<_, i64>(0))?;
     took.sort_unstable();
     let at = |percent: usize| took.get((took.len() * percent / 100).min(took.len().saturating_sub(1))).map_or(0, |ms| ms.unsigned_abs());
     let refused = count("refused")?;
@@ -280,7 +286,17 @@ impl Outbox for SqliteStore {
 
     async fn snapshot(&self, due: &Due) -> Result<Record, Fault> {
         let (due, routes) = (due.clone(), self.routes.clone());
-        self.write(move |write| snapshot::take(write, &due, &routes)).await
+        self.write(move |write| {
+            let place = rows::one(write.sql, "SELECT destination, key FROM outbox WHERE id = ?1", [due.row], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+            })?;
+            // What became ready since the lease is told too, so it is paid too.
+            if let Some((destination, key)) = place {
+                lease_ready(write, &destination, &key, due.lease)?;
+            }
+            snapshot::take(write, &due, &routes)
+        })
+        .await
     }
 
     async fn recorded(&self, due: &Due) -> Result<(), Fault> {
@@ -316,9 +332,8 @@ impl Outbox for SqliteStore {
     async fn next_due_ms(&self, destination: &str) -> Result<Option<i64>, Fault> {
         let destination = destination.to_owned();
         self.read(move |sql| {
-            rows::one(sql, "SELECT min(not_before_ms) FROM outbox WHERE destination = ?1 AND state = 'owed'", [destination], |row| {
-                row.get::<_, Option<i64>>(0)
-            })
+            let [.., next] = BACKLOG;
+            rows::one(sql, next, [destination], |row| row.get::<_, Option<i64>>(0))
         })
         .await
         .map(Option::flatten)

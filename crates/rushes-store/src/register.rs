@@ -270,8 +270,7 @@ fn next_rev(write: &Write<'_>, document: &Document) -> Result<i64, Fault> {
         let query = "SELECT coalesce(max(rev), 0) + 1 FROM outbox WHERE op = 'put_record' AND key = ?1";
         return rows::number(write.sql, query, [document.key()]);
     }
-    rows::change(write.sql, "UPDATE subjects SET rev = rev + 1 WHERE id = ?1", [&document.id])?;
-    rows::number(write.sql, "SELECT rev FROM subjects WHERE id = ?1", [&document.id])
+    rows::number(write.sql, "UPDATE subjects SET rev = rev + 1 WHERE id = ?1 RETURNING rev", [&document.id])
 }
 
 /// Owes the removal of a single asset's record wherever one was owed, after it was written.

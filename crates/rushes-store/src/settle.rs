@@ -8,20 +8,20 @@ use rushes_core::{Code, Fault, JobId, JobState};
 use rusqlite::params;
 use serde_json::json as object;
 
+/// Whether a family works or owes something. Asked after each proof, and most often answered by yes: so without reading
+/// the job, or counting what it owes.
+pub(crate) const GOES_ON: &str = "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ?1 AND state IN ('queued', 'running'))
+    OR EXISTS (SELECT 1 FROM outbox WHERE root = ?1 AND state IN ('owed', 'sending'))";
+
 /// Ends what can be ended once a family of jobs owes nothing more: a root that delivers, or that had failed only because
 /// a destination refused; and children that deliver under a root that has ended otherwise.
 pub(crate) fn settle(write: &mut Write<'_>, root: JobId, catalogs: &[String]) -> Result<(), Fault> {
     let id = root.to_string();
+    if rows::number(write.sql, GOES_ON, [&id])? == 1 {
+        return Ok(());
+    }
     let job = jobs::load(write.sql, root)?;
-    if matches!(job.state, JobState::Queued | JobState::Running) {
-        return Ok(());
-    }
-    let count =
-        |states: &str| rows::number(write.sql, &format!("SELECT count(*) FROM outbox WHERE root = ?1 AND state IN ({states})"), [&id]);
-    if count("'owed', 'sending'")? > 0 {
-        return Ok(());
-    }
-    let refused = count("'refused'")?;
+    let refused = rows::number(write.sql, "SELECT count(*) FROM outbox WHERE root = ?1 AND state = 'refused'", [&id])?;
     let was_refused = job.value.is_some() && job.fault.as_ref().is_some_and(|fault| fault.code == Code::DestinationRefused);
     let (state, fault) = match job.state {
         JobState::Delivering | JobState::Failed if refused > 0 && (job.state == JobState::Delivering || was_refused) => {
@@ -32,11 +32,13 @@ pub(crate) fn settle(write: &mut Write<'_>, root: JobId, catalogs: &[String]) ->
         JobState::Failed if was_refused => (JobState::Completed, None),
         ended => (ended, job.fault.clone()),
     };
-    rows::change(
+    let children = rows::all(
         write.sql,
-        "UPDATE jobs SET state = 'completed', updated_ms = ?2, ended_ms = ?2 WHERE root = ?1 AND id <> ?1 AND state = 'delivering'",
+        "UPDATE jobs SET state = 'completed', updated_ms = ?2, ended_ms = ?2 WHERE root = ?1 AND id <> ?1 AND state = 'delivering' RETURNING id",
         params![id, write.now_ms],
+        |row| rows::parsed::<JobId>(row, 0),
     )?;
+    children.into_iter().for_each(|child| write.wakes.job(child));
     if state != job.state || fault != job.fault {
         rows::change(
             write.sql,
@@ -45,18 +47,20 @@ pub(crate) fn settle(write: &mut Write<'_>, root: JobId, catalogs: &[String]) ->
         )?;
         tell(write, &format!("job.{}", state.name()), Some(root), &object!({"refused": refused}))?;
     }
-    write.wakes.jobs = true;
+    write.wakes.job(root);
     mirror(write, root, catalogs)
 }
 
 /// Owes a job's mirror to every catalog, when its workflow is mirrored. No job waits for these rows.
 pub(crate) fn mirror(write: &mut Write<'_>, job: JobId, catalogs: &[String]) -> Result<(), Fault> {
     let id = job.to_string();
-    let collection =
-        rows::one(write.sql, "SELECT collection FROM jobs WHERE id = ?1 AND collection IS NOT NULL", [&id], |row| row.get::<_, String>(0))?;
-    let Some(collection) = collection else { return Ok(()) };
-    rows::change(write.sql, "UPDATE jobs SET rev = rev + 1 WHERE id = ?1", [&id])?;
-    let rev = rows::number(write.sql, "SELECT rev FROM jobs WHERE id = ?1", [&id])?;
+    let mirrored = rows::one(
+        write.sql,
+        "UPDATE jobs SET rev = rev + 1 WHERE id = ?1 AND collection IS NOT NULL RETURNING collection, rev",
+        [&id],
+        |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)),
+    )?;
+    let Some((collection, rev)) = mirrored else { return Ok(()) };
     for catalog in catalogs {
         owe_record(write, catalog, &collection, &id, rev, None)?;
     }

@@ -1,7 +1,8 @@
 //! Opens the database, holds the read-only connections, and starts the writer.
 
+use crate::bells::{Bells, Watch};
 use crate::migrate;
-use crate::writer::{Bells, Write, Writer, failed};
+use crate::writer::{Write, Writer, failed};
 use rushes_core::clock::Clock;
 use rushes_core::delivery::Routes;
 use rushes_core::{Code, Fault};
@@ -9,10 +10,27 @@ use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::Semaphore;
 
-/// Read connections kept open at most; more are opened when busy and dropped afterwards.
+/// Read connections at most; who finds none free waits.
 const READERS: usize = 8;
+/// Prepared statements kept by each connection: more than there are different ones.
+const STATEMENTS: usize = 256;
+/// Pages the log may grow to before they are copied into the database: enough to write a much-changed page once.
+const CHECKPOINT_PAGES: u32 = 4_000;
+
+/// What a start does with what the last owner left; each finds an index that holds only such rows.
+pub(crate) const TAKE_OVER: &[&str] = &[
+    "UPDATE jobs SET lease_until_ms = 0, owner = NULL WHERE state = 'running'",
+    "UPDATE outbox SET state = 'owed', lease = 0, lease_until_ms = 0 WHERE state = 'sending'",
+    "UPDATE deliveries SET state = 'owed' WHERE state = 'sending'",
+    // What was refused is tried once more by each start: the cause may be mended by now.
+    // But not an older version where a newer one is known: it would come back in the newer one's place.
+    "UPDATE outbox SET state = 'superseded' WHERE state = 'refused' AND EXISTS (SELECT 1 FROM outbox newer
+         WHERE newer.op = outbox.op AND newer.destination = outbox.destination AND newer.key = outbox.key AND newer.rev > outbox.rev)",
+    "UPDATE outbox SET state = 'owed', not_before_ms = 0, attempts = 0, done_ms = NULL WHERE state = 'refused'",
+    "UPDATE deliveries SET state = 'owed' WHERE state = 'refused'",
+];
 
 /// What the store is opened for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,21 +51,11 @@ pub enum Mode {
     },
 }
 
-/// Counts that rise after a commit; wait on them instead of asking again and again.
-#[derive(Debug, Clone)]
-pub struct Watch {
-    /// Something became due, or was paid.
-    pub outbox: watch::Receiver<u64>,
-    /// A job was made, ended, or got a signal.
-    pub jobs: watch::Receiver<u64>,
-    /// A fact was written.
-    pub events: watch::Receiver<u64>,
-}
-
 /// The store on one SQLite file.
 pub struct SqliteStore {
     path: PathBuf,
     readers: Arc<Mutex<Vec<Connection>>>,
+    reading: Arc<Semaphore>,
     writer: Option<Writer>,
     watch: Watch,
     pub(crate) clock: Arc<dyn Clock>,
@@ -58,29 +66,19 @@ impl SqliteStore {
     /// Opens the file, in `Own` mode making and migrating it first.
     /// Errors: `home_newer`, `file_missing` (reading a database that is not there), `store_failed`.
     pub fn open(path: &Path, mode: &Mode, clock: Arc<dyn Clock>, routes: Routes) -> Result<Self, Fault> {
-        let (outbox_bell, outbox) = watch::channel(0);
-        let (jobs_bell, jobs) = watch::channel(0);
-        let (events_bell, events) = watch::channel(0);
-        let bells = Arc::new(Bells { outbox: outbox_bell, jobs: jobs_bell, events: events_bell });
+        let (bells, watch) = Bells::new();
         let writer = match mode {
             Mode::Read | Mode::Nothing => None,
             Mode::Own { owner } => Some(start_writer(path, owner, true, clock.clone(), bells)?),
             Mode::Join { owner } => Some(start_writer(path, owner, false, clock.clone(), bells)?),
         };
-        if *mode == Mode::Nothing {
-            let watch = Watch { outbox, jobs, events };
-            return Ok(Self { path: path.to_owned(), readers: Arc::default(), writer: None, watch, clock, routes: Arc::new(routes) });
-        }
-        let first = open_reader(path)?;
-        if migrate::version(&first)? < migrate::SCHEMA_VERSION {
-            return Err(Fault::new(Code::ConfigInvalid, "open database")
-                .because("its schema is older; run any command that works on this home, such as `rushes doctor`"));
-        }
+        let readers = if *mode == Mode::Nothing { Vec::new() } else { vec![checked_reader(path)?] };
         Ok(Self {
             path: path.to_owned(),
-            readers: Arc::new(Mutex::new(vec![first])),
+            readers: Arc::new(Mutex::new(readers)),
+            reading: Arc::new(Semaphore::new(READERS)),
             writer,
-            watch: Watch { outbox, jobs, events },
+            watch,
             clock,
             routes: Arc::new(routes),
         })
@@ -109,9 +107,12 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     {
+        // Before a thread is taken: ten thousand readers must not be ten thousand threads and connections.
+        let place = self.reading.clone().acquire_owned().await.map_err(|e| Fault::new(Code::StoreFailed, "read").because(e))?;
         let readers = self.readers.clone();
         let path = self.path.clone();
         let work = move || {
+            let _place = place;
             let free = readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
             let mut connection = match free {
                 Some(connection) => connection,
@@ -120,10 +121,7 @@ impl SqliteStore {
             let snapshot = connection.transaction().map_err(|e| failed("begin read", e))?;
             let result = body(&snapshot);
             drop(snapshot);
-            let mut pool = readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if pool.len() < READERS {
-                pool.push(connection);
-            }
+            readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(connection);
             result
         };
         tokio::task::spawn_blocking(work).await.map_err(|e| Fault::new(Code::StoreFailed, "read").because(e))?
@@ -131,35 +129,32 @@ impl SqliteStore {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the store is the room with SQL")]
-fn start_writer(path: &Path, owner: &str, is_alone: bool, clock: Arc<dyn Clock>, bells: Arc<Bells>) -> Result<Writer, Fault> {
+fn start_writer(path: &Path, owner: &str, is_alone: bool, clock: Arc<dyn Clock>, bells: Bells) -> Result<Writer, Fault> {
     let mut connection = Connection::open(path).map_err(|e| failed("open database", e).with("path", path.display()))?;
     connection.busy_timeout(Duration::from_secs(10)).map_err(|e| failed("set up database", e))?;
-    connection.set_prepared_statement_cache_capacity(128);
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection
-        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000;")
+        .execute_batch(&format!(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};"
+        ))
         .map_err(|e| failed("set up database", e))?;
     migrate::migrate(&mut connection)?;
     if is_alone {
-        take_over(&connection)?;
+        for statement in TAKE_OVER {
+            connection.execute(statement, []).map_err(|e| failed("take over what is under way", e))?;
+        }
     }
     Writer::start(connection, clock, bells, owner.to_owned()).map_err(|e| Fault::new(Code::StoreFailed, "start writer").because(e))
 }
 
-/// Voids the leases of those who worked here before; the caller holds the home's lock, so they are gone.
-fn take_over(connection: &Connection) -> Result<(), Fault> {
-    connection
-        .execute_batch(
-            "UPDATE jobs SET lease_until_ms = 0, owner = NULL WHERE state = 'running';
-             UPDATE outbox SET state = 'owed', lease = 0, lease_until_ms = 0 WHERE state = 'sending';
-             UPDATE deliveries SET state = 'owed' WHERE state = 'sending';
-             -- What was refused is tried once more by each start: the cause may be mended by now.
-             -- But not an older version where a newer one is known: it would come back in the newer one's place.
-             UPDATE outbox SET state = 'superseded' WHERE state = 'refused' AND EXISTS (SELECT 1 FROM outbox newer
-                 WHERE newer.op = outbox.op AND newer.destination = outbox.destination AND newer.key = outbox.key AND newer.rev > outbox.rev);
-             UPDATE outbox SET state = 'owed', not_before_ms = 0, attempts = 0, done_ms = NULL WHERE state = 'refused';
-             UPDATE deliveries SET state = 'owed' WHERE state = 'refused';",
-        )
-        .map_err(|e| failed("take over what is under way", e))
+/// A connection for reading, on a database of today's schema.
+fn checked_reader(path: &Path) -> Result<Connection, Fault> {
+    let first = open_reader(path)?;
+    if migrate::version(&first)? < migrate::SCHEMA_VERSION {
+        return Err(Fault::new(Code::ConfigInvalid, "open database")
+            .because("its schema is older; run any command that works on this home, such as `rushes init`"));
+    }
+    Ok(first)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the store is the room with SQL")]
@@ -172,6 +167,6 @@ fn open_reader(path: &Path) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|e| failed("open database", e).with("path", path.display()))?;
     connection.busy_timeout(Duration::from_secs(10)).map_err(|e| failed("set up database", e))?;
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
 }

@@ -1,6 +1,7 @@
 //! The one thread that writes: takes commands, runs up to 512 of them in one transaction, a savepoint each,
 //! and answers only after the commit is on disk. Between commands it renews the leases of its engine.
 
+use crate::bells::{Bells, Wakes};
 use rushes_core::clock::Clock;
 use rushes_core::faults::{self, Place};
 use rushes_core::{Code, Fault};
@@ -8,7 +9,7 @@ use rusqlite::Connection;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 /// Commands in one transaction at most: bounds how long the first of them waits.
 const BATCH: usize = 512;
@@ -18,6 +19,9 @@ const QUEUE: usize = 4096;
 pub(crate) const LEASE_MS: i64 = 3_000;
 /// How often leases are renewed.
 const RENEW: Duration = Duration::from_secs(1);
+
+/// Gives every job of this engine a further while.
+pub(crate) const RENEW_LEASES: &str = "UPDATE jobs SET lease_until_ms = ?1 WHERE owner = ?2 AND state = 'running'";
 
 /// What a command sees: the connection inside the transaction, the time, and what to wake after the commit.
 pub(crate) struct Write<'a> {
@@ -32,31 +36,6 @@ impl Write<'_> {
     pub(crate) fn next_token(&mut self) -> i64 {
         *self.tokens += 1;
         *self.tokens
-    }
-}
-
-/// Who must look again after this commit.
-#[derive(Default, Clone, Copy)]
-pub(crate) struct Wakes {
-    pub(crate) outbox: bool,
-    pub(crate) jobs: bool,
-    pub(crate) events: bool,
-}
-
-/// The three bells that ring after a commit; the number only counts rings.
-pub(crate) struct Bells {
-    pub(crate) outbox: watch::Sender<u64>,
-    pub(crate) jobs: watch::Sender<u64>,
-    pub(crate) events: watch::Sender<u64>,
-}
-
-impl Bells {
-    fn ring(&self, wakes: Wakes) {
-        for (is_due, bell) in [(wakes.outbox, &self.outbox), (wakes.jobs, &self.jobs), (wakes.events, &self.events)] {
-            if is_due {
-                bell.send_modify(|count| *count += 1);
-            }
-        }
     }
 }
 
@@ -99,7 +78,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread; it ends when the last handle is dropped.
-    pub(crate) fn start(connection: Connection, clock: Arc<dyn Clock>, bells: Arc<Bells>, owner: String) -> std::io::Result<Self> {
+    pub(crate) fn start(connection: Connection, clock: Arc<dyn Clock>, bells: Bells, owner: String) -> std::io::Result<Self> {
         let (queue, commands) = sync_channel(QUEUE);
         std::thread::Builder::new().name("rushes-writer".into()).spawn(move || {
             // 62 random bits of the id, so that two engines never lease under one number.
@@ -135,7 +114,7 @@ impl Writer {
 struct Thread {
     connection: Connection,
     clock: Arc<dyn Clock>,
-    bells: Arc<Bells>,
+    bells: Bells,
     owner: String,
     tokens: i64,
 }
@@ -172,7 +151,7 @@ impl Thread {
                 if must_renew {
                     renewed_ms = now_ms;
                 }
-                self.bells.ring(wakes);
+                self.bells.ring(&wakes);
             }
         }
     }
@@ -182,30 +161,32 @@ impl Thread {
             self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(|e| failed("begin", e))?;
         if renew {
             transaction
-                .prepare_cached(
-                    "UPDATE jobs SET lease_until_ms = ?1 WHERE owner = ?2 AND state = 'running' AND state IN ('queued', 'running')",
-                )
+                .prepare_cached(RENEW_LEASES)
                 .and_then(|mut s| s.execute((now_ms + LEASE_MS, &self.owner)))
                 .map_err(|e| failed("renew leases", e))?;
         }
         for command in batch {
-            transaction.execute_batch("SAVEPOINT command").map_err(|e| failed("savepoint", e))?;
+            run(&transaction, "SAVEPOINT command")?;
             let mut woken = Wakes::default();
             let is_ok = command.apply(&mut Write { sql: &transaction, now_ms, wakes: &mut woken, tokens: &mut self.tokens });
             if is_ok {
-                wakes.outbox |= woken.outbox;
-                wakes.jobs |= woken.jobs;
-                wakes.events |= woken.events;
-                transaction.execute_batch("RELEASE command").map_err(|e| failed("release", e))?;
+                wakes.add(woken);
             } else {
-                transaction.execute_batch("ROLLBACK TO command; RELEASE command").map_err(|e| failed("roll back", e))?;
+                run(&transaction, "ROLLBACK TO command")?;
             }
+            run(&transaction, "RELEASE command")?;
         }
         faults::pass(Place::Commit)?;
         transaction.commit().map_err(|e| failed("commit", e))?;
         faults::pass_quietly(Place::Committed);
         Ok(())
     }
+}
+
+/// Runs one of the few statements around each command, prepared once.
+fn run(sql: &Connection, statement: &'static str) -> Result<(), Fault> {
+    sql.prepare_cached(statement).and_then(|mut prepared| prepared.execute([])).map_err(|e| failed(statement, e))?;
+    Ok(())
 }
 
 /// A database error as the house's fault; a full disk is told apart.

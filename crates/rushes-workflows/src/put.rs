@@ -49,7 +49,7 @@ pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Va
         };
         // A subject that is known goes by its id; a user's name stands for itself.
         let subject = context.library.subject(&input.subject).await?.map_or(input.subject, |subject| subject.made.id);
-        let copy = context.scratch.join("file");
+        let copy = context.scratch()?.join("file");
         tokio::fs::copy(&input.file, &copy).await.map_err(|e| Stop::from(Fault::io("copy file", &input.file, &e)))?;
         let mut asset =
             context.new_asset(kind, &subject, copy).names(&input.names).name("user", &subject).name("job", &job).name("idx", "0");

@@ -1,6 +1,6 @@
 //! Records as JSON files: `{collection}/{id}.json`, each written whole and guarded by its `rev`.
 
-use crate::folder::{Unfinished, blocking, fault, inside};
+use crate::folder::{Folders, Unfinished, blocking, fault, inside};
 use async_trait::async_trait;
 use rushes_core::catalog::{Catalog, Record};
 use rushes_core::faults::{self, Place};
@@ -18,7 +18,7 @@ const PAGE: usize = 1_000;
 /// A folder of JSON files as a catalog.
 #[derive(Debug, Clone)]
 pub struct JsonCatalog {
-    root: PathBuf,
+    folders: Folders,
     // Reading the old `rev` and writing the new file must not interleave within this process.
     writing: Arc<Mutex<()>>,
 }
@@ -27,7 +27,7 @@ impl JsonCatalog {
     /// The folder, which is made and marked when something is first put there.
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
-        Self { root, writing: Arc::default() }
+        Self { folders: Folders::below(root), writing: Arc::default() }
     }
 
     fn mark(root: &Path) -> Result<(), Fault> {
@@ -45,7 +45,7 @@ impl JsonCatalog {
         if id.contains('/') {
             return Err(Fault::new(Code::DestinationRefused, "read record id").with("id", id));
         }
-        inside(&self.root, &format!("{collection}/{id}.json"))
+        inside(self.folders.root(), &format!("{collection}/{id}.json"))
     }
 }
 
@@ -66,7 +66,7 @@ fn rev_of(fields: &Map<String, Value>) -> u64 {
     fields.get("rev").and_then(Value::as_u64).unwrap_or(0)
 }
 
-fn write(path: &Path, record: &Record) -> Result<(), Fault> {
+fn write(folders: &Folders, path: &Path, record: &Record) -> Result<(), Fault> {
     let mut fields = read(path)?.unwrap_or_default();
     if rev_of(&fields) >= record.rev {
         return Ok(());
@@ -76,7 +76,8 @@ fn write(path: &Path, record: &Record) -> Result<(), Fault> {
     let failed = |error: io::Error| fault(Code::CatalogDown, "write record", path, &error);
     let text = serde_json::to_vec_pretty(&fields).map_err(|e| failed(e.into()))?;
     faults::pass(Place::RecordWrite)?;
-    let (unfinished, mut file) = Unfinished::new(path.parent().unwrap_or(path)).map_err(failed)?;
+    let mut unfinished = Unfinished::of(path, folders).map_err(failed)?;
+    let file = unfinished.file();
     file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)?;
     faults::pass(Place::RecordWritten)?;
     unfinished.replace(path).map_err(failed)
@@ -85,12 +86,12 @@ fn write(path: &Path, record: &Record) -> Result<(), Fault> {
 #[async_trait]
 impl Catalog for JsonCatalog {
     async fn put(&self, record: &Record) -> Result<(), Fault> {
-        let (path, record, writing, root) =
-            (self.path(&record.collection, &record.id)?, record.clone(), self.writing.clone(), self.root.clone());
+        let (path, record, writing, folders) =
+            (self.path(&record.collection, &record.id)?, record.clone(), self.writing.clone(), self.folders.clone());
         blocking(move || {
-            Self::mark(&root)?;
+            Self::mark(folders.root())?;
             let _alone = writing.lock().unwrap_or_else(PoisonError::into_inner);
-            write(&path, &record)
+            write(&folders, &path, &record)
         })
         .await
     }
@@ -108,7 +109,7 @@ impl Catalog for JsonCatalog {
     }
 
     async fn list(&self, collection: &str, cursor: Option<&str>) -> Result<Vec<String>, Fault> {
-        let (folder, cursor) = (inside(&self.root, collection)?, cursor.unwrap_or_default().to_owned());
+        let (folder, cursor) = (inside(self.folders.root(), collection)?, cursor.unwrap_or_default().to_owned());
         blocking(move || {
             let entries = match std::fs::read_dir(&folder) {
                 Ok(entries) => entries,

@@ -1,10 +1,10 @@
 //! `file://`: a folder that plays the bucket. Objects appear whole, are synced, and are proven by reading them back.
 
 use crate::catalogs::json::MARK;
-use crate::folder::{UNFINISHED, Unfinished, blocking, fault, inside};
+use crate::folder::{Folders, UNFINISHED, Unfinished, blocking, fault, inside};
 use async_trait::async_trait;
 use rushes_core::destination::{Abilities, Condition, Destination, Listing, Proof, ProofHash};
-use rushes_core::digest::digest;
+use rushes_core::digest::sha256;
 use rushes_core::faults::{self, Place};
 use rushes_core::{Blob, Code, Fault};
 use std::fs::File;
@@ -17,14 +17,14 @@ const PAGE: usize = 1_000;
 /// A folder as a destination.
 #[derive(Debug, Clone)]
 pub struct FileDestination {
-    root: PathBuf,
+    folders: Folders,
 }
 
 impl FileDestination {
     /// The folder, which is made when something is first put there.
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self { folders: Folders::below(root) }
     }
 }
 
@@ -33,14 +33,14 @@ fn down(operation: &'static str, path: &Path) -> impl Fn(io::Error) -> Fault {
 }
 
 fn read_proof(path: &Path) -> io::Result<Option<Proof>> {
-    match File::open(path).and_then(|file| digest(file, "")) {
-        Ok(blob) => Ok(Some(Proof { size_bytes: blob.size_bytes, hash: ProofHash::Sha256(blob.sha256), etag: None })),
+    match File::open(path).and_then(sha256) {
+        Ok((sha256, size_bytes)) => Ok(Some(Proof { size_bytes, hash: ProofHash::Sha256(sha256), etag: None })),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-fn put(path: &Path, key: &str, file: &Path, blob: &Blob, replaces: Option<&Proof>) -> Result<Proof, Fault> {
+fn put(folders: &Folders, path: &Path, key: &str, file: &Path, blob: &Blob, replaces: Option<&Proof>) -> Result<Proof, Fault> {
     let failed = down("put object", path);
     let there = read_proof(path).map_err(&failed)?;
     let conflict = || {
@@ -49,15 +49,21 @@ fn put(path: &Path, key: &str, file: &Path, blob: &Blob, replaces: Option<&Proof
             .because("the object there is neither the old nor the new version")
     };
     match &there {
-        Some(proof) if proof.is_of(blob) => return Ok(proof.clone()),
-        Some(proof) if replaces.is_none_or(|old| old.hash != proof.hash) => return Err(conflict()),
+        Some(proof) if proof.is_of(blob) => {
+            Unfinished::clear(path);
+            folders.keep(path).map_err(&failed)?;
+            return Ok(proof.clone());
+        }
+        Some(proof) if replaces.is_none_or(|old| old.hash != proof.hash) => {
+            Unfinished::clear(path);
+            return Err(conflict());
+        }
         _ => {}
     }
     faults::pass(Place::ObjectWrite)?;
-    let folder = path.parent().unwrap_or(path);
-    let (unfinished, mut target) = Unfinished::new(folder).map_err(&failed)?;
+    let mut unfinished = Unfinished::of(path, folders).map_err(&failed)?;
     let mut source = File::open(file).map_err(|e| Fault::new(Code::BlobMissing, "put object").with("path", file.display()).because(e))?;
-    io::copy(&mut source, &mut target).and_then(|_| target.sync_all()).map_err(&failed)?;
+    io::copy(&mut source, unfinished.file()).and_then(|_| unfinished.file().sync_all()).map_err(&failed)?;
     // What was written is read back before it gets its name, so that no reader ever sees a wrong object.
     let proof = read_proof(unfinished.path()).map_err(&failed)?.filter(|proof| proof.is_of(blob));
     let proof = proof.ok_or_else(|| Fault::new(Code::ProofFailed, "put object").with("key", key))?;
@@ -66,7 +72,7 @@ fn put(path: &Path, key: &str, file: &Path, blob: &Blob, replaces: Option<&Proof
     match placed {
         Ok(()) => Ok(proof),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match read_proof(path).map_err(&failed)? {
-            Some(proof) if proof.is_of(blob) => Ok(proof),
+            Some(proof) if proof.is_of(blob) => folders.keep(path).map(|()| proof).map_err(&failed),
             _ => Err(conflict()),
         },
         Err(error) => Err(failed(error)),
@@ -120,7 +126,7 @@ impl Destination for FileDestination {
     }
 
     fn uri(&self, key: &str) -> String {
-        let path = self.root.join(key);
+        let path = self.folders.root().join(key);
         let mut uri = String::from("file://");
         for byte in path.to_string_lossy().bytes() {
             // RFC 3986: a path keeps its unreserved characters and sub-delimiters.
@@ -131,22 +137,22 @@ impl Destination for FileDestination {
     }
 
     async fn put(&self, key: &str, file: &Path, blob: &Blob, condition: Condition<'_>) -> Result<Proof, Fault> {
-        let path = inside(&self.root, key)?;
+        let path = inside(self.folders.root(), key)?;
         let replaces = match condition {
             Condition::CreateOnly => None,
             Condition::Replace(proof) => Some(proof.clone()),
         };
-        let (key, file, blob) = (key.to_owned(), file.to_owned(), blob.clone());
-        blocking(move || put(&path, &key, &file, &blob, replaces.as_ref())).await
+        let (folders, key, file, blob) = (self.folders.clone(), key.to_owned(), file.to_owned(), blob.clone());
+        blocking(move || put(&folders, &path, &key, &file, &blob, replaces.as_ref())).await
     }
 
     async fn stat(&self, key: &str) -> Result<Option<Proof>, Fault> {
-        let path = inside(&self.root, key)?;
+        let path = inside(self.folders.root(), key)?;
         blocking(move || read_proof(&path).map_err(down("look at object", &path))).await
     }
 
     async fn get(&self, key: &str, into: &Path) -> Result<(), Fault> {
-        let (path, key, into) = (inside(&self.root, key)?, key.to_owned(), into.to_owned());
+        let (path, key, into) = (inside(self.folders.root(), key)?, key.to_owned(), into.to_owned());
         blocking(move || match std::fs::copy(&path, &into) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound && !path.exists() => {
@@ -158,7 +164,7 @@ impl Destination for FileDestination {
     }
 
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
-        let (root, prefix, cursor) = (self.root.clone(), prefix.to_owned(), cursor.unwrap_or_default().to_owned());
+        let (root, prefix, cursor) = (self.folders.root().to_owned(), prefix.to_owned(), cursor.unwrap_or_default().to_owned());
         blocking(move || {
             let mut keys = Vec::new();
             walk(&root, "", &prefix, &cursor, &mut keys).map_err(down("list objects", &root))?;
@@ -170,7 +176,7 @@ impl Destination for FileDestination {
     }
 
     async fn delete(&self, key: &str) -> Result<(), Fault> {
-        let path = inside(&self.root, key)?;
+        let path = inside(self.folders.root(), key)?;
         blocking(move || match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(down("delete object", &path)(error)),
             _ => Ok(()),
@@ -179,7 +185,7 @@ impl Destination for FileDestination {
     }
 
     async fn ensure_folder(&self, key: &str) -> Result<(), Fault> {
-        let path = inside(&self.root, key)?;
+        let path = inside(self.folders.root(), key)?;
         blocking(move || std::fs::create_dir_all(&path).map_err(down("make folder", &path))).await
     }
 }
@@ -211,6 +217,21 @@ mod tests {
             rushes_core::catalog::Record { collection: "characters".into(), id: "a".into(), rev: 1, fields: serde_json::json!({}) };
         rushes_core::catalog::Catalog::put(&records, &record).await.unwrap();
         assert!(destination.list("records", None).await.unwrap().keys.is_empty());
+    }
+
+    #[tokio::test]
+    async fn file_is_down_for_a_key_that_another_process_writes_just_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = FileDestination::new(folder.path().join("bucket"));
+        let source = folder.path().join("source");
+        std::io::Write::write_all(&mut File::create(&source).unwrap(), b"bytes").unwrap();
+        let blob = rushes_core::digest::digest(&b"bytes"[..], "").unwrap();
+        let folders = Folders::below(folder.path().join("bucket"));
+        let theirs = Unfinished::of(&folder.path().join("bucket/a.bin"), &folders).unwrap();
+        let fault = destination.put("a.bin", &source, &blob, Condition::CreateOnly).await.unwrap_err();
+        assert!(fault.code == Code::DestinationDown && fault.is_transient(), "{fault}");
+        drop(theirs);
+        destination.put("a.bin", &source, &blob, Condition::CreateOnly).await.unwrap();
     }
 
     #[test]

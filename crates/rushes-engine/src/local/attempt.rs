@@ -3,6 +3,7 @@
 use super::Live;
 use super::drive::panic_text;
 use super::flow::LocalFlow;
+use super::scratch::Room;
 use crate::fetch::fetch;
 use crate::parts::Parts;
 use async_trait::async_trait;
@@ -28,23 +29,23 @@ pub(super) struct Made {
     pub(super) value: Value,
     pub(super) files: Vec<NewAsset>,
     pub(super) subjects: Vec<NewSubject>,
-    pub(super) scratch: PathBuf,
+    /// Where the files lie, when the body asked for a place.
+    pub(super) scratch: Option<PathBuf>,
 }
 
 type Future = Pin<Box<dyn std::future::Future<Output = Result<Made, Stop>> + Send>>;
 
 /// A body, without its type.
-pub(super) struct Work(Box<dyn FnOnce(StepContext) -> Future + Send>);
+pub(super) struct Work(Box<dyn FnOnce(StepContext, Arc<Room>) -> Future + Send>);
 
 impl Work {
     pub(super) fn of<T: Data>(body: Body<T>) -> Self {
-        Self(Box::new(move |context| {
+        Self(Box::new(move |context, room| {
             Box::pin(async move {
-                let scratch = context.scratch.clone();
                 let done = body(context).await?;
                 let value = serde_json::to_value(done.value)
                     .map_err(|e| Stop::Failed(Fault::new(Code::Unexpected, "keep step value").because(e)))?;
-                Ok(Made { value, files: done.made, subjects: done.subjects, scratch })
+                Ok(Made { value, files: done.made, subjects: done.subjects, scratch: room.taken() })
             })
         }))
     }
@@ -56,6 +57,8 @@ pub(super) struct Attempt<'a, W> {
     pub(super) number: u32,
     /// Undoing after the job's one `Cancelled`: works under a token of its own.
     pub(super) is_undoing: bool,
+    /// Where the body may write.
+    pub(super) room: Arc<Room>,
 }
 
 impl<W: Workflows> Attempt<'_, W> {
@@ -66,17 +69,12 @@ impl<W: Workflows> Attempt<'_, W> {
         if !self.is_undoing && self.flow.cancel.is_cancelled() {
             return Err(Stop::Cancelled);
         }
-        let scratch = self.scratch();
-        // A killed attempt of the same number may have left something.
-        let _ = tokio::fs::remove_dir_all(&scratch).await;
-        faults::pass(Place::Scratch)?;
-        tokio::fs::create_dir_all(&scratch).await.map_err(|e| Stop::from(Fault::io("make scratch folder", &scratch, &e)))?;
         let outer = if self.is_undoing { Cancel::new() } else { self.flow.cancel.clone() };
         let token = outer.child_token();
         let _told = token.clone().drop_guard();
-        let context = self.context(scratch, token.clone());
+        let context = self.context(token.clone());
         faults::note("begun", &context.key);
-        let mut body = AbortOnDrop(tokio::spawn(work.0(context)));
+        let mut body = AbortOnDrop(tokio::spawn(work.0(context, self.room.clone())));
         let in_time = tokio::select! {
             ended = &mut body.0 => {
                 faults::pass(Place::BodyDone)?;
@@ -93,18 +91,6 @@ impl<W: Workflows> Attempt<'_, W> {
             return Err(Stop::from(Fault::new(Code::TimeLimit, "run step").with("step", &self.step.name).because(reason)));
         }
         Err(Stop::Cancelled)
-    }
-
-    /// Removes the attempt's scratch folder.
-    pub(super) async fn clear(&self) {
-        let _ = tokio::fs::remove_dir_all(self.scratch()).await;
-    }
-
-    fn scratch(&self) -> PathBuf {
-        let name: String = self.step.name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).take(60).collect();
-        let mark = &rushes_core::flow::hash(&self.step.name)[..8];
-        // With the fence: an engine that lost the job and wakes up late never writes where the new owner works.
-        self.flow.shared.parts.home.scratch(self.flow.job.id).join(format!("{name}-{mark}-{}-{}", self.flow.lease.fence, self.number))
     }
 
     async fn enter_lane(&self) -> Result<Option<OwnedSemaphorePermit>, Stop> {
@@ -133,14 +119,15 @@ impl<W: Workflows> Attempt<'_, W> {
         Ok(place)
     }
 
-    fn context(&self, scratch: PathBuf, cancel: Cancel) -> StepContext {
+    fn context(&self, cancel: Cancel) -> StepContext {
+        let room = self.room.clone();
         let (live, job, step) = (self.flow.shared.live.clone(), self.flow.job.id, self.step.name.clone());
         let parts = &self.flow.shared.parts;
         StepContext {
             key: format!("{job}/{step}"),
             attempt: self.number,
             inputs: self.step.input_hash.clone(),
-            scratch,
+            take_scratch: Arc::new(move || room.take()),
             cancel,
             progress: Arc::new(move |fraction, note| {
                 // Nobody listening is fine.

@@ -32,8 +32,10 @@ pub(super) async fn drive<W: Workflows>(shared: Arc<Shared<W>>, claim: Claim) {
         Ok(job) => {
             faults::pass_quietly(Place::Finished);
             // A failed job's scratch stays, for those who want to know why.
-            if job.state != rushes_core::JobState::Failed {
-                let _ = tokio::fs::remove_dir_all(shared.parts.home.scratch(id)).await;
+            let scratch = shared.parts.home.scratch(id);
+            // Most jobs have none; asking is cheaper than a thread that finds out.
+            if job.state != rushes_core::JobState::Failed && scratch.exists() {
+                let _ = tokio::fs::remove_dir_all(scratch).await;
             }
         }
         Err(fault) => tracing::warn!(job = %id, %fault, "the job goes on elsewhere"),
@@ -43,8 +45,10 @@ pub(super) async fn drive<W: Workflows>(shared: Arc<Shared<W>>, claim: Claim) {
 /// Drives again after faults of the store, such as a full disk, for as long as the job is ours.
 async fn persist<W: Workflows>(shared: &Arc<Shared<W>>, claim: &Claim, token: &Cancel) -> Result<Job, Fault> {
     let mut wait = STORE_WAIT_FIRST;
+    // A job nobody has held before has done no step.
+    let mut is_new = claim.lease.fence == 1;
     loop {
-        let caught = std::panic::AssertUnwindSafe(run(shared, claim, token)).catch_unwind().await;
+        let caught = std::panic::AssertUnwindSafe(run(shared, claim, token, std::mem::take(&mut is_new))).catch_unwind().await;
         // A panic of the engine itself leaves a job that is ours and that nobody drives; so it is driven again.
         let end = caught.unwrap_or_else(|panic| Err(Fault::new(Code::Panicked, "drive job").because(panic_text(panic.as_ref()))));
         match end {
@@ -58,11 +62,12 @@ async fn persist<W: Workflows>(shared: &Arc<Shared<W>>, claim: &Claim, token: &C
     }
 }
 
-async fn run<W: Workflows>(shared: &Arc<Shared<W>>, claim: &Claim, token: &Cancel) -> Result<Job, Fault> {
+async fn run<W: Workflows>(shared: &Arc<Shared<W>>, claim: &Claim, token: &Cancel, mut is_new: bool) -> Result<Job, Fault> {
     let mut drives = 0;
     loop {
         drives += 1;
-        let flow = LocalFlow::new(shared.clone(), claim, token.clone(), shared.parts.store.steps(claim.job.id).await?);
+        let steps = if std::mem::take(&mut is_new) { Vec::new() } else { shared.parts.store.steps(claim.job.id).await? };
+        let flow = LocalFlow::new(shared.clone(), claim, token.clone(), steps);
         let result = guarded(shared, &claim.job, &flow).await;
         if let Some(fault) = flow.lost() {
             return Err(fault);

@@ -1,7 +1,8 @@
 //! `Flow` on the local journal: each durable call is looked up first, and done and remembered otherwise.
 
 use super::Shared;
-use super::{NewJobRequest, new_job};
+use super::scratch::Scratch;
+use super::{NewJobRequest, WAIT_LOOK, new_job};
 use futures_util::future::join_all;
 use rushes_core::flow::{Branch, Child, Data, Flow, Step, StepContext, Workflows};
 use rushes_core::job::{Job, JobState, StepRow};
@@ -13,9 +14,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How often a wait looks by itself, should a bell be missed.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-
 /// One drive of one job.
 pub(crate) struct LocalFlow<W> {
     pub(super) shared: Arc<Shared<W>>,
@@ -23,6 +21,7 @@ pub(crate) struct LocalFlow<W> {
     pub(super) lease: Lease,
     pub(super) cancel: Cancel,
     pub(super) journal: HashMap<String, StepRow>,
+    pub(super) scratch: Arc<Scratch>,
     asked: Mutex<HashSet<String>>,
     /// The job's one `Cancelled` has been given.
     pub(super) given: AtomicBool,
@@ -31,6 +30,7 @@ pub(crate) struct LocalFlow<W> {
 
 impl<W: Workflows> LocalFlow<W> {
     pub(super) fn new(shared: Arc<Shared<W>>, claim: &Claim, cancel: Cancel, steps: Vec<StepRow>) -> Self {
+        let scratch = Scratch::of(&shared.parts.home, claim.lease);
         let journal = steps.into_iter().map(|row| (row.name.clone(), row)).collect();
         Self {
             shared,
@@ -38,6 +38,7 @@ impl<W: Workflows> LocalFlow<W> {
             lease: claim.lease,
             cancel,
             journal,
+            scratch,
             asked: Mutex::default(),
             given: AtomicBool::new(false),
             lost: Mutex::default(),
@@ -97,7 +98,7 @@ impl<W: Workflows> LocalFlow<W> {
             Ok(job) => job,
             Err(fault) => return self.lose(fault).await,
         };
-        let mut bell = self.shared.parts.watch.jobs.clone();
+        let mut bell = self.shared.parts.watch.job(job.id);
         while matches!(job.state, JobState::Queued | JobState::Running) {
             bell.mark_unchanged();
             job = match store.job(job.id).await {
@@ -105,7 +106,7 @@ impl<W: Workflows> LocalFlow<W> {
                 Err(fault) => return self.lose(fault).await,
             };
             if matches!(job.state, JobState::Queued | JobState::Running) {
-                let _ = tokio::time::timeout(LOOK_EVERY, bell.changed()).await;
+                let _ = tokio::time::timeout(WAIT_LOOK, bell.changed()).await;
             }
         }
         match (job.state, job.value, job.fault) {
@@ -178,7 +179,7 @@ impl<W: Workflows> Flow for LocalFlow<W> {
         let mut value = None;
         if !self.journal.contains_key(&got) {
             self.wait(Some(format!("signal {name}"))).await;
-            let mut bell = self.shared.parts.watch.jobs.clone();
+            let mut bell = self.shared.parts.watch.job(self.job.id);
             loop {
                 bell.mark_unchanged();
                 match self.shared.parts.store.take_signal(self.lease, name, at).await {
@@ -194,9 +195,9 @@ impl<W: Workflows> Flow for LocalFlow<W> {
                     break;
                 }
                 tokio::select! {
-                    _ = bell.changed() => {}
+                    () = bell.changed() => {}
                     () = self.cancel.cancelled(), if !self.given.load(Ordering::SeqCst) => {}
-                    () = tokio::time::sleep(LOOK_EVERY.min(Duration::from_millis(left_ms.unsigned_abs()))) => {}
+                    () = tokio::time::sleep(WAIT_LOOK.min(Duration::from_millis(left_ms.unsigned_abs()))) => {}
                 }
             }
             self.wait(None).await;

@@ -3,6 +3,7 @@
 mod attempt;
 mod drive;
 mod flow;
+mod scratch;
 mod step;
 
 use crate::audit::audit;
@@ -38,6 +39,11 @@ const LIVE_KEPT: usize = 1_024;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Requests of other processes under way at once.
 const TALKS_MAX: usize = 64;
+
+/// How often a wait for one job looks by itself. The job's bell is not lost; this is for what nobody thought of.
+pub(crate) const WAIT_LOOK: Duration = Duration::from_secs(5);
+/// How often the library is looked at for links that could not be made.
+const MEND_EVERY: Duration = Duration::from_mins(1);
 
 /// What a step reports while it works; not kept.
 #[derive(Debug, Clone)]
@@ -154,15 +160,14 @@ impl<W: Workflows> Engine<W> {
 
     /// Waits until nothing more happens to a job.
     pub async fn ended(&self, id: JobId) -> Result<Job, Fault> {
-        let mut bell = self.shared.parts.watch.jobs.clone();
+        let mut bell = self.shared.parts.watch.job(id);
         loop {
             bell.mark_unchanged();
             let job = self.shared.parts.store.job(id).await?;
             if job.state.has_ended() {
                 return Ok(job);
             }
-            // The bell cannot be lost, yet a look a second costs nothing.
-            let _ = tokio::time::timeout(LOOK_EVERY, bell.changed()).await;
+            let _ = tokio::time::timeout(WAIT_LOOK, bell.changed()).await;
         }
     }
 
@@ -332,6 +337,7 @@ async fn mend_view<W: Workflows>(shared: Arc<Shared<W>>, stop: Cancel) {
         tokio::select! {
             () = stop.cancelled() => return,
             () = shared.unlinked.notified() => tokio::time::sleep(LOOK_EVERY).await,
+            () = tokio::time::sleep(MEND_EVERY) => {}
         }
     }
 }

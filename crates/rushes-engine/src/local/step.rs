@@ -3,6 +3,7 @@
 use super::attempt::{Attempt, Made, Work};
 use super::drive::panic_text;
 use super::flow::LocalFlow;
+use super::scratch::Room;
 use crate::{ingest, view};
 use futures_util::FutureExt;
 use rushes_core::faults::{self, Place};
@@ -71,7 +72,8 @@ impl<W: Workflows> LocalFlow<W> {
         if is_told() {
             return self.end(commit(Outcome::Cancelled)).await;
         }
-        let attempt = Attempt { flow: self, step, number, is_undoing };
+        let room = Room::of(&self.scratch, &step.name, number);
+        let attempt = Attempt { flow: self, step, number, is_undoing, room };
         let run = async {
             let made = attempt.run(work).await?;
             self.take_in(step, made, commit(Outcome::Value(Value::Null))).await
@@ -81,7 +83,7 @@ impl<W: Workflows> LocalFlow<W> {
             self.shared.unlinked.notify_one();
             Err(Stop::from(Fault::new(Code::Panicked, "run step").because(panic_text(panic.as_ref()))))
         });
-        attempt.clear().await;
+        attempt.room.clear(result.is_ok()).await;
         match result {
             Ok(value) => Ok(value),
             Err(Stop::Cancelled) if is_told() => self.end(commit(Outcome::Cancelled)).await,
@@ -112,7 +114,7 @@ impl<W: Workflows> LocalFlow<W> {
         let blobs = self.shared.parts.blobs();
         let mut assets: Vec<Ingested> = Vec::with_capacity(files.len());
         for file in files {
-            assets.push(ingest::ingest(file, &scratch, &blobs, &self.shared.parts.inspect).await?);
+            assets.push(ingest::ingest(file, scratch.as_deref(), &blobs, &self.shared.parts.inspect).await?);
         }
         let assets = self.commit(StepCommit { outcome: Outcome::Value(value.clone()), assets, subjects, ..commit }).await?;
         faults::note("kept", &format_args!("{}/{}", self.job.id, step.name));

@@ -8,13 +8,14 @@ mod pay;
 use crate::breaker::Breaker;
 use crate::parts::{Parts, Site};
 use futures_util::FutureExt;
-use pay::{Payer, ToCatalog, ToDestination};
-use rushes_core::delivery::Due;
+use pay::{Pauses, Payer, ToCatalog, ToDestination};
+use rushes_core::delivery::{Due, Work};
 use rushes_core::faults::{self, Place};
 use rushes_core::{Cancel, Code, Fault};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 /// The longest wait between two tries of a transient failure.
@@ -22,6 +23,38 @@ const BACKOFF_MAX: Duration = Duration::from_mins(5);
 
 /// A sender looks at least this often, so that leases it holds never run out.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
+/// How long after something was leased the next look comes, when no bell rings.
+const LOOK_AFTER_WORK: Duration = Duration::from_millis(50);
+/// Objects up to this are light: they cost a place more waiting than bandwidth.
+const LIGHT_BYTES: u64 = 1024 * 1024;
+/// What anything but a light object weighs; a sender carries this for each of its places.
+const HEAVY: usize = 3;
+
+fn weight(due: &Due) -> usize {
+    match &due.work {
+        Work::PutObject { asset, .. } if asset.blob.size_bytes <= LIGHT_BYTES => 1,
+        _ => HEAVY,
+    }
+}
+
+/// A share of what a sender carries, given back when it is dropped.
+struct Share {
+    carried: Arc<AtomicUsize>,
+    weight: usize,
+}
+
+impl Share {
+    fn of(carried: &Arc<AtomicUsize>, weight: usize) -> Self {
+        carried.fetch_add(weight, Ordering::SeqCst);
+        Self { carried: carried.clone(), weight }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.carried.fetch_sub(self.weight, Ordering::SeqCst);
+    }
+}
 
 /// Starts one sender for each destination and catalog. They end when `stop` is cancelled, and hand back what they
 /// had not proven.
@@ -32,7 +65,7 @@ pub(crate) fn start(parts: &Parts, stop: &Cancel, breaker: &Breaker) -> JoinSet<
         senders.spawn(breaker.guard("send objects", Sender::new(parts, site, payer).run(stop.clone())));
     }
     for site in &parts.catalogs {
-        let payer = ToCatalog { port: site.port.clone(), store: parts.store.clone() };
+        let payer = ToCatalog { port: site.port.clone(), store: parts.store.clone(), pauses: Pauses::default() };
         senders.spawn(breaker.guard("send records", Sender::new(parts, site, payer).run(stop.clone())));
     }
     senders
@@ -60,40 +93,81 @@ impl<P: Payer> Sender<P> {
     async fn run(self, stop: Cancel) {
         let mut bell = self.parts.watch.outbox.clone();
         let mut under_way: JoinSet<i64> = JoinSet::new();
+        let carried = Arc::new(AtomicUsize::new(0));
+        let mut leased: VecDeque<Due> = VecDeque::new();
+        // The leases of what waits here and of what is under way.
         let mut held: BTreeSet<i64> = BTreeSet::new();
+        let mut renewed = Instant::now();
         while !stop.is_cancelled() {
             bell.mark_unchanged();
-            let free = self.in_flight - under_way.len();
-            let leases: Vec<i64> = held.iter().copied().collect();
-            let due = self.parts.store.due(&self.name, u32::try_from(free).unwrap_or(1), &leases).await;
+            let room = self.room(&leased, carried.load(Ordering::SeqCst));
+            let due = if room == 0 && renewed.elapsed() < RENEW_EVERY {
+                Ok(Vec::new())
+            } else {
+                renewed = Instant::now();
+                let leases: Vec<i64> = held.iter().copied().collect();
+                self.parts.store.due(&self.name, u32::try_from(room).unwrap_or(1), &leases).await
+            };
             let wait = match due {
                 Ok(due) => {
-                    let is_more = free > 0 && due.len() == free;
-                    for row in due {
-                        held.insert(row.lease);
-                        under_way.spawn(pay_one(self.payer.clone(), self.parts.clone(), row, self.first_backoff));
+                    let count = due.len();
+                    held.extend(due.iter().map(|due| due.lease));
+                    leased.extend(due);
+                    match count {
+                        _ if room == 0 => self.parts.scan_every.min(RENEW_EVERY),
+                        0 => self.until_next().await,
+                        _ if count == room => Duration::ZERO,
+                        // Others will come soon; a look at the clock of all that is put off can wait a little.
+                        _ => LOOK_AFTER_WORK.min(self.parts.scan_every),
                     }
-                    if is_more { Duration::from_millis(1) } else { self.until_next().await }
                 }
                 Err(fault) => {
                     tracing::error!(destination = self.name, %fault, "outbox could not be read");
                     self.parts.scan_every
                 }
             };
+            // In the order of leasing: nothing that weighs little passes by what is waiting for its turn.
+            while let Some(due) = leased.pop_front_if(|due| carried.load(Ordering::SeqCst) + weight(due) <= HEAVY * self.in_flight) {
+                let share = Share::of(&carried, weight(&due));
+                let paying = pay_one(self.payer.clone(), self.parts.clone(), due, self.first_backoff);
+                under_way.spawn(async move {
+                    let _share = share;
+                    paying.await
+                });
+            }
+            if wait.is_zero() {
+                continue;
+            }
             tokio::select! {
                 () = stop.cancelled() => {}
                 changed = bell.changed() => if changed.is_err() { break },
                 Some(ended) = under_way.join_next(), if !under_way.is_empty() => {
-                    // One that did not end well is renewed no more; its row is due again when the lease has run out.
-                    match ended {
-                        Ok(lease) => drop(held.remove(&lease)),
-                        Err(_) => held.clear(),
+                    let mut next = Some(ended);
+                    while let Some(ended) = next {
+                        // One that did not end well is renewed no more; its row is due again when its lease has run out.
+                        match ended {
+                            Ok(lease) => drop(held.remove(&lease)),
+                            Err(_) => held = leased.iter().map(|due| due.lease).collect(),
+                        }
+                        next = under_way.try_join_next();
                     }
                 }
                 () = tokio::time::sleep(wait) => {}
             }
         }
         under_way.shutdown().await;
+    }
+
+    /// How many rows to lease now, at most as many as there are places. Light ones are leased ahead, so that no sending
+    /// waits for a transaction, and several together, when half of those have gone.
+    fn room(&self, leased: &VecDeque<Due>, carried: usize) -> usize {
+        let waiting: usize = leased.iter().map(weight).sum();
+        let free = (HEAVY * self.in_flight).saturating_sub(carried + waiting);
+        // A heavy one could wait longer than its lease; a document leased early would be told of too early.
+        if !P::LEASES_AHEAD || waiting > leased.len() {
+            return free / HEAVY;
+        }
+        if leased.len() > self.in_flight / 2 { 0 } else { (free + self.in_flight - leased.len()).min(self.in_flight) }
     }
 
     /// Until the next row is due by its backoff, at most until the next scan.
@@ -137,7 +211,6 @@ fn backoff(due: &Due, fault: &Fault, first: Duration, random: u128) -> Duration 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rushes_core::delivery::Work;
 
     fn tried(attempts: u32) -> Due {
         Due { row: 1, lease: 1, attempts, work: Work::PutRecord { collection: "characters".into(), id: "mira_1".into() } }

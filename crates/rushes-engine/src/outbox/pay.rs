@@ -9,8 +9,10 @@ use rushes_core::destination::{Condition, Destination};
 use rushes_core::faults::{self, Place};
 use rushes_core::store::Store;
 use rushes_core::{Code, Fault};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// The slowest transfer still waited for, bytes a second.
 const SLOWEST_BYTES_PER_S: u64 = 32 * 1024;
@@ -21,6 +23,9 @@ const SILENT: &str = "no answer within a minute";
 /// Pays rows of one sort of place.
 #[async_trait]
 pub(super) trait Payer: Send + Sync + 'static {
+    /// Whether rows may be leased before they can be paid.
+    const LEASES_AHEAD: bool;
+
     /// Does what the row asks and writes down that it is done. A fault leaves the row leased for the caller to put off.
     async fn pay(&self, due: &Due) -> Result<(), Fault>;
 }
@@ -32,6 +37,8 @@ pub(super) struct ToDestination {
 
 #[async_trait]
 impl Payer for ToDestination {
+    const LEASES_AHEAD: bool = true;
+
     async fn pay(&self, due: &Due) -> Result<(), Fault> {
         let (asset, key, replaces) = match &due.work {
             Work::PutObject { asset, key, replaces } => (asset, key, replaces),
@@ -66,25 +73,66 @@ impl Payer for ToDestination {
 pub(super) struct ToCatalog {
     pub(super) port: Arc<dyn Catalog>,
     pub(super) store: Arc<dyn Store>,
+    pub(super) pauses: Pauses,
+}
+
+/// How many times as long as a document's last writing took the next one waits: a document that always has something
+/// new is written a quarter of the time, and each writing tells of all that came meanwhile.
+const PAUSE: u32 = 3;
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// Documents remembered, at most, beyond those that pause now.
+const PAUSES_MAX: usize = 1_000;
+
+/// Until when documents written a moment ago wait.
+#[derive(Default)]
+pub(super) struct Pauses(Mutex<HashMap<String, Instant>>);
+
+impl Pauses {
+    fn of(&self, document: &str) -> Option<Instant> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(document).copied()
+    }
+
+    fn set(&self, document: String, took: Duration) {
+        let mut pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if pauses.len() >= PAUSES_MAX {
+            pauses.retain(|_, until| *until > now);
+        }
+        pauses.insert(document, now + took.saturating_mul(PAUSE).min(PAUSE_MAX));
+    }
 }
 
 #[async_trait]
 impl Payer for ToCatalog {
+    // The later a document is leased, the more of what is owed one write of it pays.
+    const LEASES_AHEAD: bool = false;
+
     async fn pay(&self, due: &Due) -> Result<(), Fault> {
-        if let Work::DeleteRecord { collection, id } = &due.work {
-            let delete = tokio::time::timeout(CALL_LIMIT, self.port.delete(collection, id)).await;
-            delete.map_err(|_| Fault::new(Code::CatalogDown, "delete record").with("id", id).because(SILENT))??;
-            return self.store.recorded(due).await;
+        let (collection, id) = match &due.work {
+            Work::PutRecord { collection, id } => (collection, id),
+            Work::DeleteRecord { collection, id } => {
+                let delete = tokio::time::timeout(CALL_LIMIT, self.port.delete(collection, id)).await;
+                delete.map_err(|_| Fault::new(Code::CatalogDown, "delete record").with("id", id).because(SILENT))??;
+                return self.store.recorded(due).await;
+            }
+            _ => return Err(misplaced(due)),
+        };
+        let document = format!("{collection}/{id}");
+        if let Some(until) = self.pauses.of(&document) {
+            tokio::time::sleep_until(until).await;
         }
+        let began = Instant::now();
         faults::pass(Place::RecordTake)?;
         let record = self.store.snapshot(due).await?;
         let put = tokio::time::timeout(CALL_LIMIT, self.port.put(&record)).await;
         put.map_err(|_| Fault::new(Code::CatalogDown, "put record").with("id", &record.id).because(SILENT))??;
         faults::pass(Place::RecordThere)?;
-        self.store.recorded(due).await
+        self.store.recorded(due).await?;
+        self.pauses.set(document, began.elapsed());
+        Ok(())
     }
 }
 
 fn misplaced(due: &Due) -> Fault {
-    Fault::new(Code::Unexpected, "pay outbox row").with("row", due.row).because("a record is owed to a destination")
+    Fault::new(Code::Unexpected, "pay outbox row").with("row", due.row).because("it asks for what this sender cannot do")
 }

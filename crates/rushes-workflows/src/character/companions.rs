@@ -13,7 +13,7 @@ pub(crate) fn of(film: &AssetRef, subject: &str) -> Branch<()> {
     let step = Step::new(format!("companions {} {}", film.kind.name(), film.title)).lane(Lane::Cpu).inputs(&json!([film.id]));
     Branch::new(step, move |context: StepContext| async move {
         let path = context.path_of(&film).await?;
-        let (scratch, cancel, tell) = (context.scratch.clone(), context.cancel.clone(), context.progress.clone());
+        let (scratch, cancel, tell) = (context.scratch()?, context.cancel.clone(), context.progress.clone());
         let files = blocking(move || {
             let at = |name: &str| scratch.join(name);
             let (poster, sheet, preview, sound) = (at("poster.jpg"), at("contact_sheet.jpg"), at("preview.mp4"), at("waveform.png"));

@@ -63,7 +63,7 @@ async fn original<F: Flow>(flow: &F, person: &Person, reference: &Followed) -> R
     let (subject, reference) = (person.id.clone(), reference.clone());
     flow.step(Step::new("orig_music").lane(Lane::Cpu).inputs(&json!([reference.asset.id])), move |context: StepContext| async move {
         let path = context.path_of(&reference.asset).await?;
-        let (stem, cancel) = (context.scratch.join("orig_music"), context.cancel.clone());
+        let (stem, cancel) = (context.scratch()?.join("orig_music"), context.cancel.clone());
         let Some(file) = blocking(move || loudness::extract_original(&path, &stem, &cancel)).await? else { return Ok(Done::value(None)) };
         let asset = context.new_asset(Kind::OrigMusic, &subject, file).names(&reference.names()).made_from(&reference.asset);
         Ok(Done::value(Some(asset.reference()?)).with(asset))
@@ -180,7 +180,7 @@ impl Plan {
             Some((icon, name)) => Some(Stickers { icon: context.path_of(icon).await?, name: context.path_of(name).await? }),
             None => None,
         };
-        Ok(Files { sources, original, music: context.path_of(&self.parts.music).await?, stickers, scratch: context.scratch.clone() })
+        Ok(Files { sources, original, music: context.path_of(&self.parts.music).await?, stickers, scratch: context.scratch()? })
     }
 
     /// Masters both sounds and renders every version wanted; gives their kinds and files.

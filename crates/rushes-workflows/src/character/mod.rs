@@ -248,7 +248,7 @@ async fn follow<F: Flow>(flow: &F, person: &Person, reference: &Reference, title
     let (subject, reference, title) = (person.id.clone(), reference.clone(), title.to_owned());
     let step = Step::new(format!("reference {title}")).inputs(&json!([reference, title]));
     flow.step(step, move |context: StepContext| async move {
-        let copy = context.scratch.join("reference");
+        let copy = context.scratch()?.join("reference");
         tokio::fs::copy(&reference.file, &copy).await.map_err(|e| Stop::from(Fault::io("copy reference", &reference.file, &e)))?;
         let sha256 = crate::kit::blocking({
             let copy = copy.clone();

@@ -142,8 +142,6 @@ struct Display {
     steps: HashMap<String, ProgressBar>,
     count: Option<u32>,
     told_seq: i64,
-    /// What the job was last said to wait for.
-    told_wait: Option<String>,
 }
 
 impl Display {
@@ -151,7 +149,7 @@ impl Display {
         let bars = std::io::stderr().is_terminal().then(MultiProgress::new);
         let head = bars.as_ref().map_or_else(ProgressBar::hidden, |bars| bars.add(ProgressBar::new_spinner()));
         head.enable_steady_tick(Duration::from_millis(120));
-        Self { bars, head, steps: HashMap::new(), count, told_seq: -1, told_wait: None }
+        Self { bars, head, steps: HashMap::new(), count, told_seq: -1 }
     }
 
     fn step(&mut self, report: &Live) {
@@ -196,15 +194,15 @@ impl Display {
                     let how = if event.data["reused"] == true { "reused  " } else { "done    " };
                     print::note(format!("{how} {step} ({})", print::duration(event.data["ms"].as_i64().unwrap_or(0))));
                 }
+            } else if event.event_type == "job.waiting" {
+                // Waiting for a lane is how work is shared out; anything else someone may be able to do something about.
+                let what = text("for");
+                if !what.starts_with("lane ") {
+                    print::note(format!("waiting  for {what}"));
+                }
             } else if event.event_type == "delivery.proven" && self.bars.is_none() {
                 print::note(format!("arrived  {} after {}", text("uri"), print::duration(event.data["ms"].as_i64().unwrap_or(0))));
             }
-        }
-        if job.waiting_for != self.told_wait {
-            if let Some(what) = &job.waiting_for {
-                print::note(format!("waiting  for {what}"));
-            }
-            self.told_wait.clone_from(&job.waiting_for);
         }
         if !events.is_empty() && self.bars.is_some() {
             let listed = store.family(job.id).await?.listed;

@@ -42,7 +42,7 @@ impl Recipes {
 
 /// Writes a file into the step's scratch.
 fn scratch_file(context: &StepContext, name: &str, bytes: &[u8]) -> std::path::PathBuf {
-    let path = context.scratch.join(name);
+    let path = context.scratch().unwrap().join(name);
     std::fs::File::create(&path).unwrap().write_all(bytes).unwrap();
     path
 }
@@ -72,7 +72,7 @@ impl Workflows for Recipes {
 }
 
 impl Recipes {
-    /// One subject with `count` files of `bytes`; `text` goes into each file.
+    /// One subject with `count` files; `text` goes into each, and as many further `bytes`.
     async fn files<F: Flow>(&self, flow: &F, input: Value) -> Result<Value, Stop> {
         let recipes = self.clone();
         let subject = input["subject"].as_str().unwrap_or("mira").to_owned();
@@ -96,9 +96,10 @@ impl Recipes {
         let count = input["count"].as_u64().unwrap_or(1);
         for index in 0..count {
             let (recipes, subject, text) = (self.clone(), first.clone(), input["text"].as_str().unwrap_or("text").to_owned());
+            let more = usize::try_from(input["bytes"].as_u64().unwrap_or(0)).unwrap_or(0);
             let body = move |context: StepContext| async move {
                 recipes.ran(&format!("file {index}"));
-                let file = scratch_file(&context, "made", format!("{text} {index}").as_bytes());
+                let file = scratch_file(&context, "made", format!("{text} {index}{}", " ".repeat(more)).as_bytes());
                 let asset = context
                     .new_asset(Kind::DanceVideo, &subject, file)
                     .name("ref", format!("ref{index}"))
@@ -172,7 +173,7 @@ impl Recipes {
                     }
                     "large" => Ok(Done::value(json!("x".repeat(300_000)))),
                     "outside" => {
-                        let file = context.scratch.join("../../../outside");
+                        let file = context.scratch()?.join("../../../outside");
                         Ok(Done::value(json!(null)).with(context.new_asset(Kind::AnimeImage, "a", file)))
                     }
                     _ => Ok(Done::value(json!(run))),

@@ -1,0 +1,123 @@
+//! Scratch folders: made when a body first asks for one, and passed on to a later step once they are empty again.
+//!
+//! Making and removing a folder for each step costs a file system more than the step costs the journal.
+
+use rushes_core::Fault;
+use rushes_core::faults::{self, Place};
+use rushes_core::store::Lease;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The scratch folders of one drive of one job.
+pub(super) struct Scratch {
+    root: PathBuf,
+    /// In each name: an engine that lost the job and wakes up late never writes where the new owner works.
+    fence: i64,
+    /// Left empty by steps that ended well; at most as many as ran side by side.
+    free: Mutex<Vec<PathBuf>>,
+}
+
+impl Scratch {
+    pub(super) fn of(home: &crate::Home, lease: Lease) -> Arc<Self> {
+        Arc::new(Self { root: home.scratch(lease.job), fence: lease.fence, free: Mutex::default() })
+    }
+
+    fn free(&self) -> std::sync::MutexGuard<'_, Vec<PathBuf>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The folder of one attempt, once its body has asked for it.
+pub(super) struct Room {
+    scratch: Arc<Scratch>,
+    step: String,
+    attempt: u32,
+    taken: Mutex<Option<PathBuf>>,
+}
+
+impl Room {
+    pub(super) fn of(scratch: &Arc<Scratch>, step: &str, attempt: u32) -> Arc<Self> {
+        Arc::new(Self { scratch: scratch.clone(), step: step.to_owned(), attempt, taken: Mutex::default() })
+    }
+
+    /// The attempt's folder; the first call makes it.
+    pub(super) fn take(&self) -> Result<PathBuf, Fault> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(folder) = &*taken {
+            return Ok(folder.clone());
+        }
+        let free = self.scratch.free().pop();
+        let folder = match free {
+            Some(folder) => folder,
+            None => make(self.scratch.root.join(self.name()))?,
+        };
+        *taken = Some(folder.clone());
+        Ok(folder)
+    }
+
+    /// The attempt's folder, when its body has asked for it.
+    pub(super) fn taken(&self) -> Option<PathBuf> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts the folder away. Only what an attempt that ended well left empty is used again: others may still have
+    /// somebody writing in them.
+    pub(super) async fn clear(&self, has_ended_well: bool) {
+        let Some(folder) = self.taken() else { return };
+        if has_ended_well && is_empty(&folder) {
+            self.scratch.free().push(folder);
+        } else {
+            let _ = tokio::fs::remove_dir_all(folder).await;
+        }
+    }
+
+    fn name(&self) -> String {
+        let name: String = self.step.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).take(60).collect();
+        let mark = &rushes_core::flow::hash(&self.step)[..8];
+        format!("{name}-{mark}-{}-{}", self.scratch.fence, self.attempt)
+    }
+}
+
+fn make(folder: PathBuf) -> Result<PathBuf, Fault> {
+    let failed = |e: std::io::Error| Fault::io("make scratch folder", &folder, &e);
+    faults::pass(Place::Scratch)?;
+    // A killed attempt of the same number may have left something.
+    match std::fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    std::fs::create_dir_all(&folder).map_err(failed)?;
+    Ok(folder)
+}
+
+fn is_empty(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn scratch_is_made_when_asked_for_and_used_again_only_when_empty() {
+        let folder = std::env::temp_dir().join(format!("rushes-scratch-{}", std::process::id()));
+        let scratch = Arc::new(Scratch { root: folder.clone(), fence: 1, free: Mutex::default() });
+        let first = Room::of(&scratch, "draw", 1);
+        first.clear(true).await;
+        assert!(!folder.exists(), "nobody asked");
+        let taken = first.take().unwrap();
+        assert_eq!(first.take().unwrap(), taken);
+        first.clear(true).await;
+        let second = Room::of(&scratch, "film", 1);
+        assert_eq!(second.take().unwrap(), taken, "empty, so it is passed on");
+        std::fs::File::create(taken.join("rest")).unwrap();
+        second.clear(true).await;
+        assert!(!taken.exists(), "something was left in it");
+        let third = Room::of(&scratch, "music", 1);
+        let taken = third.take().unwrap();
+        third.clear(false).await;
+        assert!(!taken.exists(), "somebody may still write there");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

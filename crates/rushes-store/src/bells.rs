@@ -1,0 +1,156 @@
+//! The bells that ring after commits: three for everybody, and one for each job that somebody waits for, so that
+//! ten thousand waiters are not woken by each other's jobs.
+
+use rushes_core::JobId;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+
+/// Counts that rise after a commit; wait on them instead of asking again and again.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    /// Something became due, or was paid.
+    pub outbox: watch::Receiver<u64>,
+    /// A job was made, ended, or got a signal.
+    pub jobs: watch::Receiver<u64>,
+    /// A fact was written.
+    pub events: watch::Receiver<u64>,
+    each: Arc<Each>,
+}
+
+impl Watch {
+    /// The bell of one job: it ended, or got a signal. As precise as the store can tell, so look by yourself now and then.
+    #[must_use]
+    pub fn job(&self, id: JobId) -> JobBell {
+        let mut waiting = self.each.waiting();
+        let bell = waiting.entry(id).or_insert_with(|| watch::channel(()).0).subscribe();
+        JobBell { id, bell: Some(bell), each: self.each.clone() }
+    }
+}
+
+/// The bell of one job, for one who waits.
+#[derive(Debug)]
+pub struct JobBell {
+    id: JobId,
+    bell: Option<watch::Receiver<()>>,
+    each: Arc<Each>,
+}
+
+impl JobBell {
+    /// Forgets earlier rings; look at the job after this, then wait.
+    pub fn mark_unchanged(&mut self) {
+        if let Some(bell) = &mut self.bell {
+            bell.mark_unchanged();
+        }
+    }
+
+    /// Waits for a ring after the last mark.
+    pub async fn changed(&mut self) {
+        if let Some(bell) = &mut self.bell {
+            // It rings at the least until this end is dropped, as the sender stays while somebody listens.
+            let _ = bell.changed().await;
+        }
+    }
+}
+
+impl Drop for JobBell {
+    fn drop(&mut self) {
+        let mut waiting = self.each.waiting();
+        self.bell = None;
+        if waiting.get(&self.id).is_some_and(|bell| bell.receiver_count() == 0) {
+            waiting.remove(&self.id);
+        }
+    }
+}
+
+/// The bells of the jobs that are waited for; no more than there are waiters.
+#[derive(Debug, Default)]
+struct Each {
+    waiting: Mutex<HashMap<JobId, watch::Sender<()>>>,
+}
+
+impl Each {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<JobId, watch::Sender<()>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who must look again after this commit.
+#[derive(Default)]
+pub(crate) struct Wakes {
+    pub(crate) outbox: bool,
+    pub(crate) jobs: bool,
+    pub(crate) events: bool,
+    /// Jobs whose own bells ring.
+    pub(crate) each: Vec<JobId>,
+}
+
+impl Wakes {
+    /// A job ended or got a signal.
+    pub(crate) fn job(&mut self, id: JobId) {
+        self.jobs = true;
+        self.each.push(id);
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.outbox |= other.outbox;
+        self.jobs |= other.jobs;
+        self.events |= other.events;
+        self.each.extend(other.each);
+    }
+}
+
+/// The ringing ends.
+pub(crate) struct Bells {
+    outbox: watch::Sender<u64>,
+    jobs: watch::Sender<u64>,
+    events: watch::Sender<u64>,
+    each: Arc<Each>,
+}
+
+impl Bells {
+    pub(crate) fn new() -> (Self, Watch) {
+        let (outbox, outbox_heard) = watch::channel(0);
+        let (jobs, jobs_heard) = watch::channel(0);
+        let (events, events_heard) = watch::channel(0);
+        let each = Arc::new(Each::default());
+        let watch = Watch { outbox: outbox_heard, jobs: jobs_heard, events: events_heard, each: each.clone() };
+        (Self { outbox, jobs, events, each }, watch)
+    }
+
+    pub(crate) fn ring(&self, wakes: &Wakes) {
+        for (is_due, bell) in [(wakes.outbox, &self.outbox), (wakes.jobs, &self.jobs), (wakes.events, &self.events)] {
+            if is_due {
+                bell.send_modify(|count| *count += 1);
+            }
+        }
+        let waiting = self.each.waiting();
+        for bell in wakes.each.iter().filter_map(|id| waiting.get(id)) {
+            bell.send_modify(|()| {});
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn bells_of_one_job_wake_those_who_wait_for_it_and_leave_nothing() {
+        let (bells, watch) = Bells::new();
+        let job = |n: u32| format!("00000000-0000-7000-8000-{n:012}").parse::<JobId>().unwrap();
+        let (one, other) = (job(1), job(2));
+        let (mut first, mut second, mut third) = (watch.job(one), watch.job(one), watch.job(other));
+        let mut wakes = Wakes::default();
+        wakes.job(one);
+        bells.ring(&wakes);
+        first.changed().await;
+        second.changed().await;
+        let is_quiet = tokio::time::timeout(std::time::Duration::from_millis(20), third.changed()).await.is_err();
+        assert!(is_quiet, "the other job's bell did not ring");
+        drop((first, third));
+        assert_eq!(watch.each.waiting().len(), 1);
+        drop(second);
+        assert!(watch.each.waiting().is_empty());
+    }
+}

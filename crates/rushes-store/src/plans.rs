@@ -1,0 +1,78 @@
+//! Asks the database how it would find what each hot question asks for: none may walk a whole table.
+
+use crate::sqlite::{Mode, SqliteStore, TAKE_OVER};
+use crate::{jobs, outbox, settle};
+use rushes_core::clock::SystemClock;
+use rushes_core::delivery::Routes;
+use rusqlite::{Connection, OpenFlags};
+use std::sync::Arc;
+
+/// Indexes that hold only what is open: walking all of one is walking what there is to do.
+const OPEN_ONLY: &[&str] = &[
+    "jobs_queued",
+    "jobs_running",
+    "jobs_to_cancel",
+    "outbox_leased",
+    "outbox_ready",
+    "outbox_refused",
+    "outbox_waiting",
+    "deliveries_sending",
+    "deliveries_refused",
+];
+
+/// The steps of a statement's plan that walk a whole table.
+fn walks(sql: &Connection, statement: &str) -> Vec<String> {
+    let mut prepared = sql.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap_or_else(|e| panic!("{statement}: {e}"));
+    let count = prepared.parameter_count();
+    let steps = prepared.query_map(rusqlite::params_from_iter(vec!["1"; count]), |row| row.get::<_, String>(3)).unwrap();
+    let steps: Vec<String> = steps.collect::<Result<_, _>>().unwrap();
+    assert!(!steps.is_empty(), "{statement}");
+    let is_walk = |step: &String| {
+        let is_open_only = OPEN_ONLY.iter().any(|index| step.ends_with(&format!("INDEX {index}")));
+        step.starts_with("SCAN") && !is_open_only && !["SCAN CONSTANT ROW", "SCAN family"].contains(&step.as_str())
+    };
+    steps.into_iter().filter(is_walk).collect()
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the store is the room with SQL")]
+fn plans_of_hot_questions_walk_no_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rushes.db");
+    let store = SqliteStore::open(&path, &Mode::Own { owner: "test".into() }, Arc::new(SystemClock), Routes::default()).unwrap();
+    let sql = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let mut hot: Vec<String> = TAKE_OVER.iter().map(|statement| (*statement).to_owned()).collect();
+    hot.extend([jobs::ABANDONED, jobs::QUEUED, settle::GOES_ON, crate::writer::RENEW_LEASES].map(str::to_owned));
+    hot.extend(jobs::LISTS.map(jobs::list_of));
+    hot.extend([jobs::cancel_family(), outbox::ready_rows(), outbox::ready_records()]);
+    hot.extend(outbox::BACKLOG.map(str::to_owned));
+    hot.extend(
+        [
+            "SELECT fence FROM jobs WHERE id = ?1",
+            "SELECT name FROM steps WHERE job = ?1 ORDER BY seq",
+            "SELECT id FROM jobs WHERE root = ?1 ORDER BY created_ms, id",
+            "SELECT id FROM assets WHERE root = ?1",
+            "SELECT id FROM assets WHERE subject = ?1 AND retired_ms IS NULL ORDER BY id",
+            "SELECT id FROM assets WHERE path = ?1 AND sha256 = ?2 AND version = ?3",
+            "SELECT id FROM assets WHERE rowid > ?1 ORDER BY rowid LIMIT 1000",
+            "SELECT state FROM deliveries WHERE asset = ?1",
+            "SELECT count(*) FROM outbox WHERE root = ?1 AND state IN ('owed', 'sending')",
+            "SELECT id FROM outbox WHERE op = 'put_record' AND destination = ?1 AND key = ?2 AND state = 'sending'",
+            "SELECT count(*) FROM outbox WHERE op = 'put_record' AND destination = ?1 AND key = ?2 AND state = 'owed'",
+            "SELECT root FROM outbox WHERE lease = ?1 AND state = 'sending'",
+            "SELECT seq FROM events WHERE seq > ?1 ORDER BY seq LIMIT 100",
+            "SELECT coalesce(max(seq), 0) FROM events",
+            "SELECT EXISTS (SELECT 1 FROM signals WHERE job = ?1 AND name = ?2 AND (taken_at IS NULL OR taken_at = ?3))",
+        ]
+        .map(str::to_owned),
+    );
+    let found: Vec<(String, Vec<String>)> = hot
+        .into_iter()
+        .map(|statement| (walks(&sql, &statement), statement))
+        .filter(|(walks, _)| !walks.is_empty())
+        .map(|(w, s)| (s, w))
+        .collect();
+    assert!(found.is_empty(), "{found:#?}");
+    assert_eq!(walks(&sql, "SELECT id FROM assets WHERE title = ?1").len(), 1, "a walk is seen");
+    drop(store);
+}

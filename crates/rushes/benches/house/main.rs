@@ -1,0 +1,36 @@
+//! `make bench`: what the engine costs, measured in one run. Figures go to stdout; machines are noisy, so compare ratios
+//! within one run, and processor seconds rather than wall time.
+//!
+//! [`steps`] durable steps a second; [`delivery`] the time from a file's commit to its proof, beside what the disk alone
+//! needs; [`growth`] what looking and starting cost as a home grows; [`production`] one whole production by the real
+//! program. Names of parts as arguments run those parts only: `cargo bench -p rushes --bench house -- steps`.
+
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, times and stops at once when it fails")]
+
+mod delivery;
+mod growth;
+mod measure;
+mod production;
+mod steps;
+#[expect(dead_code, reason = "what only the tests use of what both share")]
+#[path = "../../tests/it/support/mod.rs"]
+mod support;
+mod truth;
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let is_wanted = |part: &str| wanted.is_empty() || wanted.iter().any(|word| word == part);
+    if is_wanted("steps") {
+        runtime.block_on(steps::measure());
+    }
+    if is_wanted("delivery") {
+        runtime.block_on(delivery::measure());
+    }
+    if is_wanted("growth") {
+        runtime.block_on(growth::measure());
+    }
+    if is_wanted("production") {
+        production::measure();
+    }
+}
