@@ -63,14 +63,14 @@ codes! {
     MediaToolMissing "media_tool_missing" ConfigInvalid Permanent "ffmpeg or ffprobe is not installed." "Install it: `apt-get install ffmpeg`.";
     ProviderRefused "provider_refused" Refused Permanent "The provider declined the request." "Read its reason and change the request.";
     ProviderDown "provider_down" Unavailable Transient "The provider does not answer." "It is tried again by itself.";
-    DestinationRefused "destination_refused" Refused Permanent "The destination will not take the object." "Mend the cause named; the next start of Rushes sends it again.";
+    DestinationRefused "destination_refused" Refused Permanent "The destination will not take the object." "Mend the cause named, then `rushes jobs retry`; the next start of Rushes sends it again too.";
     DestinationDown "destination_down" Unavailable Transient "The destination does not answer." "It is tried again by itself; `rushes status` shows the backlog.";
-    DestinationConflict "destination_conflict" Conflict Permanent "Someone else wrote to that key." "Move the other object away, then retry the delivery.";
+    DestinationConflict "destination_conflict" Conflict Permanent "Someone else wrote to that key." "Move the other object away, then `rushes jobs retry`.";
     ProofFailed "proof_failed" Corrupt Transient "What was read back differs from what was sent." "It is sent again by itself.";
     CatalogDown "catalog_down" Unavailable Transient "The catalog does not answer." "It is tried again by itself.";
     NameTaken "name_taken" AlreadyExists Transient "That name was taken a moment ago." "Another is drawn by itself.";
     LeaseLost "lease_lost" Conflict Permanent "Another engine has taken the job over." "Nothing: it goes on there.";
-    BlobMissing "blob_missing" NotFound Permanent "The bytes of an asset are not on this machine." "Run `rushes audit` to see which assets lack theirs.";
+    BlobMissing "blob_missing" NotFound Permanent "The bytes of an asset are not on this machine." "Run `rushes audit --fix`, which fetches them back where a destination has them.";
     DiskFull "disk_full" Unavailable Transient "The disk is full." "Free some room; work goes on by itself.";
     Io "io" Unavailable Transient "A file could not be read or written." "See the path and the reason named.";
     StoreFailed "store_failed" Unexpected Transient "The database refused." "Check the disk; run `rushes doctor`.";

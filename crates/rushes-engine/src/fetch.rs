@@ -3,6 +3,7 @@
 
 use crate::blobs::hash_file;
 use crate::parts::Parts;
+use crate::pins::Pinned;
 use crate::view;
 use rushes_core::delivery::DeliveryState;
 use rushes_core::faults::{self, Place};
@@ -10,14 +11,19 @@ use rushes_core::store::AssetFilter;
 use rushes_core::{Blob, Code, Fault};
 use std::path::PathBuf;
 
-/// A local path of these bytes. Errors: `blob_missing` when no destination has them; `destination_down`, `disk_full`.
-pub async fn fetch(parts: &Parts, blob: &Blob) -> Result<PathBuf, Fault> {
+/// A local path of these bytes, which stay there as long as the pin is held. Errors: `blob_missing` when no destination has them; `destination_down`, `disk_full`.
+pub async fn fetch(parts: &Parts, blob: &Blob) -> Result<(PathBuf, Pinned), Fault> {
+    let pin = {
+        // Not while a sweep is in the middle of removing these very bytes.
+        let _kept = parts.gate.read().await;
+        parts.pins.pin(&blob.sha256)
+    };
     let path = parts.blobs().path(&blob.sha256);
     if path.metadata().is_ok_and(|there| there.len() == blob.size_bytes) {
         if parts.keep.blobs_max_bytes.is_some() {
             parts.store.set_present(&blob.sha256, true).await?;
         }
-        return Ok(path);
+        return Ok((path, pin));
     }
     let filter = AssetFilter { sha256: Some(blob.sha256.clone()), all_versions: true, ..AssetFilter::default() };
     let listed = parts.store.assets(&filter).await?;
@@ -31,7 +37,7 @@ pub async fn fetch(parts: &Parts, blob: &Blob) -> Result<PathBuf, Fault> {
                     for (asset, _) in listed.iter().filter(|(asset, _)| asset.retired_ms.is_none()) {
                         view::link(&parts.home.library(), &asset.path, &path)?;
                     }
-                    return Ok(path);
+                    return Ok((path, pin));
                 }
                 Err(fault) if fault.code == Code::DiskFull => return Err(fault),
                 Err(fault) => last = fault.with("asset", asset.id).with("destination", &site.name),

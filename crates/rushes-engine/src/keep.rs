@@ -147,7 +147,8 @@ async fn garbage(parts: &Parts) -> Result<u64, Fault> {
             let _alone = parts.gate.write().await;
             let known = parts.store.blob_states(page.iter().filter_map(|path| hash_of(path)).collect()).await?;
             for path in page {
-                if hash_of(path).is_some_and(|hash| !known.contains_key(&hash)) {
+                // Unknown, or left by a crash while it was being evicted.
+                if hash_of(path).is_some_and(|hash| known.get(&hash) != Some(&true)) {
                     remove(path)?;
                     removed += 1;
                 }
@@ -161,11 +162,11 @@ async fn retired(parts: &Parts) -> Result<u64, Fault> {
     let mut removed = 0;
     loop {
         let blobs = parts.store.removable_blobs(true, u32::try_from(PAGE).unwrap_or(u32::MAX)).await?;
+        let before = removed;
         for blob in &blobs {
-            forget(parts, blob).await?;
+            removed += u64::from(forget(parts, blob).await?);
         }
-        removed += blobs.len() as u64;
-        if blobs.len() < PAGE {
+        if blobs.len() < PAGE || removed == before {
             return Ok(removed);
         }
     }
@@ -179,16 +180,19 @@ async fn evict(parts: &Parts, max_bytes: u64) -> Result<u64, Fault> {
     let mut removed = 0;
     while held > max_bytes {
         let blobs = parts.store.removable_blobs(false, u32::try_from(PAGE).unwrap_or(u32::MAX)).await?;
-        if blobs.is_empty() {
-            break;
-        }
+        let before = removed;
         for blob in blobs {
             if held <= max_bytes {
                 break;
             }
-            forget(parts, &blob).await?;
-            held = held.saturating_sub(blob.size_bytes);
-            removed += 1;
+            if forget(parts, &blob).await? {
+                held = held.saturating_sub(blob.size_bytes);
+                removed += 1;
+            }
+        }
+        // What is left is in use or not yet proven everywhere; the next sweep looks again.
+        if removed == before {
+            break;
         }
     }
     Ok(removed)
@@ -205,9 +209,13 @@ fn unlink(parts: &Parts, blob: &Blob, listed: &[Listed]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// First the row, then the bytes: a crash between leaves bytes that the next fetch finds, never a row that lies.
-async fn forget(parts: &Parts, blob: &Blob) -> Result<(), Fault> {
+/// First the row, then the bytes: a crash between leaves bytes that the next fetch finds, never a row that lies. False
+/// when they are in use or wanted again.
+async fn forget(parts: &Parts, blob: &Blob) -> Result<bool, Fault> {
     let _alone = parts.gate.write().await;
+    if parts.pins.is_pinned(&blob.sha256) {
+        return Ok(false);
+    }
     // Looked at again, now that nobody registers anything: equal bytes may have come back a moment ago.
     let filter = AssetFilter { sha256: Some(blob.sha256.clone()), ..AssetFilter::default() };
     let is_everywhere = |deliveries: &[Delivery]| {
@@ -216,12 +224,13 @@ async fn forget(parts: &Parts, blob: &Blob) -> Result<(), Fault> {
     };
     let listed = parts.store.assets(&filter).await?;
     if !listed.iter().all(|(_, deliveries)| is_everywhere(deliveries)) {
-        return Ok(());
+        return Ok(false);
     }
     unlink(parts, blob, &listed)?;
     parts.store.set_present(&blob.sha256, false).await?;
     faults::pass(Place::Evict)?;
-    remove(&parts.blobs().path(&blob.sha256))
+    remove(&parts.blobs().path(&blob.sha256))?;
+    Ok(true)
 }
 
 fn remove(path: &Path) -> Result<(), Fault> {

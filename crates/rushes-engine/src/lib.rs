@@ -17,6 +17,7 @@ pub mod mend;
 pub mod outbox;
 pub mod owner;
 mod parts;
+pub mod pins;
 pub mod restore;
 pub mod verify;
 pub mod view;

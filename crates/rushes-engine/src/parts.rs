@@ -4,6 +4,7 @@ use crate::blobs::Blobs;
 use crate::home::Home;
 use crate::keep::KeepRules;
 use crate::lanes::Lanes;
+use crate::pins::Pins;
 use rushes_core::catalog::Catalog;
 use rushes_core::clock::Clock;
 use rushes_core::destination::Destination;
@@ -66,6 +67,8 @@ pub struct Parts {
     /// Held for reading from a blob's taking in to its row, for writing while bytes are removed: what is just being
     /// registered is never swept away.
     pub gate: Arc<tokio::sync::RwLock<()>>,
+    /// What is worked from just now; it is not removed either.
+    pub pins: Arc<Pins>,
 }
 
 impl Parts {

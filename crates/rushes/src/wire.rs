@@ -74,11 +74,18 @@ fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
         lanes: Lanes::new(cpu, config.engine.net_lane, config.engine.gpu_lane),
         scan_every: Duration::from_secs_f64(config.delivery.scan_every_s),
         keep: KeepRules {
-            blobs_max_bytes: (config.keep.blobs_max_mb > 0).then(|| config.keep.blobs_max_mb.saturating_mul(1_000_000)),
+            blobs_max_bytes: bytes_of(config.keep.blobs_max_mb),
             failed_scratch: Duration::from_hours(u64::from(config.keep.failed_scratch_days) * 24),
         },
         gate: Arc::default(),
+        pins: Arc::default(),
     })
+}
+
+/// Millions of bytes as bytes; None for no bound.
+fn bytes_of(mb: f64) -> Option<u64> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be above zero and far below the end")]
+    (mb > 0.0).then_some((mb * 1e6) as u64)
 }
 
 fn kit(home: &Home, config: &Config, inspect: Arc<dyn Inspect>) -> Kit {

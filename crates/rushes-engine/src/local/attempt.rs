@@ -6,15 +6,16 @@ use super::flow::LocalFlow;
 use super::scratch::Room;
 use crate::fetch::fetch;
 use crate::parts::Parts;
+use crate::pins::Pinned;
 use async_trait::async_trait;
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::{Body, Data, Library, Step, StepContext, Workflows};
 use rushes_core::subject::{NewSubject, Subject};
-use rushes_core::{AssetId, Cancel, Code, Fault, Kind, NewAsset, Stop};
+use rushes_core::{AssetId, Blob, Cancel, Code, Fault, Kind, NewAsset, Stop};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
@@ -133,7 +134,7 @@ impl<W: Workflows> Attempt<'_, W> {
                 // Nobody listening is fine.
                 let _ = live.send(Live { job, step: step.clone(), fraction, note: note.to_owned() });
             }),
-            library: Arc::new(LocalLibrary { parts: parts.clone() }),
+            library: Arc::new(LocalLibrary { parts: parts.clone(), pins: Mutex::default() }),
         }
     }
 }
@@ -160,13 +161,23 @@ impl Drop for AbortOnDrop {
 /// What bodies may ask, on the local store.
 struct LocalLibrary {
     parts: Parts,
+    /// What the body was given paths of; let go when the attempt has ended.
+    pins: Mutex<Vec<Pinned>>,
+}
+
+impl LocalLibrary {
+    async fn hold(&self, blob: &Blob) -> Result<PathBuf, Fault> {
+        let (path, pin) = fetch(&self.parts, blob).await?;
+        self.pins.lock().unwrap_or_else(PoisonError::into_inner).push(pin);
+        Ok(path)
+    }
 }
 
 #[async_trait]
 impl Library for LocalLibrary {
     async fn path_of(&self, asset: AssetId) -> Result<PathBuf, Fault> {
         let asset = self.parts.store.asset(asset).await?;
-        fetch(&self.parts, &asset.blob).await
+        self.hold(&asset.blob).await
     }
 
     async fn subject(&self, id_or_slug: &str) -> Result<Option<Subject>, Fault> {
@@ -180,7 +191,7 @@ impl Library for LocalLibrary {
     async fn made_before(&self, inputs: &str, kind: Kind) -> Result<Option<(AssetId, PathBuf)>, Fault> {
         let Some(asset) = self.parts.store.made_before(inputs, kind).await? else { return Ok(None) };
         // What cannot be fetched back is simply made anew.
-        Ok(fetch(&self.parts, &asset.blob).await.ok().map(|path| (asset.id, path)))
+        Ok(self.hold(&asset.blob).await.ok().map(|path| (asset.id, path)))
     }
 
     fn new_asset_id(&self) -> AssetId {

@@ -49,7 +49,7 @@ impl Payer for ToDestination {
             }
             _ => return Err(misplaced(due)),
         };
-        let file = fetch(&self.parts, &asset.blob).await?;
+        let (file, _pin) = fetch(&self.parts, &asset.blob).await?;
         let condition = match replaces {
             Some(proof) if !proof.is_of(&asset.blob) => Condition::Replace(proof),
             _ => Condition::CreateOnly,

@@ -27,8 +27,24 @@ impl Check {
     }
 }
 
-pub(super) async fn run(context: &Context) -> anyhow::Result<u8> {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Make what is missing in the home: its folders and its database, brought to today's schema.
+    #[arg(long)]
+    fix: bool,
+}
+
+pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
+    if args.fix {
+        // Whoever works on the home has made all that already.
+        match wire::start(&context.home, &context.loaded.config) {
+            Ok(running) => running.engine.stop().await,
+            Err(fault) if fault.code == Code::HomeBusy => {}
+            Err(fault) => return Err(fault.into()),
+        }
+    }
     let mut checks = vec![Check::of("home", home(context.home.root()))];
+    checks.push(Check::of("disk", disk(context.home.root())));
     checks.push(Check::of("ffmpeg", blocking(|| rushes_media::run::version(&Cancel::new())).await));
     checks.push(Check::of("fonts", blocking(|| rushes_media::draw::lettering::find_font().map(|path| path.display().to_string())).await));
     // A home that nothing has used yet has no database; that is no fault.
@@ -66,6 +82,20 @@ fn home(root: &Path) -> Result<String, Fault> {
         std::fs::File::create(&probe).and_then(|mut file| std::io::Write::write_all(&mut file, b"doctor").and_then(|()| file.sync_all()));
     let _ = std::fs::remove_file(&probe);
     written.map(|()| root.display().to_string()).map_err(|e| Fault::io("write in home", nearest, &e))
+}
+
+/// Free room for at least a production or two.
+fn disk(root: &Path) -> Result<String, Fault> {
+    const LEAST_BYTES: u64 = 500_000_000;
+    let nearest = root.ancestors().find(|folder| folder.exists()).unwrap_or(root);
+    let found = rustix::fs::statvfs(nearest).map_err(|e| Fault::io("look at disk", nearest, &e.into()))?;
+    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    if free < LEAST_BYTES {
+        return Err(Fault::new(Code::DiskFull, "look at disk")
+            .with("path", nearest.display())
+            .because(format!("{} are free", print::size(free))));
+    }
+    Ok(format!("{} free", print::size(free)))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {

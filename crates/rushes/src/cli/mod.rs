@@ -67,7 +67,7 @@ enum Command {
     /// Rebuild the library from catalogs and destinations alone, or prove that it can be done.
     Restore(restore::Args),
     /// Check everything Rushes needs, each with its cure.
-    Doctor,
+    Doctor(doctor::Args),
     /// Show the configuration.
     #[command(subcommand)]
     Config(config::Command),
@@ -97,7 +97,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Audit(args) => audit::run(&context, &args).await,
         Command::Verify(args) => verify::run(&context, &args).await,
         Command::Restore(args) => restore::run(&context, &args).await,
-        Command::Doctor => doctor::run(&context).await,
+        Command::Doctor(args) => doctor::run(&context, &args).await,
         Command::Config(command) => config::run(&context, &command),
         Command::Completions(args) => completions::run(&args),
     }

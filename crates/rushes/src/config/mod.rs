@@ -95,14 +95,14 @@ impl Default for DeliverySection {
 pub(crate) struct KeepSection {
     /// Local bytes beyond this go, the longest unused first, once they are proven at every destination; what needs them
     /// fetches them back. Millions of bytes; 0 = all stay.
-    pub(crate) blobs_max_mb: u64,
+    pub(crate) blobs_max_mb: f64,
     /// How long the scratch of a failed job stays.
     pub(crate) failed_scratch_days: u32,
 }
 
 impl Default for KeepSection {
     fn default() -> Self {
-        Self { blobs_max_mb: 0, failed_scratch_days: 7 }
+        Self { blobs_max_mb: 0.0, failed_scratch_days: 7 }
     }
 }
 
@@ -170,6 +170,9 @@ fn check(config: &Config) -> Result<(), Fault> {
     let delivery = &config.delivery;
     if !(0.01..=3600.0).contains(&delivery.first_backoff_s) || !(0.1..=3600.0).contains(&delivery.scan_every_s) {
         return refuse("delivery.first_backoff_s, delivery.scan_every_s", "waits are above zero and at most an hour");
+    }
+    if !(0.0..=1e12).contains(&config.keep.blobs_max_mb) {
+        return refuse("keep.blobs_max_mb", "it is a number of millions of bytes, 0 for no bound");
     }
     let mut names: Vec<&str> = config.destinations.iter().chain(&config.catalogs).map(|place| place.name.as_str()).collect();
     names.sort_unstable();

@@ -59,8 +59,11 @@ fn cli_doctor_tries_everything_for_real() {
     program.run(&["init"]).expect(0);
     let said = program.run(&["doctor", "--json"]).expect(0).json();
     let names: Vec<&str> = said["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["home", "ffmpeg", "fonts", "database", "destination remote", "catalog records"]);
+    assert_eq!(names, ["home", "disk", "ffmpeg", "fonts", "database", "destination remote", "catalog records"]);
     program.run(&["audit"]).expect(0);
+    std::fs::remove_dir_all(program.path("home/library")).unwrap();
+    program.run(&["doctor", "--fix"]).expect(0);
+    assert!(program.path("home/library").is_dir(), "what is missing in the home is made");
     let broken = Program::with("[[destinations]]\nname = \"bucket\"\nuri = \"file:///proc/nowhere\"\n");
     broken.run(&["init"]).expect(0);
     let end = broken.run(&["doctor"]).expect(1);

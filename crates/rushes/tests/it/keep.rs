@@ -90,7 +90,10 @@ async fn keep_evicts_only_what_is_proven_and_fetches_it_back() {
     assert_eq!(gone.len(), 4);
     engine.settle().await;
     let (asset, _) = gone[0];
-    let path = fetch(engine.parts(), &asset.blob).await.unwrap();
+    let (path, pin) = fetch(engine.parts(), &asset.blob).await.unwrap();
+    sweep(engine.parts(), false).await.unwrap();
+    assert!(path.exists(), "what is worked from stays");
+    drop(pin);
     assert_eq!(std::fs::metadata(path).unwrap().len(), asset.blob.size_bytes);
     assert!(engine.parts().home.library().join(&asset.path).exists(), "it is shown again");
     // A copy that came back wrong is not taken for the file.

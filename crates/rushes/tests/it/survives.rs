@@ -2,7 +2,7 @@
 //! while another takes over. `RUSHES_KILLS` says how many random kills; `RUSHES_SEED` repeats a run.
 
 use crate::support::program::{end, signal};
-use crate::support::survivor::{Dice, LONG, Survivor, report};
+use crate::support::survivor::{Dice, LONG, Survivor, hashes, report};
 use rushes_core::faults::{PLACES, Place};
 use std::time::{Duration, Instant};
 
@@ -168,6 +168,32 @@ fn survives_a_disk_that_is_really_full() {
     let ended = ended.expect(0);
     assert!(ended.stdout.contains("room on the disk") || ended.stdout.contains("disk is full"), "it never filled up: {}", ended.stdout);
     report("disk full, a real one of 64 MB", "waited for room, then completed and audited clean");
+}
+
+#[test]
+fn survives_a_kill_while_bytes_are_evicted_and_fetched_back() {
+    let mut survivor = Survivor::new(&["--no-variants"]);
+    survivor.finish();
+    let config = std::fs::read_to_string(survivor.program.path("rushes.toml")).unwrap();
+    // So little that hardly anything may stay.
+    survivor.program.write("rushes.toml", format!("{config}\n[keep]\nblobs_max_mb = 0.01\n").as_bytes());
+    let run = |args: &[&str], plan: &str| end(survivor.program.start_with(args, &[("RUSHES_FAULTS", plan)])).code;
+    let held = || hashes(&survivor.home().join("blobs")).len();
+    let (before, remote) = (held(), hashes(&survivor.home().join("remote")));
+    for occurrence in [1, 2, 5] {
+        assert_eq!(run(&["audit", "--fix"], &format!("evict:{occurrence}=kill")), -1, "killed while evicting");
+        survivor.program.run(&["audit"]).expect(0);
+    }
+    assert!(held() < before, "something went");
+    assert_eq!(hashes(&survivor.home().join("remote")), remote, "nothing went from where it is proven");
+    // The same character again: what it is made from is not here any more.
+    let again = ["run", "production", "--reference", "step.mp4", "--seed", "1", "--no-variants", "--no-skip-existing"];
+    for occurrence in [1, 3] {
+        assert_eq!(run(&again, &format!("fetched:{occurrence}=kill")), -1, "killed while fetching back");
+    }
+    assert_eq!(run(&again, ""), 0);
+    survivor.program.run(&["audit"]).expect(0);
+    survivor.program.run(&["verify", "--deep"]).expect(0);
 }
 
 #[test]

@@ -154,6 +154,7 @@ impl TestEngine {
             scan_every: Duration::from_millis(200),
             keep,
             gate: Arc::default(),
+            pins: Arc::default(),
         };
         Self { engine: Engine::start(parts, recipes.clone(), owner), recipes: recipes.clone() }
     }
