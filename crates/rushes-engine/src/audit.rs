@@ -14,6 +14,9 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Assets whose bytes are looked up in one go.
+const PAGE: usize = 1_000;
+
 /// What one destination holds of one kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Held {
@@ -91,15 +94,21 @@ pub struct Audit {
 pub async fn audit(parts: &Parts, deep: bool) -> Result<Audit, Fault> {
     let listed = parts.store.assets(&AssetFilter::default()).await?;
     let mut report = Report::default();
-    for (asset, deliveries) in &listed {
-        report.line(asset.kind.name()).local += 1;
-        let mut is_here = bytes(parts, asset, deep, &mut report).await?;
-        if is_here && !view::is_shown(&parts.home.library(), &asset.path, &parts.blobs().path(&asset.blob.sha256)) {
-            // A crash while evicting may leave bytes behind that nobody counts on; a sweep removes them.
-            let states = parts.store.blob_states(vec![asset.blob.sha256.clone()]).await?;
-            is_here = states.get(&asset.blob.sha256) != Some(&false);
+    for page in listed.chunks(PAGE) {
+        let seen: Vec<Seen> = page.iter().map(|(asset, _)| Seen::of(parts, asset)).collect();
+        let is_doubtful = |seen: &Seen| seen.size_bytes.is_none() || !seen.is_shown;
+        let doubtful = page.iter().zip(&seen).filter(|(_, seen)| is_doubtful(seen)).map(|((asset, _), _)| asset.blob.sha256.clone());
+        let doubtful: Vec<String> = doubtful.collect();
+        let states = if doubtful.is_empty() { BTreeMap::new() } else { parts.store.blob_states(doubtful).await? };
+        for ((asset, deliveries), seen) in page.iter().zip(&seen) {
+            report.line(asset.kind.name()).local += 1;
+            // What was evicted is elsewhere by right; bytes that a crash left behind then are swept in time.
+            let is_evicted = states.get(&asset.blob.sha256) == Some(&false);
+            if !(is_evicted && is_doubtful(seen)) {
+                local(parts, asset, seen, deep, &mut report).await?;
+            }
+            owed(parts, asset, deliveries, &mut report);
         }
-        local(parts, asset, deliveries, is_here, &mut report);
     }
     for site in &parts.destinations {
         destination(site, &listed, &mut report).await?;
@@ -145,12 +154,27 @@ impl Report {
     }
 }
 
-/// Whether an asset's bytes are here as they should be; evicted ones are, elsewhere.
-async fn bytes(parts: &Parts, asset: &Asset, deep: bool, report: &mut Report) -> Result<bool, Fault> {
+/// What this machine has of an asset.
+struct Seen {
+    /// None where its bytes are not here.
+    size_bytes: Option<u64>,
+    is_shown: bool,
+}
+
+impl Seen {
+    fn of(parts: &Parts, asset: &Asset) -> Self {
+        let blob = parts.blobs().path(&asset.blob.sha256);
+        let size_bytes = blob.metadata().ok().map(|there| there.len());
+        Self { size_bytes, is_shown: size_bytes.is_some() && view::is_shown(&parts.home.library(), &asset.path, &blob) }
+    }
+}
+
+/// Whether an asset's bytes are here as they should be, and shown.
+async fn local(parts: &Parts, asset: &Asset, seen: &Seen, deep: bool, report: &mut Report) -> Result<(), Fault> {
     let path = parts.blobs().path(&asset.blob.sha256);
     let fetch = || Cure::Fetch(Box::new(asset.clone()));
-    match path.metadata() {
-        Ok(there) if there.len() == asset.blob.size_bytes => {
+    match seen.size_bytes {
+        Some(there) if there == asset.blob.size_bytes => {
             if deep {
                 let (path, mime) = (path.clone(), asset.blob.mime.clone());
                 let hashed = tokio::task::spawn_blocking(move || hash_file(&path, &mime)).await;
@@ -163,32 +187,25 @@ async fn bytes(parts: &Parts, asset: &Asset, deep: bool, report: &mut Report) ->
                         "its bytes on this machine are not those it was made of",
                         fetch(),
                     );
-                    return Ok(false);
+                    return Ok(());
                 }
             }
-            Ok(true)
-        }
-        Ok(there) => {
-            let detail = format!("{} of its {} bytes are on this machine", there.len(), asset.blob.size_bytes);
-            report.find("blob_changed", Some(asset), (None, &asset.path), detail, fetch());
-            Ok(false)
-        }
-        Err(_) => {
-            let state = parts.store.blob_states(vec![asset.blob.sha256.clone()]).await?;
-            if state.get(&asset.blob.sha256) != Some(&false) {
-                report.find("blob_missing", Some(asset), (None, &asset.path), "its bytes are not on this machine", fetch());
+            if !seen.is_shown {
+                let detail = "the library does not show it, or shows something else";
+                report.find("link_missing", Some(asset), (None, &asset.path), detail, Cure::Link(Box::new(asset.clone())));
             }
-            Ok(false)
         }
+        Some(there) => {
+            let detail = format!("{there} of its {} bytes are on this machine", asset.blob.size_bytes);
+            report.find("blob_changed", Some(asset), (None, &asset.path), detail, fetch());
+        }
+        None => report.find("blob_missing", Some(asset), (None, &asset.path), "its bytes are not on this machine", fetch()),
     }
+    Ok(())
 }
 
-fn local(parts: &Parts, asset: &Asset, deliveries: &[Delivery], is_here: bool, report: &mut Report) {
-    let blob = parts.blobs().path(&asset.blob.sha256);
-    if is_here && !view::is_shown(&parts.home.library(), &asset.path, &blob) {
-        let detail = "the library does not show it, or shows something else";
-        report.find("link_missing", Some(asset), (None, &asset.path), detail, Cure::Link(Box::new(asset.clone())));
-    }
+/// What every destination was told of an asset.
+fn owed(parts: &Parts, asset: &Asset, deliveries: &[Delivery], report: &mut Report) {
     for site in &parts.destinations {
         let owe = || Cure::Owe(Owe::Object { asset: asset.id, destination: site.name.clone(), there: None });
         match deliveries.iter().find(|delivery| delivery.destination == site.name) {

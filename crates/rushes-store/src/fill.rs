@@ -89,3 +89,11 @@ pub fn fill(path: &Path, from: u32, to: u32, destination: (&str, &str), catalog:
     transaction.commit().map_err(broken)?;
     connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE);").map_err(broken)
 }
+
+/// Has all bytes count as evicted: on no disk of this machine, and rightly so. Errors: `store_failed`.
+#[expect(clippy::disallowed_methods, reason = "the store is the room with SQL")]
+pub fn evict_all(path: &Path) -> Result<(), Fault> {
+    let broken = |e| failed("evict", e);
+    let connection = Connection::open(path).map_err(broken)?;
+    connection.execute("UPDATE blobs SET state = 'evicted'", []).map(drop).map_err(broken)
+}
