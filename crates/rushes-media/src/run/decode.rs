@@ -149,8 +149,9 @@ fn stream_rgba(
 
 /// The filters that make a stream's frames RGBA of that size, by its own matrix.
 fn to_rgba(video: &VideoStream, width: u32, height: u32) -> String {
-    let matrix = video.matrix();
-    format!("scale={width}:{height}:flags=bicubic+accurate_rnd+full_chroma_int:in_color_matrix={matrix},format=rgba,setsar=1")
+    let tone_map = video.tone_map();
+    let matrix = if video.is_hdr() { "bt709" } else { video.matrix() };
+    format!("{tone_map}scale={width}:{height}:flags=bicubic+accurate_rnd+full_chroma_int:in_color_matrix={matrix},format=rgba,setsar=1")
 }
 
 /// A stream's own size, or that of the same shape at another width.
