@@ -21,6 +21,8 @@ use rushes_core::{Cancel, Code, Fault};
 use sniff::{Content, sniff};
 use std::io::Read;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::time::Duration;
 
 pub use door::check_file;
 pub use limits::*;
@@ -51,9 +53,26 @@ pub fn inspect_file(path: &Path, cancel: &Cancel) -> Result<MediaInfo, Fault> {
     let mut head = Vec::with_capacity(4096);
     file.by_ref().take(4096).read_to_end(&mut head).map_err(io)?;
     match sniff(&head) {
-        Some(Content::Still(format)) => still::inspect(path, file, format),
+        Some(Content::Still(format)) => still::inspect(path, file, format, cancel),
         Some(Content::Film(container)) => film::inspect(path, &mut file, container, cancel),
         None => Err(refuse(Code::FileForbidden, path, "its content is none of png, jpg, webp, mp4, mov, webm, mkv, wav, flac, mp3, m4a")),
+    }
+}
+
+/// Waits until no other large file is being decoded: two at once would take twice the memory.
+/// Errors: `cancelled`.
+fn alone(cancel: &Cancel) -> Result<MutexGuard<'static, ()>, Fault> {
+    static LARGE: Mutex<()> = Mutex::new(());
+    /// How often the cancel token is looked at.
+    const LOOK_EVERY: Duration = Duration::from_millis(25);
+    loop {
+        match LARGE.try_lock() {
+            Ok(guard) => return Ok(guard),
+            // Nothing is kept in it that a panic could have left half done.
+            Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if cancel.is_cancelled() => return Err(Fault::new(Code::Cancelled, "inspect file")),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOOK_EVERY),
+        }
     }
 }
 

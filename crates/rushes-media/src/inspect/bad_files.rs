@@ -106,3 +106,28 @@ fn inspect_judges_every_bad_file_rightly_soon_and_in_little_memory() {
     assert!(table.files.len() >= 60);
     assert!(peak_kb < MEMORY_LIMIT_KB, "{peak_kb} KB");
 }
+
+#[test]
+fn inspect_takes_only_films_that_can_be_pictured() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = make_bad_files(folder.path());
+    for (name, size) in [
+        ("pq.mp4", (128, 96)),
+        ("hlg.mp4", (128, 96)),
+        ("bare_pq.mp4", (128, 96)),
+        ("ten.mp4", (128, 96)),
+        ("odd.mp4", (127, 95)),
+        ("turned_90.mp4", (96, 128)),
+        ("wide_pixels.mp4", (256, 96)),
+        ("before.mkv", (128, 96)),
+        ("live.webm", (128, 96)),
+        ("no_time.mp4", (128, 96)),
+        ("one.mp4", (128, 96)),
+    ] {
+        let frame = crate::run::decode::decode_rgba_frame(&table.get(name).path, Duration::ZERO, &Cancel::new());
+        let frame = frame.unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        assert_eq!((frame.width, frame.height), size, "{name}");
+        let brightest = frame.rgba.chunks_exact(4).map(|pixel| pixel[1]).max();
+        assert!(brightest > Some(100), "{name} is dark: {brightest:?}");
+    }
+}

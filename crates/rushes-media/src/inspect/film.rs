@@ -2,9 +2,11 @@
 //! decode without a single error.
 
 use super::boxes::check_boxes;
-use super::limits::{MAX_CHANNELS, MAX_DURATION_S, MAX_FPS, MAX_RATE_HZ, MAX_STREAMS, MAX_VIDEO_PIXELS, MAX_VIDEO_SIDE_PX};
-use super::refuse;
+use super::limits::{
+    LARGE_VIDEO_PIXELS, MAX_CHANNELS, MAX_DURATION_S, MAX_FPS, MAX_RATE_HZ, MAX_STREAMS, MAX_VIDEO_PIXELS, MAX_VIDEO_SIDE_PX,
+};
 use super::sniff::{Container, WavLength, missing_boxes, missing_riff_bytes, missing_segment_bytes, wav_length};
+use super::{alone, refuse};
 use crate::probe::{Probe, blame_file, probe_stranger};
 use crate::run::{Ffmpeg, Reached, TIME_LIMIT};
 use rushes_core::inspect::MediaInfo;
@@ -67,6 +69,8 @@ pub(super) fn inspect(path: &Path, file: &mut File, container: Container, cancel
     let is_open = check_parts(path, file, container)?;
     let probed = probe_stranger(path, cancel)?;
     check_limits(path, &probed, is_open)?;
+    let pixels = probed.video.as_ref().map_or(0, |video| u64::from(video.width) * u64::from(video.height));
+    let _alone = (pixels > LARGE_VIDEO_PIXELS).then(|| alone(cancel)).transpose()?;
     let reached = decode(path, &probed, is_open, cancel)?;
     check_length(path, &probed, is_open, &reached)?;
     let (mime, extension) = container.names(probed.video.is_some());

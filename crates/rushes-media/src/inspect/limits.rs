@@ -25,6 +25,12 @@ pub const MAX_VIDEO_SIDE_PX: u32 = 8192;
 /// Pixels of one frame: 4096 by 2304. A codec may ask for 17 frames to be kept.
 pub const MAX_VIDEO_PIXELS: u64 = 4096 * 2304;
 
+/// Decoding a picture that takes more than this, or a film of more than [`LARGE_VIDEO_PIXELS`], is done one at a time.
+pub const LARGE_PICTURE_BYTES: u64 = 64_000_000;
+
+/// What a frame has in full HD.
+pub const LARGE_VIDEO_PIXELS: u64 = 1920 * 1088;
+
 /// Frames a second.
 pub const MAX_FPS: f64 = 240.0;
 

@@ -1,17 +1,17 @@
 //! Pictures: limits first, then every pixel is decoded.
 
-use super::limits::{MAX_PICTURE_BYTES, MAX_PICTURE_MEMORY_BYTES, MAX_PICTURE_PIXELS};
-use super::refuse;
+use super::limits::{LARGE_PICTURE_BYTES, MAX_PICTURE_BYTES, MAX_PICTURE_MEMORY_BYTES, MAX_PICTURE_PIXELS};
 use super::sniff::missing_riff_bytes;
+use super::{alone, refuse};
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use rushes_core::inspect::MediaInfo;
-use rushes_core::{Code, Fault};
+use rushes_core::{Cancel, Code, Fault};
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
 /// Decodes all of a picture, in bounded memory.
-pub(super) fn inspect(path: &Path, mut file: File, format: ImageFormat) -> Result<MediaInfo, Fault> {
+pub(super) fn inspect(path: &Path, mut file: File, format: ImageFormat, cancel: &Cancel) -> Result<MediaInfo, Fault> {
     let io = |error: std::io::Error| Fault::io("inspect file", path, &error);
     let length = file.metadata().map_err(io)?.len();
     if length > MAX_PICTURE_BYTES {
@@ -51,6 +51,7 @@ pub(super) fn inspect(path: &Path, mut file: File, format: ImageFormat) -> Resul
         let why = format!("decoding its {width}×{height} pixels takes {memory} bytes, of {MAX_PICTURE_MEMORY_BYTES}");
         return Err(refuse(Code::FileTooLarge, path, why));
     }
+    let _alone = (memory > LARGE_PICTURE_BYTES).then(|| alone(cancel)).transpose()?;
     let orientation = decoder.orientation().map_err(judge)?;
     drop(DynamicImage::from_decoder(decoder).map_err(judge)?);
     // The JPEG decoder fills what is missing with gray and says nothing.
