@@ -56,7 +56,7 @@ codes! {
     FileEmpty "file_empty" InvalidInput Permanent "The file is empty." "Hand in a file with content.";
     FileTruncated "file_truncated" Corrupt Permanent "The file ends too early." "Copy it again from where it came.";
     FileCorrupt "file_corrupt" Corrupt Permanent "The file is damaged." "Copy it again from where it came, or convert it.";
-    FileForbidden "file_forbidden" InvalidInput Permanent "The file is of a type that is never opened." "Convert it to mp4, png, jpg, webp, wav or m4a.";
+    FileForbidden "file_forbidden" InvalidInput Permanent "The file is of a type that is never opened." "Hand in a regular file that is mp4, mov, webm, mkv, png, jpg, webp, wav, flac, mp3 or m4a; convert what is none of them.";
     FileTooLarge "file_too_large" InvalidInput Permanent "The file is beyond a limit." "Make it smaller than the limit named.";
     NoVideo "no_video" InvalidInput Permanent "The file holds no moving picture." "Use a video.";
     MediaTool "media_tool" Unavailable Transient "ffmpeg failed." "See the last lines it wrote; `rushes doctor` checks the installation.";

@@ -15,13 +15,7 @@ use std::sync::Arc;
 /// Errors: those of `Inspect`, `io`, `disk_full`, `input_invalid` for a file outside scratch.
 pub async fn ingest(asset: NewAsset, scratch: Option<&Path>, blobs: &Blobs, inspect: &Arc<dyn Inspect>) -> Result<Ingested, Fault> {
     let file = asset.file.clone();
-    let is_below = |path: &Path| scratch.is_some_and(|scratch| path.starts_with(scratch));
-    let is_inside = std::path::absolute(&file).is_ok_and(|path| is_below(&path) && !path.components().any(|part| part.as_os_str() == ".."));
-    if !is_inside {
-        return Err(Fault::new(Code::InputInvalid, "ingest file")
-            .with("file", file.display())
-            .because("a step hands in files of its scratch folder only"));
-    }
+    check_place(&file, scratch)?;
     let info = inspect.inspect(&file).await.map_err(|fault| fault.with("kind", asset.kind.name()))?;
     let path = format!("{}.{}", asset.kind.stem(&asset.subject, &asset.names)?, info.extension);
     if path.split('/').any(|part| part.is_empty() || part == "." || part == "..") || path.contains('\0') {
@@ -38,4 +32,25 @@ pub async fn ingest(asset: NewAsset, scratch: Option<&Path>, blobs: &Blobs, insp
     .await
     .map_err(|e| Fault::new(Code::Panicked, "ingest file").because(e))??;
     Ok(Ingested { asset, blob, info, path })
+}
+
+/// A file of scratch is the very thing that is taken in: neither outside nor a link, whose target would be read and made
+/// read-only in its stead.
+fn check_place(file: &Path, scratch: Option<&Path>) -> Result<(), Fault> {
+    let refuse = |why: &str| Err(Fault::new(Code::InputInvalid, "ingest file").with("file", file.display()).because(why));
+    let Some(scratch) = scratch else { return refuse("a step hands in files of its scratch folder only") };
+    let is_named_inside =
+        std::path::absolute(file).is_ok_and(|path| path.starts_with(scratch) && !path.components().any(|part| part.as_os_str() == ".."));
+    if !is_named_inside {
+        return refuse("a step hands in files of its scratch folder only");
+    }
+    if std::fs::symlink_metadata(file).is_ok_and(|meta| meta.is_symlink()) {
+        return refuse("it is a link; a step hands in the file itself");
+    }
+    // A folder on the way may be a link, too.
+    let real = |path: Option<&Path>| path.and_then(|path| std::fs::canonicalize(path).ok());
+    match (real(file.parent()), real(Some(scratch))) {
+        (Some(folder), Some(scratch)) if !folder.starts_with(&scratch) => refuse("its folder is a link that leaves scratch"),
+        _ => Ok(()),
+    }
 }

@@ -1,8 +1,16 @@
 //! What a file really is and whether it is whole: by content, never by name, decoded strictly to its end.
 //!
+//! `limits` holds how large a file may be, `door` the first look, `sniff` and `boxes` what is read of a file before any
+//! decoder sees it, `film` and `still` the decoding.
+//!
 //! What does not live here: what a file declares ([`crate::probe`]), and what to do with a file that is refused.
 
+#[cfg(test)]
+mod bad_files;
+mod boxes;
+mod door;
 mod film;
+mod limits;
 mod sniff;
 mod still;
 #[cfg(test)]
@@ -13,21 +21,11 @@ use rushes_core::{Cancel, Code, Fault};
 use sniff::{Content, sniff};
 use std::io::Read;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::time::Duration;
 
-/// Pixels of one picture: 200 million, twice what cameras make, 800 MB decoded.
-pub const MAX_IMAGE_PIXELS: u64 = 200_000_000;
-
-/// Four hours.
-pub const MAX_DURATION_S: u64 = 4 * 3600;
-
-/// Streams of one file, of whatever kind.
-pub const MAX_STREAMS: usize = 16;
-
-/// Width and height of a moving picture.
-pub const MAX_VIDEO_SIDE_PX: u32 = 8192;
-
-/// Frames a second.
-pub const MAX_FPS: f64 = 240.0;
+pub use door::check_file;
+pub use limits::*;
 
 /// Inspects files on the blocking threads of the runtime it is called from.
 #[derive(Debug, Clone, Copy, Default)]
@@ -51,19 +49,30 @@ impl Inspect for MediaInspector {
 /// `media_tool`, `media_tool_missing`, `cancelled`, `time_limit`, `io`.
 pub fn inspect_file(path: &Path, cancel: &Cancel) -> Result<MediaInfo, Fault> {
     let io = |error: std::io::Error| Fault::io("inspect file", path, &error);
-    let meta = std::fs::metadata(path).map_err(io)?;
-    if !meta.is_file() {
-        return Err(refuse(Code::FileForbidden, path, "it is not a regular file"));
-    }
-    if meta.len() == 0 {
-        return Err(refuse(Code::FileEmpty, path, "0 bytes"));
-    }
+    let mut file = door::open(path)?;
     let mut head = Vec::with_capacity(4096);
-    std::fs::File::open(path).map_err(io)?.take(4096).read_to_end(&mut head).map_err(io)?;
+    file.by_ref().take(4096).read_to_end(&mut head).map_err(io)?;
     match sniff(&head) {
-        Some(Content::Still(format)) => still::inspect(path, format),
-        Some(Content::Film(container)) => film::inspect(path, container, cancel),
+        Some(Content::Still(format)) => still::inspect(path, file, format, cancel),
+        Some(Content::Film(container)) => film::inspect(path, &mut file, container, cancel),
         None => Err(refuse(Code::FileForbidden, path, "its content is none of png, jpg, webp, mp4, mov, webm, mkv, wav, flac, mp3, m4a")),
+    }
+}
+
+/// Waits until no other large file is being decoded: two at once would take twice the memory.
+/// Errors: `cancelled`.
+fn alone(cancel: &Cancel) -> Result<MutexGuard<'static, ()>, Fault> {
+    static LARGE: Mutex<()> = Mutex::new(());
+    /// How often the cancel token is looked at.
+    const LOOK_EVERY: Duration = Duration::from_millis(25);
+    loop {
+        match LARGE.try_lock() {
+            Ok(guard) => return Ok(guard),
+            // Nothing is kept in it that a panic could have left half done.
+            Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if cancel.is_cancelled() => return Err(Fault::new(Code::Cancelled, "inspect file")),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOOK_EVERY),
+        }
     }
 }
 

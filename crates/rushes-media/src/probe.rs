@@ -3,7 +3,7 @@
 //! What does not live here: whether that is true ([`crate::inspect`] decodes), and pictures (crate `image`).
 
 use crate::run::Ffprobe;
-use rushes_core::{Cancel, Code, Fault};
+use rushes_core::{Cancel, Code, Fault, Verdict};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,6 +15,9 @@ mod tests;
 /// A file's description of itself can be this long; ours take 3 KB, 16 streams take 40.
 const MAX_JSON_BYTES: usize = 1 << 20;
 
+/// Wall time of a look at what a file declares; ffprobe reads at most five seconds of media.
+const STRANGER_LIMIT: Duration = Duration::from_secs(60);
+
 /// What a file declares.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Probe {
@@ -24,7 +27,8 @@ pub struct Probe {
     pub duration: Option<Duration>,
     /// All streams, of whatever kind.
     pub streams: usize,
-    /// The names of all streams' codecs.
+    /// The names of the codecs of pictures, sounds and subtitles, empty where ffmpeg knows none; data and attachments are
+    /// never decoded.
     pub codecs: Vec<String>,
     /// The first moving picture; cover pictures are none.
     pub video: Option<VideoStream>,
@@ -79,7 +83,9 @@ impl VideoStream {
     #[must_use]
     pub fn display_size(&self) -> (u32, u32) {
         let (across, down) = self.pixel_aspect;
-        let width = u64::from(self.width) * u64::from(across) / u64::from(down.max(1));
+        let down = u64::from(down.max(1));
+        // To the nearest: pixels that are square but for a rounding must not cost a column.
+        let width = (u64::from(self.width) * u64::from(across) + down / 2) / down;
         (u32::try_from(width).unwrap_or(u32::MAX).max(1), self.height)
     }
 
@@ -94,6 +100,23 @@ impl VideoStream {
             _ if self.width.min(self.height) >= 720 => "bt709",
             _ => "bt601",
         }
+    }
+
+    /// The filters, each with its comma, that bring high dynamic range to bt709, limited range, 8 bit; none where there is
+    /// nothing to bring. What the file does not say of itself is what such films are made with.
+    #[must_use]
+    pub fn tone_map(&self) -> String {
+        if !self.is_hdr() {
+            return String::new();
+        }
+        let (transfer, range) = (&self.color_transfer, if self.color_range == "pc" { "full" } else { "limited" });
+        let matrix = match self.color_space.as_str() {
+            said @ ("bt709" | "bt2020nc" | "bt2020c" | "smpte170m" | "bt470bg") => said,
+            _ => "bt2020nc",
+        };
+        format!(
+            "zscale=tin={transfer}:pin=bt2020:min={matrix}:rin={range}:p=bt2020:m=bt2020nc:t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p,"
+        )
     }
 
     /// Whether brightness follows one of the high-dynamic-range curves.
@@ -113,18 +136,33 @@ pub fn probe(path: &Path, cancel: &Cancel) -> Result<Probe, Fault> {
     if meta.len() == 0 {
         return Err(Fault::new(Code::FileEmpty, operation).with("path", path.display()));
     }
-    let json = Ffprobe::new(operation)
+    read(path, Ffprobe::new(operation), cancel)
+}
+
+/// As [`probe`], for a file nobody has looked at yet: in little memory and little time.
+pub(crate) fn probe_stranger(path: &Path, cancel: &Cancel) -> Result<Probe, Fault> {
+    let pixels = crate::inspect::MAX_VIDEO_PIXELS.max(crate::inspect::MAX_PICTURE_PIXELS).to_string();
+    let call = Ffprobe::new("probe file").on_a_stranger().time_limit(STRANGER_LIMIT).args(["-threads", "1", "-max_pixels", &pixels]);
+    read(path, call, cancel)
+}
+
+fn read(path: &Path, call: Ffprobe, cancel: &Cancel) -> Result<Probe, Fault> {
+    let json = call
         .args(["-of", "json", "-show_format", "-show_streams"])
         .input(path)
         .output(cancel, MAX_JSON_BYTES)
         .map_err(|fault| blame_file(fault, path))?;
     let raw: Raw = serde_json::from_slice(&json)
-        .map_err(|error| Fault::new(Code::FileCorrupt, operation).with("path", path.display()).because(error))?;
+        .map_err(|error| Fault::new(Code::FileCorrupt, "probe file").with("path", path.display()).because(error))?;
     Ok(raw.read())
 }
 
 /// Turns what ffmpeg says of an input into a fault of the file: `media_tool` becomes a `file_…` code.
 pub(crate) fn blame_file(fault: Fault, path: &Path) -> Fault {
+    if fault.code == Code::TimeLimit {
+        // Longer on the same file is no likelier the next time.
+        return fault.with("path", path.display()).verdict(Verdict::Permanent);
+    }
     if fault.code != Code::MediaTool {
         return fault;
     }
@@ -132,11 +170,15 @@ pub(crate) fn blame_file(fault: Fault, path: &Path) -> Fault {
     let is = |words: &[&str]| words.iter().any(|word| said.contains(word));
     let code = if is(&["not on whitelist"]) {
         Code::FileForbidden
-    } else if is(&["moov atom not found", "partial file", "prematurely", "End of file"]) {
+    } else if is(&["moov atom not found", "partial file", "prematurely", "End of file", "after EOF"]) {
         Code::FileTruncated
     } else if is(&["No such file"]) {
         Code::FileMissing
-    } else if is(&["Cannot allocate memory"]) {
+    } else if is(&["stood still", "Cannot allocate memory", "Resource temporarily unavailable", "get_buffer() failed"]) {
+        let limit = crate::run::STRANGER_MEMORY_BYTES >> 20;
+        let why = format!("reading it takes more than {limit} MB of memory ({said})");
+        return Fault::new(Code::FileTooLarge, fault.operation).with("path", path.display()).because(why);
+    } else if is(&["exceeds specified max pixel count", "Too many channels"]) {
         Code::FileTooLarge
     } else {
         Code::FileCorrupt
@@ -189,7 +231,7 @@ impl Raw {
         Probe {
             duration: seconds(self.format.duration.as_deref()),
             streams: self.streams.len(),
-            codecs: self.streams.iter().map(|stream| stream.codec_name.clone()).collect(),
+            codecs: self.streams.iter().filter(|stream| stream.is_decoded()).map(|stream| stream.codec_name.clone()).collect(),
             video: self.streams.iter().find(is_picture).map(RawStream::read_video),
             audio: self.streams.iter().find(|stream| stream.codec_type == "audio").map(RawStream::read_audio),
             container: self.format.format_name,
@@ -198,6 +240,10 @@ impl Raw {
 }
 
 impl RawStream {
+    fn is_decoded(&self) -> bool {
+        matches!(self.codec_type.as_str(), "video" | "audio" | "subtitle")
+    }
+
     fn read_video(&self) -> VideoStream {
         let rotation_deg = self.rotation_deg();
         let mut pixel_aspect = ratio(&self.sample_aspect_ratio, ':').unwrap_or((1, 1));

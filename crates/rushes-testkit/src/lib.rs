@@ -1,8 +1,10 @@
-//! Conformance suites over the ports of `rushes-core`: what every destination and every catalog must keep.
+//! Conformance suites over the ports of `rushes-core`: what every destination and every catalog must keep; and bad files
+//! with the verdict each must get.
 //!
 //! A suite panics with a sentence on the first promise that is broken; each adapter runs it in its own tests.
 //! Development only: nothing here is part of the product.
 
+pub mod bad_files;
 mod catalog;
 mod destination;
 

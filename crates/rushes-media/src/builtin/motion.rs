@@ -8,6 +8,7 @@ use crate::draw::CharacterSpec;
 use crate::draw::choreography::Choreography;
 use crate::draw::film::{Dancer, Film};
 use crate::probe::probe;
+use crate::run::Ffmpeg;
 use crate::run::encode::{FrameEncoder, Quality, VideoSpec};
 use rushes_core::flow::Lane;
 use rushes_core::provider::{Call, MotionRequest, Provider, ProviderCard};
@@ -56,9 +57,15 @@ fn length(reference: &Path, max_ms: u64, cancel: &Cancel) -> Result<f64, Fault> 
         return Err(Fault::new(Code::NoVideo, "watch reference").with("file", reference.display()));
     };
     let known = video.duration.or(probe.duration).map(|d| d.as_secs_f64()).filter(|s| *s > 0.0);
-    let length = known.ok_or_else(|| {
-        Fault::new(Code::NoVideo, "watch reference").with("file", reference.display()).because("it does not say how long it is")
-    })?;
+    // What a browser recorded says nothing of its length: it is read through once, without decoding.
+    let length = match known {
+        Some(length) => length,
+        None => {
+            let copy = ["-map", "0:V:0", "-c", "copy", "-f", "null", "-"];
+            let reached = Ffmpeg::new("watch reference").input(reference).args(copy).run(cancel, &mut |_| {})?;
+            reached.time.as_secs_f64()
+        }
+    };
     Ok(length.min(max_ms as f64 / 1000.0).max(0.04))
 }
 
@@ -91,7 +98,6 @@ pub(super) fn shoot(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::Ffmpeg;
     use rushes_core::provider::{Concept, Outfit};
     use std::sync::{Arc, Mutex};
     use std::time::{Duration, Instant};

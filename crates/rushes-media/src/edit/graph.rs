@@ -132,11 +132,7 @@ impl Graph {
 /// The filters that bring a source to the format, each with its comma; none where it is there already.
 fn fit(video: &VideoStream, spec: VideoSpec) -> String {
     let mut filters = String::new();
-    if video.is_hdr() {
-        filters.push_str(
-            "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p,",
-        );
-    }
+    filters.push_str(&video.tone_map());
     let matrix = video.matrix();
     let is_right_colour = video.is_hdr() || (matrix == "bt709" && video.color_range != "pc" && video.pix_fmt == "yuv420p");
     let (width, height) = (spec.width, spec.height);

@@ -1,10 +1,14 @@
 //! Moving pictures and sound: is the container as long as it says, does it stay within the limits, and does all of it
 //! decode without a single error.
 
-use super::sniff::{Container, missing_boxes, missing_riff_bytes};
-use super::{MAX_DURATION_S, MAX_FPS, MAX_STREAMS, MAX_VIDEO_SIDE_PX, refuse};
-use crate::probe::{Probe, blame_file, probe};
-use crate::run::{Ffmpeg, Reached};
+use super::boxes::check_boxes;
+use super::limits::{
+    LARGE_VIDEO_PIXELS, MAX_CHANNELS, MAX_DURATION_S, MAX_FPS, MAX_RATE_HZ, MAX_STREAMS, MAX_VIDEO_PIXELS, MAX_VIDEO_SIDE_PX,
+};
+use super::sniff::{Container, WavLength, missing_boxes, missing_riff_bytes, missing_segment_bytes, wav_length};
+use super::{alone, refuse};
+use crate::probe::{Probe, blame_file, probe_stranger};
+use crate::run::{Ffmpeg, Reached, TIME_LIMIT};
 use rushes_core::inspect::MediaInfo;
 use rushes_core::{Cancel, Code, Fault};
 use std::fs::File;
@@ -46,73 +50,123 @@ const CODECS: &[&str] = &[
     "subrip",
     "ass",
     "webvtt",
-    "bin_data",
-    "",
 ];
 
 /// Less than was declared by more than this, and something is missing. Encoders' delay and edit lists explain less.
 const SLACK_S: f64 = 0.5;
 
-pub(super) fn inspect(path: &Path, container: Container, cancel: &Cancel) -> Result<MediaInfo, Fault> {
-    let missing = missing_bytes(path, container).map_err(|error| Fault::io("inspect file", path, &error))?;
-    if missing > 0 {
-        return Err(refuse(Code::FileTruncated, path, format!("it lacks {missing} of the bytes it declares")));
-    }
-    let probed = probe(path, cancel)?;
-    check_limits(path, &probed)?;
-    let reached = decode(path, &probed, cancel)?;
-    check_length(path, &probed, &reached)?;
+/// What decoders and demuxers say when they pass over damage.
+const MENDED: &[&str] =
+    &["error while decoding", "concealing", "Invalid data", "corrupt", "Truncat", "invalid as first byte", "exceeds containing"];
+
+/// Wall time of one look beside decoding; then a stuck file is told from a long one.
+const LOOK_LIMIT: Duration = Duration::from_secs(60);
+
+/// Decoding may take so many times as long as the film itself, after [`LOOK_LIMIT`].
+const SLOWEST: u32 = 4;
+
+pub(super) fn inspect(path: &Path, file: &mut File, container: Container, cancel: &Cancel) -> Result<MediaInfo, Fault> {
+    let is_open = check_parts(path, file, container)?;
+    let probed = probe_stranger(path, cancel)?;
+    check_limits(path, &probed, is_open)?;
+    let pixels = probed.video.as_ref().map_or(0, |video| u64::from(video.width) * u64::from(video.height));
+    let _alone = (pixels > LARGE_VIDEO_PIXELS).then(|| alone(cancel)).transpose()?;
+    let reached = decode(path, &probed, is_open, cancel)?;
+    check_length(path, &probed, is_open, &reached)?;
     let (mime, extension) = container.names(probed.video.is_some());
     let video = probed.video.as_ref();
+    let declared = probed.duration.filter(|_| !is_open).unwrap_or(reached.time);
     Ok(MediaInfo {
         mime: mime.into(),
         extension: extension.into(),
         width: video.map(|video| video.width),
         height: video.map(|video| video.height),
-        duration_ms: Some(u64::try_from(probed.duration.unwrap_or(reached.time).as_millis()).unwrap_or(u64::MAX)),
+        duration_ms: Some(u64::try_from(declared.as_millis()).unwrap_or(u64::MAX)),
         fps: video.map(|video| video.fps),
         has_audio: probed.audio.is_some(),
     })
 }
 
+/// Looks at the outermost parts and the index, which ffmpeg reads over. Returns whether the
+/// length was left open: then the file ends where it ends.
+fn check_parts(path: &Path, file: &mut File, container: Container) -> Result<bool, Fault> {
+    let io = |error: io::Error| Fault::io("inspect file", path, &error);
+    let mut is_open = false;
+    let missing = match container {
+        Container::Mp4 | Container::QuickTime => missing_boxes(file).map_err(io)?,
+        Container::Wav => match (missing_riff_bytes(file).map_err(io)?, wav_length(file).map_err(io)?) {
+            (0, WavLength::Missing(bytes)) => bytes,
+            (0, WavLength::Open) => {
+                is_open = true;
+                0
+            }
+            (missing, _) => missing,
+        },
+        Container::WebM | Container::Matroska => missing_segment_bytes(file).map_err(io)?,
+        Container::Flac | Container::Mp3 => 0,
+    };
+    if missing > 0 {
+        return Err(refuse(Code::FileTruncated, path, format!("it lacks {missing} of the bytes it declares")));
+    }
+    if matches!(container, Container::Mp4 | Container::QuickTime) {
+        check_boxes(path, file)?;
+    }
+    Ok(is_open)
+}
+
 /// Before any frame is decoded.
-fn check_limits(path: &Path, probed: &Probe) -> Result<(), Fault> {
+fn check_limits(path: &Path, probed: &Probe, is_open: bool) -> Result<(), Fault> {
     let too_large = |why: String| Err(refuse(Code::FileTooLarge, path, why));
     if probed.streams > MAX_STREAMS {
         return too_large(format!("{} streams, of {MAX_STREAMS}", probed.streams));
     }
-    let seconds = probed.duration.unwrap_or_default().as_secs();
+    // A stream may claim more than the file does.
+    let (picture, sound) = (probed.video.as_ref().and_then(|video| video.duration), probed.audio.as_ref().and_then(|audio| audio.duration));
+    let seconds = probed.duration.filter(|_| !is_open).max(picture).max(sound.filter(|_| !is_open)).unwrap_or_default().as_secs();
     if seconds > MAX_DURATION_S {
         return too_large(format!("{seconds} s long, of {MAX_DURATION_S}"));
     }
     if let Some(video) = &probed.video {
-        if video.width.max(video.height) > MAX_VIDEO_SIDE_PX {
-            return too_large(format!("{}×{} pixels, of {MAX_VIDEO_SIDE_PX} a side", video.width, video.height));
+        let (width, height) = (video.width, video.height);
+        if width.max(height) > MAX_VIDEO_SIDE_PX {
+            return too_large(format!("{width}×{height} pixels, of {MAX_VIDEO_SIDE_PX} a side"));
+        }
+        if u64::from(width) * u64::from(height) > MAX_VIDEO_PIXELS {
+            return too_large(format!("{width}×{height} pixels a frame, of {MAX_VIDEO_PIXELS}"));
         }
         if video.fps > MAX_FPS {
             return too_large(format!("{:.0} frames a second, of {MAX_FPS}", video.fps));
         }
     }
-    if let Some(codec) = probed.codecs.iter().find(|codec| !CODECS.contains(&codec.as_str())) {
-        return Err(refuse(Code::FileForbidden, path, format!("it holds {codec}, which is not decoded here")));
+    if let Some(audio) = &probed.audio {
+        if audio.rate_hz > MAX_RATE_HZ {
+            return too_large(format!("{} samples a second, of {MAX_RATE_HZ}", audio.rate_hz));
+        }
+        if audio.channels > MAX_CHANNELS {
+            return too_large(format!("{} channels, of {MAX_CHANNELS}", audio.channels));
+        }
     }
     if probed.video.is_none() && probed.audio.is_none() {
-        return Err(refuse(Code::FileCorrupt, path, "it holds neither picture nor sound"));
+        return Err(refuse(Code::FileForbidden, path, "it holds neither picture nor sound"));
+    }
+    if let Some(codec) = probed.codecs.iter().find(|codec| !CODECS.contains(&codec.as_str())) {
+        let named = if codec.is_empty() { "a codec nobody knows" } else { codec };
+        return Err(refuse(Code::FileForbidden, path, format!("it holds {named}, which is not decoded here")));
     }
     Ok(())
 }
 
 /// One strict pass over picture and sound.
-fn decode(path: &Path, probed: &Probe, cancel: &Cancel) -> Result<Reached, Fault> {
-    let strict = ["-xerror", "-err_detect", "crccheck+explode"];
-    let reached = plan(path, probed, &strict).run(cancel, &mut |_| {}).map_err(|fault| {
+fn decode(path: &Path, probed: &Probe, is_open: bool, cancel: &Cancel) -> Result<Reached, Fault> {
+    // Where the length is open, ffmpeg takes the last, shorter piece for damage. It is WAV: nothing in it could be.
+    let strict: &[&str] = if is_open { &["-ignore_length", "1"] } else { &["-xerror", "-err_detect", "crccheck+explode"] };
+    let reached = plan(path, probed, strict).run(cancel, &mut |_| {}).map_err(|fault| {
         let fault = blame_file(fault, path);
         if fault.code == Code::FileCorrupt && is_cut(path, probed, cancel) { Fault { code: Code::FileTruncated, ..fault } } else { fault }
     })?;
     // Some decoders mend what is damaged, say so, and count it as success.
-    let is_mended =
-        ["error while decoding", "concealing", "Invalid data", "corrupt", "Truncat"].iter().any(|word| reached.messages.contains(word));
-    if is_mended {
+    let is_mended = MENDED.iter().any(|word| reached.messages.contains(word));
+    if is_mended && !is_open {
         return Err(refuse(Code::FileCorrupt, path, reached.messages));
     }
     Ok(reached)
@@ -121,12 +175,19 @@ fn decode(path: &Path, probed: &Probe, cancel: &Cancel) -> Result<Reached, Fault
 /// Whether a damaged file is one that ends too early: read on over all errors, and see how far that goes.
 fn is_cut(path: &Path, probed: &Probe, cancel: &Cancel) -> bool {
     let lenient = plan(path, probed, &[]).run(cancel, &mut |_| {});
-    lenient.is_ok_and(|reached| check_length(path, probed, &reached).is_err())
+    lenient.is_ok_and(|reached| check_length(path, probed, false, &reached).is_err())
 }
 
 /// Decodes the picture and all sound, and throws the result away.
 fn plan(path: &Path, probed: &Probe, options: &[&str]) -> Ffmpeg {
-    let mut call = Ffmpeg::new("inspect file").args(options).args(["-threads", "0"]).input(path);
+    let (pixels, length) = (MAX_VIDEO_PIXELS.to_string(), probed.duration.unwrap_or_default());
+    // Two threads: each more keeps another frame. Frames may grow in the middle of a film.
+    let mut call = Ffmpeg::new("inspect file")
+        .on_a_stranger()
+        .time_limit((LOOK_LIMIT + length * SLOWEST).min(TIME_LIMIT))
+        .args(options)
+        .args(["-threads", "2", "-max_pixels", &pixels])
+        .input(path);
     if probed.video.is_some() {
         call = call.args(["-map", "0:V:0", "-fps_mode", "passthrough"]);
     }
@@ -137,8 +198,11 @@ fn plan(path: &Path, probed: &Probe, options: &[&str]) -> Ffmpeg {
 }
 
 /// Compares what came out with what was declared.
-fn check_length(path: &Path, probed: &Probe, reached: &Reached) -> Result<(), Fault> {
+fn check_length(path: &Path, probed: &Probe, is_open: bool, reached: &Reached) -> Result<(), Fault> {
     if let Some(video) = &probed.video {
+        if reached.frames > 1 && reached.time.is_zero() {
+            return Err(refuse(Code::FileCorrupt, path, format!("its {} frames are shown for no time", reached.frames)));
+        }
         let declared = video.duration.or(probed.duration).unwrap_or_default().as_secs_f64();
         let frames = video.frames.map_or(declared * video.fps, |frames| frames as f64);
         if reached.frames == 0 {
@@ -151,19 +215,9 @@ fn check_length(path: &Path, probed: &Probe, reached: &Reached) -> Result<(), Fa
         }
     }
     let declared = probed.duration.unwrap_or_default();
-    if reached.time + Duration::from_secs_f64(SLACK_S) < declared {
+    if !is_open && reached.time + Duration::from_secs_f64(SLACK_S) < declared {
         let (found, said) = (reached.time.as_secs_f64(), declared.as_secs_f64());
         return Err(refuse(Code::FileTruncated, path, format!("{found:.1} of {said:.1} s decode")));
     }
     Ok(())
-}
-
-/// How many of the bytes its outermost parts declare are not there; ffmpeg reads over this.
-fn missing_bytes(path: &Path, container: Container) -> io::Result<u64> {
-    let mut file = File::open(path)?;
-    match container {
-        Container::Mp4 | Container::QuickTime => missing_boxes(&mut file),
-        Container::Wav => missing_riff_bytes(&mut file),
-        Container::WebM | Container::Matroska | Container::Flac | Container::Mp3 => Ok(0),
-    }
 }

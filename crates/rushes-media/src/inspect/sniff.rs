@@ -114,9 +114,80 @@ pub(super) fn missing_boxes(file: &mut File) -> io::Result<u64> {
 /// How many of the bytes that a RIFF file declares are not there.
 pub(super) fn missing_riff_bytes(file: &mut File) -> io::Result<u64> {
     let mut head = [0; 8];
+    file.seek(SeekFrom::Start(0))?;
     file.read_exact(&mut head)?;
     let declared = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
     // Recorders that cannot go back leave the size at nothing or at its largest.
     let is_known = declared != 0 && declared != u32::MAX;
     Ok(if is_known { (u64::from(declared) + 8).saturating_sub(file.metadata()?.len()) } else { 0 })
+}
+
+/// What a WAV's sound chunk says of its length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WavLength {
+    /// All of it is there, or nothing is said of it that could be wrong.
+    There,
+    /// So many bytes are not there.
+    Missing(u64),
+    /// Left open by a recorder that could not go back.
+    Open,
+}
+
+/// Walks the chunks of a WAV to its sound.
+pub(super) fn wav_length(file: &mut File) -> io::Result<WavLength> {
+    /// Chunks before the sound: a dozen in the fullest broadcast files.
+    const MAX_CHUNKS: usize = 100;
+    let length = file.metadata()?.len();
+    let mut at = 12;
+    for _ in 0..MAX_CHUNKS {
+        if at + 8 > length {
+            break;
+        }
+        file.seek(SeekFrom::Start(at))?;
+        let mut head = [0; 8];
+        file.read_exact(&mut head)?;
+        let size = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
+        let end = at + 8 + u64::from(size);
+        if head.starts_with(b"data") {
+            return Ok(match size {
+                0 | u32::MAX => WavLength::Open,
+                _ if end > length => WavLength::Missing(end - length),
+                _ => WavLength::There,
+            });
+        }
+        at = end + u64::from(size % 2);
+    }
+    Ok(WavLength::There)
+}
+
+/// How many of the bytes that a Matroska file's segment declares are not there. Nothing where it was recorded live.
+pub(super) fn missing_segment_bytes(file: &mut File) -> io::Result<u64> {
+    const SEGMENT: &[u8] = &[0x18, 0x53, 0x80, 0x67];
+    let length = file.metadata()?.len();
+    let mut head = Vec::with_capacity(4096);
+    file.seek(SeekFrom::Start(0))?;
+    file.take(4096).read_to_end(&mut head)?;
+    // The header element first, then the segment, perhaps with padding between.
+    let mut at = 0;
+    while let Some(id_length) = head.get(at).map(|first| first.leading_zeros() as usize + 1).filter(|length| *length <= 4) {
+        let is_segment = head[at..].starts_with(SEGMENT);
+        let Some((size, size_length)) = head.get(at + id_length..).and_then(element_size) else { break };
+        let start = at + id_length + size_length;
+        match size {
+            None => return Ok(0),
+            Some(size) if is_segment => return Ok((start as u64).saturating_add(size).saturating_sub(length)),
+            Some(size) => at = start.saturating_add(usize::try_from(size).unwrap_or(usize::MAX)),
+        }
+    }
+    Ok(0)
+}
+
+/// An element's size, None when it is left open, and how many bytes say so.
+fn element_size(bytes: &[u8]) -> Option<(Option<u64>, usize)> {
+    let length = bytes.first()?.leading_zeros() as usize + 1;
+    let said = bytes.get(..length)?;
+    let value = said.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
+    let bits = 7 * u32::try_from(length).ok()?;
+    let size = value & ((1 << bits) - 1);
+    Some(((size != (1 << bits) - 1).then_some(size), length))
 }

@@ -1,50 +1,63 @@
 //! Pictures: limits first, then every pixel is decoded.
 
+use super::limits::{LARGE_PICTURE_BYTES, MAX_PICTURE_BYTES, MAX_PICTURE_MEMORY_BYTES, MAX_PICTURE_PIXELS};
 use super::sniff::missing_riff_bytes;
-use super::{MAX_IMAGE_PIXELS, refuse};
+use super::{alone, refuse};
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use rushes_core::inspect::MediaInfo;
-use rushes_core::{Code, Fault};
-use std::io::{BufReader, Seek};
+use rushes_core::{Cancel, Code, Fault};
+use std::fs::File;
+use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
-/// What decoding a picture may allocate: 16 bits a channel at the largest size.
-const MAX_DECODED_BYTES: u64 = MAX_IMAGE_PIXELS * 8;
-
-/// Longest encoded picture that is looked at; what decodes to 200 megapixels is far below.
-const MAX_FILE_BYTES: u64 = 512 << 20;
-
-pub(super) fn inspect(path: &Path, format: ImageFormat) -> Result<MediaInfo, Fault> {
+/// Decodes all of a picture, in bounded memory.
+pub(super) fn inspect(path: &Path, mut file: File, format: ImageFormat, cancel: &Cancel) -> Result<MediaInfo, Fault> {
     let io = |error: std::io::Error| Fault::io("inspect file", path, &error);
-    let mut file = std::fs::File::open(path).map_err(io)?;
-    if file.metadata().map_err(io)?.len() > MAX_FILE_BYTES {
-        return Err(refuse(Code::FileTooLarge, path, format!("more than {MAX_FILE_BYTES} bytes of picture")));
+    let length = file.metadata().map_err(io)?.len();
+    if length > MAX_PICTURE_BYTES {
+        return Err(refuse(Code::FileTooLarge, path, format!("{length} bytes of picture, of {MAX_PICTURE_BYTES}")));
     }
+    let mut memory = 0;
     if format == ImageFormat::WebP {
         let missing = missing_riff_bytes(&mut file).map_err(io)?;
         if missing > 0 {
             return Err(refuse(Code::FileTruncated, path, format!("it lacks {missing} of the bytes it declares")));
         }
+    }
+    file.rewind().map_err(io)?;
+    let mut is_ended = true;
+    if format == ImageFormat::Jpeg {
+        // Let go of before decoding, which reads the file once more.
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(io)?;
+        let walked = walk_jpeg(&bytes);
+        (is_ended, memory) = (walked.is_ended, walked.kept_bytes);
         file.rewind().map_err(io)?;
     }
     let judge = |error: ImageError| refuse(judge(&error), path, error);
     let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_DECODED_BYTES);
+    limits.max_alloc = Some(MAX_PICTURE_MEMORY_BYTES);
     let mut reader = ImageReader::with_format(BufReader::new(file), format);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(judge)?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
-    if pixels > MAX_IMAGE_PIXELS {
-        return Err(refuse(Code::FileTooLarge, path, format!("{width}×{height} are {pixels} pixels, of {MAX_IMAGE_PIXELS}")));
+    if pixels > MAX_PICTURE_PIXELS {
+        return Err(refuse(Code::FileTooLarge, path, format!("{width}×{height} are {pixels} pixels, of {MAX_PICTURE_PIXELS}")));
     }
+    // A WebP's picture is unpacked beside the one that is handed out.
+    memory += decoder.total_bytes() + if format == ImageFormat::WebP { 4 * pixels } else { 0 };
+    if memory > MAX_PICTURE_MEMORY_BYTES {
+        let why = format!("decoding its {width}×{height} pixels takes {memory} bytes, of {MAX_PICTURE_MEMORY_BYTES}");
+        return Err(refuse(Code::FileTooLarge, path, why));
+    }
+    let _alone = (memory > LARGE_PICTURE_BYTES).then(|| alone(cancel)).transpose()?;
     let orientation = decoder.orientation().map_err(judge)?;
-    let decoded = DynamicImage::from_decoder(decoder).map_err(judge)?;
+    drop(DynamicImage::from_decoder(decoder).map_err(judge)?);
     // The JPEG decoder fills what is missing with gray and says nothing.
-    if format == ImageFormat::Jpeg && !is_jpeg_ended(&std::fs::read(path).map_err(io)?) {
+    if !is_ended {
         return Err(refuse(Code::FileTruncated, path, "it has no end marker"));
     }
-    drop(decoded);
     let is_turned = matches!(orientation.to_exif(), 5..=8);
     let (mime, extension) = match format {
         ImageFormat::Png => ("image/png", "png"),
@@ -70,36 +83,66 @@ fn judge(error: &ImageError) -> Code {
         ImageError::Unsupported(_) => Code::FileForbidden,
         error => {
             let said = error.to_string().to_lowercase();
-            let is_cut = ["unexpected end", "end of file", "eof", "exhausted", "not enough"].iter().any(|word| said.contains(word));
+            if said.contains("too large") {
+                return Code::FileTooLarge;
+            }
+            let is_cut =
+                ["unexpected end", "end of file", "eof", "exhausted", "not enough", "enough data"].iter().any(|word| said.contains(word));
             if is_cut { Code::FileTruncated } else { Code::FileCorrupt }
         }
     }
 }
 
-/// Walks the markers of a JPEG to its end marker. What follows that (cameras append previews) does not count.
-fn is_jpeg_ended(bytes: &[u8]) -> bool {
+/// What the markers of a JPEG tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Walked {
+    /// Whether its end marker is there. What follows that (cameras append previews) does not count.
+    is_ended: bool,
+    /// What a decoder keeps beside the picture: all coefficients, where the picture comes in passes.
+    kept_bytes: u64,
+}
+
+/// Walks the markers of a JPEG to its end marker.
+fn walk_jpeg(bytes: &[u8]) -> Walked {
     const END: u8 = 0xd9;
     const SCAN: u8 = 0xda;
+    let mut walked = Walked { is_ended: false, kept_bytes: 0 };
     let mut at = 2;
     while at + 4 <= bytes.len() || (at + 2 <= bytes.len() && bytes[at + 1] == END) {
         if bytes[at] != 0xff {
-            return false;
+            return walked;
         }
         match bytes[at + 1] {
-            END => return true,
+            END => {
+                walked.is_ended = true;
+                return walked;
+            }
             // Fill bytes before a marker.
             0xff => at += 1,
             marker => {
+                walked.kept_bytes = walked.kept_bytes.max(kept_bytes(marker, &bytes[at + 4..]));
                 at += 2 + usize::from(u16::from_be_bytes([bytes[at + 2], bytes[at + 3]]));
                 if marker == SCAN {
                     // In a scan, 0xff is followed by 0 or a restart number; anything else is the next marker.
                     let is_data = |pair: &[u8]| pair[0] != 0xff || matches!(pair[1], 0 | 0xd0..=0xd7 | 0xff);
-                    let Some(rest) = bytes.get(at..) else { return false };
-                    let Some(length) = rest.windows(2).position(|pair| !is_data(pair)) else { return false };
+                    let Some(rest) = bytes.get(at..) else { return walked };
+                    let Some(length) = rest.windows(2).position(|pair| !is_data(pair)) else { return walked };
                     at += length;
                 }
             }
         }
     }
-    false
+    walked
+}
+
+/// Of a frame header: two bytes for each coefficient, at most one for each pixel and component.
+fn kept_bytes(marker: u8, frame: &[u8]) -> u64 {
+    const IN_PASSES: u8 = 0xc2;
+    match (marker, frame) {
+        (IN_PASSES, &[_, tall, high, wide, long, components, ..]) => {
+            let side = |above: u8, below: u8| u64::from(u16::from_be_bytes([above, below]));
+            2 * side(tall, high) * side(wide, long) * u64::from(components)
+        }
+        _ => 0,
+    }
 }

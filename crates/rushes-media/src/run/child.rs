@@ -17,11 +17,16 @@ const WATCH_EVERY: Duration = Duration::from_millis(25);
 /// How much of stderr is kept: its end, where ffmpeg says what stopped it.
 const TAIL_BYTES: usize = 4096;
 
+/// As the C library says it.
+const NO_MEMORY: &str = "Cannot allocate memory";
+
 /// Why a watcher ended a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ended {
     Cancelled,
     TimeUp,
+    /// It used no processor time for its stall limit.
+    Stalled,
 }
 
 /// What the watcher and the owner share.
@@ -30,6 +35,8 @@ struct Fate {
     /// Once set, the group's number may belong to somebody else.
     is_reaped: bool,
     ended: Option<Ended>,
+    /// The most memory it was seen to hold, where that is bounded.
+    held_bytes: u64,
 }
 
 /// A started child with its pipes, its watcher and the reader of its stderr.
@@ -38,6 +45,7 @@ pub(super) struct Running {
     pub(super) stdout: Option<ChildStdout>,
     operation: String,
     time_limit: Duration,
+    data_bytes: Option<u64>,
     child: Child,
     group: Pid,
     fate: Arc<Mutex<Fate>>,
@@ -62,6 +70,7 @@ impl Running {
             stdout,
             operation: plan.operation.clone(),
             time_limit: plan.time_limit,
+            data_bytes: plan.data_bytes,
             child,
             group,
             fate,
@@ -73,8 +82,9 @@ impl Running {
             running.stderr = Some(thread("media-stderr", move || read_tail(pipe)).map_err(fail)?);
         }
         let (let_go, is_let_go) = channel();
-        let (fate, cancel, limit) = (running.fate.clone(), cancel.clone(), plan.time_limit);
-        let watch = move || watch(group, &fate, &cancel, limit, &is_let_go);
+        let (fate, cancel) = (running.fate.clone(), cancel.clone());
+        let bounds = Bounds { time: plan.time_limit, stall: plan.stall_limit, data_bytes: plan.data_bytes };
+        let watch = move || watch(group, &fate, &cancel, bounds, &is_let_go);
         running.watcher = Some((let_go, thread("media-watch", watch).map_err(fail)?));
         Ok(running)
     }
@@ -82,10 +92,20 @@ impl Running {
     /// Waits for the end; returns what was left on stderr by a child that succeeded.
     pub(super) fn finish(mut self) -> Result<String, Fault> {
         let status = self.reap();
-        let ended = lock(&self.fate).ended;
+        let (ended, held_bytes) = {
+            let fate = lock(&self.fate);
+            (fate.ended, fate.held_bytes)
+        };
         let tail = self.stderr.take().and_then(|reader| reader.join().ok()).unwrap_or_default();
         let status = status.map_err(|error| Fault::new(Code::Io, &*self.operation).because(error))?;
-        judge(&self.operation, self.time_limit, status, ended, tail)
+        judge(&self.operation, self.time_limit, status, ended, tail).map_err(|fault| match self.data_bytes {
+            // Some decoders call it damage when they get no memory for a frame.
+            Some(limit) if fault.code == Code::MediaTool && held_bytes >= limit / 5 * 4 => {
+                let said = fault.reason.clone().unwrap_or_default();
+                fault.because(format!("{NO_MEMORY} beyond {} MB: {said}", limit >> 20))
+            }
+            _ => fault,
+        })
     }
 
     /// Ends it now; the reason is the caller's.
@@ -165,13 +185,29 @@ fn kill_group(group: Pid) {
     rustix::process::kill_process_group(group, Signal::KILL).ok();
 }
 
-/// Ends the group when the work is cancelled or its time is up, until let go of.
-fn watch(group: Pid, fate: &Mutex<Fate>, cancel: &Cancel, limit: Duration, is_let_go: &std::sync::mpsc::Receiver<()>) {
+/// How long a child may run and stand still.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    time: Duration,
+    stall: Option<Duration>,
+    data_bytes: Option<u64>,
+}
+
+/// Ends the group when the work is cancelled, its time is up or it stands still, until let go of.
+fn watch(group: Pid, fate: &Mutex<Fate>, cancel: &Cancel, bounds: Bounds, is_let_go: &std::sync::mpsc::Receiver<()>) {
     let start = Instant::now();
+    let mut moved = Moved { used: None, at: start };
     while is_let_go.recv_timeout(WATCH_EVERY) == Err(RecvTimeoutError::Timeout) {
-        let ended = match (cancel.is_cancelled(), start.elapsed() >= limit) {
+        if bounds.data_bytes.is_some() {
+            let held_bytes = held_bytes(group);
+            let mut fate = lock(fate);
+            fate.held_bytes = fate.held_bytes.max(held_bytes);
+        }
+        let is_stalled = bounds.stall.is_some_and(|limit| moved.is_still(group, limit));
+        let ended = match (cancel.is_cancelled(), start.elapsed() >= bounds.time) {
             (true, _) => Ended::Cancelled,
             (false, true) => Ended::TimeUp,
+            (false, false) if is_stalled => Ended::Stalled,
             (false, false) => continue,
         };
         let mut fate = lock(fate);
@@ -180,6 +216,39 @@ fn watch(group: Pid, fate: &Mutex<Fate>, cancel: &Cancel, limit: Duration, is_le
             kill_group(group);
         }
         return;
+    }
+}
+
+/// Memory the leader of a group may write to; nothing where the system does not tell.
+fn held_bytes(group: Pid) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", group.as_raw_nonzero())).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmData:"));
+    line.and_then(|kilobytes| kilobytes.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
+}
+
+/// When a child was last seen to have worked.
+struct Moved {
+    used: Option<String>,
+    at: Instant,
+}
+
+impl Moved {
+    /// Whether the leader of a group has used no processor time for so long, and is not waiting for a disk. Where the
+    /// system does not tell, nothing stands still.
+    fn is_still(&mut self, group: Pid, limit: Duration) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", group.as_raw_nonzero())).unwrap_or_default();
+        // pid (name) state …: the name may hold anything, so the fields begin behind its last bracket.
+        let fields: Vec<&str> = stat.rsplit_once(')').map_or_else(Vec::new, |(_, rest)| rest.split_whitespace().collect());
+        let (Some(state), Some(user), Some(system)) = (fields.first(), fields.get(11), fields.get(12)) else {
+            self.at = Instant::now();
+            return false;
+        };
+        let used = format!("{user} {system}");
+        let is_waiting_to_run = matches!(*state, "D" | "R");
+        if is_waiting_to_run || self.used.as_ref() != Some(&used) {
+            *self = Self { used: Some(used), at: Instant::now() };
+        }
+        self.at.elapsed() >= limit
     }
 }
 
@@ -203,6 +272,9 @@ fn judge(operation: &str, limit: Duration, status: ExitStatus, ended: Option<End
     const SIGXCPU: i32 = 24;
     match ended {
         Some(Ended::Cancelled) => return Err(Fault::new(Code::Cancelled, operation)),
+        Some(Ended::Stalled) => {
+            return Err(Fault::new(Code::MediaTool, operation).because("it stood still, as it does when memory runs out"));
+        }
         Some(Ended::TimeUp) => return Err(Fault::new(Code::TimeLimit, operation).because(format!("it ran for {} s", limit.as_secs_f32()))),
         None => {}
     }

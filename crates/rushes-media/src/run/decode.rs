@@ -77,7 +77,12 @@ pub fn decode_rgba_frame(path: &Path, at: Duration, cancel: &Cancel) -> Result<P
     let mut args: Vec<OsString> = Vec::new();
     let seek = format!("{:.6}", at.as_secs_f64());
     // One frame: more threads would only cost their start.
-    add_input(&mut args, &["-threads", "1", "-an", "-ss", &seek], path);
+    let mut options = vec!["-threads", "1", "-an"];
+    // The first frame needs no seek, which would pass it by where a film begins before zero.
+    if !at.is_zero() {
+        options.extend(["-ss", &seek]);
+    }
+    add_input(&mut args, &options, path);
     let graph = format!("[0:V:0]trim=end_frame=1,{}[out]", to_rgba(&video, width, height));
     let mut found = None;
     stream_rgba(args, &graph, (width, height), cancel, &mut |frame| {
@@ -149,8 +154,9 @@ fn stream_rgba(
 
 /// The filters that make a stream's frames RGBA of that size, by its own matrix.
 fn to_rgba(video: &VideoStream, width: u32, height: u32) -> String {
-    let matrix = video.matrix();
-    format!("scale={width}:{height}:flags=bicubic+accurate_rnd+full_chroma_int:in_color_matrix={matrix},format=rgba,setsar=1")
+    let tone_map = video.tone_map();
+    let matrix = if video.is_hdr() { "bt709" } else { video.matrix() };
+    format!("{tone_map}scale={width}:{height}:flags=bicubic+accurate_rnd+full_chroma_int:in_color_matrix={matrix},format=rgba,setsar=1")
 }
 
 /// A stream's own size, or that of the same shape at another width.

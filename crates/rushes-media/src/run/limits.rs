@@ -24,6 +24,7 @@ pub(super) fn command_line(plan: &Plan) -> Result<Vec<OsString>, Fault> {
     if let Some(prlimit) = find("prlimit") {
         line.push(prlimit.into());
         line.push(format!("--as={}", plan.memory_bytes).into());
+        line.extend(plan.data_bytes.map(|bytes| format!("--data={bytes}").into()));
         line.push(format!("--cpu={CPU_LIMIT_S}").into());
         line.push("--core=0".into());
         line.push("--".into());

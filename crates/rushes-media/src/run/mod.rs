@@ -36,6 +36,14 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(30 * 60);
 /// touch), and little enough that a decompression bomb cannot take the machine down.
 pub const MEMORY_LIMIT_BYTES: u64 = 4 << 30;
 
+/// What one run that looks at a stranger's file may really touch: 352 MiB. Two threads on 4096 by 2304 pixels of ten bits
+/// take 270 MB; with what we hold ourselves it stays below 500 MB.
+pub const STRANGER_MEMORY_BYTES: u64 = 352 << 20;
+
+/// A run on a stranger's file that uses no processor time for this long stands still: ffmpeg 5 waits for ever for a
+/// thread that got no memory.
+pub const STRANGER_STALL: Duration = Duration::from_secs(8);
+
 /// Processor time of one run, over all its threads. Four hours: a backstop for when the watching thread is gone.
 pub const CPU_LIMIT_S: u64 = 4 * 3600;
 
@@ -62,6 +70,10 @@ struct Plan {
     args: Vec<OsString>,
     time_limit: Duration,
     memory_bytes: u64,
+    /// Memory that is written to, where it is bounded more closely than the address space.
+    data_bytes: Option<u64>,
+    /// How long it may stand still.
+    stall_limit: Option<Duration>,
 }
 
 impl Plan {
@@ -72,6 +84,8 @@ impl Plan {
             args: args.iter().map(OsString::from).collect(),
             time_limit: TIME_LIMIT,
             memory_bytes: MEMORY_LIMIT_BYTES,
+            data_bytes: None,
+            stall_limit: None,
         }
     }
 
@@ -125,6 +139,15 @@ macro_rules! builder {
             #[must_use]
             pub fn memory_limit(mut self, bytes: u64) -> Self {
                 self.plan.memory_bytes = bytes;
+                self
+            }
+
+            /// For files nobody has looked at yet: [`STRANGER_MEMORY_BYTES`] and [`STRANGER_STALL`]. Only for runs whose
+            /// output is always read, since one that waits for us stands still, too.
+            #[must_use]
+            pub fn on_a_stranger(mut self) -> Self {
+                self.plan.data_bytes = Some(STRANGER_MEMORY_BYTES);
+                self.plan.stall_limit = Some(STRANGER_STALL);
                 self
             }
 

@@ -4,8 +4,8 @@ use super::follow::{self, Wait};
 use super::hand::{self, By};
 use super::{Context, assets, exit, print};
 use crate::wire;
+use rushes_core::Kind;
 use rushes_core::kinds::Names;
-use rushes_core::{Code, Fault, Kind};
 use rushes_engine::Ask;
 use rushes_engine::blobs::hash_file;
 use std::path::PathBuf;
@@ -37,9 +37,8 @@ fn name_value(text: &str) -> Result<(String, String), String> {
 
 pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     let file = std::path::absolute(&args.file)?;
-    if !file.is_file() {
-        return Err(Fault::new(Code::FileMissing, "put file").with("file", file.display()).into());
-    }
+    // Before it is read for its hash: what is no file has no end, or is waited for.
+    rushes_media::inspect::check_file(&file)?;
     let names: Names = args.names.into_iter().collect();
     let input = rushes_workflows::put::Input {
         sha256: hash_file(&file, "")?.sha256,

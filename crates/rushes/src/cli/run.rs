@@ -79,18 +79,20 @@ impl Production {
     }
 }
 
-/// A file as its absolute path; a name of the library as it is.
+/// A file as its absolute path; a name of the library as it is. What is there but no file is refused, unless it could
+/// be such a name.
 fn reference(text: &str) -> Result<String, Fault> {
     let path = Path::new(text);
+    let is_path = text.contains(std::path::MAIN_SEPARATOR);
+    if is_path {
+        rushes_media::inspect::check_file(path)?;
+    }
     if path.is_file() {
         let absolute = std::path::absolute(path).map_err(|e| Fault::io("find reference", path, &e))?;
         return absolute
             .into_os_string()
             .into_string()
             .map_err(|_| Fault::new(Code::InputInvalid, "find reference").with("file", text).because("its path is not UTF-8"));
-    }
-    if text.contains(std::path::MAIN_SEPARATOR) {
-        return Err(Fault::new(Code::FileMissing, "find reference").with("file", text));
     }
     Ok(text.to_owned())
 }
@@ -123,7 +125,10 @@ async fn tell(context: &Context, running: Running, end: End) -> anyhow::Result<u
     if context.json {
         print::json(&json!({"job_id": end.job.id, "status": status, "results": results, "errors": errors}))?;
     } else {
-        summary::print(&parts, &family, &errors);
+        summary::print(&parts, &family);
+    }
+    for error in &errors {
+        print::note(format!("rushes: {}", error["message"].as_str().unwrap_or("unknown")));
     }
     if end.code == exit::PARTLY {
         print::note("Not everything is delivered yet. The same command goes on; `rushes status` shows what is owed.");

@@ -4,10 +4,9 @@ use super::print;
 use rushes_core::delivery::DeliveryState;
 use rushes_core::store::Family;
 use rushes_engine::Parts;
-use serde_json::Value;
 
-/// Prints the table and, in words, what did not go well.
-pub(super) fn print(parts: &Parts, family: &Family, errors: &[Value]) {
+/// Prints the table, and where things are.
+pub(super) fn print(parts: &Parts, family: &Family) {
     let mut arrived = Vec::new();
     let rows: Vec<Vec<String>> = family
         .listed
@@ -35,7 +34,4 @@ pub(super) fn print(parts: &Parts, family: &Family, errors: &[Value]) {
         print::line(format!("At {}: {}", site.name, site.port.uri(&site.prefix)));
     }
     print::line(format!("In the library: {}", parts.home.library().display()));
-    for error in errors {
-        print::line(format!("Error: {}", error["message"].as_str().unwrap_or("unknown")));
-    }
 }

@@ -30,6 +30,8 @@ async fn engine_tries_again_within_the_steps_limit() {
         ("refused", 1, JobState::Failed, Some(Code::ProviderRefused)),
         ("large", 1, JobState::Failed, Some(Code::ValueTooLarge)),
         ("outside", 1, JobState::Failed, Some(Code::InputInvalid)),
+        ("link", 1, JobState::Failed, Some(Code::InputInvalid)),
+        ("linked folder", 1, JobState::Failed, Some(Code::InputInvalid)),
     ] {
         let (_folder, _places, engine) = start();
         let job = engine.run("faulty", json!({"how": how})).await;

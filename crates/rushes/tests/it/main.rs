@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+mod bad_files;
 mod cli;
 mod delivery;
 mod engine;

@@ -33,7 +33,6 @@ fn survives_kills_at_random_moments() {
             Some(code) => {
                 assert_eq!(code, 0, "{}", end(child).stderr);
                 survivor.look();
-                survivor.next();
                 ended += 1;
                 if ended % 5 == 0 {
                     survivor.oracle();
@@ -70,7 +69,6 @@ fn survives_a_kill_at_every_fault_point() {
         survivor.look();
         if code == Some(0) {
             // It was over before the place was passed so often: once more, in the next production, sooner.
-            survivor.next();
             pending.push((place, occurrence.div_ceil(2)));
         } else {
             assert_eq!(code, Some(-1), "killed at {}:{occurrence}: {}", place.name(), end(child).stderr);
@@ -115,7 +113,6 @@ fn survives_errors_and_panics_at_every_fault_point() {
             assert!(ended.stderr.contains("planned") || ended.stderr.contains("panicked"), "{plan}: {}", ended.stderr);
             assert!(began.elapsed() < LONG, "{plan} never ends well: {}", ended.stderr);
         }
-        survivor.next();
     }
     // What could not be linked a moment ago is linked by the next start at the latest.
     survivor.finish();
@@ -141,7 +138,6 @@ fn survives_a_full_disk_at_every_write() {
         assert!(began.elapsed() < LONG);
     };
     assert!(said.stderr.contains("room on the disk"), "the wait for room is said: {}", said.stderr);
-    survivor.next();
     survivor.oracle();
     report("disk full at each write, planned", &format!("{} planned failures", plan.len()));
 }
@@ -221,7 +217,6 @@ fn survives_being_stopped_past_its_lease_while_another_takes_over() {
     assert!(woken.stderr.contains("lease_lost") || woken.stderr.contains("Another engine"), "it is told: {}", woken.stderr);
     assert_eq!(survivor.books(), books, "nothing the sleeper did after its lease counts");
     survivor.look();
-    survivor.next();
     // What the sleeper left in scratch goes with the next start.
     survivor.finish();
     survivor.oracle();

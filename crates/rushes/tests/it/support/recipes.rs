@@ -172,6 +172,16 @@ impl Recipes {
                         Ok(Done::value(json!("late")))
                     }
                     "large" => Ok(Done::value(json!("x".repeat(300_000)))),
+                    "link" => {
+                        let file = context.scratch()?.join("link");
+                        std::os::unix::fs::symlink("/etc/hosts", &file).unwrap();
+                        Ok(Done::value(json!(null)).with(context.new_asset(Kind::AnimeImage, "a", file)))
+                    }
+                    "linked folder" => {
+                        let folder = context.scratch()?.join("folder");
+                        std::os::unix::fs::symlink("/etc", &folder).unwrap();
+                        Ok(Done::value(json!(null)).with(context.new_asset(Kind::AnimeImage, "a", folder.join("hosts"))))
+                    }
                     "outside" => {
                         let file = context.scratch()?.join("../../../outside");
                         Ok(Done::value(json!(null)).with(context.new_asset(Kind::AnimeImage, "a", file)))
