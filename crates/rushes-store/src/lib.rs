@@ -8,6 +8,8 @@ mod events;
 mod jobs;
 mod journal;
 mod migrate;
+#[cfg(any(test, feature = "older"))]
+pub mod older;
 mod outbox;
 mod register;
 mod rows;
