@@ -1,10 +1,12 @@
-//! Conformance suites over the ports of `rushes-core`: what every destination and every catalog must keep.
+//! Conformance suites over the ports of `rushes-core`: what every destination and every catalog must keep; and
+//! [`mod@replay`], which runs recorded journals through today's workflows.
 //!
 //! A suite panics with a sentence on the first promise that is broken; each adapter runs it in its own tests.
 //! Development only: nothing here is part of the product.
 
 mod catalog;
 mod destination;
+pub mod replay;
 
 pub use catalog::catalog_suite;
 pub use destination::destination_suite;

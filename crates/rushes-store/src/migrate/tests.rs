@@ -42,7 +42,7 @@ fn dump(connection: &Connection) -> BTreeMap<String, Table> {
     names.extend(statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap));
     let rows = |name: &String| {
         let mut statement = connection.prepare(&format!("SELECT * FROM {name}")).unwrap();
-        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let read = |row: &rusqlite::Row<'_>| {
             let value = |(at, column): (usize, &String)| Ok((column.clone(), format!("{:?}", row.get_ref(at)?)));
             columns.iter().enumerate().filter(|(_, column)| *column != "rootpage").map(value).collect()

@@ -1,7 +1,8 @@
 //! The integration tests: one binary, one module per capability.
 //!
 //! `survives` kills, starves and stops the real program and asks an oracle outside of it; `proof` plants faults and has
-//! them found and mended. `engine` and `delivery` drive the engine in this process with small recipes of their own; the others start the real
+//! them found and mended; `schema` opens homes of older programs, and `replay` runs recorded journals through today's workflows.
+//! `engine` and `delivery` drive the engine in this process with small recipes of their own; the others start the real
 //! `rushes` and look at what it leaves behind.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
@@ -11,5 +12,7 @@ mod delivery;
 mod engine;
 mod production;
 mod put;
+mod replay;
+mod schema;
 mod support;
 mod survives;
