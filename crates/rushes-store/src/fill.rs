@@ -73,7 +73,7 @@ pub fn fill(path: &Path, from: u32, to: u32, destination: (&str, &str), catalog:
     let broken = |e| failed("fill database", e);
     let mut connection = Connection::open(path).map_err(broken)?;
     connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA cache_size = -400000;").map_err(broken)?;
-    migrate::migrate(&mut connection)?;
+    migrate::migrate(&mut connection, path)?;
     let transaction = connection.transaction().map_err(broken)?;
     for statement in rows(destination.0, destination.1, catalog) {
         let mut prepared = transaction.prepare(&statement).map_err(broken)?;

@@ -11,6 +11,8 @@ pub mod fill;
 mod jobs;
 mod journal;
 mod migrate;
+#[cfg(any(test, feature = "older"))]
+pub mod older;
 mod outbox;
 #[cfg(test)]
 mod plans;

@@ -63,8 +63,9 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the file, in `Own` mode making and migrating it first.
-    /// Errors: `home_newer`, `file_missing` (reading a database that is not there), `store_failed`.
+    /// Opens the file, for writing making and migrating it first.
+    /// Errors: `home_newer`, `config_invalid` (reading one that must be migrated), `file_missing` (reading a database
+    /// that is not there), `disk_full`, `store_failed`.
     pub fn open(path: &Path, mode: &Mode, clock: Arc<dyn Clock>, routes: Routes) -> Result<Self, Fault> {
         let (bells, watch) = Bells::new();
         let writer = match mode {
@@ -128,17 +129,10 @@ impl SqliteStore {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the store is the room with SQL")]
 fn start_writer(path: &Path, owner: &str, is_alone: bool, clock: Arc<dyn Clock>, bells: Bells) -> Result<Writer, Fault> {
-    let mut connection = Connection::open(path).map_err(|e| failed("open database", e).with("path", path.display()))?;
-    connection.busy_timeout(Duration::from_secs(10)).map_err(|e| failed("set up database", e))?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    connection
-        .execute_batch(&format!(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};"
-        ))
-        .map_err(|e| failed("set up database", e))?;
-    migrate::migrate(&mut connection)?;
+    refuse_newer(path)?;
+    let mut connection = open_writer(path)?;
+    migrate::migrate(&mut connection, path)?;
     if is_alone {
         for statement in TAKE_OVER {
             connection.execute(statement, []).map_err(|e| failed("take over what is under way", e))?;
@@ -147,12 +141,37 @@ fn start_writer(path: &Path, owner: &str, is_alone: bool, clock: Arc<dyn Clock>,
     Writer::start(connection, clock, bells, owner.to_owned()).map_err(|e| Fault::new(Code::StoreFailed, "start writer").because(e))
 }
 
+/// A newer program's database is looked at without being able to change it. Any other trouble is left to the writer,
+/// which can mend what a crash has left.
+fn refuse_newer(path: &Path) -> Result<(), Fault> {
+    if !path.exists() {
+        return Ok(());
+    }
+    match open_reader(path).and_then(|reader| migrate::version(&reader)) {
+        Err(fault) if fault.code == Code::HomeNewer => Err(fault),
+        _ => Ok(()),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the store is the room with SQL")]
+pub(crate) fn open_writer(path: &Path) -> Result<Connection, Fault> {
+    let connection = Connection::open(path).map_err(|e| failed("open database", e).with("path", path.display()))?;
+    connection.busy_timeout(Duration::from_secs(10)).map_err(|e| failed("set up database", e))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection
+        .execute_batch(&format!(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};"
+        ))
+        .map_err(|e| failed("set up database", e))?;
+    Ok(connection)
+}
+
 /// A connection for reading, on a database of today's schema.
 fn checked_reader(path: &Path) -> Result<Connection, Fault> {
     let first = open_reader(path)?;
     if migrate::version(&first)? < migrate::SCHEMA_VERSION {
         return Err(Fault::new(Code::ConfigInvalid, "open database")
-            .because("its schema is older; run any command that works on this home, such as `rushes init`"));
+            .because("its schema is older; `rushes init` brings it up to date, after a backup"));
     }
     Ok(first)
 }

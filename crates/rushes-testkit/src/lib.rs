@@ -1,5 +1,5 @@
-//! Conformance suites over the ports of `rushes-core`: what every destination and every catalog must keep; and bad files
-//! with the verdict each must get.
+//! Conformance suites over the ports of `rushes-core`: what every destination and every catalog must keep; bad files with
+//! the verdict each must get; and [`mod@replay`], which runs recorded journals through today's workflows.
 //!
 //! A suite panics with a sentence on the first promise that is broken; each adapter runs it in its own tests.
 //! Development only: nothing here is part of the product.
@@ -7,6 +7,7 @@
 pub mod bad_files;
 mod catalog;
 mod destination;
+pub mod replay;
 
 pub use catalog::catalog_suite;
 pub use destination::destination_suite;

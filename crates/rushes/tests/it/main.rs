@@ -1,8 +1,9 @@
 //! The integration tests: one binary, one module per capability.
 //!
 //! `survives` kills, starves and stops the real program and asks an oracle outside of it; `proof` plants faults and has
-//! them found and mended. `engine`, `delivery` and `keep` drive the engine in this process with small recipes of their
-//! own; the others start the real `rushes` and look at what it leaves behind.
+//! them found and mended; `schema` opens homes of older programs, and `replay` runs recorded journals through today's
+//! workflows. `engine`, `delivery` and `keep` drive the engine in this process with small recipes of their own; the others
+//! start the real `rushes` and look at what it leaves behind.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
@@ -14,5 +15,7 @@ mod keep;
 mod production;
 mod proof;
 mod put;
+mod replay;
+mod schema;
 mod support;
 mod survives;

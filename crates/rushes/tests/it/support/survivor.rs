@@ -17,7 +17,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// As small and short as a production can be, and impatient.
-const TINY: &str = "[media]\nwidth = 64\nheight = 112\nfps = 4\ndance_max_s = 1\n[delivery]\nfirst_backoff_s = 0.05\nscan_every_s = 0.2\n";
+pub(crate) const TINY: &str =
+    "[media]\nwidth = 64\nheight = 112\nfps = 4\ndance_max_s = 1\n[delivery]\nfirst_backoff_s = 0.05\nscan_every_s = 0.2\n";
 /// Longer than any production here takes on a busy machine.
 pub(crate) const LONG: Duration = Duration::from_secs(240);
 
@@ -64,6 +65,13 @@ pub(crate) fn report(what: &str, seen: &str) {
     }
 }
 
+/// Makes `step.mp4`, a second of film with sound to dance on.
+pub(crate) fn make_reference(program: &Program) {
+    let picture = ["-f", "lavfi", "-i", "testsrc2=size=64x112:rate=8:duration=1"];
+    let sound = ["-f", "lavfi", "-i", "sine=frequency=440:duration=1", "-pix_fmt", "yuv420p", "-shortest"];
+    ffmpeg(&[&picture[..], &sound[..]].concat(), &program.path("step.mp4"));
+}
+
 /// What was seen of a home at one moment.
 #[derive(Default, Clone, PartialEq, Debug)]
 pub(crate) struct Seen {
@@ -88,10 +96,7 @@ pub(crate) struct Survivor {
 impl Survivor {
     pub(crate) fn new(options: &[&str]) -> Self {
         let program = Program::with(TINY);
-        let reference = program.path("step.mp4");
-        let picture = ["-f", "lavfi", "-i", "testsrc2=size=64x112:rate=8:duration=1"];
-        let sound = ["-f", "lavfi", "-i", "sine=frequency=440:duration=1", "-pix_fmt", "yuv420p", "-shortest"];
-        ffmpeg(&[&picture[..], &sound[..]].concat(), &reference);
+        make_reference(&program);
         Self {
             program,
             args: options.iter().map(|text| (*text).to_owned()).collect(),

@@ -1,0 +1,28 @@
+//! Databases as older programs left them, with something in every table. For tests only: the feature `older` is
+//! switched on by development dependencies and by nothing else.
+
+use crate::migrate;
+use crate::writer::failed;
+use rushes_core::{Code, Fault};
+use std::path::Path;
+
+/// Rows for every table of schema 1. What later schemas add takes its default.
+const FILLED: &str = include_str!("older/filled.sql");
+
+/// Rows for the tables that came with schema 2.
+const MARKED: &str = "INSERT INTO marks(name, value) VALUES ('library_mended', 1)";
+
+/// Makes a database of an older schema at `path` and closes it: jobs in every state, their steps and signals, assets
+/// of two versions, deliveries and what is owed for them, and events. Errors: `input_invalid` when it is there already.
+pub fn open_at_schema(path: &Path, schema: usize) -> Result<(), Fault> {
+    if path.exists() {
+        return Err(Fault::new(Code::InputInvalid, "make older database").with("path", path.display()).because("it is there already"));
+    }
+    let mut connection = migrate::make(path, 1)?;
+    connection.execute_batch(FILLED).map_err(|e| failed("fill older database", e))?;
+    migrate::carry_to(&mut connection, schema)?;
+    if schema >= 2 {
+        connection.execute_batch(MARKED).map_err(|e| failed("fill older database", e))?;
+    }
+    Ok(())
+}
