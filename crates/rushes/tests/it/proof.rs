@@ -153,12 +153,7 @@ fn proof_restore_gives_every_byte_back_from_the_bucket_alone() {
 fn proof_a_job_is_cancelled_from_another_process_within_a_second_or_two() {
     let survivor = Survivor::new(&[]);
     let mut running = survivor.start("");
-    let log = survivor.program.path("places.log");
-    let began = Instant::now();
-    while !std::fs::read_to_string(&log).unwrap_or_default().contains("/dance primary") {
-        assert!(began.elapsed() < LONG);
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    Survivor::until_logged(&survivor.log(), "/dance primary");
     let jobs = survivor.program.run(&["jobs", "ls", "--state", "running", "--json"]).expect(0).json();
     let id = jobs["jobs"][0]["id"].as_str().unwrap().to_owned();
     let asked = Instant::now();
@@ -176,13 +171,28 @@ fn proof_a_job_is_cancelled_from_another_process_within_a_second_or_two() {
 }
 
 #[test]
+fn proof_a_job_that_a_kill_left_is_cancelled_by_whoever_is_asked() {
+    let survivor = Survivor::new(&[]);
+    let mut killed = survivor.start("body_done:4=kill");
+    assert_eq!(Survivor::wait(&mut killed, LONG), Some(-1));
+    let jobs = survivor.program.run(&["jobs", "ls", "--state", "running", "--json"]).expect(0).json();
+    let id = jobs["jobs"][0]["id"].as_str().unwrap().to_owned();
+    let said = survivor.program.run(&["jobs", "cancel", &id, "--json"]).expect(0).json();
+    assert_eq!(said["state"], "cancelled");
+    let family = survivor.program.run(&["jobs", "show", &id, "--json"]).expect(0).json();
+    assert!(family["children"].as_array().unwrap().iter().all(|child| child["state"] == "cancelled"), "{family}");
+    assert_eq!(std::fs::read_dir(survivor.home().join("scratch")).unwrap().count(), 0, "nothing lies about");
+    survivor.program.run(&["audit"]).expect(0);
+}
+
+#[test]
 fn proof_a_failed_job_is_taken_up_again_where_it_failed() {
     let survivor = Survivor::new(&["--no-variants"]);
     // The first try of the step fails five times, which is all it has; what was done before stays done.
     let plan = (3..8).map(|n| format!("body_done:{n}=error")).collect::<Vec<_>>().join(",");
     let failed = end(survivor.start(&plan)).expect(1);
     let id = failed.json()["job_id"].as_str().unwrap().to_owned();
-    let first = std::fs::read_to_string(survivor.program.path("places.log")).unwrap();
+    let first = std::fs::read_to_string(survivor.log()).unwrap();
     let retried = end(survivor
         .program
         .start_with(&["jobs", "retry", &id, "--json"], &[("RUSHES_FAULTS_LOG", survivor.program.path("second.log").to_str().unwrap())]))
@@ -206,12 +216,7 @@ fn proof_put_is_handed_to_the_engine_that_works_and_a_second_run_is_not() {
     let picture = survivor.program.path("own.png");
     ffmpeg(&["-f", "lavfi", "-i", "testsrc2=size=64x48", "-frames:v", "1"], &picture);
     let mut running = survivor.start("");
-    let log = survivor.program.path("places.log");
-    let began = Instant::now();
-    while !std::fs::read_to_string(&log).unwrap_or_default().contains("begun") {
-        assert!(began.elapsed() < LONG);
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    Survivor::until_logged(&survivor.log(), "begun");
     let said = survivor.program.run(&["put", picture.to_str().unwrap(), "--json"]).expect(0);
     assert!(said.stderr.contains("Handed to process"), "{}", said.stderr);
     assert!(said.json()["url"].as_str().unwrap().starts_with("file://"));

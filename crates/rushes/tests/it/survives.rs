@@ -197,11 +197,7 @@ fn survives_being_stopped_past_its_lease_while_another_takes_over() {
     let mut survivor = Survivor::new(&["--no-variants"]);
     let log = survivor.program.path("sleeper.log");
     let sleeper = survivor.start_logging("", &log);
-    let began = Instant::now();
-    while !std::fs::read_to_string(&log).unwrap_or_default().contains("/dance primary") {
-        assert!(began.elapsed() < LONG, "the sleeper never came to its dance");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    Survivor::until_logged(&log, "/dance primary");
     // Not in the middle of a write: SQLite's lock would stop the other one too, which no lease can help.
     std::thread::sleep(Duration::from_millis(200));
     signal(&sleeper, "STOP");

@@ -112,7 +112,7 @@ impl Survivor {
         self.program.path("home")
     }
 
-    fn log(&self) -> PathBuf {
+    pub(crate) fn log(&self) -> PathBuf {
         self.program.path("places.log")
     }
 
@@ -134,6 +134,15 @@ impl Survivor {
         // Nobody reads while it runs: what it says must fit into a pipe, and backtraces of planned panics do not.
         let env = [("RUSHES_FAULTS", plan), ("RUSHES_FAULTS_LOG", log), ("RUSHES_TEST_MARK", &self.mark), ("RUST_BACKTRACE", "0")];
         self.program.start_with(&args, &env)
+    }
+
+    /// Waits until the program has passed a place or begun a step, as this log tells.
+    pub(crate) fn until_logged(log: &Path, what: &str) {
+        let began = Instant::now();
+        while !std::fs::read_to_string(log).unwrap_or_default().contains(what) {
+            assert!(began.elapsed() < LONG, "it never came to {what}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Waits for a child for so long; None when it still runs.
