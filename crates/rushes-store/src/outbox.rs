@@ -190,7 +190,7 @@ fn proven(write: &mut Write<'_>, due: &Due, proof: &Proof, uri: &str, routes: &R
     let Work::PutObject { asset, key, .. } = &due.work else { return Err(lease_lost(due)) };
     let destination = rows::one(write.sql, "SELECT destination FROM outbox WHERE id = ?1", [due.row], |row| row.get::<_, String>(0))?;
     let destination = destination.ok_or_else(|| lease_lost(due))?;
-    let families = pay(write, due)?;
+    let mut families = pay(write, due)?;
     // Every asset with these bytes at this path is delivered by this one object.
     rows::change(
         write.sql,
@@ -201,13 +201,31 @@ fn proven(write: &mut Write<'_>, due: &Due, proof: &Proof, uri: &str, routes: &R
     let data =
         object!({"asset": asset.id, "kind": asset.kind, "destination": destination, "uri": uri, "ms": write.now_ms - asset.created_ms});
     tell(write, "delivery.proven", Some(asset.job), &data)?;
-    if routes.destinations.first().is_some_and(|primary| primary.name == destination) {
-        register::owe_late_record(write, asset, families.first().copied(), &routes.catalogs)?;
+    let is_primary = routes.destinations.first().is_some_and(|primary| primary.name == destination);
+    for (id, root) in sharers(write.sql, &asset.id.to_string())? {
+        if is_primary {
+            let sharer = assets::load(write.sql, &id)?;
+            register::owe_late_record(write, &sharer, Some(root), &routes.catalogs)?;
+        }
+        families.push(root);
     }
+    families.sort_unstable();
+    families.dedup();
     for root in families {
         settle(write, root, &routes.catalogs)?;
     }
     Ok(())
+}
+
+/// The current assets that one object delivers, itself among them, each with the family that made it.
+fn sharers(sql: &Connection, asset: &str) -> Result<Vec<(String, JobId)>, Fault> {
+    rows::all(
+        sql,
+        "SELECT s.id, s.root FROM assets a JOIN assets s ON s.path = a.path AND s.version = a.version AND s.sha256 = a.sha256
+         WHERE a.id = ?1 AND (s.retired_ms IS NULL OR s.id = a.id)",
+        [asset],
+        |row| Ok((row.get(0)?, rows::parsed(row, 1)?)),
+    )
 }
 
 fn put_off(write: &mut Write<'_>, due: &Due, fault: &Fault, again_ms: Option<u64>, catalogs: &[String]) -> Result<(), Fault> {
@@ -226,14 +244,20 @@ fn put_off(write: &mut Write<'_>, due: &Due, fault: &Fault, again_ms: Option<u64
     }
     write.wakes.outbox = true;
     for (destination, asset, key, root) in hit {
-        rows::change(
-            write.sql,
-            "UPDATE deliveries SET state = ?4, last_fault = ?5 WHERE asset = ?1 AND destination = ?2 AND key = ?3",
-            params![asset, destination, key, state, text],
-        )?;
+        let mut families: Vec<JobId> = root.and_then(|id| id.parse().ok()).into_iter().collect();
+        for (id, root) in sharers(write.sql, asset.as_deref().unwrap_or_default())? {
+            rows::change(
+                write.sql,
+                "UPDATE deliveries SET state = ?4, last_fault = ?5 WHERE asset = ?1 AND destination = ?2 AND key = ?3",
+                params![id, destination, key, state, text],
+            )?;
+            families.push(root);
+        }
+        families.sort_unstable();
+        families.dedup();
         let data = object!({"asset": asset, "destination": destination, "key": key, "code": fault.code, "again_ms": again_ms});
         tell(write, &format!("delivery.{}", if again_ms.is_some() { "failed" } else { "refused" }), None, &data)?;
-        if let (None, Some(root)) = (again_ms, root.and_then(|id| id.parse().ok())) {
+        for root in families.into_iter().filter(|_| again_ms.is_none()) {
             settle(write, root, catalogs)?;
         }
     }

@@ -227,6 +227,17 @@ fn share(write: &mut Write<'_>, id: &str, route: &Route, key: &str, version: i64
         |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
     )?
     .ok_or_else(|| Fault::new(Code::StoreFailed, "share delivery").with("key", key))?;
+    // What was refused for the other is tried again for this one: the cause may be mended by now.
+    rows::change(
+        write.sql,
+        "UPDATE outbox SET state = 'owed', not_before_ms = 0, attempts = 0, done_ms = NULL WHERE id = ?1 AND state = 'refused'",
+        [row],
+    )?;
+    rows::change(
+        write.sql,
+        "UPDATE deliveries SET state = 'owed' WHERE asset = ?1 AND destination = ?2 AND key = ?3 AND state = 'refused'",
+        params![first, route.name, key],
+    )?;
     rows::change(
         write.sql,
         "INSERT INTO deliveries(asset, destination, key, state, uri, proof, proven_ms)

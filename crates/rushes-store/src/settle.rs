@@ -20,8 +20,15 @@ pub(crate) fn settle(write: &mut Write<'_>, root: JobId, catalogs: &[String]) ->
     if rows::number(write.sql, GOES_ON, [&id])? == 1 {
         return Ok(());
     }
+    // Equal bytes under one key are one row of the outbox, which counts for the family that owed it first; the others
+    // wait for the delivery all the same.
+    let shared = |states: &str| rows::number(write.sql, &shared_deliveries(states), [&id]);
+    if shared("'owed', 'sending'")? > 0 {
+        return Ok(());
+    }
     let job = jobs::load(write.sql, root)?;
-    let refused = rows::number(write.sql, "SELECT count(*) FROM outbox WHERE root = ?1 AND state = 'refused'", [&id])?;
+    let own = rows::number(write.sql, "SELECT count(*) FROM outbox WHERE root = ?1 AND state = 'refused'", [&id])?;
+    let refused = own.max(shared("'refused'")?);
     let was_refused = job.value.is_some() && job.fault.as_ref().is_some_and(|fault| fault.code == Code::DestinationRefused);
     let (state, fault) = match job.state {
         JobState::Delivering | JobState::Failed if refused > 0 && (job.state == JobState::Delivering || was_refused) => {
@@ -49,6 +56,12 @@ pub(crate) fn settle(write: &mut Write<'_>, root: JobId, catalogs: &[String]) ->
     }
     write.wakes.job(root);
     mirror(write, root, catalogs)
+}
+
+fn shared_deliveries(states: &str) -> String {
+    format!(
+        "SELECT count(*) FROM assets a JOIN deliveries d ON d.asset = a.id WHERE a.root = ?1 AND a.retired_ms IS NULL AND d.state IN ({states})"
+    )
 }
 
 /// Owes a job's mirror to every catalog, when its workflow is mirrored. No job waits for these rows.

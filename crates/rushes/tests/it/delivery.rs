@@ -257,6 +257,45 @@ async fn delivery_equal_bytes_of_two_characters_are_one_object_in_two_records() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn delivery_whoever_shares_an_object_waits_for_it_too() {
+    let cloud = cloud();
+    cloud.second.is_down.store(true, Ordering::SeqCst);
+    let engine = TestEngine::start(cloud.folder.path(), &cloud.places, &Recipes::default());
+    let store = engine.parts().store.clone();
+    let mut jobs = Vec::new();
+    for _ in 0..2 {
+        // The same bytes at the same path, made twice.
+        jobs.push(engine.submit("files", json!({"count": 1})).await);
+        let job = *jobs.last().unwrap();
+        engine.until("the workflow has ended", || async { store.job(job).await.unwrap().state != JobState::Running }).await;
+    }
+    engine.until("it was tried again", || async { cloud.second.puts.load(Ordering::SeqCst) > 2 }).await;
+    for job in &jobs {
+        assert_eq!(store.job(*job).await.unwrap().state, JobState::Delivering, "what it made is not everywhere yet");
+    }
+    cloud.second.is_down.store(false, Ordering::SeqCst);
+    for job in jobs {
+        assert_eq!(engine.ended(job).await.state, JobState::Completed);
+    }
+    engine.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn delivery_what_was_refused_for_one_is_tried_for_the_next_and_counts_for_both() {
+    let cloud = cloud();
+    cloud.second.refuses.store(true, Ordering::SeqCst);
+    let engine = TestEngine::start(cloud.folder.path(), &cloud.places, &Recipes::default());
+    let first = engine.run("files", json!({"count": 1})).await;
+    assert_eq!(first.state, JobState::Failed);
+    let second = engine.run("files", json!({"count": 1})).await;
+    assert_eq!((second.state, second.fault.unwrap().code), (JobState::Failed, Code::DestinationRefused), "its file is not there either");
+    cloud.second.refuses.store(false, Ordering::SeqCst);
+    let third = engine.run("files", json!({"count": 1})).await;
+    assert_eq!(third.state, JobState::Completed);
+    engine.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn delivery_audit_finds_what_was_done_behind_our_back() {
     let cloud = cloud();
     let engine = TestEngine::start(cloud.folder.path(), &cloud.places, &Recipes::default());
