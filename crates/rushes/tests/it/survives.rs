@@ -192,6 +192,18 @@ fn survives_a_kill_while_bytes_are_evicted_and_fetched_back() {
     survivor.program.run(&["verify", "--deep"]).expect(0);
 }
 
+/// Whether someone is in the middle of a write: holds byte 120 of the database's shared memory, as SQLite's log has it.
+fn is_written_to(home: &std::path::Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let inode = std::fs::metadata(home.join("rushes.db-shm")).map_or(0, |found| found.ino()).to_string();
+    let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
+    // number: POSIX ADVISORY WRITE pid major:minor:inode first last
+    locks.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).any(|line| {
+        let is_database = line.get(5).is_some_and(|file| file.rsplit(':').next() == Some(inode.as_str()));
+        is_database && line.get(3) == Some(&"WRITE") && line.get(6) == Some(&"120")
+    })
+}
+
 #[test]
 fn survives_being_stopped_past_its_lease_while_another_takes_over() {
     let mut survivor = Survivor::new(&["--no-variants"]);
@@ -199,8 +211,16 @@ fn survives_being_stopped_past_its_lease_while_another_takes_over() {
     let sleeper = survivor.start_logging("", &log);
     Survivor::until_logged(&log, "/dance primary");
     // Not in the middle of a write: SQLite's lock would stop the other one too, which no lease can help.
-    std::thread::sleep(Duration::from_millis(200));
-    signal(&sleeper, "STOP");
+    let began = Instant::now();
+    loop {
+        std::thread::sleep(Duration::from_millis(30));
+        signal(&sleeper, "STOP");
+        if !is_written_to(&survivor.home()) {
+            break;
+        }
+        signal(&sleeper, "CONT");
+        assert!(began.elapsed() < LONG, "it writes without end");
+    }
     let mut second = survivor.start("home_lock:1=pass");
     assert!(Survivor::wait(&mut second, LONG).is_some(), "the second engine never ends");
     let taken_over = end(second).expect(0);
