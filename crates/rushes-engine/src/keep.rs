@@ -69,6 +69,7 @@ pub(crate) async fn run(parts: Parts, stop: Cancel) {
 
 /// One sweep. `walk`: also looks through every blob for garbage. Errors: those of the store, `io`.
 pub async fn sweep(parts: &Parts, walk: bool) -> Result<Swept, Fault> {
+    let _alone = parts.sweeping.lock().await;
     let mut swept =
         Swept { scratch: scratch(parts).await?, expired: parts.store.expire().await?, retired: retired(parts).await?, ..Swept::default() };
     if walk {

@@ -43,6 +43,8 @@ pub enum Ask {
         /// Its id.
         subject: String,
     },
+    /// Remove what may go. Gives how much of each sort.
+    Sweep,
     /// Mend what an audit finds. Gives what was done.
     Fix {
         /// Read the bytes on this machine too.

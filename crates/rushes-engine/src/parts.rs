@@ -67,6 +67,8 @@ pub struct Parts {
     /// Held for reading from a blob's taking in to its row, for writing while bytes are removed: what is just being
     /// registered is never swept away.
     pub gate: Arc<tokio::sync::RwLock<()>>,
+    /// Held by the one sweep there is at a time.
+    pub sweeping: Arc<tokio::sync::Mutex<()>>,
     /// What is worked from just now; it is not removed either.
     pub pins: Arc<Pins>,
 }

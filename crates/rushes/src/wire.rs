@@ -79,6 +79,7 @@ fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
         },
         gate: Arc::default(),
         pins: Arc::default(),
+        sweeping: Arc::default(),
     })
 }
 

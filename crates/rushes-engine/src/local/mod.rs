@@ -208,6 +208,10 @@ async fn answer<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result<Value, Fau
         Ask::Cancel { job } => parts.store.cancel(job).await.map(|job| json!({"job": job.id})),
         Ask::Retry { job } => parts.store.retry(job).await.map(|job| json!({"job": job.id})),
         Ask::Sync { subject } => parts.store.owe(&Owe::Subject(subject)).await.map(|owed| json!({"owed": owed})),
+        Ask::Sweep => {
+            let swept = keep::sweep(parts, true).await?;
+            serde_json::to_value(swept).map_err(|e| Fault::new(Code::Unexpected, "answer request").because(e))
+        }
         Ask::Fix { deep } => {
             let mended = mend(parts, &audit(parts, deep).await?).await?;
             serde_json::to_value(mended).map_err(|e| Fault::new(Code::Unexpected, "answer request").because(e))

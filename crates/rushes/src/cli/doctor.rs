@@ -1,12 +1,13 @@
 //! `rushes doctor`: everything Rushes needs, tried for real, each with its cure.
 
+use super::hand::{self, By};
 use super::{Context, exit, print};
 use crate::wire;
 use rushes_core::catalog::{Catalog, Record};
 use rushes_core::destination::{Condition, Destination};
 use rushes_core::digest::digest;
 use rushes_core::{Cancel, Code, Fault};
-use rushes_engine::Site;
+use rushes_engine::{Ask, Site};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -29,19 +30,18 @@ impl Check {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Make what is missing in the home: its folders and its database, brought to today's schema.
+    /// Put the home in order: make what is missing, bring the database to today's schema, remove what may go.
     #[arg(long)]
     fix: bool,
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     if args.fix {
-        // Whoever works on the home has made all that already.
-        match wire::start(&context.home, &context.loaded.config) {
-            Ok(running) => running.engine.stop().await,
-            Err(fault) if fault.code == Code::HomeBusy => {}
-            Err(fault) => return Err(fault.into()),
+        let (swept, by) = hand::ask(context, Ask::Sweep).await?;
+        if let By::Us(running) = by {
+            running.engine.stop().await;
         }
+        print::note(format!("Swept: {swept}"));
     }
     let mut checks = vec![Check::of("home", home(context.home.root()))];
     checks.push(Check::of("disk", disk(context.home.root())));

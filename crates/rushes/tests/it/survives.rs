@@ -177,7 +177,7 @@ fn survives_a_kill_while_bytes_are_evicted_and_fetched_back() {
     let held = || hashes(&survivor.home().join("blobs")).len();
     let (before, remote) = (held(), hashes(&survivor.home().join("remote")));
     for occurrence in [1, 2, 5] {
-        assert_eq!(run(&["audit", "--fix"], &format!("evict:{occurrence}=kill")), -1, "killed while evicting");
+        assert_eq!(run(&["doctor", "--fix"], &format!("evict:{occurrence}=kill")), -1, "killed while evicting");
         survivor.program.run(&["audit"]).expect(0);
     }
     assert!(held() < before, "something went");
@@ -190,6 +190,7 @@ fn survives_a_kill_while_bytes_are_evicted_and_fetched_back() {
     assert_eq!(run(&again, ""), 0);
     survivor.program.run(&["audit"]).expect(0);
     survivor.program.run(&["verify", "--deep"]).expect(0);
+    report("kill -9 while evicting and fetching back", "5 kills, then audited and verified to the byte");
 }
 
 /// Whether someone is in the middle of a write: holds byte 120 of the database's shared memory, as SQLite's log has it.

@@ -156,6 +156,7 @@ impl TestEngine {
             keep,
             gate: Arc::default(),
             pins: Arc::default(),
+            sweeping: Arc::default(),
         };
         Self { engine: Engine::start(parts, recipes.clone(), owner), recipes: recipes.clone() }
     }
