@@ -108,9 +108,12 @@ impl VideoStream {
             return String::new();
         }
         let (transfer, range) = (&self.color_transfer, if self.color_range == "pc" { "full" } else { "limited" });
-        let matrix = if self.color_space.is_empty() { "bt2020nc" } else { "input" };
+        let matrix = match self.color_space.as_str() {
+            said @ ("bt709" | "bt2020nc" | "bt2020c" | "smpte170m" | "bt470bg") => said,
+            _ => "bt2020nc",
+        };
         format!(
-            "zscale=tin={transfer}:pin=bt2020:min={matrix}:rin={range}:t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p,"
+            "zscale=tin={transfer}:pin=bt2020:min={matrix}:rin={range}:p=bt2020:m=bt2020nc:t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p,"
         )
     }
 
