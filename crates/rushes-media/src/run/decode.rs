@@ -119,9 +119,11 @@ pub fn decode_moments(
     if whole_s <= ONE_PASS_S {
         // What no other frame is made from is not even decoded; its neighbour will do.
         add_input(&mut args, &["-skip_frame", "noref", "-an"], path);
+        // The frame before a moment is still shown then; a film of one frame has no other.
+        let shown_s = 1.0 / video.fps.max(1.0);
         // Variable 0 counts the frames taken so far.
         graph.push_str(&format!(
-            "[0:V:0]select='if(gte(t\\,(ld(0)+0.5)*{share_s:.6})\\,1+0*st(0\\,ld(0)+1)\\,0)',trim=end_frame={count},{to_rgba}[out]"
+            "[0:V:0]select='if(gte(t\\,(ld(0)+0.5)*{share_s:.6}-{shown_s:.6})\\,1+0*st(0\\,ld(0)+1)\\,0)',trim=end_frame={count},{to_rgba}[out]"
         ));
     } else {
         for index in 0..count {

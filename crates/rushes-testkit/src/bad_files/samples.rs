@@ -107,7 +107,7 @@ impl Samples {
         self.call(
             SOURCES,
             &[
-                (&[both, H264, &["-vf", "scale=127:95", "-pix_fmt", "yuv444p"]], "odd.mp4"),
+                (&[both, H264, &["-vf", "scale=127:95,setsar=1", "-pix_fmt", "yuv444p"]], "odd.mp4"),
                 (&[both, H264, &["-vf", "setsar=2/1", "-pix_fmt", "yuv420p"]], "wide_pixels.mp4"),
                 (&[both, &["-c:v", "mpeg4"]], "mpeg4.mp4"),
                 (&[both, &["-c:v", "png", "-pix_fmt", "rgba"]], "png.mov"),
