@@ -2,7 +2,7 @@
 
 use super::decode::{decode_gray, decode_mono, decode_rgba_frame, decode_stereo};
 use super::encode::{FrameEncoder, Quality, VideoSpec};
-use super::{Ffmpeg, Ffprobe, sample};
+use super::{Ffmpeg, Ffprobe, STRANGER_STALL, sample};
 use rushes_core::{Cancel, Code};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -342,4 +342,20 @@ fn run_children_die_with_the_process_that_asked() {
     second.kill().unwrap();
     second.wait().unwrap();
     wait_until(false);
+}
+
+#[test]
+fn run_ends_a_stranger_that_stands_still_and_leaves_one_that_works() {
+    let begun = Instant::now();
+    // It waits for input that does not come, as one waits for ever that got no memory for a thread.
+    let waiting = Ffmpeg::new("wait").on_a_stranger().args(["-f", "f32le", "-i", "pipe:0", "-f", "null", "-"]);
+    let mut feed = waiting.feed(&Cancel::new()).unwrap();
+    std::thread::sleep(STRANGER_STALL + Duration::from_secs(2));
+    let fault = feed.push(&[0; 1 << 20]).unwrap_err();
+    assert!(fault.reason.as_ref().is_some_and(|reason| reason.contains("stood still")), "{fault}");
+    assert!(begun.elapsed() < STRANGER_STALL * 2);
+    // Slow, but at work: in real time, a little every few milliseconds.
+    let seconds = format!("anullsrc=d={}", STRANGER_STALL.as_secs() + 2);
+    let slow = Ffmpeg::new("work").on_a_stranger().args(["-re", "-f", "lavfi", "-i", &seconds, "-f", "null", "-"]);
+    slow.run(&Cancel::new(), &mut |_| {}).unwrap();
 }
