@@ -42,7 +42,7 @@ fn rows(destination: &str, prefix: &str, catalog: &str) -> Vec<String> {
             "{NUMBERS} INSERT INTO steps(job, name, input_hash, outcome, attempts, started_ms, ended_ms)
              SELECT {JOB_ID}, 'file ' || (i % :of_one), '', json_object('value', json_object('id', {ASSET_ID}, 'kind', 'dance_video')), 1, {AT_MS}, {AT_MS} FROM n"
         ),
-        format!("{NUMBERS} INSERT INTO blobs SELECT {SHA256}, printf('%032x', i), i % 4294967296, {SIZE_BYTES}, 'application/octet-stream', 'present' FROM n"),
+        format!("{NUMBERS} INSERT INTO blobs(sha256, md5, crc32c, size_bytes, mime, state) SELECT {SHA256}, printf('%032x', i), i % 4294967296, {SIZE_BYTES}, 'application/octet-stream', 'present' FROM n"),
         format!(
             "{NUMBERS} INSERT INTO assets(id, kind, subject, title, idx, version, sha256, path, seed, meta, job, root, step, created_ms)
              SELECT {ASSET_ID}, 'dance_video', {SUBJECT}, 'alternate_' || (i % :of_one), 0, 1, {SHA256}, {PATH}, '7', '{{}}', {JOB_ID}, {JOB_ID}, 'file ' || (i % :of_one), {AT_MS} FROM n"

@@ -91,8 +91,11 @@ impl Catalog for Truth {
         Ok(self.records.get(&format!("{collection}/{id}")).cloned())
     }
 
-    async fn list(&self, _collection: &str, _cursor: Option<&str>) -> Result<Vec<String>, Fault> {
-        unreachable!("an audit asks for each subject's record")
+    async fn list(&self, collection: &str, cursor: Option<&str>) -> Result<Vec<String>, Fault> {
+        let prefix = format!("{collection}/");
+        let after = format!("{prefix}{}", cursor.unwrap_or_default());
+        let keys = self.records.range((Bound::Excluded(after), Bound::Unbounded)).map(|(key, _)| key);
+        Ok(keys.map_while(|key| key.strip_prefix(&prefix)).take(PAGE).map(str::to_owned).collect())
     }
 
     async fn delete(&self, _collection: &str, _id: &str) -> Result<(), Fault> {
