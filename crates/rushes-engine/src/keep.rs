@@ -148,6 +148,11 @@ async fn garbage(parts: &Parts) -> Result<u64, Fault> {
             let _alone = parts.gate.write().await;
             let known = parts.store.blob_states(page.iter().filter_map(|path| hash_of(path)).collect()).await?;
             for path in page {
+                // Put aside by a mending that a crash cut short, with the good bytes here since.
+                if path.extension().is_some_and(|end| end == "damaged") && path.with_extension("").exists() {
+                    remove(path)?;
+                    removed += 1;
+                }
                 // Unknown, or left by a crash while it was being evicted.
                 if hash_of(path).is_some_and(|hash| known.get(&hash) != Some(&true)) {
                     remove(path)?;

@@ -86,11 +86,6 @@ pub async fn mend(library: &Path, blobs: &Blobs, store: &dyn Store) -> Result<us
     Ok(mended)
 }
 
-/// The same for every current asset there is, whatever was done to the library meanwhile.
-pub async fn mend_all(library: &Path, blobs: &Blobs, store: &dyn Store) -> Result<usize, Fault> {
-    mend_from(library, blobs, store, 0).await.map(|(mended, _)| mended)
-}
-
 async fn mend_from(library: &Path, blobs: &Blobs, store: &dyn Store, mut row: i64) -> Result<(usize, i64), Fault> {
     let mut mended = 0;
     loop {
@@ -102,7 +97,7 @@ async fn mend_from(library: &Path, blobs: &Blobs, store: &dyn Store, mut row: i6
         let (library, blobs) = (library.to_owned(), blobs.clone());
         let work =
             tokio::task::spawn_blocking(move || page.iter().map(|asset| mend_one(&library, &blobs, asset)).sum::<Result<usize, Fault>>());
-        mended += work.await.map_err(|e| Fault::new(Code::Unexpected, "mend library").because(e))??;
+        mended += work.await.map_err(|e| Fault::new(Code::Panicked, "mend library").because(e))??;
     }
 }
 

@@ -3,14 +3,13 @@
 mod attempt;
 mod drive;
 mod flow;
+mod requests;
 mod scratch;
 mod step;
 
-use crate::audit::audit;
 use crate::breaker::Breaker;
 use crate::home::Lock;
 use crate::keep;
-use crate::mend::mend;
 use crate::outbox;
 use crate::owner::{self, Ask};
 use crate::parts::Parts;
@@ -18,14 +17,13 @@ use crate::view;
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::{Workflows, hash};
 use rushes_core::job::{Job, NewJob};
-use rushes_core::store::{JobFilter, Owe};
+use rushes_core::store::JobFilter;
 use rushes_core::{Cancel, Code, Fault, JobId};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::net::UnixListener;
 use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinSet;
 
@@ -37,8 +35,6 @@ const CLAIM_MAX: usize = 256;
 const LIVE_KEPT: usize = 1_024;
 /// How often leases of the dead are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Requests of other processes under way at once.
-const TALKS_MAX: usize = 64;
 
 /// How often a wait for one job looks by itself. The job's bell is not lost; this is for what nobody thought of.
 pub(crate) const WAIT_LOOK: Duration = Duration::from_secs(5);
@@ -128,12 +124,12 @@ impl<W: Workflows> Engine<W> {
 
     /// The newest unfinished job of this workflow with equal parameters.
     pub async fn unfinished(&self, request: &NewJobRequest) -> Result<Option<Job>, Fault> {
-        unfinished(&self.shared.parts, request).await
+        requests::unfinished(&self.shared.parts, request).await
     }
 
     /// Queues a job. Errors: `workflow_unknown`.
     pub async fn submit(&self, request: NewJobRequest) -> Result<Job, Fault> {
-        submit(&self.shared, request).await
+        requests::submit(&self.shared, request).await
     }
 
     /// Asks a job to stop; it takes effect within a second.
@@ -148,14 +144,14 @@ impl<W: Workflows> Engine<W> {
         }
         let (listener, path) = owner::listen(&self.shared.parts.home)?;
         lock.announce(path.clone())?;
-        self.tasks.spawn(take_requests(self.shared.clone(), listener));
+        self.tasks.spawn(requests::take_requests(self.shared.clone(), listener));
         self.socket = Some(path);
         Ok(())
     }
 
     /// Does what is asked, as for another process. Errors: those of each request.
     pub async fn answer(&self, ask: Ask) -> Result<Value, Fault> {
-        answer(&self.shared, ask).await
+        requests::answer(&self.shared, ask).await
     }
 
     /// Waits until nothing more happens to a job.
@@ -179,64 +175,6 @@ impl<W: Workflows> Engine<W> {
         self.stop.cancel();
         self.senders.join_all().await;
         self.tasks.shutdown().await;
-    }
-}
-
-async fn unfinished(parts: &Parts, request: &NewJobRequest) -> Result<Option<Job>, Fault> {
-    let same_as = Some((request.workflow.clone(), hash(&request.input)));
-    let found = parts.store.jobs(&JobFilter { same_as, limit: 20, ..JobFilter::default() }).await?;
-    Ok(found.into_iter().find(|job| !job.state.has_ended() && !job.cancel))
-}
-
-async fn submit<W: Workflows>(shared: &Shared<W>, request: NewJobRequest) -> Result<Job, Fault> {
-    let id = JobId(shared.parts.clock.new_id());
-    let job = new_job(&shared.workflows, id, request, None, id)?;
-    shared.parts.store.create(job).await
-}
-
-async fn answer<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result<Value, Fault> {
-    let parts = &shared.parts;
-    match ask {
-        Ask::Submit { workflow, input } => {
-            let request = NewJobRequest { workflow, input };
-            let job = match unfinished(parts, &request).await? {
-                Some(job) => job,
-                None => submit(shared, request).await?,
-            };
-            Ok(json!({"job": job.id}))
-        }
-        Ask::Cancel { job } => parts.store.cancel(job).await.map(|job| json!({"job": job.id})),
-        Ask::Retry { job } => parts.store.retry(job).await.map(|job| json!({"job": job.id})),
-        Ask::Sync { subject } => parts.store.owe(&Owe::Subject(subject)).await.map(|owed| json!({"owed": owed})),
-        Ask::Sweep => {
-            let swept = keep::sweep(parts, true).await?;
-            serde_json::to_value(swept).map_err(|e| Fault::new(Code::Unexpected, "answer request").because(e))
-        }
-        Ask::Fix { deep } => {
-            let mended = mend(parts, &audit(parts, deep).await?).await?;
-            serde_json::to_value(mended).map_err(|e| Fault::new(Code::Unexpected, "answer request").because(e))
-        }
-    }
-}
-
-async fn take_requests<W: Workflows>(shared: Arc<Shared<W>>, listener: UnixListener) {
-    let mut talks = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) if talks.len() < TALKS_MAX => {
-                    let shared = shared.clone();
-                    talks.spawn(async move { owner::converse(stream, |ask| async move { answer(&shared, ask).await }).await });
-                }
-                // Beyond the bound it is closed at once: who asks is told, and asks again.
-                Ok(_) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "a request could not be taken");
-                    tokio::time::sleep(LOOK_EVERY).await;
-                }
-            },
-            Some(_) = talks.join_next(), if !talks.is_empty() => {}
-        }
     }
 }
 

@@ -237,8 +237,8 @@ async fn delivery_a_library_that_shows_something_else_is_found_and_mended() {
     let audit = rushes_engine::audit::audit(engine.parts(), false).await.unwrap();
     assert_eq!(audit.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["link_missing"]);
     assert_eq!(rushes_engine::view::mend(&library, &blobs, store).await.unwrap(), 0, "a start looks only at what is new");
-    let mended = rushes_engine::view::mend_all(&library, &blobs, store).await.unwrap();
-    assert_eq!((mended, std::fs::read_to_string(&shown).unwrap().as_str()), (1, "text 0"));
+    let mended = rushes_engine::mend::mend(engine.parts(), &audit).await.unwrap();
+    assert_eq!((mended.linked, std::fs::read_to_string(&shown).unwrap().as_str()), (1, "text 0"));
     engine.settle().await;
 }
 

@@ -32,6 +32,9 @@ async fn keep_sweeps_garbage_and_old_scratch_and_nothing_else() {
     let home = folder.path().join("home");
     let garbage = home.join("blobs/ab").join("c".repeat(62));
     file(&garbage, b"nobody registered this");
+    let kept = engine.parts().store.assets(&AssetFilter::default()).await.unwrap().remove(0).0.blob.sha256;
+    let aside = engine.parts().blobs().path(&kept).with_extension("damaged");
+    file(&aside, b"put aside, and the good bytes are here again");
     file(&home.join("scratch").join(failed.id.to_string()).join("step/log"), b"why it failed");
     file(&home.join("scratch/fetching/half"), b"half");
     let blobs = || std::fs::read_dir(home.join("blobs")).unwrap().flatten().filter(|entry| entry.path().is_dir()).count();
@@ -39,8 +42,11 @@ async fn keep_sweeps_garbage_and_old_scratch_and_nothing_else() {
     assert_eq!(sweep(engine.parts(), true).await.unwrap(), Swept::default(), "all of it is young");
     clock.0.store(2 * HOUR_MS, Ordering::SeqCst);
     let swept = sweep(engine.parts(), true).await.unwrap();
-    assert_eq!((swept.garbage, swept.scratch), (1, 1));
-    assert!(!garbage.exists() && home.join("scratch").join(failed.id.to_string()).exists(), "why a job failed can be read for a week");
+    assert_eq!((swept.garbage, swept.scratch), (2, 1));
+    assert!(
+        !garbage.exists() && !aside.exists() && home.join("scratch").join(failed.id.to_string()).exists(),
+        "why a job failed can be read for a week"
+    );
     assert_eq!(blobs(), before);
     clock.0.store(8 * 24 * HOUR_MS, Ordering::SeqCst);
     assert_eq!(sweep(engine.parts(), true).await.unwrap().scratch, 1);

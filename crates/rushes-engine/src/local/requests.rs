@@ -1,0 +1,77 @@
+//! What is asked of a running engine, by its own process or by another, and the answers.
+
+use super::{LOOK_EVERY, NewJobRequest, Shared, new_job};
+use crate::audit::audit;
+use crate::keep;
+use crate::mend::mend;
+use crate::owner::{self, Ask};
+use crate::parts::Parts;
+use rushes_core::flow::{Workflows, hash};
+use rushes_core::job::Job;
+use rushes_core::store::{JobFilter, Owe};
+use rushes_core::{Code, Fault, JobId};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::net::UnixListener;
+use tokio::task::JoinSet;
+
+/// Requests of other processes under way at once.
+const TALKS_MAX: usize = 64;
+
+pub(super) async fn unfinished(parts: &Parts, request: &NewJobRequest) -> Result<Option<Job>, Fault> {
+    let same_as = Some((request.workflow.clone(), hash(&request.input)));
+    let found = parts.store.jobs(&JobFilter { same_as, limit: 20, ..JobFilter::default() }).await?;
+    Ok(found.into_iter().find(|job| !job.state.has_ended() && !job.cancel))
+}
+
+pub(super) async fn submit<W: Workflows>(shared: &Shared<W>, request: NewJobRequest) -> Result<Job, Fault> {
+    let id = JobId(shared.parts.clock.new_id());
+    let job = new_job(&shared.workflows, id, request, None, id)?;
+    shared.parts.store.create(job).await
+}
+
+pub(super) async fn answer<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result<Value, Fault> {
+    let parts = &shared.parts;
+    match ask {
+        Ask::Submit { workflow, input } => {
+            let request = NewJobRequest { workflow, input };
+            let job = match unfinished(parts, &request).await? {
+                Some(job) => job,
+                None => submit(shared, request).await?,
+            };
+            Ok(json!({"job": job.id}))
+        }
+        Ask::Cancel { job } => parts.store.cancel(job).await.map(|job| json!({"job": job.id})),
+        Ask::Retry { job } => parts.store.retry(job).await.map(|job| json!({"job": job.id})),
+        Ask::Sync { subject } => parts.store.owe(&Owe::Subject(subject)).await.map(|owed| json!({"owed": owed})),
+        Ask::Sweep => {
+            let swept = keep::sweep(parts, true).await?;
+            serde_json::to_value(swept).map_err(|e| Fault::new(Code::Unexpected, "answer request").because(e))
+        }
+        Ask::Fix { deep } => {
+            let mended = mend(parts, &audit(parts, deep).await?).await?;
+            serde_json::to_value(mended).map_err(|e| Fault::new(Code::Unexpected, "answer request").because(e))
+        }
+    }
+}
+
+pub(super) async fn take_requests<W: Workflows>(shared: Arc<Shared<W>>, listener: UnixListener) {
+    let mut talks = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) if talks.len() < TALKS_MAX => {
+                    let shared = shared.clone();
+                    talks.spawn(async move { owner::converse(stream, |ask| async move { answer(&shared, ask).await }).await });
+                }
+                // Beyond the bound it is closed at once: who asks is told, and asks again.
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "a request could not be taken");
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+            },
+            Some(_) = talks.join_next(), if !talks.is_empty() => {}
+        }
+    }
+}
