@@ -15,6 +15,9 @@ pub(crate) const UNFINISHED: &str = ".rushes-";
 /// How often, and after how long each, an unfinished file that somebody else writes is tried again before it is left.
 const TRIES: u32 = 20;
 const TRY_AFTER: Duration = Duration::from_millis(10);
+/// An unfinished file that is locked and yet has not grown for this long was left by someone who stands still. Less than
+/// an outbox lease, so that whoever takes over a lease is not kept waiting for the one who lost it.
+const LEFT_AFTER: Duration = Duration::from_secs(10);
 /// Folders remembered at most; beyond that they are looked at anew.
 const KNOWN_MAX: usize = 10_000;
 
@@ -139,7 +142,8 @@ pub(crate) struct Unfinished {
 }
 
 impl Unfinished {
-    /// Takes the one unfinished file of a place, empty. Errors: `WouldBlock` while somebody else writes it.
+    /// Takes the one unfinished file of a place, empty. Errors: `WouldBlock` while somebody else writes it; one who has
+    /// stopped writing loses it, and is told when it wants to put it in place.
     pub(crate) fn of(target: &Path, folders: &Folders) -> io::Result<Self> {
         folders.make(target.parent().unwrap_or(target))?;
         let path = unfinished(target);
@@ -147,7 +151,11 @@ impl Unfinished {
             let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
             match lock(&file) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    std::thread::sleep(TRY_AFTER);
+                    if is_left(&file) && is_named(&file, &path) {
+                        std::fs::remove_file(&path)?;
+                    } else {
+                        std::thread::sleep(TRY_AFTER);
+                    }
                     continue;
                 }
                 locked => locked?,
@@ -186,9 +194,19 @@ impl Unfinished {
         &mut self.file
     }
 
+    /// Errors: `WouldBlock` when somebody else has taken the place over meanwhile.
+    fn still_ours(&self) -> io::Result<()> {
+        if is_named(&self.file, &self.path) {
+            Ok(())
+        } else {
+            Err(io::Error::new(io::ErrorKind::WouldBlock, "somebody else has taken over this file"))
+        }
+    }
+
     /// Gives it its name where nothing is yet; `AlreadyExists` otherwise.
     #[expect(clippy::disallowed_methods, reason = "a folder adapter's put: linking fails where something is, renaming would not")]
     pub(crate) fn create(mut self, target: &Path) -> io::Result<()> {
+        self.still_ours()?;
         std::fs::hard_link(&self.path, target)?;
         // Still locked, so that nobody takes the object's second name for an unfinished file.
         std::fs::remove_file(&self.path)?;
@@ -199,6 +217,7 @@ impl Unfinished {
     /// Gives it its name in place of what is there.
     #[expect(clippy::disallowed_methods, reason = "a folder adapter's put")]
     pub(crate) fn replace(mut self, target: &Path) -> io::Result<()> {
+        self.still_ours()?;
         std::fs::rename(&self.path, target)?;
         self.is_placed = true;
         self.folders.sync(target.parent().unwrap_or(target))
@@ -207,7 +226,7 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        if !self.is_placed {
+        if !self.is_placed && self.still_ours().is_ok() {
             let _ = std::fs::remove_file(&self.path);
         }
     }
@@ -225,6 +244,12 @@ fn lock(file: &File) -> io::Result<()> {
         Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Whether nobody has written to the file for a while.
+fn is_left(file: &File) -> bool {
+    let written = file.metadata().and_then(|found| found.modified());
+    written.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LEFT_AFTER))
 }
 
 /// Whether the open file is still the one of this name.
@@ -342,6 +367,26 @@ mod tests {
         assert_eq!(std::fs::read_to_string(unfinished(&target)).unwrap(), "theirs");
         drop(other);
         finish(&target, &folders, "ours").unwrap();
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "ours");
+    }
+
+    #[test]
+    fn folder_takes_over_from_one_who_stands_still_and_who_wakes_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, folders) = (folder.path().join("a.bin"), Folders::below(folder.path().to_owned()));
+        let asleep = || {
+            let mut unfinished = Unfinished::of(&target, &folders).unwrap();
+            unfinished.file().write_all(b"theirs").unwrap();
+            unfinished.file().set_modified(std::time::SystemTime::now() - LEFT_AFTER * 2).unwrap();
+            unfinished
+        };
+        let (linking, renaming, leaving) = (asleep(), asleep(), asleep());
+        let mut ours = Unfinished::of(&target, &folders).unwrap();
+        ours.file().write_all(b"ours").unwrap();
+        assert_eq!(linking.create(&target).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(renaming.replace(&target).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(leaving);
+        ours.create(&target).unwrap();
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "ours");
     }
 }

@@ -209,7 +209,8 @@ fn is_written_to(home: &std::path::Path) -> bool {
 fn survives_being_stopped_past_its_lease_while_another_takes_over() {
     let mut survivor = Survivor::new(&["--no-variants"]);
     let log = survivor.program.path("sleeper.log");
-    let sleeper = survivor.start_logging("", &log);
+    // It holds an object and a record that it has not put in place yet, which no lock of its may keep from the other.
+    let sleeper = survivor.start_logging("object_written:2=pause:30000,record_written:2=pause:30000", &log);
     Survivor::until_logged(&log, "/dance primary");
     // Not in the middle of a write: SQLite's lock would stop the other one too, which no lease can help.
     let began = Instant::now();
@@ -229,7 +230,7 @@ fn survives_being_stopped_past_its_lease_while_another_takes_over() {
     let books = survivor.books();
     signal(&sleeper, "CONT");
     let mut sleeper = sleeper;
-    assert!(Survivor::wait(&mut sleeper, Duration::from_secs(30)).is_some(), "the woken sleeper never ends");
+    assert!(Survivor::wait(&mut sleeper, LONG).is_some(), "the woken sleeper never ends");
     let woken = end(sleeper);
     assert!(woken.stderr.contains("lease_lost") || woken.stderr.contains("Another engine"), "it is told: {}", woken.stderr);
     assert_eq!(survivor.books(), books, "nothing the sleeper did after its lease counts");
