@@ -86,7 +86,8 @@ pub(crate) struct Limb {
     pub(crate) ribbon: Ribbon,
 }
 
-const UPPER_ARM: [f32; 5] = [0.146, 0.146, 0.130, 0.114, 0.102];
+/// The shoulder itself is part of the trunk: an arm begins narrow within it.
+const UPPER_ARM: [f32; 5] = [0.108, 0.143, 0.132, 0.115, 0.103];
 const FOREARM: [f32; 5] = [0.102, 0.112, 0.100, 0.080, 0.066];
 const THIGH: [f32; 5] = [0.250, 0.250, 0.222, 0.184, 0.152];
 const SHIN: [f32; 5] = [0.150, 0.160, 0.156, 0.116, 0.086];
@@ -130,7 +131,7 @@ impl Limb {
         let mut part = self.ribbon.part(0.0, (reach * 0.5).clamp(0.05, 1.0));
         let last = (part.half.len() - 1) as f32;
         for (i, half) in part.half.iter_mut().enumerate() {
-            *half *= start + (end - start) * (i as f32 / last).powf(0.7);
+            *half *= start + (end - start) * (i as f32 / last).powf(1.1);
         }
         part
     }

@@ -3,10 +3,12 @@
 //! What does not live here: what a shape means; limbs, faces and garments call the brush.
 
 use super::colour::{Rgb, Tone};
-use super::geom::{Ribbon, V2, v2};
+use super::geom::{Ribbon, V2, ellipse, v2};
+use super::rng::Dice;
+use std::sync::OnceLock;
 use tiny_skia::{
-    Color, FillRule, GradientStop, LineCap, LineJoin, LinearGradient, Paint, Path, PixmapMut, RadialGradient, Shader, SpreadMode, Stroke,
-    Transform,
+    Color, FillRule, FilterQuality, GradientStop, LineCap, LineJoin, LinearGradient, Paint, Path, Pattern, Pixmap, PixmapMut,
+    RadialGradient, Shader, SpreadMode, Stroke, Transform,
 };
 
 /// How light and line are drawn.
@@ -115,6 +117,7 @@ impl<'a> Brush<'a> {
             linear(lit, dark, &[(0.0, ends.0), (1.0, ends.1)])
         };
         self.shaded(path, shader);
+        self.weave(path, tone);
     }
 
     /// A shadow lying on something: hard or half transparent.
@@ -138,8 +141,14 @@ impl<'a> Brush<'a> {
 
     /// A flat-ended ribbon without an outline, shaded along its bend: what is laid over something outlined.
     pub(crate) fn laid(&mut self, ribbon: &Ribbon, tone: Tone) {
-        self.fill(&ribbon.whole(), tone.base.alpha(1.0));
-        if self.look.soft { self.soft_bands(ribbon, tone) } else { self.cel(ribbon, tone, 0.32) }
+        let path = ribbon.whole();
+        self.fill(&path, tone.base.alpha(1.0));
+        if self.look.soft {
+            self.soft_bands(ribbon, tone)
+        } else {
+            self.cel(ribbon, tone, 0.32)
+        }
+        self.weave(&path, tone);
     }
 
     /// A ribbon's outline as a larger shape below it, which costs less than a stroke.
@@ -156,8 +165,14 @@ impl<'a> Brush<'a> {
     pub(crate) fn limb(&mut self, ribbon: &Ribbon, tone: Tone) {
         let line = self.look.line * self.head;
         self.underlay(&ribbon.grown(line).capped(), tone);
-        self.fill(&ribbon.capped(), tone.base.alpha(1.0));
-        if self.look.soft { self.soft_bands(ribbon, tone) } else { self.cel(ribbon, tone, 0.32) }
+        let path = ribbon.capped();
+        self.fill(&path, tone.base.alpha(1.0));
+        if self.look.soft {
+            self.soft_bands(ribbon, tone)
+        } else {
+            self.cel(ribbon, tone, 0.32)
+        }
+        self.weave(&path, tone);
     }
 
     /// Shades a straight ribbon across its width.
@@ -165,6 +180,11 @@ impl<'a> Brush<'a> {
         let (a, b) = (ribbon.at(0.45, 1.0), ribbon.at(0.45, -1.0));
         // The light comes from the left of the picture, whichever way the ribbon runs.
         let (lit, dark) = if a.x <= b.x { (a, b) } else { (b, a) };
+        if !self.look.fine {
+            // As in `body`.
+            let ends = [(0.15, tone.base.mix(tone.light, 0.4).alpha(1.0)), (1.0, tone.shade.alpha(1.0))];
+            return self.shaded(path, linear(lit, dark, &ends));
+        }
         let rim = tone.base.mix(tone.light, 0.5 * self.look.rim);
         let stops = [
             (0.0, tone.base.mix(tone.shade, 0.25).alpha(1.0)),
@@ -174,6 +194,27 @@ impl<'a> Brush<'a> {
             (1.0, tone.shade.mix(rim, 0.5).alpha(1.0)),
         ];
         self.shaded(path, linear(lit, dark, &stops));
+        self.weave(path, tone);
+    }
+
+    /// Makes two pieces of one cloth meet without a seam: the tone, fading towards the edges of an ellipse.
+    pub(crate) fn fuse(&mut self, at: V2, half: V2, tone: Tone) {
+        let stops = [(0.55, tone.base.alpha(1.0)), (1.0, tone.base.alpha(0.0))];
+        let path = ellipse(at, half, 0.0);
+        if self.look.soft {
+            self.shaded(&path, flat_radial(at, half, &stops));
+            self.weave(&path, tone);
+        } else {
+            self.fill(&path, tone.base.alpha(1.0));
+        }
+    }
+
+    /// Threads of cloth, which only a still shows and only in the realer look.
+    pub(crate) fn weave(&mut self, path: &Path, tone: Tone) {
+        if tone.woven && self.look.soft && self.look.fine {
+            let shader = Pattern::new(cloth().as_ref(), SpreadMode::Repeat, FilterQuality::Bilinear, 1.0, Transform::identity());
+            self.shaded(path, shader);
+        }
     }
 
     /// 1.0 when the ribbon's positive side is the lit one.
@@ -209,6 +250,30 @@ impl<'a> Brush<'a> {
             self.fill(&ribbon.band(0.98 * lit, 0.80 * lit), tone.light.alpha(self.look.rim * 0.7));
         }
     }
+}
+
+/// A tile of woven cloth: warp over weft, no thread quite like the next. Black and white, mostly transparent.
+fn cloth() -> &'static Pixmap {
+    const SIDE: usize = 96;
+    static TILE: OnceLock<Pixmap> = OnceLock::new();
+    TILE.get_or_init(|| {
+        let mut dice = Dice::new(0, "cloth");
+        let mut threads = || -> Vec<f32> { (0..SIDE / 2).map(|_| dice.range(-0.5, 0.5)).collect() };
+        let (warp, weft) = (threads(), threads());
+        let mut tile = Pixmap::new(SIDE as u32, SIDE as u32).expect("the size is a constant above zero");
+        for (i, pixel) in tile.pixels_mut().iter_mut().enumerate() {
+            let (x, y) = (i % SIDE, i / SIDE);
+            let knots = if (x + y) % 4 == 0 { 0.18 } else { -0.06 };
+            let height = knots + warp[x / 2] * 0.5 + weft[y / 2] * 0.5 + dice.range(-0.2, 0.2);
+            let alpha = (height.abs() * 0.10).min(0.14);
+            let level = if height > 0.0 { 255.0 } else { 0.0 };
+            *pixel = Color::from_rgba(level / 255.0, level / 255.0, level / 255.0, alpha)
+                .unwrap_or(Color::TRANSPARENT)
+                .premultiply()
+                .to_color_u8();
+        }
+        tile
+    })
 }
 
 /// A linear gradient; equal ends fall back to the last colour.

@@ -4,7 +4,7 @@
 //! at all. What does not live here: the moves (`phrases`) and where the beats come from (`crate::beat`).
 
 use super::geom::{V3, v3};
-use super::phrases::{Key, PHRASES, Phrase};
+use super::phrases::{FOOTWORK, Footwork, HOME, Key, PHRASES, Phrase};
 use super::rig::{Expression, Pose};
 use super::rng::Dice;
 
@@ -74,6 +74,12 @@ impl Music {
         (after - 1) as f64 + whole + ((t - from) / (to - from) - whole)
     }
 
+    /// How much goes on at a time (seconds), 0.0–1.0; medium where nothing is known.
+    #[must_use]
+    pub fn energy_at(&self, t: f64) -> f32 {
+        self.sample(&self.energy, t, 0.55)
+    }
+
     /// 1.0 on a beat, falling to 0.0 before the next.
     #[must_use]
     pub fn pulse(&self, t: f64) -> f32 {
@@ -111,15 +117,16 @@ impl Choreography {
         let mut previous = "";
         while beat < end {
             let (from, to) = (music.time(beat), music.time(beat + 8.0));
-            let energy = music.sample(&music.energy, (from + to) * 0.5, 0.55);
+            let energy = music.energy_at((from + to) * 0.5);
             let phrase = choose(&mut dice, energy, previous);
             let mirror = dice.chance(0.5);
             let drift = music.sample(&music.centre, (from + to) * 0.5, 0.0) * 0.55;
             previous = phrase.name;
             names.push(phrase.name);
+            let footwork = dice.pick(FOOTWORK);
             for key in phrase.keys {
                 let time = music.time(beat + f64::from(key.count));
-                cues.push(Cue { time, pose: pose(key, mirror, drift, energy) });
+                cues.push(Cue { time, pose: pose(&stepping(key, footwork), mirror, drift, energy) });
             }
             beat += 8.0;
         }
@@ -157,11 +164,8 @@ impl Choreography {
         let share = ((t - from.time) / (to.time - from.time)).clamp(0.0, 1.0) as f32;
         let mut pose = blend(&from.pose, &to.pose, share);
         let beat = self.music.beat(t) as f32;
-        let airborne = pose.feet.iter().all(|f| f.y < -0.05);
-        if !airborne {
-            // The groove: down on every beat.
-            let strength = 0.035 + 0.05 * self.music.sample(&self.music.energy, t, 0.55);
-            pose.hips.y += strength * (0.5 + 0.5 * (beat * std::f32::consts::TAU).cos());
+        if pose.feet.iter().any(|f| f.y > -0.05) {
+            groove(&mut pose, beat, self.music.energy_at(t));
         }
         pose.head_pitch += 0.05 * (beat * std::f32::consts::TAU).cos();
         pose.face.mouth = (pose.face.mouth + 0.2 * self.music.sample(&self.music.onset, t, 0.0)).min(1.0);
@@ -170,6 +174,23 @@ impl Choreography {
             pose.face.eyes = pose.face.eyes.map(|eye| eye.min(open * open));
         }
         pose
+    }
+}
+
+/// What a dancer does under every move: down on each beat, weight from foot to foot, the free heel up between beats.
+fn groove(pose: &mut Pose, beat: f32, energy: f32) {
+    use std::f32::consts::{PI, TAU};
+    let on = 0.5 + 0.5 * (beat * TAU).cos();
+    pose.hips.y += (0.05 + 0.07 * energy) * on;
+    let side = (beat * PI).sin() * (0.5 + 0.5 * energy);
+    pose.hips.x += 0.045 * side;
+    pose.hip_roll += 0.05 * side;
+    pose.lean -= 0.03 * side;
+    let stance = (pose.feet[1].x - pose.feet[0].x).abs().max(0.4);
+    let weight = ((pose.hips.x - (pose.feet[0].x + pose.feet[1].x) * 0.5) / stance * 4.0).clamp(-1.0, 1.0);
+    for (foot, free) in [(0, weight.max(0.0)), (1, (-weight).max(0.0))] {
+        let planted = (1.0 + pose.feet[foot].y * 8.0).clamp(0.0, 1.0);
+        pose.heels[foot] = 0.15 * free * (1.0 - 0.55 * on) * planted;
     }
 }
 
@@ -186,6 +207,15 @@ fn choose(dice: &mut Dice, energy: f32, previous: &str) -> &'static Phrase {
     &PHRASES[0]
 }
 
+/// A key whose feet have nothing else to do, with steps of its phrase's footwork.
+fn stepping(key: &Key, footwork: &Footwork) -> Key {
+    if key.feet != HOME {
+        return *key;
+    }
+    let (feet, hips) = footwork[key.count as usize % footwork.len()];
+    Key { feet, hips: (key.hips.0 + hips, key.hips.1), ..*key }
+}
+
 /// A key as a pose; `drift` moves the whole dancer, `energy` enlarges the move.
 fn pose(key: &Key, mirror: bool, drift: f32, energy: f32) -> Pose {
     let size = 0.82 + 0.36 * energy.clamp(0.0, 1.0);
@@ -200,17 +230,18 @@ fn pose(key: &Key, mirror: bool, drift: f32, energy: f32) -> Pose {
         face.eyes.swap(0, 1);
     }
     Pose {
-        hips: v3(key.hips.0 * m + drift, key.hips.1 * size, 0.0),
+        hips: v3(key.hips.0 * m * 1.2 + drift, key.hips.1 * size, 0.0),
         hip_yaw: key.turn * m * size,
-        hip_roll: key.hip_roll * m * size,
+        hip_roll: key.hip_roll * m * size * 1.4,
         chest_yaw: key.chest_turn * m * size,
-        lean: key.lean * m * size,
+        lean: key.lean * m * size * 1.5,
         head_yaw: key.head.0 * m,
         head_pitch: key.head.1,
         head_roll: key.head.2 * m,
         hands: [left.at.flipped(), right.at],
         poles: [left.pole.flipped(), right.pole],
         feet: [foot(0), foot(1)],
+        heels: [0.0; 2],
         grips: [left.grip, right.grip],
         face: Expression { gaze: key.head.0 * m * -0.5, ..face },
     }
@@ -256,6 +287,7 @@ fn blend(a: &Pose, b: &Pose, share: f32) -> Pose {
         hands: [hand(0), hand(1)],
         poles: [0, 1].map(|side| a.poles[side].lerp(b.poles[side], arms)),
         feet: [foot(0), foot(1)],
+        heels: [0.0; 2],
         grips: late.grips,
         face: Expression {
             eyes: [0, 1].map(|i| mix(a.face.eyes[i], b.face.eyes[i], ease(share, 0.6))),
@@ -305,7 +337,8 @@ mod tests {
                 if let Some((before, old)) = last {
                     for side in 0..2 {
                         if before.feet[side] == pose.feet[side] && pose.feet[side].y == 0.0 {
-                            let drift = (bones.ankles[side] - old.ankles[side]).len() * 140.0;
+                            let toes = |bones: &Skeleton, pose: &Pose| bones.ankles[side] + v3(0.0, pose.heels[side], 0.0);
+                            let drift = (toes(&bones, &pose) - toes(&old, &before)).len() * 140.0;
                             assert!(drift <= 2.0, "seed {seed} frame {frame}: planted foot slid {drift} px");
                         }
                     }

@@ -50,7 +50,8 @@ impl Rgb {
     }
 }
 
-/// A surface's colours: what it is, in shadow, in the light, and the line around it.
+/// A surface's colours: what it is, in shadow, in the light, and the line around it; and whether it shows a weave when
+/// looked at closely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the field names are the sentence")]
 pub struct Tone {
@@ -58,6 +59,7 @@ pub struct Tone {
     pub shade: Rgb,
     pub light: Rgb,
     pub line: Rgb,
+    pub woven: bool,
 }
 
 impl Tone {
@@ -68,7 +70,7 @@ impl Tone {
         let shade = if dark { base.lit(0.62, 0.60, 0.72) } else { base.lit(0.74, 0.68, 0.80) };
         let light = base.mix(Rgb(255, 246, 232), if dark { 0.16 } else { 0.34 });
         let line = base.lit(0.30, 0.26, 0.34).mix(Rgb(34, 22, 40), 0.45);
-        Self { base, shade, light, line }
+        Self { base, shade, light, line, woven: false }
     }
 
     /// Skin: shadows stay warm.
@@ -77,6 +79,6 @@ impl Tone {
         let shade = base.lit(0.90, 0.755, 0.725);
         let light = base.mix(Rgb(255, 244, 232), 0.45);
         let line = base.lit(0.46, 0.30, 0.28).mix(Rgb(60, 26, 30), 0.35);
-        Self { base, shade, light, line }
+        Self { base, shade, light, line, woven: false }
     }
 }

@@ -6,7 +6,7 @@ use super::body::{self, Limb, Torso};
 use super::brush::Brush;
 use super::face::{self, HeadFrame};
 use super::garments;
-use super::geom::{V2, v2};
+use super::geom::{V2, ellipse, v2};
 use super::hair;
 use super::rig::{Grip, Pose, Skeleton, View};
 use super::spec::CharacterSpec;
@@ -82,9 +82,14 @@ fn arm(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, (limb, torso): (&
         along = v2(along.x * 0.5, view.head * 0.2);
     }
     let middle = view.at(moment.bones.neck).x;
+    let skin = spec.skin_tone();
     if cut.sleeve < 1.9 {
-        brush.limb(&limb.ribbon, spec.skin_tone());
+        // What the sleeve covers is left out: it would show where cloth and arm bend differently.
+        brush.limb(&limb.ribbon.part((cut.sleeve * 0.5 - 0.08).max(0.0), 1.0), skin);
     }
-    body::hand(brush, wrist, along, middle, grip, spec.skin_tone());
+    body::hand(brush, wrist, along, middle, grip, skin);
+    if cut.sleeve < 1.9 {
+        brush.fill(&ellipse(wrist, v2(0.056, 0.056) * (spec.build.limbs.min(1.1) * view.head), 0.0), skin.base.alpha(1.0));
+    }
     garments::sleeve(brush, spec, cut, limb, torso, side);
 }

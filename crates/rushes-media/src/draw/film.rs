@@ -8,10 +8,10 @@ use super::figure::{self, Moment};
 use super::geom::{V2, v2};
 use super::mannequin;
 use super::rig::{Skeleton, View};
-use super::rng::Dice;
+use super::shots::{Camera, Shots};
 use super::spec::CharacterSpec;
 use super::spring::Follow;
-use super::stage::{Stage, enlarge};
+use super::stage::Stage;
 use super::still::{DESIGN, ground_shadow};
 use super::wardrobe::{Cut, PALETTES};
 use rushes_core::Fault;
@@ -37,14 +37,9 @@ pub enum Dancer {
 struct Plan {
     moment: Moment,
     beat: f32,
+    /// Light: 1 on a beat of a loud passage.
     pulse: f32,
     camera: Camera,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Camera {
-    zoom: f32,
-    focus: V2,
 }
 
 /// A whole dance, ready to draw.
@@ -65,7 +60,8 @@ impl Film {
         };
         let at = |frame: usize| frame as f64 / f64::from(fps);
         let mut follow = Follow::new(strands, &Skeleton::solve(&build, &dance.pose(0.0)));
-        let framing = framing(seed);
+        // Whoever is only followed is filmed like a rehearsal: what moves in that picture is the dancer.
+        let mut shots = Shots::new(seed, dance.music().downbeat, matches!(dancer, Dancer::Character(..)));
         let plans = (0..frames)
             .map(|frame| {
                 let t = at(frame);
@@ -74,7 +70,9 @@ impl Film {
                 let hanging = follow.advance(&bones, 1.0 / fps as f32);
                 let beat = dance.music().beat(t) as f32;
                 let pulse = dance.music().pulse(t);
-                Plan { camera: camera(&framing, beat, pulse, &bones), moment: Moment { bones, pose, hanging }, beat, pulse }
+                let camera = shots.at(beat, pulse, bones.pelvis.x * HEAD, 1.0 / fps as f32);
+                let lit = pulse * (0.35 + 0.65 * dance.music().energy_at(t)).min(1.0);
+                Plan { camera, moment: Moment { bones, pose, hanging }, beat, pulse: lit }
             })
             .collect();
         Self { dancer, stage: Stage::new(seed, &palette), plans, size }
@@ -95,17 +93,13 @@ impl Film {
     /// Draws one frame; `half` is scratch space of [`Self::scratch`].
     pub fn draw(&self, frame: usize, half: &mut Pixmap, into: &mut Pixmap) {
         let plan = &self.plans[frame];
-        let Camera { zoom, focus } = plan.camera;
         self.stage.light(plan.beat, plan.pulse, half);
-        // What is farther away moves less.
-        enlarge(half, into, 1.04 + (zoom - 1.0) * 0.5, v2(focus.x / DESIGN.0, 1.0 - (1.0 - focus.y / DESIGN.1) * 0.4));
         let scale = (self.size.0 as f32 / DESIGN.0).max(self.size.1 as f32 / DESIGN.1);
         let offset = v2((self.size.0 as f32 - DESIGN.0 * scale) * 0.5, (self.size.1 as f32 - DESIGN.1 * scale) * 0.5);
-        let place = Transform::from_translate(-focus.x, -focus.y)
-            .post_scale(zoom, zoom)
-            .post_translate(focus.x, focus.y)
-            .post_scale(scale, scale)
-            .post_translate(offset.x, offset.y);
+        let lens = Lens { camera: plan.camera, scale, offset };
+        // What is farther away moves less; the floor goes from the one to the other, so that feet stay where they stand.
+        self.stage.lay(half, into, lens.farther().of_half(), lens.of_half(), FLOOR.y * 0.5);
+        let place = lens.place();
         let mut brush = Brush::new(into.as_mut(), place, Look::STAGE, HEAD);
         let view = View { floor: FLOOR, head: HEAD };
         ground_shadow(&mut brush, &view, &plan.moment);
@@ -113,6 +107,9 @@ impl Film {
             Dancer::Character(spec, cut) => figure::draw(&mut brush, spec, cut, &plan.moment, &view),
             Dancer::Mannequin(number) => mannequin::draw(&mut brush, *number, &plan.moment, &view),
         }
+        let (zoom, origin) = lens.parts();
+        self.stage.reflect(into, FLOOR.y.mul_add(zoom, origin.y) + 0.06 * HEAD * zoom, HEAD * zoom);
+        self.stage.haze(plan.beat, plan.pulse, into);
     }
 
     /// Scratch space for drawing, one for each thread.
@@ -161,22 +158,34 @@ impl Film {
     }
 }
 
-/// How near the camera is, phrase by phrase: zoom and height of what is in the middle.
-fn framing(seed: u64) -> Vec<(f32, f32)> {
-    let mut dice = Dice::new(seed, "camera");
-    (0..64).map(|i| if i % 2 == 0 { (1.0, 0.56) } else { *dice.pick(&[(1.10, 0.50), (1.04, 0.56), (1.24, 0.40), (1.16, 0.46)]) }).collect()
+/// From the design's pixels to the frame's, through a camera.
+#[derive(Clone, Copy)]
+struct Lens {
+    camera: Camera,
+    scale: f32,
+    offset: V2,
 }
 
-/// Eases from framing to framing on the bar, follows the dancer a little and pushes in on the beat.
-fn camera(framing: &[(f32, f32)], beat: f32, pulse: f32, bones: &Skeleton) -> Camera {
-    let phrase = (beat / 8.0).floor();
-    let pick = |p: f32| framing[(p.max(0.0) as usize) % framing.len()];
-    let (from, to) = (pick(phrase - 1.0), pick(phrase));
-    let s = ((beat / 8.0 - phrase) * 8.0 / 1.5).clamp(0.0, 1.0);
-    let s = s * s * (3.0 - 2.0 * s);
-    let zoom = from.0 + (to.0 - from.0) * s + 0.018 * pulse;
-    let height = from.1 + (to.1 - from.1) * s;
-    Camera { zoom, focus: v2(DESIGN.0 * 0.5 + bones.pelvis.x * HEAD * 0.6, DESIGN.1 * height) }
+impl Lens {
+    fn farther(self) -> Self {
+        Self { camera: Camera { zoom: 1.03 + (self.camera.zoom - 1.0) * 0.55, ..self.camera }, ..self }
+    }
+
+    fn place(self) -> Transform {
+        let (scale, origin) = self.parts();
+        Transform::from_row(scale, 0.0, 0.0, scale, origin.x, origin.y)
+    }
+
+    /// The same for the stage, which has half the design's size.
+    fn of_half(self) -> (f32, V2) {
+        let (scale, origin) = self.parts();
+        (scale * 2.0, origin)
+    }
+
+    fn parts(self) -> (f32, V2) {
+        let Camera { zoom, focus } = self.camera;
+        (zoom * self.scale, focus * (1.0 - zoom) * self.scale + self.offset)
+    }
 }
 
 #[cfg(test)]

@@ -85,7 +85,9 @@ pub(crate) fn legs(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, legs:
         // The seat fades into the legs' own shading.
         let b = path.bounds();
         let stops = [(0.0, tone.base.mix(tone.light, 0.2).alpha(1.0)), (0.84, tone.base.alpha(1.0)), (1.0, tone.base.alpha(0.25))];
-        brush.shaded(&path, super::brush::linear(v2(b.left(), b.top()), v2(b.left(), b.bottom()), &stops));
+        let from = if brush.look.fine { 0 } else { 1 };
+        brush.shaded(&path, super::brush::linear(v2(b.left(), b.top()), v2(b.left(), b.bottom()), &stops[from..]));
+        brush.weave(&path, tone);
     } else {
         brush.fill(&path, tone.base.alpha(1.0));
         brush.fill(&seat.band(-1.0, -0.60), tone.shade.alpha(1.0));
@@ -255,7 +257,7 @@ pub(crate) fn sleeve(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, lim
     }
     let tone = spec.cloth(cut.arms);
     let puffed = cut.sleeve < 1.0;
-    let cloth = limb.cover(cut.sleeve, if puffed { 1.18 } else { 1.04 }, cut.fullness);
+    let cloth = limb.cover(cut.sleeve, if puffed { 1.18 } else { 1.02 }, cut.fullness);
     brush.limb(&cloth, tone);
     let ink = tone.shade.mix(tone.line, 0.3).alpha(0.7);
     if !puffed {
@@ -274,7 +276,8 @@ pub(crate) fn sleeve(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, lim
     brush.ribbon(&cloth.part(if puffed { 0.84 } else { 0.93 }, 1.0).wider(1.04, 0.0), trim);
     // Shoulder and top are one cloth: no line between them above the armpit.
     if cut.arms == (if cut.over.1 == Over::None { cut.top.0 } else { cut.over.0 }) {
-        let inward = (torso.spot(super::rig::sign(side) * 0.45, 0.30) - limb.ribbon.centre[0]).unit() * (0.075 * brush.head);
-        brush.fill(&ellipse(limb.ribbon.centre[0] + inward, v2(0.115, 0.10) * brush.head, 0.0), tone.base.alpha(1.0));
+        let inward = (torso.spot(super::rig::sign(side) * 0.45, 0.30) - limb.ribbon.centre[0]).unit();
+        let at = limb.ribbon.centre[0] + inward * (0.085 * brush.head);
+        brush.fuse(at, v2(0.135, 0.105) * brush.head, tone);
     }
 }

@@ -39,7 +39,7 @@ pub(crate) fn behind(brush: &mut Brush<'_>, spec: &CharacterSpec, frame: &HeadFr
 
 /// Hair in its own shadow.
 fn behind_tone(tone: Tone) -> Tone {
-    Tone { base: tone.base.mix(tone.shade, 0.75), shade: tone.shade.lit(0.84, 0.82, 0.88), light: tone.base, line: tone.line }
+    Tone { base: tone.base.mix(tone.shade, 0.75), shade: tone.shade.lit(0.84, 0.82, 0.88), light: tone.base, ..tone }
 }
 
 fn shell_path(spec: &CharacterSpec, frame: &HeadFrame, sway: f32) -> Path {

@@ -23,6 +23,7 @@ pub mod phrases;
 pub mod rig;
 pub mod rng;
 mod shoes;
+mod shots;
 mod skirt;
 pub mod spec;
 pub mod spring;

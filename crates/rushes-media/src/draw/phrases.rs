@@ -19,7 +19,7 @@ const fn place(at: (f32, f32, f32), pole: (f32, f32, f32), grip: Grip) -> Place 
     Place { at: v3(at.0, at.1, at.2), pole: v3(pole.0, pole.1, pole.2), grip }
 }
 
-const DOWN: Place = place((0.95, 2.02, 0.15), (1.0, 0.2, -0.4), Grip::Relaxed);
+const DOWN: Place = place((0.84, 2.10, 0.15), (1.0, 0.2, -0.6), Grip::Relaxed);
 const HIP: Place = place((0.76, 1.36, 0.25), (0.8, 0.1, -0.9), Grip::Fist);
 const SIDE: Place = place((2.4, 0.22, 0.1), (0.2, 1.0, -0.2), Grip::Open);
 const LOW: Place = place((1.65, 1.45, 0.2), (1.0, 0.4, -0.3), Grip::Open);
@@ -85,7 +85,8 @@ impl Mood {
     }
 }
 
-const HOME: [(f32, f32, f32); 2] = [(-0.36, 0.0, 0.0), (0.36, 0.0, 0.0)];
+/// Where the feet stand when a move says nothing of them.
+pub const HOME: [(f32, f32, f32); 2] = [(-0.36, 0.0, 0.0), (0.36, 0.0, 0.0)];
 const OPEN: [(f32, f32, f32); 2] = [(-0.62, 0.0, 0.0), (0.62, 0.0, 0.0)];
 const RIGHT: [(f32, f32, f32); 2] = [(-0.36, 0.0, 0.0), (0.95, 0.1, 0.0)];
 const RIGHT_TOUCH: [(f32, f32, f32); 2] = [(0.42, 0.2, 0.0), (0.95, 0.1, 0.0)];
@@ -95,6 +96,13 @@ const KNEE_RIGHT: [(f32, f32, f32); 2] = [(-0.30, 0.0, 0.0), (0.46, 0.45, 0.62)]
 const KNEE_LEFT: [(f32, f32, f32); 2] = [(-0.46, 0.45, 0.62), (0.30, 0.0, 0.0)];
 const KICK_RIGHT: [(f32, f32, f32); 2] = [(-0.30, 0.0, 0.0), (1.12, 0.3, 0.40)];
 const KICK_LEFT: [(f32, f32, f32); 2] = [(-1.12, 0.3, 0.40), (0.30, 0.0, 0.0)];
+const CROSS_RIGHT: [(f32, f32, f32); 2] = [(0.62, 0.35, 0.0), (0.30, 0.0, 0.0)];
+const CROSS_LEFT: [(f32, f32, f32); 2] = [(-0.30, 0.0, 0.0), (-0.62, 0.35, 0.0)];
+const DIG_RIGHT: [(f32, f32, f32); 2] = [(-0.30, 0.0, 0.0), (0.62, 0.75, 0.0)];
+const DIG_LEFT: [(f32, f32, f32); 2] = [(-0.62, 0.75, 0.0), (0.30, 0.0, 0.0)];
+const WIDE: [(f32, f32, f32); 2] = [(-0.90, 0.0, 0.0), (0.90, 0.0, 0.0)];
+const RUN_RIGHT: [(f32, f32, f32); 2] = [(-0.28, 0.0, 0.0), (0.34, 0.30, 0.50)];
+const RUN_LEFT: [(f32, f32, f32); 2] = [(-0.34, 0.30, 0.50), (0.28, 0.0, 0.0)];
 const AIR: [(f32, f32, f32); 2] = [(-0.50, 0.0, 0.46), (0.50, 0.0, 0.46)];
 
 const fn key(count: f32, left: Place, right: Place) -> Key {
@@ -139,6 +147,23 @@ impl Key {
         self
     }
 }
+
+/// Steps under moves of the arms, count by count: where the feet are, and how far the hips go with them.
+pub type Footwork = [([(f32, f32, f32); 2], f32); 4];
+
+/// What feet do by themselves.
+pub const FOOTWORK: &[Footwork] = &[
+    // Taps out to the side, the weight on the other foot.
+    [(HOME, 0.0), ([(-0.34, 0.0, 0.0), (0.74, 0.3, 0.0)], -0.16), (HOME, 0.0), ([(-0.74, 0.3, 0.0), (0.34, 0.0, 0.0)], 0.16)],
+    // Steps from side to side.
+    [(RIGHT, 0.26), ([(0.14, 0.1, 0.0), (0.95, 0.1, 0.0)], 0.48), (LEFT, -0.26), ([(-0.95, 0.1, 0.0), (-0.14, 0.1, 0.0)], -0.48)],
+    // Swaying in a wide stance.
+    [(OPEN, 0.22), (OPEN, -0.22), (OPEN, 0.22), (OPEN, -0.22)],
+    // A march with low knees.
+    [([(-0.30, 0.0, 0.0), (0.40, 0.3, 0.34)], -0.12), (HOME, 0.0), ([(-0.40, 0.3, 0.34), (0.30, 0.0, 0.0)], 0.12), (HOME, 0.0)],
+    // Taps to the front.
+    [(DIG_RIGHT, -0.08), (HOME, 0.0), (DIG_LEFT, 0.08), (HOME, 0.0)],
+];
 
 /// Eight counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -191,4 +216,22 @@ pub const PHRASES: &[Phrase] = &[
     Phrase { name: "shoulder hits", energy: 0.65, keys: &[
         key(0.0, HIP, CHEST).feet(OPEN, 0.0).hips(0.05, 0.08, 0.0).turn(0.0, 0.25, 0.05).mood(Mood::Cool), key(0.5, HIP, CHEST).feet(OPEN, 0.0).hips(-0.05, 0.08, 0.0).turn(0.0, -0.2, -0.05), key(1.0, HIP, CHEST).feet(OPEN, 0.0).hips(0.05, 0.08, 0.0).turn(0.0, 0.25, 0.05).mood(Mood::Cool), key(2.0, CHEST, HIP).feet(OPEN, 0.0).hips(-0.05, 0.08, 0.0).turn(0.0, -0.25, -0.05), key(2.5, CHEST, HIP).feet(OPEN, 0.0).hips(0.05, 0.08, 0.0).turn(0.0, 0.2, 0.05), key(3.0, CHEST, HIP).feet(OPEN, 0.0).hips(-0.05, 0.08, 0.0).turn(0.0, -0.25, -0.05).mood(Mood::Cool),
         key(4.0, HIGH, LOW).feet(OPEN, 0.08).hips(0.0, 0.02, 0.08).turn(0.0, 0.0, -0.08).head(-0.15, -0.1, 0.0).mood(Mood::Sing), key(5.0, LOW, HIGH).feet(OPEN, -0.08).hips(0.0, 0.02, -0.08).turn(0.0, 0.0, 0.08).head(0.15, -0.1, 0.0).mood(Mood::Sing), key(6.0, FRAME, FRAME).feet(OPEN, 0.0).hips(0.0, 0.12, 0.0).mood(Mood::Wink), key(7.0, SIDE, SIDE).feet(OPEN, 0.0).hips(0.0, 0.0, 0.0).mood(Mood::Laugh)] },
+    Phrase { name: "cross step", energy: 0.5, keys: &[
+        key(0.0, BENT, HIP).feet(RIGHT, 0.34).hips(0.0, 0.06, 0.05).turn(0.0, -0.1, -0.05), key(1.0, CROSS, SIDE).feet(CROSS_RIGHT, 0.44).hips(0.0, 0.12, -0.05).turn(0.15, 0.1, 0.06).head(0.15, 0.0, 0.0), key(2.0, BENT, HIP).feet(RIGHT, 0.34).hips(0.0, 0.06, 0.05).turn(0.0, -0.1, -0.05).mood(Mood::Sing), key(3.0, HIGH, LOW).feet(KICK_LEFT, 0.22).hips(0.0, 0.0, -0.08).turn(0.0, 0.0, 0.08).head(-0.12, -0.08, 0.0).mood(Mood::Laugh),
+        key(4.0, HIP, BENT).feet(LEFT, -0.34).hips(0.0, 0.06, -0.05).turn(0.0, 0.1, 0.05), key(5.0, SIDE, CROSS).feet(CROSS_LEFT, -0.44).hips(0.0, 0.12, 0.05).turn(-0.15, -0.1, -0.06).head(-0.15, 0.0, 0.0), key(6.0, HIP, BENT).feet(LEFT, -0.34).hips(0.0, 0.06, -0.05).turn(0.0, 0.1, 0.05).mood(Mood::Sing), key(7.0, LOW, HIGH).feet(KICK_RIGHT, -0.22).hips(0.0, 0.0, 0.08).turn(0.0, 0.0, -0.08).head(0.12, -0.08, 0.0).mood(Mood::Laugh)] },
+    Phrase { name: "heel dig", energy: 0.35, keys: &[
+        key(0.0, HIP, FRAME).feet(DIG_RIGHT, -0.12).hips(0.0, 0.10, 0.06).turn(0.1, 0.1, -0.06).head(0.12, 0.0, 0.06), key(1.0, HIP, DOWN).feet(HOME, 0.0).hips(0.0, 0.02, 0.0), key(2.0, FRAME, HIP).feet(DIG_LEFT, 0.12).hips(0.0, 0.10, -0.06).turn(-0.1, -0.1, 0.06).head(-0.12, 0.0, -0.06), key(3.0, DOWN, HIP).feet(HOME, 0.0).hips(0.0, 0.02, 0.0).mood(Mood::Sing),
+        key(4.0, CLAP, CLAP).feet(DIG_RIGHT, -0.12).hips(0.0, 0.12, 0.06).turn(0.0, 0.0, -0.05), key(5.0, LOW, LOW).feet(HOME, 0.0).hips(0.0, 0.02, 0.0).mood(Mood::Laugh), key(6.0, CLAP, CLAP).feet(DIG_LEFT, 0.12).hips(0.0, 0.12, -0.06).turn(0.0, 0.0, 0.05), key(7.0, HIP, FACE).feet(HOME, 0.08).hips(0.0, 0.02, 0.06).head(0.0, 0.0, 0.08).mood(Mood::Wink)] },
+    Phrase { name: "running man", energy: 0.85, keys: &[
+        key(0.0, FRONT, BENT).feet(RUN_RIGHT, -0.05).hips(0.0, 0.02, 0.05).turn(0.0, 0.15, 0.04).mood(Mood::Sing), key(1.0, BENT, FRONT).feet(RUN_LEFT, 0.05).hips(0.0, 0.02, -0.05).turn(0.0, -0.15, -0.04), key(2.0, FRONT, BENT).feet(RUN_RIGHT, -0.05).hips(0.0, 0.02, 0.05).turn(0.0, 0.15, 0.04).mood(Mood::Laugh), key(3.0, CROSS, CROSS).feet(WIDE, 0.0).hips(0.0, 0.26, 0.0).head(0.0, 0.16, 0.0).mood(Mood::Cool),
+        key(4.0, BENT, FRONT).feet(RUN_LEFT, 0.05).hips(0.0, 0.02, -0.05).turn(0.0, -0.15, -0.04).mood(Mood::Sing), key(5.0, FRONT, BENT).feet(RUN_RIGHT, -0.05).hips(0.0, 0.02, 0.05).turn(0.0, 0.15, 0.04), key(6.0, BENT, FRONT).feet(RUN_LEFT, 0.05).hips(0.0, 0.02, -0.05).turn(0.0, -0.15, -0.04).mood(Mood::Laugh), key(7.0, HIGH, HIGH).feet(WIDE, 0.0).hips(0.0, 0.18, 0.0).head(0.0, -0.12, 0.0).mood(Mood::Laugh)] },
+    Phrase { name: "wide drop", energy: 0.7, keys: &[
+        key(0.0, SIDE, SIDE).feet(WIDE, 0.0).hips(0.0, 0.10, 0.0).mood(Mood::Sing), key(1.0, LOW, LOW).feet(WIDE, 0.0).hips(0.0, 0.42, 0.0).head(0.0, 0.15, 0.0).mood(Mood::Cool), key(2.0, BENT, SIDE).feet(WIDE, 0.30).hips(0.0, 0.30, 0.06).turn(0.1, 0.1, 0.10).head(0.2, 0.0, 0.0), key(3.0, SIDE, BENT).feet(WIDE, -0.30).hips(0.0, 0.30, -0.06).turn(-0.1, -0.1, -0.10).head(-0.2, 0.0, 0.0),
+        key(4.0, CHEST, CHEST).feet(WIDE, 0.0).hips(0.0, 0.36, 0.0).head(0.0, 0.12, 0.0).mood(Mood::Cool), key(5.0, UP, HIP).feet(WIDE, 0.0).hips(0.0, 0.12, 0.06).turn(0.0, 0.0, -0.06).head(-0.1, -0.14, 0.0).mood(Mood::Sing), key(6.0, WAVE1, WAVE2).feet(OPEN, 0.14).hips(0.0, 0.06, 0.06).head(0.1, 0.0, 0.05), key(7.0, WAVE2, WAVE1).feet(OPEN, -0.14).hips(0.0, 0.06, -0.06).head(-0.1, 0.0, -0.05).mood(Mood::Laugh)] },
+    Phrase { name: "slide", energy: 0.6, keys: &[
+        key(0.0, SIDE, CHEST).feet(LEFT, -0.40).hips(0.0, 0.16, -0.06).turn(0.0, -0.1, -0.12).head(-0.2, 0.0, -0.05), key(1.0, SIDE, CHEST).feet(LEFT_TOUCH, -0.58).hips(0.0, 0.04, -0.03).turn(0.0, 0.0, -0.04).mood(Mood::Sing), key(2.0, CHEST, SIDE).feet(LEFT, -0.10).hips(0.0, 0.16, 0.06).turn(0.0, 0.1, 0.12).head(0.2, 0.0, 0.05), key(3.0, HIP, UP).feet(HOME, 0.0).hips(0.0, 0.0, 0.05).head(0.1, -0.1, 0.0).mood(Mood::Laugh),
+        key(4.0, CHEST, SIDE).feet(RIGHT, 0.40).hips(0.0, 0.16, 0.06).turn(0.0, 0.1, 0.12).head(0.2, 0.0, 0.05), key(5.0, CHEST, SIDE).feet(RIGHT_TOUCH, 0.58).hips(0.0, 0.04, 0.03).turn(0.0, 0.0, 0.04).mood(Mood::Sing), key(6.0, SIDE, CHEST).feet(RIGHT, 0.10).hips(0.0, 0.16, -0.06).turn(0.0, -0.1, -0.12).head(-0.2, 0.0, -0.05), key(7.0, POINT, HIP).feet(HOME, 0.0).hips(0.0, 0.0, -0.05).head(-0.15, -0.1, 0.0).mood(Mood::Wink)] },
+    Phrase { name: "kick ball", energy: 0.9, keys: &[
+        key(0.0, BENT, LOW).feet(KICK_RIGHT, -0.16).hips(0.0, 0.0, 0.08).turn(0.0, 0.0, -0.10).mood(Mood::Sing), key(1.0, FRONT, FRONT).feet(OPEN, 0.0).hips(0.0, 0.20, 0.0).head(0.0, 0.1, 0.0).mood(Mood::Cool), key(2.0, LOW, BENT).feet(KICK_LEFT, 0.16).hips(0.0, 0.0, -0.08).turn(0.0, 0.0, 0.10).mood(Mood::Sing), key(3.0, FRONT, FRONT).feet(OPEN, 0.0).hips(0.0, 0.20, 0.0).head(0.0, 0.1, 0.0).mood(Mood::Cool), key(4.0, UP, UP).feet(KNEE_RIGHT, -0.10).hips(0.0, -0.02, 0.06).head(0.0, -0.12, 0.0).mood(Mood::Laugh),
+        key(4.5, BENT, BENT).feet(OPEN, 0.0).hips(0.0, 0.16, 0.0), key(5.0, UP, UP).feet(KNEE_LEFT, 0.10).hips(0.0, -0.02, -0.06).head(0.0, -0.12, 0.0).mood(Mood::Laugh), key(5.5, BENT, BENT).feet(OPEN, 0.0).hips(0.0, 0.16, 0.0), key(6.0, POINT, HIP).feet(RIGHT, 0.30).hips(0.0, 0.14, 0.06).turn(0.0, -0.1, -0.08).head(-0.2, -0.08, 0.0), key(7.0, HIP, POINT).feet(LEFT, -0.30).hips(0.0, 0.14, -0.06).turn(0.0, 0.1, 0.08).head(0.2, -0.08, 0.0).mood(Mood::Wink)] },
 ];

@@ -66,6 +66,8 @@ pub struct Pose {
     pub poles: [V3; 2],
     /// Sole positions; negative y is lifted.
     pub feet: [V3; 2],
+    /// How far each heel is off the floor while its toes stay; heads.
+    pub heels: [f32; 2],
     pub grips: [Grip; 2],
     pub face: Expression,
 }
@@ -82,12 +84,20 @@ impl Default for Pose {
             head_yaw: 0.0,
             head_pitch: 0.0,
             head_roll: 0.0,
-            hands: [v3(-0.92, 2.1, 0.12), v3(0.92, 2.1, 0.12)],
+            hands: [v3(-0.82, 2.12, 0.12), v3(0.82, 2.12, 0.12)],
             poles: [v3(-1.0, 0.2, -0.4), v3(1.0, 0.2, -0.4)],
             feet: [v3(-0.34, 0.0, 0.0), v3(0.34, 0.0, 0.0)],
+            heels: [0.0; 2],
             grips: [Grip::Relaxed; 2],
             face: Expression::default(),
         }
+    }
+}
+
+impl Pose {
+    /// Where an ankle must be, so that the foot stands where it is wanted.
+    fn ankle(&self, side: usize) -> V3 {
+        self.feet[side] - v3(0.0, ANKLE + self.heels[side], 0.0)
     }
 }
 
@@ -156,10 +166,9 @@ impl Skeleton {
         let mut pelvis = v3(pose.hips.x, rest + pose.hips.y, pose.hips.z);
         let socket =
             |pelvis: V3, side: usize| pelvis + v3(sign(side) * build.torso[2] * 0.50, 0.0, 0.0).rolled(pose.hip_roll).yawed(pose.hip_yaw);
-        let ankle = |side: usize| pose.feet[side] - v3(0.0, ANKLE, 0.0);
         for _ in 0..6 {
             for side in 0..2 {
-                let short = (ankle(side) - socket(pelvis, side)).len() - (leg.0 + leg.1) * 0.999;
+                let short = (pose.ankle(side) - socket(pelvis, side)).len() - (leg.0 + leg.1) * 0.999;
                 pelvis.y += short.max(0.0) * 1.02;
             }
         }
@@ -196,16 +205,15 @@ impl Skeleton {
         for side in 0..2 {
             // A raised arm lifts its shoulder.
             let raised = (0.4 - pose.hands[side].y).clamp(0.0, 1.2) * 0.10;
-            let joint = v3(sign(side) * (build.shoulders * 0.5 - 0.05 - raised * 0.5), 0.235 - raised, 0.0);
+            let joint = v3(sign(side) * (build.shoulders * 0.5 - 0.065 - raised * 0.5), 0.25 - raised, 0.0);
             let chest = |p: V3| self.neck + p.rolled(self.lean).yawed(self.chest_yaw);
             self.shoulders[side] = chest(joint);
             let target = chest(pose.hands[side]);
             let pole = pose.poles[side].yawed(self.chest_yaw);
             (self.elbows[side], self.wrists[side]) = two_bones(self.shoulders[side], target, ARM, pole);
-            let ankle = pose.feet[side] - v3(0.0, ANKLE, 0.0);
             // Knees bend mostly towards the viewer and a little outwards, so that they do not splay on the picture.
             let knee_pole = v3(sign(side) * 0.26, 0.0, 1.0).yawed(self.hip_yaw);
-            (self.knees[side], self.ankles[side]) = two_bones(self.hips[side], ankle, leg, knee_pole);
+            (self.knees[side], self.ankles[side]) = two_bones(self.hips[side], pose.ankle(side), leg, knee_pole);
         }
     }
 }

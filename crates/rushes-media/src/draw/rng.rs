@@ -48,8 +48,38 @@ impl Dice {
         (self.bits() % len.max(1) as u64) as usize
     }
 
+    /// One of a table's rows for a seed, dealt like cards: as many seeds in a row as there are rows get a row each, so
+    /// that people made together are not alike.
+    pub fn deal<'a, T>(seed: u64, topic: &str, rows: &'a [T]) -> &'a T {
+        let len = rows.len().max(1) as u64;
+        let mut dice = Self::new(seed / len, topic);
+        let mut cards: Vec<usize> = (0..rows.len()).collect();
+        for last in (1..cards.len()).rev() {
+            cards.swap(last, dice.index(last + 1));
+        }
+        &rows[cards[(seed % len) as usize]]
+    }
+
     /// One of a table's rows.
     pub fn pick<'a, T>(&mut self, rows: &'a [T]) -> &'a T {
         &rows[self.index(rows.len())]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn draw_deals_each_row_once_before_any_comes_again() {
+        let rows: Vec<usize> = (0..12).collect();
+        for round in [0u64, 7, 1 << 40] {
+            let mut dealt: Vec<usize> = (0..12).map(|i| *Dice::deal(round * 12 + i, "test", &rows)).collect();
+            let (first, as_told) = (dealt.clone(), rows.clone());
+            dealt.sort_unstable();
+            assert_eq!(dealt, as_told);
+            assert_ne!(first, dealt, "shuffled");
+        }
+        assert_eq!(*Dice::deal(u64::MAX, "test", &rows[..1]), 0);
     }
 }

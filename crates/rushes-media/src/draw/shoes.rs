@@ -11,6 +11,8 @@ use super::rig::{View, sign};
 use super::spec::CharacterSpec;
 use super::wardrobe::{Cut, Shoes};
 
+/// Ankle to the sole's lowest point as seen from the front, heads: what a raised heel draws longer.
+const SOLE: f32 = 0.28;
 const RUBBER: Rgb = Rgb(240, 238, 232);
 
 /// Where a shoe is: its own coordinates (heads, x outwards, y down, ankle at the origin) to pixels.
@@ -50,7 +52,7 @@ pub(crate) fn shoe(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, momen
         ankle,
         out: sign(side),
         tilt: ((ankle - knee).unit().x * -0.25 * (1.0 + lifted)).clamp(-0.5, 0.5),
-        point: 1.0 + lifted * 0.35,
+        point: 1.0 + lifted * 0.35 + moment.pose.heels[side] / SOLE,
         toe: if kind == Shoes::Boots || kind == Shoes::Loafers { 0.92 } else { 1.0 },
         head: view.head,
     };

@@ -61,28 +61,28 @@ impl CharacterSpec {
     pub fn from_concept(concept: &Concept) -> Self {
         let (traits, seed) = (concept.traits.as_slice(), concept.seed);
         let dice = |topic: &str| Dice::new(seed, topic);
-        let build = *named(traits, BUILDS, |b| b.word, "build").unwrap_or_else(|| dice("build").pick(BUILDS));
+        let build = *named(traits, BUILDS, |b| b.word, "build").unwrap_or_else(|| Dice::deal(seed, "build", BUILDS));
         let hair = named(traits, HAIRCUTS, |h| h.word, "").unwrap_or_else(|| pick_hair(seed, &build));
         let fringe = named(traits, FRINGES, |f| f.word, "").unwrap_or_else(|| &FRINGES[*dice("fringe").pick(hair.fringes)]);
-        let hair_colour = *named(traits, HAIR_COLOURS, |c| c.0, "hair").unwrap_or_else(|| dice("hair colour").pick(HAIR_COLOURS));
+        let hair_colour = *named(traits, HAIR_COLOURS, |c| c.0, "hair").unwrap_or_else(|| Dice::deal(seed, "hair colour", HAIR_COLOURS));
         let palette = *named(traits, PALETTES, |p| p.name, "palette").unwrap_or_else(|| pick_palette(seed, hair_colour.1));
         Self {
             name: concept.name.clone(),
             seed,
             build,
-            skin: *named(traits, SKINS, |c| c.0, "skin").unwrap_or_else(|| dice("skin").pick(SKINS)),
+            skin: *named(traits, SKINS, |c| c.0, "skin").unwrap_or_else(|| Dice::deal(seed, "skin", SKINS)),
             hair,
             fringe,
             hair_colour,
             dip: dice("dip").chance(0.22).then_some(palette.accent),
-            eyes: *named(traits, EYE_SHAPES, |e| e.word, "eyes").unwrap_or_else(|| dice("eye shape").pick(EYE_SHAPES)),
-            eye_colour: *named(traits, EYE_COLOURS, |c| c.0, "eyes").unwrap_or_else(|| dice("eye colour").pick(EYE_COLOURS)),
+            eyes: *named(traits, EYE_SHAPES, |e| e.word, "eyes").unwrap_or_else(|| Dice::deal(seed, "eye shape", EYE_SHAPES)),
+            eye_colour: *named(traits, EYE_COLOURS, |c| c.0, "eyes").unwrap_or_else(|| Dice::deal(seed, "eye colour", EYE_COLOURS)),
             face: FaceShape::draw(&mut dice("face"), build.angular),
             palette,
             accessory: ACCESSORIES
                 .iter()
                 .find(|a| traits.iter().any(|t| says(t, a, "")))
-                .unwrap_or_else(|| dice("accessory").pick(ACCESSORIES)),
+                .unwrap_or_else(|| Dice::deal(seed, "accessory", ACCESSORIES)),
             side: if dice("side").chance(0.5) { 1.0 } else { -1.0 },
         }
     }
@@ -96,7 +96,7 @@ impl CharacterSpec {
                 .with("outfit", &outfit.0)
                 .because(format!("the outfits there are: {}", known.join(", "))));
         };
-        let by_seed = Dice::new(self.seed, name).pick(cuts);
+        let by_seed = Dice::deal(self.seed, name, cuts);
         Ok(*if *name == "signature" {
             named(traits, cuts, |c| c.name, "").unwrap_or_else(|| worn_words(traits).unwrap_or(by_seed))
         } else {
@@ -120,7 +120,7 @@ impl CharacterSpec {
     #[must_use]
     pub fn cloth(&self, slot: Slot) -> Tone {
         let base = self.palette.get(slot, self.skin.1);
-        if slot == Slot::Skin { Tone::skin(base) } else { Tone::of(base) }
+        if slot == Slot::Skin { Tone::skin(base) } else { Tone { woven: true, ..Tone::of(base) } }
     }
 }
 
@@ -147,13 +147,13 @@ fn worn_words(traits: &[String]) -> Option<&'static Cut> {
 fn pick_hair(seed: u64, build: &Build) -> &'static HairCut {
     let mut dice = Dice::new(seed, "hair");
     let short = [5usize, 10, 0, 9, 11];
-    if dice.chance(build.angular * 0.85) { &HAIRCUTS[*dice.pick(&short)] } else { dice.pick(HAIRCUTS) }
+    if dice.chance(build.angular * 0.7) { &HAIRCUTS[*dice.pick(&short)] } else { Dice::deal(seed, "hair", HAIRCUTS) }
 }
 
 /// A palette whose main colours are not the hair's, so that the figure reads.
 fn pick_palette(seed: u64, hair: Rgb) -> &'static Palette {
     let mut dice = Dice::new(seed, "palette");
-    let mut row = dice.pick(PALETTES);
+    let mut row = Dice::deal(seed, "palette", PALETTES);
     for _ in 0..6 {
         if row.main.distance(hair) > 0.16 {
             break;
@@ -166,13 +166,13 @@ fn pick_palette(seed: u64, hair: Rgb) -> &'static Palette {
 impl FaceShape {
     fn draw(dice: &mut Dice, angular: f32) -> Self {
         Self {
-            jaw: dice.range(0.250, 0.280) + angular * 0.022,
-            chin: dice.range(0.062, 0.082) + angular * 0.036,
-            eyes_apart: dice.range(0.158, 0.174),
-            brow: (dice.range(0.011, 0.015) + angular * 0.009, dice.range(0.100, 0.120) - angular * 0.014, dice.range(-0.008, 0.02)),
-            mouth: dice.range(0.062, 0.082) + angular * 0.008,
+            jaw: dice.range(0.238, 0.286) + angular * 0.024,
+            chin: dice.range(0.054, 0.090) + angular * 0.036,
+            eyes_apart: dice.range(0.154, 0.178),
+            brow: (dice.range(0.010, 0.018) + angular * 0.009, dice.range(0.100, 0.120) - angular * 0.014, dice.range(-0.008, 0.02)),
+            mouth: dice.range(0.056, 0.090) + angular * 0.008,
             lips: dice.range(0.35, 1.0) * (1.0 - angular * 0.6),
-            nose: dice.range(0.03, 0.05) + angular * 0.012,
+            nose: dice.range(0.024, 0.056) + angular * 0.012,
         }
     }
 }

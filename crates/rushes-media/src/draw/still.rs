@@ -76,14 +76,14 @@ fn poses() -> [Pose; 6] {
     let weight = Pose { hips: v3(0.10, 0.02, 0.0), hip_roll: 0.07, lean: -0.03, head_roll: 0.04, ..rest };
     [
         Pose {
-            hands: [v3(-0.74, 1.36, 0.25), v3(0.90, 2.08, 0.1)],
+            hands: [v3(-0.74, 1.36, 0.25), v3(0.82, 2.12, 0.12)],
             poles: [v3(-0.8, 0.1, -0.9), v3(1.0, 0.2, -0.4)],
             grips: [Grip::Fist, Grip::Relaxed],
             feet: [v3(-0.36, 0.0, 0.25), v3(0.26, 0.0, 0.0)],
             ..weight
         },
         Pose {
-            hands: [v3(-0.88, 2.05, 0.1), v3(0.78, -0.30, 0.45)],
+            hands: [v3(-0.80, 2.12, 0.12), v3(0.78, -0.30, 0.45)],
             poles: [v3(-1.0, 0.2, -0.4), v3(1.0, 0.9, 0.1)],
             grips: [Grip::Relaxed, Grip::Peace],
             head_roll: 0.07,
@@ -100,7 +100,7 @@ fn poses() -> [Pose; 6] {
             ..weight
         },
         Pose {
-            hands: [v3(-0.92, 2.06, 0.1), v3(0.95, 2.04, 0.1)],
+            hands: [v3(-0.80, 2.12, 0.1), v3(0.84, 2.11, 0.1)],
             hip_yaw: 0.22,
             chest_yaw: 0.10,
             head_yaw: -0.22,
@@ -116,7 +116,7 @@ fn poses() -> [Pose; 6] {
             ..rest
         },
         Pose {
-            hands: [v3(-1.02, 1.88, 0.15), v3(0.22, 0.62, 0.62)],
+            hands: [v3(-0.80, 2.10, 0.15), v3(0.22, 0.62, 0.62)],
             poles: [v3(-1.0, 0.3, -0.4), v3(1.0, 0.6, -0.1)],
             grips: [Grip::Relaxed, Grip::Relaxed],
             hip_yaw: -0.12,

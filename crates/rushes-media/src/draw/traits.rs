@@ -28,6 +28,10 @@ pub const HAIR_COLOURS: &[Swatch] = &[
     swatch("burgundy", 0x7c2f45),
     swatch("copper", 0xc0693a),
     swatch("mint", 0x83bfa6),
+    swatch("platinum", 0xe6dfd0),
+    swatch("cherry", 0xb23a4e),
+    swatch("forest", 0x3d6b52),
+    swatch("peach", 0xe6a583),
 ];
 
 /// Eye colours, as in `amber eyes`.

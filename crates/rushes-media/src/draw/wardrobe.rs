@@ -162,9 +162,9 @@ pub enum Mark {
     SideStripe,
 }
 
-const SLIM: Bottom = Bottom::Trousers { knee: 0.180, hem: 0.135 };
-const STRAIGHT: Bottom = Bottom::Trousers { knee: 0.222, hem: 0.205 };
-const WIDE: Bottom = Bottom::Trousers { knee: 0.262, hem: 0.290 };
+const SLIM: Bottom = Bottom::Trousers { knee: 0.172, hem: 0.122 };
+const STRAIGHT: Bottom = Bottom::Trousers { knee: 0.205, hem: 0.182 };
+const WIDE: Bottom = Bottom::Trousers { knee: 0.232, hem: 0.258 };
 const PLEATED: Bottom = Bottom::Skirt { length: 1.32, flare: 1.5, pleats: 11 };
 const MIDI: Bottom = Bottom::Skirt { length: 2.15, flare: 1.55, pleats: 6 };
 
