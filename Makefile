@@ -1,6 +1,6 @@
 # The two commands a user needs are `make run` and `make test`; both first install what is missing.
 .DEFAULT_GOAL := run
-.PHONY: run test lint bench reliability docs setup help
+.PHONY: run test lint bench reliability docs pictures setup help
 
 run: ## Make one production, from nothing to delivered files (the default)
 	@./scripts/setup.sh
@@ -25,6 +25,10 @@ reliability: ## Break it in every way the tests know, at length, and write docs/
 docs: ## Write the documents that are made from tables
 	@./scripts/setup.sh
 	@. ./scripts/path.sh && cargo run --quiet --locked -p xtask -- docs
+
+pictures: ## Draw the pictures the documents show
+	@./scripts/setup.sh
+	@. ./scripts/path.sh && cargo run --quiet --locked --release -p rushes-media --example look docs/pictures pictures
 
 setup: ## Install what building and running needs and this machine lacks
 	@./scripts/setup.sh develop

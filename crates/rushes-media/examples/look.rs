@@ -1,5 +1,6 @@
 //! Renders what the eye must judge: a contact sheet of people and a strip of dance frames.
-//! `cargo run -p rushes-media --example look [folder] [people|dances|stickers|speed|clips]`
+//! `cargo run -p rushes-media --example look [folder] [people|dances|stickers|speed|clips|pictures]`; `make pictures`
+//! writes those of the documents.
 
 use rushes_core::Cancel;
 use rushes_core::provider::{Call, Concept, MotionRequest, Outfit, Provider};
@@ -50,6 +51,39 @@ fn people(folder: &Path) -> Result<(), Trouble> {
         sheet(&pictures, 8.min(count as usize), 0.3).ok_or("empty sheet")?.save_png(folder.join(format!("sheet_{name}.png")))?;
     }
     Ok(())
+}
+
+fn save_jpeg(picture: &Pixmap, path: &Path) -> Result<(), Trouble> {
+    let (width, height) = (picture.width(), picture.height());
+    let rgb: Vec<u8> = picture.pixels().iter().flat_map(|p| [p.red(), p.green(), p.blue()]).collect();
+    let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
+    let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut file, 84);
+    Ok(image::ImageEncoder::write_image(encoder, &rgb, width, height, image::ExtendedColorType::Rgb8)?)
+}
+
+/// The pictures the documents show: who seeds 1 to 24 are, as drawn and as cosplay, and three dances.
+fn pictures(folder: &Path) -> Result<(), Trouble> {
+    for (name, look, outfit) in [("people.jpg", Look::ANIME, "signature"), ("cosplay.jpg", Look::COSPLAY, "kpop")] {
+        let mut people = Vec::new();
+        for seed in 1..=24 {
+            let spec = CharacterSpec::from_concept(&concept(seed));
+            people.push(still::portrait(&spec, &spec.cut(&Outfit(outfit.into()), &[])?, look, 720, 1280)?);
+        }
+        save_jpeg(&sheet(&people, 8, 0.25).ok_or("empty sheet")?, &folder.join(name))?;
+    }
+    let mut frames = Vec::new();
+    for (seed, outfit) in [(9u64, "kpop"), (14, "signature"), (19, "kpop")] {
+        let spec = CharacterSpec::from_concept(&concept(seed));
+        let cut = spec.cut(&Outfit(outfit.into()), &[])?;
+        let choreography = Choreography::new(Music::steady(124.0, 16.0), seed);
+        let film = Film::new(Dancer::Character(Box::new(spec), Box::new(cut)), &choreography, seed, 480, 30, (720, 1280));
+        let (mut half, mut frame) = film.scratch();
+        for i in 0..12 {
+            film.draw(20 + i * 16, &mut half, &mut frame);
+            frames.push(frame.clone());
+        }
+    }
+    save_jpeg(&sheet(&frames, 12, 0.2).ok_or("empty sheet")?, &folder.join("dances.jpg"))
 }
 
 /// A strip of dance frames, a quarter of a second apart, and what a frame costs.
@@ -144,8 +178,9 @@ fn main() -> Result<(), Trouble> {
         ("stickers", stickers),
         ("speed", speed),
         ("clips", clips),
+        ("pictures", pictures),
     ] {
-        if (only.is_empty() && name != "clips") || only == name {
+        if (only.is_empty() && !matches!(name, "clips" | "pictures")) || only == name {
             draw(&folder)?;
             println!("{name} drawn");
         }

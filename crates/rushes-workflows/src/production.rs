@@ -15,7 +15,7 @@ use std::time::Duration;
 /// What the registry says of it.
 pub const CARD: Card = Card {
     name: "production",
-    version: 2,
+    version: 3,
     collection: Some("pipeline_jobs"),
     about: "characters, dances, outfits, remix, music, stickers: the whole set",
 };

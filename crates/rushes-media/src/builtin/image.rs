@@ -16,7 +16,7 @@ pub struct BuiltinImage;
 #[async_trait::async_trait]
 impl Provider<ImageRequest> for BuiltinImage {
     fn card(&self) -> ProviderCard {
-        ProviderCard { name: "builtin", model: "rushes-draw", version: 1, lane: Lane::Cpu }
+        ProviderCard { name: "builtin", model: "rushes-draw", version: 2, lane: Lane::Cpu }
     }
 
     async fn make(&self, request: &ImageRequest, call: &Call) -> Result<PathBuf, Fault> {

@@ -22,7 +22,7 @@ pub struct BuiltinMotion;
 #[async_trait::async_trait]
 impl Provider<MotionRequest> for BuiltinMotion {
     fn card(&self) -> ProviderCard {
-        ProviderCard { name: "builtin", model: "rushes-draw", version: 1, lane: Lane::Cpu }
+        ProviderCard { name: "builtin", model: "rushes-draw", version: 2, lane: Lane::Cpu }
     }
 
     async fn make(&self, request: &MotionRequest, call: &Call) -> Result<PathBuf, Fault> {

@@ -17,7 +17,7 @@ pub struct BuiltinText;
 #[async_trait::async_trait]
 impl Provider<ConceptRequest> for BuiltinText {
     fn card(&self) -> ProviderCard {
-        ProviderCard { name: "builtin", model: "rushes-draw", version: 1, lane: Lane::Cpu }
+        ProviderCard { name: "builtin", model: "rushes-draw", version: 2, lane: Lane::Cpu }
     }
 
     async fn make(&self, request: &ConceptRequest, _call: &Call) -> Result<Concept, Fault> {

@@ -11,7 +11,7 @@ use super::rig::{Skeleton, View};
 use super::shots::{Camera, Shots};
 use super::spec::CharacterSpec;
 use super::spring::Follow;
-use super::stage::Stage;
+use super::stage::{Stage, lay};
 use super::still::{DESIGN, ground_shadow};
 use super::wardrobe::{Cut, PALETTES};
 use rushes_core::Fault;
@@ -98,7 +98,7 @@ impl Film {
         let offset = v2((self.size.0 as f32 - DESIGN.0 * scale) * 0.5, (self.size.1 as f32 - DESIGN.1 * scale) * 0.5);
         let lens = Lens { camera: plan.camera, scale, offset };
         // What is farther away moves less; the floor goes from the one to the other, so that feet stay where they stand.
-        self.stage.lay(half, into, lens.farther().of_half(), lens.of_half(), FLOOR.y * 0.5);
+        lay(half, into, lens.farther().of_half(), lens.of_half(), FLOOR.y * 0.5);
         let place = lens.place();
         let mut brush = Brush::new(into.as_mut(), place, Look::STAGE, HEAD);
         let view = View { floor: FLOOR, head: HEAD };
@@ -192,6 +192,8 @@ impl Lens {
 mod tests {
     use super::*;
     use crate::draw::choreography::Music;
+    use crate::draw::geom::v3;
+    use crate::draw::rig::{ANKLE, Pose};
     use crate::draw::sticker::tests::someone;
     use rushes_core::provider::Outfit;
 
@@ -233,5 +235,56 @@ mod tests {
             })
             .unwrap_err();
         assert_eq!((fault.code, taken), (rushes_core::Code::Cancelled, 5));
+    }
+
+    #[test]
+    fn draw_planted_feet_do_not_slide() {
+        for seed in [6, 9, 13] {
+            let build = someone(seed).build;
+            let dance = Choreography::new(Music::steady(128.0, 12.0), seed);
+            let mut shots = Shots::new(seed, 0, true);
+            let view = View { floor: FLOOR, head: HEAD };
+            let (mut before, mut worst, mut planted): (Option<(Pose, [V2; 2])>, f32, u32) = (None, 0.0, 0);
+            for frame in 0..360 {
+                let t = f64::from(frame) / 30.0;
+                let pose = dance.pose(t);
+                let bones = Skeleton::solve(&build, &pose);
+                let camera = shots.at(dance.music().beat(t) as f32, dance.music().pulse(t), bones.pelvis.x * HEAD, 1.0 / 30.0);
+                let soles = [0, 1].map(|side| view.at(bones.ankles[side] + v3(0.0, ANKLE + pose.heels[side], 0.0)));
+                if let Some((last, old)) = before {
+                    for side in (0..2).filter(|side| last.feet[*side] == pose.feet[*side] && pose.feet[*side].y == 0.0) {
+                        planted += 1;
+                        worst = worst.max((soles[side] - old[side]).len() * camera.zoom);
+                    }
+                }
+                before = Some((pose, soles));
+            }
+            println!("seed {seed}: {planted} planted feet, the worst slid {worst:.3} px");
+            assert!(planted > 100 && worst <= 2.0, "seed {seed}: of {planted} planted feet one slid {worst} px");
+        }
+    }
+
+    #[test]
+    fn draw_floor_moves_with_the_feet_on_it() {
+        let mut half = Pixmap::new(360, 640).unwrap();
+        // A mark on the floor where somebody stands who went a little to the right.
+        let foot = v2(416.0, FLOOR.y);
+        for (x, y) in [(207, 596), (208, 596), (207, 595), (208, 595)] {
+            half.pixels_mut()[y * 360 + x] = tiny_skia::PremultipliedColorU8::from_rgba(255, 255, 255, 255).unwrap();
+        }
+        for (zoom, focus) in [(1.0, v2(360.0, 700.0)), (1.12, v2(500.0, 660.0)), (1.36, v2(300.0, 1000.0))] {
+            let lens = Lens { camera: Camera { zoom, focus }, scale: 1.0, offset: v2(0.0, 0.0) };
+            let mut frame = Pixmap::new(720, 1280).unwrap();
+            lay(&half, &mut frame, lens.farther().of_half(), lens.of_half(), FLOOR.y * 0.5);
+            let (mut sum, mut weight) = (v2(0.0, 0.0), 0.0);
+            for (i, pixel) in frame.pixels().iter().enumerate() {
+                let light = f32::from(pixel.red());
+                sum = sum + v2((i % 720) as f32 + 0.5, (i / 720) as f32 + 0.5) * light;
+                weight += light;
+            }
+            let (scale, origin) = lens.parts();
+            let off = (sum * (1.0 / weight) - (foot * scale + origin)).len();
+            assert!(off < 3.0, "at zoom {zoom} the floor's mark is {off} px beside the foot");
+        }
     }
 }

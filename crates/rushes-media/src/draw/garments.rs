@@ -84,7 +84,7 @@ pub(crate) fn legs(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, legs:
     if brush.look.soft {
         // The seat fades into the legs' own shading.
         let b = path.bounds();
-        let stops = [(0.0, tone.base.mix(tone.light, 0.2).alpha(1.0)), (0.84, tone.base.alpha(1.0)), (1.0, tone.base.alpha(0.25))];
+        let stops = [(0.0, tone.base.mix(tone.light, 0.2).alpha(1.0)), (0.62, tone.base.alpha(1.0)), (1.0, tone.base.alpha(0.0))];
         let from = if brush.look.fine { 0 } else { 1 };
         brush.shaded(&path, super::brush::linear(v2(b.left(), b.top()), v2(b.left(), b.bottom()), &stops[from..]));
         brush.weave(&path, tone);

@@ -70,7 +70,7 @@ impl Stage {
     #[must_use]
     pub fn new(seed: u64, palette: &Palette) -> Self {
         let mut dice = Dice::new(seed, "stage");
-        let row = dice.pick(STAGES);
+        let row = Dice::deal(seed, "stage", STAGES);
         let colours = Colours {
             deep: palette.dark.mix(Rgb(14, 12, 30), 0.55),
             first: palette.main.mix(Rgb(90, 70, 220), 0.35),
@@ -128,33 +128,6 @@ impl Stage {
             }
         }
     }
-
-    /// Lays the half-size stage onto a frame, bilinear. `far` and `near` are scale and origin of what is behind the floor
-    /// and of the floor's row `front`, in the stage's pixels; between the two the floor recedes.
-    pub(crate) fn lay(&self, from: &Pixmap, to: &mut Pixmap, far: (f32, V2), near: (f32, V2), front: f32) {
-        let (sw, sh, dw) = (from.width() as usize, from.height() as usize, to.width() as usize);
-        let depth = |row: f32| ((row - HORIZON) / (front - HORIZON)).clamp(0.0, 1.0);
-        let down = |row: usize| {
-            let share = depth(row as f32);
-            let (a, b) = (row as f32 * far.0 + far.1.y, row as f32 * near.0 + near.1.y);
-            a + (b - a) * share
-        };
-        let mut mixed = vec![0u8; sw * 4];
-        let mut row = 0;
-        for (y, out) in to.data_mut().chunks_exact_mut(dw * 4).enumerate() {
-            // Rows follow each other downwards in both pictures.
-            let at = y as f32;
-            while row + 2 < sh && down(row + 1) <= at {
-                row += 1;
-            }
-            let (above, below) = (down(row), down(row + 1));
-            let share = ((at - above) / (below - above).max(0.01)).clamp(0.0, 1.0);
-            blend(&from.data()[row * sw * 4..(row + 2) * sw * 4], (share * 256.0) as u16, &mut mixed);
-            let share = depth(row as f32 + share);
-            let (scale, origin) = (far.0 + (near.0 - far.0) * share, far.1.x + (near.1.x - far.1.x) * share);
-            stretch(&mixed, (0.5 - origin) / scale - 0.5, 1.0 / scale, out);
-        }
-    }
 }
 
 impl Beam {
@@ -189,6 +162,33 @@ impl Beam {
                 pixel[2] = pixel[2].saturating_add(blue);
             }
         }
+    }
+}
+
+/// Lays the half-size stage onto a frame, bilinear. `far` and `near` are scale and origin of what is behind the floor
+/// and of the floor's row `front`, in the stage's pixels; between the two the floor recedes.
+pub(crate) fn lay(from: &Pixmap, to: &mut Pixmap, far: (f32, V2), near: (f32, V2), front: f32) {
+    let (sw, sh, dw) = (from.width() as usize, from.height() as usize, to.width() as usize);
+    let depth = |row: f32| ((row - HORIZON) / (front - HORIZON)).clamp(0.0, 1.0);
+    let down = |row: usize| {
+        let share = depth(row as f32);
+        let (a, b) = (row as f32 * far.0 + far.1.y, row as f32 * near.0 + near.1.y);
+        a + (b - a) * share
+    };
+    let mut mixed = vec![0u8; sw * 4];
+    let mut row = 0;
+    for (y, out) in to.data_mut().chunks_exact_mut(dw * 4).enumerate() {
+        // Rows follow each other downwards in both pictures.
+        let at = y as f32;
+        while row + 2 < sh && down(row + 1) <= at {
+            row += 1;
+        }
+        let (above, below) = (down(row), down(row + 1));
+        let share = ((at - above) / (below - above).max(0.01)).clamp(0.0, 1.0);
+        blend(&from.data()[row * sw * 4..(row + 2) * sw * 4], (share * 256.0) as u16, &mut mixed);
+        let share = depth(row as f32 + share);
+        let (scale, origin) = (far.0 + (near.0 - far.0) * share, far.1.x + (near.1.x - far.1.x) * share);
+        stretch(&mixed, (0.5 - origin) / scale - 0.5, 1.0 / scale, out);
     }
 }
 
