@@ -26,6 +26,8 @@ struct Cone {
     hem: f32,
     /// Sideways swing of the hem.
     swing: f32,
+    /// How much further each side goes out, so that no leg shows beside the cloth.
+    out: [f32; 2],
     head: f32,
 }
 
@@ -37,7 +39,7 @@ impl Cone {
         let knee = ((length - 0.85) / 1.6).clamp(0.05, 1.0);
         let spread = |l: &Limb| (l.ribbon.at(knee * 0.5, 0.0) - middle).x.abs() + l.ribbon.half[3] * 1.25;
         let wide = torso.ribbon.half[8];
-        Self {
+        let mut cone = Self {
             left,
             right,
             middle,
@@ -46,8 +48,23 @@ impl Cone {
             hip: wide * 1.06,
             hem: (wide * flare * (1.0 + moment.hanging.flare)).max(legs.iter().map(spread).fold(0.0, f32::max)),
             swing: moment.hanging.hem * head * length * 0.55,
+            out: [0.0; 2],
             head,
-        }
+        };
+        let out = [-1.0, 1.0].map(|side| legs.iter().map(|leg| cone.lacks(side, leg)).fold(0.0, f32::max));
+        cone.out = out;
+        cone
+    }
+
+    /// How far a leg comes out of one side, pixels.
+    fn lacks(&self, side: f32, leg: &Limb) -> f32 {
+        let places = leg.ribbon.centre.iter().zip(&leg.ribbon.half);
+        let lack = |(centre, half): (&V2, &f32)| {
+            let from = *centre - self.middle;
+            let t = (from.x * self.down.x + from.y * self.down.y) / self.reach;
+            if (0.15..=1.0).contains(&t) { (centre.x - self.side(side, t).x) * side + half * 1.12 } else { 0.0 }
+        };
+        places.map(lack).fold(0.0, f32::max)
     }
 
     /// On the waistband: `u` from −1 (picture's left) to 1.
@@ -64,7 +81,8 @@ impl Cone {
         } else {
             self.hip + (self.hem - self.hip) * ((t - HIP) / (1.0 - HIP))
         };
-        self.middle + self.down * (self.reach * t) + v2(side * wide + self.swing * t * t, 0.0)
+        let out = self.out[usize::from(side > 0.0)] * (t / 0.15).min(1.0);
+        self.middle + self.down * (self.reach * t) + v2(side * (wide + out) + self.swing * t * t, 0.0)
     }
 
     /// On the hem: `u` from −1 to 1; its front hangs lower, as seen from slightly above.
@@ -135,4 +153,38 @@ fn shade(brush: &mut Brush<'_>, cone: &Cone, tone: Tone) {
         Node::Corner(cone.right),
     ];
     brush.fill(&spline(&nodes, true, |p| p), tone.shade.alpha(0.55));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draw::choreography::{Choreography, Music};
+    use crate::draw::geom::v2;
+    use crate::draw::rig::{Skeleton, View};
+    use crate::draw::spring::Follow;
+    use crate::draw::traits::BUILDS;
+
+    #[test]
+    fn draw_no_leg_shows_beside_a_skirt() {
+        let view = View { floor: v2(360.0, 1193.0), head: 138.0 };
+        for (seed, build) in BUILDS.iter().enumerate() {
+            let dance = Choreography::new(Music::steady(126.0, 10.0), seed as u64);
+            let mut follow = Follow::new(&[], &Skeleton::solve(build, &dance.pose(0.0)));
+            for frame in 0..300 {
+                let pose = dance.pose(f64::from(frame) / 30.0);
+                let bones = Skeleton::solve(build, &pose);
+                let hanging = follow.advance(&bones, 1.0 / 30.0);
+                let (torso, legs) = (Torso::new(build, &bones, &view), [0, 1].map(|side| Limb::leg(build, &bones, side, &view)));
+                let moment = Moment { bones, pose, hanging };
+                for (length, flare) in [(1.32, 1.5), (2.15, 1.55)] {
+                    let cone = Cone::new(view.head, &torso, &legs, &moment, length, flare);
+                    for side in [-1.0, 1.0] {
+                        let beside = legs.iter().map(|leg| cone.lacks(side, leg)).fold(0.0, f32::max);
+                        assert!(beside <= 0.5, "{} frame {frame}: a leg shows {beside} px", build.word);
+                        assert!(cone.out[0].max(cone.out[1]) < 1.6 * view.head, "the skirt is a tent");
+                    }
+                }
+            }
+        }
+    }
 }
