@@ -17,6 +17,7 @@ mod garments;
 pub mod geom;
 mod hair;
 pub mod haircuts;
+mod kana;
 pub mod lettering;
 mod mannequin;
 pub mod phrases;
