@@ -5,7 +5,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::edit::{EditList, Output, Picture, Segment, Sound, render};
+use crate::edit::{EditList, Output, Picture, Segment, Sound, Transition, render};
 use crate::probe::probe;
 use crate::run::decode::{Pixels, decode_moments};
 use crate::run::encode::{Quality, VideoSpec};
@@ -106,10 +106,11 @@ pub fn write_preview(video: &Path, out: &Path, cancel: &Cancel) -> Result<(), Fa
     let all = ((seconds * f64::from(spec.fps)).round() as u64).max(1);
     let wanted = PREVIEW_MS * u64::from(spec.fps) / 1000;
     let segments = if all <= wanted {
-        vec![Segment { source: 0, start_frame: 0, frames: all }]
+        vec![Segment { source: 0, start_frame: 0, frames: all, transition: Transition::Cut }]
     } else {
         let frames = wanted / GLIMPSES.len() as u64;
-        GLIMPSES.iter().map(|share| Segment { source: 0, start_frame: (all * share / 100).min(all - frames), frames }).collect()
+        let begins = GLIMPSES.iter().map(|share| (all * share / 100).min(all - frames));
+        begins.map(|start_frame| Segment { source: 0, start_frame, frames, transition: Transition::Cut }).collect()
     };
     let list = EditList { sources: vec![video.to_owned()], segments, spec };
     let output = Output { file: out.to_owned(), picture: Picture::Clean, sound: Sound::NoTrack };

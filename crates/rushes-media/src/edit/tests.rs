@@ -27,7 +27,10 @@ fn shown(file: &Path) -> Vec<u64> {
 }
 
 fn list(sources: &[&PathBuf], segments: &[(usize, u64, u64)], spec: VideoSpec) -> EditList {
-    let segments = segments.iter().map(|&(source, start_frame, frames)| Segment { source, start_frame, frames }).collect();
+    let segments = segments
+        .iter()
+        .map(|&(source, start_frame, frames)| Segment { source, start_frame, frames, transition: Transition::Cut })
+        .collect();
     EditList { sources: sources.iter().map(|path| (*path).clone()).collect(), segments, spec }
 }
 

@@ -1,27 +1,28 @@
-//! Where the remix cuts: on the beats of the primary reference, between films that dance alike.
+//! Where the remix cuts: on the beats of the primary reference, between films that dance alike; and where its music shall
+//! drop: where the picture moves most.
 
 use super::Followed;
 use crate::kit::blocking;
 use rushes_core::flow::{Flow, Lane, Step, StepContext, hash};
 use rushes_core::{AssetRef, Code, Done, Fault, Stop};
-use rushes_media::beat::{BeatGrid, beat_grid, peak_s};
-use rushes_media::edit::Segment;
+use rushes_media::beat::BeatGrid;
+use rushes_media::edit::{EditList, Segment, Transition};
 use rushes_media::probe::probe;
-use rushes_media::run::decode::decode_mono;
 use rushes_media::run::encode::VideoSpec;
+use rushes_media::score::{Structure, beat_of, movement_of_cut};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// Rate the beat is listened to at, Hz.
-const LISTEN_HZ: u32 = 22_050;
 /// Beats a shot lasts in quiet bars, and in the loud half.
 const CALM_BEATS: usize = 4;
 const LOUD_BEATS: usize = 2;
 /// The shortest shot, seconds: shorter ones flicker.
 const SHOT_MIN_S: f64 = 0.5;
-/// The beat assumed where none is heard, a minute.
-const SILENT_BPM: f64 = 120.0;
+/// Louder than this is the loud half, of the loudest.
+const LOUD: f32 = 0.6;
+/// Of so many cuts one may be more than a cut, beside the drop's.
+const ACCENT_EVERY: usize = 4;
 
 /// The remix as planned, and the beat it keeps.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,10 +30,10 @@ pub(crate) struct Cut {
     pub(crate) spec: VideoSpec,
     pub(crate) segments: Vec<Segment>,
     pub(crate) duration_ms: u64,
-    /// None where the reference has no beat to follow.
+    /// Of the reference, or of what is danced where it has none.
     pub(crate) bpm: Option<f64>,
     pub(crate) first_beat_ms: u64,
-    /// Where the movement is strongest.
+    /// The beat at which what is shown moves most.
     pub(crate) peak_ms: Option<u64>,
 }
 
@@ -64,20 +65,22 @@ fn plan(reference: &Path, files: &[PathBuf], seed: u64, cancel: &rushes_core::Ca
     }
     let spec = spec.ok_or_else(no_picture)?;
     let frames = at_frame(length_s, spec.fps).max(1);
-    let samples = decode_mono(reference, LISTEN_HZ, length_s, cancel)?;
-    let heard = beat_grid(&samples, LISTEN_HZ);
-    let (bpm, peak) = (heard.is_followable().then_some(heard.bpm), peak_s(&heard.level, heard.onset_rate));
-    let grid = if bpm.is_some() { heard } else { heard.or_steady(SILENT_BPM, 0.0, length_s) };
-    let first_beat_ms = ms(grid.beats_s.first().copied().unwrap_or(0.0));
-    let peak_ms = peak.and_then(|s| grid.nearest_beat(s)).map(ms);
-    let bounds = bounds(&grid, frames, spec.fps);
+    let grid = beat_of(reference, length_s, cancel)?;
+    let segments = shots(&bounds(&grid, frames, spec.fps), files.len(), seed);
+    let mut list = EditList { sources: files.to_vec(), segments, spec };
+    let drop_s = Structure::new(&grid, &movement_of_cut(&list, cancel)?, length_s).drop_s;
+    let drop_frame = drop_s.map(|s| at_frame(s, spec.fps));
+    if let Some(drop_frame) = drop_frame {
+        list.segments = cut_at_drop(&list.segments, drop_frame, spec.fps, files.len());
+    }
+    accent(&mut list.segments, &grid, spec.fps, drop_frame, seed);
     Ok(Cut {
         spec,
-        segments: shots(&bounds, files.len(), seed),
+        segments: list.segments,
         duration_ms: frames * 1_000 / u64::from(spec.fps.max(1)),
-        bpm,
-        first_beat_ms,
-        peak_ms,
+        bpm: (grid.bpm > 0.0).then_some(grid.bpm),
+        first_beat_ms: ms(grid.beats_s.first().copied().unwrap_or(0.0)),
+        peak_ms: drop_s.map(ms),
     })
 }
 
@@ -101,7 +104,7 @@ fn bounds(grid: &BeatGrid, frames: u64, fps: u32) -> Vec<u64> {
         if at >= bounds.last().copied().unwrap_or(0) + shortest && at + shortest <= frames {
             bounds.push(at);
         }
-        next += if grid.energy(*beat_s) > 0.6 { LOUD_BEATS } else { CALM_BEATS };
+        next += if grid.energy(*beat_s) > LOUD { LOUD_BEATS } else { CALM_BEATS };
     }
     bounds.push(frames);
     bounds
@@ -117,9 +120,65 @@ fn shots(bounds: &[u64], sources: usize, seed: u64) -> Vec<Segment> {
             let drawn = usize::from_str_radix(&hash(&(seed, index))[..4], 16).unwrap_or(0);
             source = (source + 1 + drawn % (sources - 1)) % sources;
         }
-        shots.push(Segment { source, start_frame: pair[0], frames: pair[1] - pair[0] });
+        shots.push(Segment { source, start_frame: pair[0], frames: pair[1] - pair[0], transition: Transition::Cut });
     }
     shots
+}
+
+/// Makes a shot begin at the drop: cuts too near to it are given up, and the shot it falls into is parted. Only what
+/// follows the drop may come from another source than before.
+fn cut_at_drop(shots: &[Segment], drop: u64, fps: u32, sources: usize) -> Vec<Segment> {
+    let end: u64 = shots.iter().map(|shot| shot.frames).sum();
+    let shortest = at_frame(SHOT_MIN_S, fps).max(1);
+    if drop < shortest || drop + shortest > end {
+        return shots.to_vec();
+    }
+    let mut starts: Vec<(u64, usize)> = shots.iter().map(|shot| (shot.start_frame, shot.source)).collect();
+    starts.retain(|(start, _)| *start == 0 || *start == drop || start.abs_diff(drop) >= shortest);
+    let after = starts.partition_point(|(start, _)| *start < drop);
+    if starts.get(after).is_none_or(|(start, _)| *start != drop) {
+        let before = starts[after - 1].1;
+        let next = starts.get(after).map(|(_, source)| *source);
+        let source = (0..sources).find(|source| *source != before && Some(*source) != next).unwrap_or(before);
+        starts.insert(after, (drop, source));
+    }
+    // Where a cut was given up, two shots of one source may have met: they are one.
+    starts.dedup_by(|later, earlier| later.1 == earlier.1 && later.0 != drop);
+    let ends = starts.iter().skip(1).map(|(start, _)| *start).chain([end]);
+    let parts = starts.iter().zip(ends);
+    parts
+        .map(|((start, source), end)| Segment { source: *source, start_frame: *start, frames: end - start, transition: Transition::Cut })
+        .collect()
+}
+
+/// Makes a few cuts more than cuts: the drop's, and of the others at most one in [`ACCENT_EVERY`], never two in a row.
+fn accent(shots: &mut [Segment], grid: &BeatGrid, fps: u32, drop: Option<u64>, seed: u64) {
+    let changes_source = shots.windows(2).any(|pair| pair[0].source != pair[1].source);
+    let is_drop = |shot: Option<&Segment>| shot.is_some_and(|shot| Some(shot.start_frame) == drop);
+    let mut left = shots.len().saturating_sub(1) / ACCENT_EVERY;
+    for index in 1..shots.len() {
+        if is_drop(shots.get(index)) {
+            shots[index].transition = Transition::Dip;
+            continue;
+        }
+        let is_beside = shots[index - 1].transition != Transition::Cut || is_drop(shots.get(index + 1));
+        if left == 0 || is_beside {
+            continue;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "frames of films, far below the limits")]
+        let at_s = shots[index].start_frame as f64 / f64::from(fps);
+        let (before, after) = (grid.energy(at_s - 0.5), grid.energy(at_s + 0.5));
+        let drawn = u32::from_str_radix(&hash(&(seed, "accent", index))[..4], 16).unwrap_or(0) % 100;
+        shots[index].transition = match drawn {
+            // A sweep where it gets louder, a push where it is loud; quiet stretches keep their plain cuts.
+            0..55 if changes_source && after > before + 0.12 => Transition::Whip,
+            0..35 if after > LOUD => Transition::Punch,
+            35..50 if changes_source && after > LOUD => Transition::Whip,
+            50..56 if after > LOUD => Transition::Flash,
+            _ => Transition::Cut,
+        };
+        left -= usize::from(shots[index].transition != Transition::Cut);
+    }
 }
 
 #[cfg(test)]
@@ -149,6 +208,49 @@ mod tests {
             assert!(sources == 1 || shots.windows(2).all(|pair| pair[0].source != pair[1].source), "{shots:?}");
             assert!(shots.iter().all(|shot| shot.source < sources));
         }
+    }
+
+    #[test]
+    fn cut_at_the_drop_keeps_the_film_and_what_comes_before() {
+        for (sources, drop, wanted) in
+            [(3, 150, vec![0, 60, 120, 150, 240]), (3, 130, vec![0, 60, 130, 150, 240]), (3, 200, vec![0, 60, 120, 150, 200, 240])]
+        {
+            let before = shots(&[0, 60, 120, 150, 240, 300], sources, 7);
+            let after = cut_at_drop(&before, drop, 30, sources);
+            let starts: Vec<u64> = after.iter().map(|shot| shot.start_frame).collect();
+            assert!(
+                wanted.iter().filter(|start| after.len() == wanted.len() || **start == drop).all(|start| starts.contains(start)),
+                "{starts:?}"
+            );
+            assert_eq!(after.iter().map(|shot| shot.frames).sum::<u64>(), 300);
+            assert!(after.windows(2).all(|pair| pair[0].start_frame + pair[0].frames == pair[1].start_frame));
+            let shown = |shots: &[Segment], at: u64| shots.iter().rev().find(|shot| shot.start_frame <= at).unwrap().source;
+            assert!((0..110).all(|at| shown(&before, at) == shown(&after, at)), "what comes well before the drop stays");
+        }
+        let before = shots(&[0, 100, 200], 2, 1);
+        assert_eq!(cut_at_drop(&before, 5, 30, 2), before, "too near to the beginning");
+    }
+
+    #[test]
+    fn cut_accents_are_few_never_in_a_row_and_drawn_from_the_seed() {
+        let grid = BeatGrid { level: vec![0.9; 400], onset_rate: 10.0, ..BeatGrid::none().or_steady(120.0, 0.0, 40.0) };
+        let bounds: Vec<u64> = (0..=40).map(|index| index * 30).collect();
+        let mut kinds = std::collections::BTreeSet::new();
+        for seed in 0..20 {
+            let mut made = shots(&bounds, 3, seed);
+            accent(&mut made, &grid, 30, Some(600), seed);
+            let accents: Vec<usize> = (0..40).filter(|index| made[*index].transition != Transition::Cut).collect();
+            assert!(accents.len() <= 39 / 4 + 1 && accents.windows(2).all(|pair| pair[1] - pair[0] > 1), "{accents:?}");
+            assert_eq!(made[20].transition, Transition::Dip);
+            kinds.extend(accents.iter().map(|index| format!("{:?}", made[*index].transition)));
+            let mut again = shots(&bounds, 3, seed);
+            accent(&mut again, &grid, 30, Some(600), seed);
+            assert_eq!(made, again);
+        }
+        assert_eq!(kinds.len(), 4, "{kinds:?}");
+        let mut calm = shots(&bounds, 3, 1);
+        accent(&mut calm, &BeatGrid::none(), 30, None, 1);
+        assert!(calm.iter().all(|shot| shot.transition == Transition::Cut));
     }
 
     #[test]
