@@ -6,13 +6,14 @@
 use super::brush::linear;
 use super::geom::{V2, v2};
 use super::kana::katakana;
+use super::outline::Mask;
 use super::rng::Dice;
 use super::spec::CharacterSpec;
 use super::still::canvas;
 use ab_glyph::{Font, FontVec, OutlineCurve};
 use rushes_core::{Code, Fault};
 use std::path::{Path as FilePath, PathBuf};
-use tiny_skia::{FillRule, LineJoin, Paint, Path, PathBuilder, Pixmap, Shader, Stroke, Transform};
+use tiny_skia::{FillRule, LineJoin, Paint, Path, PathBuilder, Pixmap, PremultipliedColorU8, Shader, Stroke, Transform};
 
 /// Fonts that are tried, best first: Debian's `fonts-leckerli-one`, `fonts-lobster`, `fonts-comfortaa`,
 /// `fonts-dejavu-core`, and where other systems keep the same.
@@ -270,11 +271,12 @@ fn ink(pixmap: &mut Pixmap, drawn: &Lettering, spec: &CharacterSpec, edge: f32, 
     let none = Transform::identity();
     let paths = || std::iter::once(&drawn.latin).chain(&drawn.kana);
     for path in paths() {
-        pixmap.stroke_path(path, &solid(dark), &stroke((border + edge) * 2.0), none, None);
+        pixmap.fill_path(path, &solid(dark), FillRule::Winding, none, None);
     }
-    for path in paths() {
-        pixmap.stroke_path(path, &solid(palette.light.mix(super::colour::Rgb::WHITE, 0.6)), &stroke(border * 2.0), none, None);
-    }
+    let letters = Mask { width: pixmap.width() as usize, cover: pixmap.pixels().iter().map(|p| f32::from(p.alpha()) / 255.0).collect() };
+    let paper = letters.cut_out(border, border * 0.9);
+    lay_on(pixmap, &paper.grown(edge), dark);
+    lay_on(pixmap, &paper, palette.light.mix(super::colour::Rgb::WHITE, 0.6));
     let path = &drawn.latin;
     let drop = Transform::from_translate(border * 0.16, border * 0.30);
     pixmap.fill_path(path, &solid(dark), FillRule::Winding, drop, None);
@@ -292,7 +294,17 @@ fn ink(pixmap: &mut Pixmap, drawn: &Lettering, spec: &CharacterSpec, edge: f32, 
     if let Some(kana) = &drawn.kana {
         // Small letters in one dark colour; their stroke makes thin fonts bold.
         pixmap.fill_path(kana, &solid(dark), FillRule::Winding, none, None);
-        pixmap.stroke_path(kana, &solid(dark), &stroke(border * 0.16), none, None);
+        pixmap.stroke_path(kana, &solid(dark), &stroke(border * 0.24), none, None);
+    }
+}
+
+/// One colour, as far as a mask covers, over what is there.
+fn lay_on(pixmap: &mut Pixmap, mask: &Mask, colour: super::colour::Rgb) {
+    for (pixel, cover) in pixmap.pixels_mut().iter_mut().zip(&mask.cover) {
+        let part = |over: u8, under: u8| (f32::from(over) * cover + f32::from(under) * (1.0 - cover)).round() as u8;
+        let alpha = part(255, pixel.alpha());
+        let made = [part(colour.0, pixel.red()), part(colour.1, pixel.green()), part(colour.2, pixel.blue())].map(|v| v.min(alpha));
+        *pixel = PremultipliedColorU8::from_rgba(made[0], made[1], made[2], alpha).unwrap_or(*pixel);
     }
 }
 

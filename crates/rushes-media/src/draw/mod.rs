@@ -20,6 +20,7 @@ pub mod haircuts;
 mod kana;
 pub mod lettering;
 mod mannequin;
+mod outline;
 pub mod phrases;
 pub mod rig;
 pub mod rng;

@@ -10,6 +10,7 @@ mod structure;
 mod tests;
 
 pub use lay::{Cue, Laid, drop_heard, lay};
+pub(crate) use movement::Watcher;
 pub use movement::{LOOKS_A_SECOND, Movement, SMALL, movement, movement_of_cut};
 pub(crate) use structure::smooth;
 pub use structure::{Mood, Section, Structure, USUAL_BPM, beat_of, structure};

@@ -34,6 +34,53 @@ fn stills_poster_is_neither_black_nor_blurred() {
     assert!(above.iter().zip(below).any(|(a, b)| a.abs_diff(b) > 60), "{above:?} {below:?}");
 }
 
+/// A dancer (a box of lit windows) that is still but for what `way` says, on a dim grid; 6 s.
+fn dancer(way: &str) -> String {
+    let x = format!("(X-90-({way}))");
+    format!(
+        "color=gray:s=180x320:r=30:d=6,format=yuv420p,geq=lum='if(lt(abs({x}),26)*lt(abs(Y-170),90),if(gt(mod(X+Y,12),6),210,120),if(gt(mod(X+2*Y,40),36),70,50))':cb=128:cr=128"
+    )
+}
+
+#[test]
+fn stills_poster_is_the_pose_held_after_a_hit() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    // It swings all the time, jumps to its place at 3.0 s, stays for 0.7 s, and swings on. While it swings it is no less sharp.
+    let swing = dancer("30*sin(11*T)*(1-between(T,3,3.7))");
+    let video = sample::make(folder.path(), "hold.mp4", &[&swing], &["-c:v", "libx264", "-preset", "ultrafast", "-crf", "18"]);
+    let found = moment::best_moment(&video, 6.0, &Cancel::new()).unwrap().unwrap().as_secs_f64();
+    assert!((3.0..=3.6).contains(&found), "{found}");
+    write_poster(&video, &at("p.jpg"), &Cancel::new()).unwrap();
+
+    // Still, but off to the side at first and at last, and in the middle from 2 to 4 s.
+    let aside = dancer("if(between(T,2,4),0,55)");
+    let video = sample::make(folder.path(), "aside.mp4", &[&aside], &["-c:v", "libx264", "-preset", "ultrafast", "-crf", "18"]);
+    let found = moment::best_moment(&video, 6.0, &Cancel::new()).unwrap().unwrap().as_secs_f64();
+    assert!((2.0..=4.0).contains(&found), "{found}");
+}
+
+#[test]
+fn stills_poster_is_not_taken_from_a_transition() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = |name: &str, place: i32| {
+        let moving = dancer(&format!("{place}+14*sin(8*T)"));
+        sample::make(folder.path(), name, &[&moving], &["-c:v", "libx264", "-preset", "ultrafast", "-crf", "18"])
+    };
+    let sources = vec![source("a.mp4", -20), source("b.mp4", 20)];
+    // A cut each half second, each with something around it: little is left between.
+    let kinds = [Transition::Whip, Transition::Flash, Transition::Dip, Transition::Punch];
+    let segments =
+        (0..8).map(|index| Segment { source: index % 2, start_frame: 18 * index as u64, frames: 18, transition: kinds[index % 4] });
+    let list = EditList { sources, segments: segments.collect(), spec: VideoSpec { width: 180, height: 320, fps: 30 } };
+    let video = folder.path().join("cut.mp4");
+    let output = Output { file: video.clone(), picture: Picture::Clean, sound: Sound::NoTrack };
+    render(&list, &[output], None, Quality::Draft, &Cancel::new(), &mut |_| {}).unwrap();
+    let found = moment::best_moment(&video, 4.8, &Cancel::new()).unwrap().unwrap().as_secs_f64();
+    let in_shot = (found * 30.0).round() as u64 % 18;
+    assert!((6..=14).contains(&in_shot), "{found} s is frame {in_shot} of 18 of its shot");
+}
+
 #[test]
 fn stills_contact_sheet_shows_the_video_in_order() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,9 @@
 //! Where the remix cuts: on the beats of the primary reference, between films that dance alike; and where its music shall
 //! drop: where the picture moves most.
 
+#[cfg(test)]
+mod tests;
+
 use super::Followed;
 use crate::kit::blocking;
 use rushes_core::flow::{Flow, Lane, Step, StepContext, hash};
@@ -178,83 +181,5 @@ fn accent(shots: &mut [Segment], grid: &BeatGrid, fps: u32, drop: Option<u64>, s
             _ => Transition::Cut,
         };
         left -= usize::from(shots[index].transition != Transition::Cut);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cut_bounds_lie_on_beats_and_cover_the_film() {
-        let grid = BeatGrid::none().or_steady(120.0, 0.1, 10.0);
-        let bounds = bounds(&grid, 300, 30);
-        assert_eq!((bounds[0], bounds[bounds.len() - 1]), (0, 300));
-        for frame in &bounds[1..bounds.len() - 1] {
-            let at_s = f64::from(u32::try_from(*frame).unwrap()) / 30.0;
-            let beat_s = grid.nearest_beat(at_s).unwrap();
-            assert!((at_s - beat_s).abs() <= 0.5 / 30.0 + 1e-9, "{at_s} is no beat, {beat_s} is");
-        }
-        assert!(bounds.windows(2).all(|pair| pair[1] - pair[0] >= 15), "{bounds:?}");
-    }
-
-    #[test]
-    fn cut_shots_change_source_and_follow_on() {
-        for sources in [1, 2, 3] {
-            let shots = shots(&[0, 60, 120, 150, 240, 300], sources, 7);
-            assert_eq!(shots[0].source, 0);
-            assert_eq!(shots.iter().map(|shot| shot.frames).sum::<u64>(), 300);
-            assert!(shots.windows(2).all(|pair| pair[0].start_frame + pair[0].frames == pair[1].start_frame));
-            assert!(sources == 1 || shots.windows(2).all(|pair| pair[0].source != pair[1].source), "{shots:?}");
-            assert!(shots.iter().all(|shot| shot.source < sources));
-        }
-    }
-
-    #[test]
-    fn cut_at_the_drop_keeps_the_film_and_what_comes_before() {
-        for (sources, drop, wanted) in
-            [(3, 150, vec![0, 60, 120, 150, 240]), (3, 130, vec![0, 60, 130, 150, 240]), (3, 200, vec![0, 60, 120, 150, 200, 240])]
-        {
-            let before = shots(&[0, 60, 120, 150, 240, 300], sources, 7);
-            let after = cut_at_drop(&before, drop, 30, sources);
-            let starts: Vec<u64> = after.iter().map(|shot| shot.start_frame).collect();
-            assert!(
-                wanted.iter().filter(|start| after.len() == wanted.len() || **start == drop).all(|start| starts.contains(start)),
-                "{starts:?}"
-            );
-            assert_eq!(after.iter().map(|shot| shot.frames).sum::<u64>(), 300);
-            assert!(after.windows(2).all(|pair| pair[0].start_frame + pair[0].frames == pair[1].start_frame));
-            let shown = |shots: &[Segment], at: u64| shots.iter().rev().find(|shot| shot.start_frame <= at).unwrap().source;
-            assert!((0..110).all(|at| shown(&before, at) == shown(&after, at)), "what comes well before the drop stays");
-        }
-        let before = shots(&[0, 100, 200], 2, 1);
-        assert_eq!(cut_at_drop(&before, 5, 30, 2), before, "too near to the beginning");
-    }
-
-    #[test]
-    fn cut_accents_are_few_never_in_a_row_and_drawn_from_the_seed() {
-        let grid = BeatGrid { level: vec![0.9; 400], onset_rate: 10.0, ..BeatGrid::none().or_steady(120.0, 0.0, 40.0) };
-        let bounds: Vec<u64> = (0..=40).map(|index| index * 30).collect();
-        let mut kinds = std::collections::BTreeSet::new();
-        for seed in 0..20 {
-            let mut made = shots(&bounds, 3, seed);
-            accent(&mut made, &grid, 30, Some(600), seed);
-            let accents: Vec<usize> = (0..40).filter(|index| made[*index].transition != Transition::Cut).collect();
-            assert!(accents.len() <= 39 / 4 + 1 && accents.windows(2).all(|pair| pair[1] - pair[0] > 1), "{accents:?}");
-            assert_eq!(made[20].transition, Transition::Dip);
-            kinds.extend(accents.iter().map(|index| format!("{:?}", made[*index].transition)));
-            let mut again = shots(&bounds, 3, seed);
-            accent(&mut again, &grid, 30, Some(600), seed);
-            assert_eq!(made, again);
-        }
-        assert_eq!(kinds.len(), 4, "{kinds:?}");
-        let mut calm = shots(&bounds, 3, 1);
-        accent(&mut calm, &BeatGrid::none(), 30, None, 1);
-        assert!(calm.iter().all(|shot| shot.transition == Transition::Cut));
-    }
-
-    #[test]
-    fn cut_a_film_without_beats_is_one_shot() {
-        assert_eq!(bounds(&BeatGrid::none(), 10, 30), [0, 10]);
     }
 }
