@@ -16,6 +16,7 @@ use rushes_core::{Cancel, Code, Fault};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::time::Duration;
 
 /// Up to this long, a film is watched whole for its poster, seconds.
 const WATCHED_S: f64 = 120.0;
@@ -62,6 +63,9 @@ pub fn write_poster(video: &Path, out: &Path, cancel: &Cancel) -> Result<(), Fau
     // What is very long is only looked at in a few places; so is what does not say how long it is.
     if seconds > 0.0 && seconds <= WATCHED_S {
         if let Some(at) = moment::best_moment(video, seconds, cancel)? {
+            // Seeking finds the first frame not before a time: a little early, and never behind the last one.
+            let last_s = (seconds - 1.2 / stream.fps.max(1.0)).max(0.0);
+            let at = Duration::from_secs_f64((at.as_secs_f64() - 0.002).clamp(0.0, last_s));
             return write_jpeg(&to_rgb(&decode_rgba_frame(video, at, cancel)?), out);
         }
     }

@@ -21,13 +21,34 @@ impl Mask {
 
     /// All within `reach` pixels of it, and what lies in gaps up to twice `gap` wide and in holes.
     pub(super) fn cut_out(&self, reach: f32, gap: f32) -> Self {
-        let mut outside = self.grown(reach + gap);
+        // With air around it: the picture's rim is no gap.
+        let air = (reach + gap).ceil() as usize + 2;
+        let mut outside = self.with_air(air).grown(reach + gap);
         outside.fill_holes();
         outside.cover.iter_mut().for_each(|v| *v = 1.0 - *v);
         let cover = outside.distances().into_iter().map(|d| (d - gap + 0.5).clamp(0.0, 1.0)).collect();
-        let mut made = Self { width: self.width, cover };
+        let mut made = Self { width: outside.width, cover };
         made.fill_holes();
-        made
+        made.without_air(air)
+    }
+
+    fn with_air(&self, air: usize) -> Self {
+        let width = self.width + 2 * air;
+        let mut cover = vec![0.0; width * air];
+        for row in self.cover.chunks(self.width.max(1)) {
+            cover.resize(cover.len() + air, 0.0);
+            cover.extend_from_slice(row);
+            cover.resize(cover.len() + air, 0.0);
+        }
+        cover.resize(cover.len() + width * air, 0.0);
+        Self { width, cover }
+    }
+
+    fn without_air(&self, air: usize) -> Self {
+        let rows = self.cover.chunks(self.width).skip(air);
+        let height = self.cover.len() / self.width - 2 * air;
+        let cover = rows.take(height).flat_map(|row| &row[air..row.len() - air]).copied().collect();
+        Self { width: self.width - 2 * air, cover }
     }
 
     /// Covers all that cannot be reached from the rim.
@@ -145,5 +166,8 @@ mod tests {
         assert!(at(30, 40) > 0.9, "the gap is closed");
         assert!(at(80, 40) > 0.9, "the hole is filled");
         assert!(at(30, 18) > 0.9 && at(30, 15) < 0.1 && at(15, 30) < 0.1, "outside it reaches three pixels");
+        let low = mask(60, 20, |x, y| (20..40).contains(&x) && (6..14).contains(&y)).cut_out(3.0, 6.0);
+        assert_eq!((low.width, low.cover.len()), (60, 1200));
+        assert!((0..60).all(|x| low.cover[x] == 0.0 && low.cover[19 * 60 + x] == 0.0), "the rim of the picture is no gap");
     }
 }

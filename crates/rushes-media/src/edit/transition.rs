@@ -96,13 +96,16 @@ impl Touch {
         let even = |v: f64| (v / 2.0).round() as u32 * 2;
         if self.zoom > 1.002 {
             let (w, h) = (even(width / self.zoom).max(2), even(height / self.zoom).max(2));
-            let (x, y) =
-                (even((f64::from(spec.width - w)) / 2.0 * (1.0 + self.shift)).min(spec.width - w), even(f64::from(spec.height - h) / 2.0));
-            filters.push_str(&format!(",crop={w}:{h}:{x}:{y},scale={}:{}:flags=bicubic", spec.width, spec.height));
+            let x = even(f64::from(spec.width - w) / 2.0 * (1.0 + self.shift)).min(spec.width - w);
+            filters.push_str(&format!(",crop={w}:{h}:{x}:{}", even(f64::from(spec.height - h) / 2.0)));
         }
-        let reach = (self.blur * width).round() as u32;
-        if reach > 0 {
-            filters.push_str(&format!(",avgblur=sizeX={}:sizeY=1", reach.min(1024)));
+        // Drawn together to few columns and apart again: as soft as a blur, without a blur's large buffers.
+        let columns = even(1.0 / (1.15 * self.blur).max(1e-9)).max(4);
+        if columns < spec.width / 2 {
+            filters.push_str(&format!(",scale={columns}:{}:flags=area", spec.height));
+        }
+        if !filters.is_empty() {
+            filters.push_str(&format!(",scale={}:{}:flags=bicubic", spec.width, spec.height));
         }
         if self.light > 0.0 {
             let (light, rest) = (self.light, 1.0 - self.light);
