@@ -5,9 +5,10 @@
 mod moment;
 #[cfg(test)]
 mod tests;
+mod together;
 
 use crate::edit::{EditList, Output, Picture, Segment, Sound, Transition, render};
-use crate::probe::probe;
+use crate::probe::{Probe, probe};
 use crate::run::decode::{Pixels, decode_moments, decode_rgba_frame};
 use crate::run::encode::{Quality, VideoSpec};
 use image::codecs::jpeg::JpegEncoder;
@@ -17,6 +18,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
+pub use together::Companions;
 
 /// Up to this long, a film is watched whole for its poster, seconds.
 const WATCHED_S: f64 = 120.0;
@@ -62,12 +64,8 @@ pub fn write_poster(video: &Path, out: &Path, cancel: &Cancel) -> Result<(), Fau
     let seconds = stream.duration.or(probed.duration).unwrap_or_default().as_secs_f64();
     // What is very long is only looked at in a few places; so is what does not say how long it is.
     if seconds > 0.0 && seconds <= WATCHED_S {
-        if let Some(at) = moment::best_moment(video, seconds, cancel)? {
-            // Seeking finds the first frame not before a time: a little early, and never behind the last one.
-            let last_s = (seconds - 1.2 / stream.fps.max(1.0)).max(0.0);
-            let at = Duration::from_secs_f64((at.as_secs_f64() - 0.002).clamp(0.0, last_s));
-            return write_jpeg(&to_rgb(&decode_rgba_frame(video, at, cancel)?), out);
-        }
+        let at = moment::best_moment(video, seconds, cancel)?;
+        return write_best_moment(video, at, seconds, stream.fps, out, cancel);
     }
     let mut best: Option<(f64, Pixels)> = None;
     decode_moments(video, CANDIDATES, None, cancel, &mut |frame| {
@@ -82,6 +80,14 @@ pub fn write_poster(video: &Path, out: &Path, cancel: &Cancel) -> Result<(), Fau
     write_jpeg(&to_rgb(&frame), out)
 }
 
+/// Writes what a video of that length and rate shows at a time.
+fn write_best_moment(video: &Path, at: Duration, seconds: f64, fps: f64, out: &Path, cancel: &Cancel) -> Result<(), Fault> {
+    // Seeking finds the first frame not before a time: a little early, and never behind the last one.
+    let last_s = (seconds - 1.2 / fps.max(1.0)).max(0.0);
+    let at = Duration::from_secs_f64((at.as_secs_f64() - 0.002).clamp(0.0, last_s));
+    write_jpeg(&to_rgb(&decode_rgba_frame(video, at, cancel)?), out)
+}
+
 /// Writes nine moments, evenly spread, to `out` (JPEG, three by three).
 ///
 /// Errors: as [`write_poster`].
@@ -91,6 +97,11 @@ pub fn write_contact_sheet(video: &Path, out: &Path, cancel: &Cancel) -> Result<
         frames.push(frame);
         Ok(())
     })?;
+    lay_out_sheet(&frames, video, out)
+}
+
+/// Lays pictures of one size out, three by three.
+fn lay_out_sheet(frames: &[Pixels], video: &Path, out: &Path) -> Result<(), Fault> {
     let Some(first) = frames.first() else {
         return Err(Fault::new(Code::NoVideo, "make contact sheet").with("path", video.display()));
     };
@@ -112,25 +123,39 @@ pub fn write_contact_sheet(video: &Path, out: &Path, cancel: &Cancel) -> Result<
 /// Errors: as [`write_poster`].
 pub fn write_preview(video: &Path, out: &Path, cancel: &Cancel) -> Result<(), Fault> {
     let probed = probe(video, cancel)?;
-    let (Some(own), Some(stream)) = (VideoSpec::of(&probed), &probed.video) else {
-        return Err(Fault::new(Code::NoVideo, "make preview").with("path", video.display()));
-    };
-    let (width, height) = stream.display_size();
-    let tall = (u64::from(PREVIEW_WIDTH_PX) * u64::from(height) / u64::from(width)) as u32;
-    let spec = VideoSpec { width: PREVIEW_WIDTH_PX, height: (tall & !1).clamp(2, 4096), fps: own.fps.min(PREVIEW_MAX_FPS) };
-    let seconds = stream.duration.or(probed.duration).unwrap_or_default().as_secs_f64();
-    let all = ((seconds * f64::from(spec.fps)).round() as u64).max(1);
-    let wanted = PREVIEW_MS * u64::from(spec.fps) / 1000;
-    let segments = if all <= wanted {
-        vec![Segment { source: 0, start_frame: 0, frames: all, transition: Transition::Cut }]
-    } else {
-        let frames = wanted / GLIMPSES.len() as u64;
-        let begins = GLIMPSES.iter().map(|share| (all * share / 100).min(all - frames));
-        begins.map(|start_frame| Segment { source: 0, start_frame, frames, transition: Transition::Cut }).collect()
-    };
-    let list = EditList { sources: vec![video.to_owned()], segments, spec };
+    let preview = Preview::of(&probed).ok_or_else(|| Fault::new(Code::NoVideo, "make preview").with("path", video.display()))?;
+    let list = EditList { sources: vec![video.to_owned()], segments: preview.segments, spec: preview.spec };
     let output = Output { file: out.to_owned(), picture: Picture::Clean, sound: Sound::NoTrack };
     render(&list, &[output], None, Quality::Draft, cancel, &mut |_| {}).map(drop)
+}
+
+/// What a preview shows.
+struct Preview {
+    spec: VideoSpec,
+    segments: Vec<Segment>,
+    /// How long the whole video is.
+    seconds: f64,
+}
+
+impl Preview {
+    /// None without a picture.
+    fn of(probed: &Probe) -> Option<Self> {
+        let (own, stream) = (VideoSpec::of(probed)?, probed.video.as_ref()?);
+        let (width, height) = stream.display_size();
+        let tall = (u64::from(PREVIEW_WIDTH_PX) * u64::from(height) / u64::from(width)) as u32;
+        let spec = VideoSpec { width: PREVIEW_WIDTH_PX, height: (tall & !1).clamp(2, 4096), fps: own.fps.min(PREVIEW_MAX_FPS) };
+        let seconds = stream.duration.or(probed.duration).unwrap_or_default().as_secs_f64();
+        let all = ((seconds * f64::from(spec.fps)).round() as u64).max(1);
+        let wanted = PREVIEW_MS * u64::from(spec.fps) / 1000;
+        let segment = |start_frame, frames| Segment { source: 0, start_frame, frames, transition: Transition::Cut };
+        let segments = if all <= wanted {
+            vec![segment(0, all)]
+        } else {
+            let frames = wanted / GLIMPSES.len() as u64;
+            GLIMPSES.iter().map(|share| segment((all * share / 100).min(all - frames), frames)).collect()
+        };
+        Some(Self { spec, segments, seconds })
+    }
 }
 
 fn to_rgb(pixels: &Pixels) -> RgbImage {

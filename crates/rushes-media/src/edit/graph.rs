@@ -190,7 +190,7 @@ fn touched(list: &EditList, index: usize) -> BTreeMap<u64, Touch> {
 }
 
 /// The filters that bring a source to the format, each with its comma; none where it is there already.
-fn fit(video: &VideoStream, spec: VideoSpec) -> String {
+pub(crate) fn fit(video: &VideoStream, spec: VideoSpec) -> String {
     let mut filters = String::new();
     filters.push_str(&video.tone_map());
     let matrix = video.matrix();

@@ -17,6 +17,7 @@ use crate::probe::{Probe, probe};
 use crate::run::encode::{Quality, VideoSpec, picture_args, plain_args, sound_args};
 use crate::run::{Each, Ffmpeg, MEMORY_LIMIT_BYTES, add_input};
 use graph::Graph;
+pub(crate) use graph::fit;
 use rushes_core::{Cancel, Code, Fault};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@
 use crate::beat::beat_grid;
 use crate::run::decode::{decode_gray, decode_mono};
 use crate::score::{LOOKS_A_SECOND, Movement, SMALL, Watcher};
-use rushes_core::{Cancel, Fault};
+use rushes_core::{Cancel, Code, Fault};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Each small picture's cell is so many pixels wide and high in what is looked at.
 const CELL: usize = 4;
 /// Width of what is looked at: enough to tell blurred from sharp.
-const LOOK: (u32, u32) = (SMALL.0 * CELL as u32, SMALL.1 * CELL as u32);
+pub(super) const LOOK: (u32, u32) = (SMALL.0 * CELL as u32, SMALL.1 * CELL as u32);
 /// Pictures the background is taken from.
 const BACKGROUND_FRAMES: usize = 25;
 /// A cell so much lighter or darker than the background shows the dancer.
@@ -38,29 +38,45 @@ struct Seen {
     movement: Movement,
 }
 
-/// When the best moment of a film of `length_s` is shown; None where there is no picture at all.
-///
-/// Errors: those of the decoders.
-pub(super) fn best_moment(film: &Path, length_s: f64, cancel: &Cancel) -> Result<Option<Duration>, Fault> {
-    let seen = look(film, length_s, cancel)?;
-    let grid = beat_grid(&decode_mono(film, LISTEN_HZ, length_s, cancel)?, LISTEN_HZ);
-    let beats = if grid.is_followable() { grid.beats_s } else { Vec::new() };
-    let best = scores(&seen, &beats).into_iter().enumerate().reduce(|best, next| if next.1 > best.1 { next } else { best });
-    Ok(best.map(|(index, _)| Duration::from_secs_f64(index as f64 / f64::from(LOOKS_A_SECOND))))
+/// Looks at a film, picture by picture.
+#[derive(Debug, Default)]
+pub(super) struct Looker {
+    seen: Seen,
+    watcher: Watcher,
 }
 
-fn look(film: &Path, length_s: f64, cancel: &Cancel) -> Result<Seen, Fault> {
-    let mut seen = Seen::default();
-    let mut watcher = Watcher::default();
-    decode_gray(film, LOOK, LOOKS_A_SECOND, length_s, cancel, &mut |frame| {
+impl Looker {
+    /// Takes in the next picture of [`LOOK`] size.
+    pub(super) fn see(&mut self, frame: &[u8]) {
         let small = shrink(frame);
-        watcher.see(&small);
-        seen.quality.push(rate(frame, LOOK.0 as usize));
-        seen.small.push(small);
+        self.watcher.see(&small);
+        self.seen.quality.push(rate(frame, LOOK.0 as usize));
+        self.seen.small.push(small);
+    }
+
+    /// When the best moment of the film is shown, which lasts `length_s`.
+    ///
+    /// Errors: `no_video` where nothing was seen; those of the decoders.
+    pub(super) fn best(mut self, film: &Path, length_s: f64, cancel: &Cancel) -> Result<Duration, Fault> {
+        self.seen.movement = self.watcher.done();
+        let grid = beat_grid(&decode_mono(film, LISTEN_HZ, length_s, cancel)?, LISTEN_HZ);
+        let beats = if grid.is_followable() { grid.beats_s } else { Vec::new() };
+        let best = scores(&self.seen, &beats).into_iter().enumerate().reduce(|best, next| if next.1 > best.1 { next } else { best });
+        let (index, _) = best.ok_or_else(|| Fault::new(Code::NoVideo, "choose poster").with("path", film.display()))?;
+        Ok(Duration::from_secs_f64(index as f64 / f64::from(LOOKS_A_SECOND)))
+    }
+}
+
+/// When the best moment of a film of `length_s` is shown.
+///
+/// Errors: `no_video` where there is no picture; those of the decoders.
+pub(super) fn best_moment(film: &Path, length_s: f64, cancel: &Cancel) -> Result<Duration, Fault> {
+    let mut looker = Looker::default();
+    decode_gray(film, LOOK, LOOKS_A_SECOND, length_s, cancel, &mut |frame| {
+        looker.see(frame);
         Ok(ControlFlow::Continue(()))
     })?;
-    seen.movement = watcher.done();
-    Ok(seen)
+    looker.best(film, length_s, cancel)
 }
 
 /// The mean of each cell.
