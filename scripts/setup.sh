@@ -15,6 +15,8 @@ purpose="${1:-run}"
 wanted_rust="$(sed -n 's/^rust-version = "\([0-9.]*\)"/\1/p' Cargo.toml)"
 font_folders="${RUSHES_FONT_FOLDERS:-/usr/share/fonts /usr/local/share/fonts ${HOME:-}/.local/share/fonts ${HOME:-}/.fonts ${HOME:-}/Library/Fonts /Library/Fonts}"
 
+kana_font=fonts-motoya-l-maruberi
+
 say() { printf 'setup: %s\n' "$*" >&2; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
@@ -104,8 +106,14 @@ install_packages() {
     as_root apt-get -o Acquire::Retries=2 -o Acquire::http::Timeout=20 update -qq >&2 || say "the package lists could not be renewed"
     # Split on purpose: a list of packages.
     # shellcheck disable=SC2086
+    apt_install $packages || say "apt-get could not install them"
+    # The second line of name stickers: welcome where something is installed anyway (1.4 MB), no reason to fail.
+    have_font MTLmr3m || apt_install "$kana_font" || say "without $kana_font names are lettered in Latin only"
+}
+
+apt_install() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=2 -o Acquire::http::Timeout=20 \
-        -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends $packages >&2 || say "apt-get could not install them"
+        -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$@" >&2
 }
 
 install_rust() {

@@ -51,6 +51,14 @@ rm "$room/bin/ffmpeg" "$room/fonts/"*
 stub apt-get "echo \"apt-get \$*\" >>'$room/log'; touch '$room/bin/ffmpeg' '$room/fonts/LeckerliOne-Regular.ttf' '$room/fonts/DejaVuSans.ttf'; chmod +x '$room/bin/ffmpeg'"
 setup 0
 did "no-install-recommends ffmpeg fonts-leckerli-one fonts-dejavu-core"
+did "no-install-recommends fonts-motoya-l-maruberi"
+
+case="ffmpeg is missing, and there is no font with katakana to be had"
+fresh
+rm "$room/bin/ffmpeg"
+stub apt-get "case \"\$*\" in *motoya*) exit 100 ;; *install*) touch '$room/bin/ffmpeg'; chmod +x '$room/bin/ffmpeg' ;; esac"
+setup 0
+says "Latin only"
 
 case="ffprobe is missing, not root, no sudo"
 fresh

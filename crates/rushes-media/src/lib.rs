@@ -2,7 +2,7 @@
 //!
 //! [`run`] starts ffmpeg and ffprobe (the only room that starts processes); [`probe`] and [`inspect`] tell what a
 //! file is; [`edit`] compiles edit lists into one ffmpeg plan; [`beat`], [`loudness`], [`stills`] and [`waveform`]
-//! measure and picture; [`draw`] and [`music`] are the built-in renderers, and [`builtin`] puts them behind the
+//! measure and picture; [`score`] lays music under films; [`draw`] and [`music`] are the built-in renderers, and [`builtin`] puts them behind the
 //! provider ports.
 
 pub mod beat;
@@ -14,5 +14,6 @@ pub mod loudness;
 pub mod music;
 pub mod probe;
 pub mod run;
+pub mod score;
 pub mod stills;
 pub mod waveform;

@@ -106,12 +106,19 @@ pub fn measure_file(path: &Path, max_s: f64, cancel: &Cancel) -> Result<Option<L
 ///
 /// Errors: `input_invalid` for no length; `disk_full`, `io`; those of [`decode_stereo`].
 pub fn master(input: &Path, out: &Path, duration_ms: u64, cancel: &Cancel) -> Result<Mastered, Fault> {
+    let decoded = decode_stereo(input, SAMPLE_RATE_HZ, duration_ms as f64 / 1000.0, cancel)?;
+    master_samples(decoded, out, duration_ms, cancel)
+}
+
+/// As [`master`], of left and right in turn at 48 kHz.
+///
+/// Errors: those of [`master`].
+pub fn master_samples(stereo: Vec<f32>, out: &Path, duration_ms: u64, cancel: &Cancel) -> Result<Mastered, Fault> {
     if duration_ms == 0 {
         return Err(Fault::new(Code::InputInvalid, "master sound").because("it would be 0 ms long"));
     }
     let frames = usize::try_from(duration_ms * u64::from(SAMPLE_RATE_HZ) / 1000).unwrap_or(usize::MAX);
-    let decoded = decode_stereo(input, SAMPLE_RATE_HZ, duration_ms as f64 / 1000.0, cancel)?;
-    let mut stereo = lengthen(decoded, frames);
+    let mut stereo = lengthen(stereo, frames);
     fade_out(&mut stereo);
     let before = measure(&stereo, SAMPLE_RATE_HZ)?;
     let write = |stereo: &[f32]| wav::write(out, stereo).map_err(|error| Fault::io("master sound", out, &error));

@@ -2,12 +2,14 @@
 //!
 //! What does not live here: pictures of its sound ([`crate::waveform`]).
 
+mod moment;
 #[cfg(test)]
 mod tests;
+mod together;
 
-use crate::edit::{EditList, Output, Picture, Segment, Sound, render};
-use crate::probe::probe;
-use crate::run::decode::{Pixels, decode_moments};
+use crate::edit::{EditList, Output, Picture, Segment, Sound, Transition, render};
+use crate::probe::{Probe, probe};
+use crate::run::decode::{Pixels, decode_moments, decode_rgba_frame};
 use crate::run::encode::{Quality, VideoSpec};
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
@@ -15,8 +17,13 @@ use rushes_core::{Cancel, Code, Fault};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::time::Duration;
+pub use together::Companions;
 
-/// Moments a poster is chosen from.
+/// Up to this long, a film is watched whole for its poster, seconds.
+const WATCHED_S: f64 = 120.0;
+
+/// Moments of a longer one that its poster is chosen from.
 const CANDIDATES: u32 = 9;
 
 /// Of 100.
@@ -46,24 +53,39 @@ const PREVIEW_MS: u64 = 2400;
 /// Where its glimpses begin, in hundredths of the whole.
 const GLIMPSES: [u64; 3] = [15, 45, 72];
 
-/// Writes the video's best moment to `out` (JPEG, full size, upright): sharp, neither black nor burnt out.
+/// Writes the video's best moment to `out` (JPEG, full size, upright): sharp, neither black nor burnt out, away from cuts,
+/// and where there is dance, the pose held after a hit.
 ///
 /// Errors: `no_video`, the `file_…` codes, `media_tool`, `cancelled`, `disk_full`.
 pub fn write_poster(video: &Path, out: &Path, cancel: &Cancel) -> Result<(), Fault> {
+    let no_video = || Fault::new(Code::NoVideo, "choose poster").with("path", video.display());
+    let probed = probe(video, cancel)?;
+    let stream = probed.video.as_ref().ok_or_else(no_video)?;
+    let seconds = stream.duration.or(probed.duration).unwrap_or_default().as_secs_f64();
+    // What is very long is only looked at in a few places; so is what does not say how long it is.
+    if seconds > 0.0 && seconds <= WATCHED_S {
+        let at = moment::best_moment(video, seconds, cancel)?;
+        return write_best_moment(video, at, seconds, stream.fps, out, cancel);
+    }
     let mut best: Option<(f64, Pixels)> = None;
-    let mut index = 0.0;
     decode_moments(video, CANDIDATES, None, cancel, &mut |frame| {
-        // A little in favour of the middle, so that equal pictures are no matter of chance.
-        let middle = f64::from(CANDIDATES / 2);
-        let score = rate(&frame) * (1.0 - 0.05 * (index - middle).abs() / middle);
-        index += 1.0;
+        let luma = |p: &[u8]| ((u32::from(p[0]) * 54 + u32::from(p[1]) * 183 + u32::from(p[2]) * 19) / 256) as u8;
+        let score = moment::rate(&frame.rgba.chunks_exact(4).map(luma).collect::<Vec<_>>(), frame.width as usize);
         if best.as_ref().is_none_or(|(highest, _)| score > *highest) {
             best = Some((score, frame));
         }
         Ok(())
     })?;
-    let (_, frame) = best.ok_or_else(|| Fault::new(Code::NoVideo, "choose poster").with("path", video.display()))?;
+    let (_, frame) = best.ok_or_else(no_video)?;
     write_jpeg(&to_rgb(&frame), out)
+}
+
+/// Writes what a video of that length and rate shows at a time.
+fn write_best_moment(video: &Path, at: Duration, seconds: f64, fps: f64, out: &Path, cancel: &Cancel) -> Result<(), Fault> {
+    // Seeking finds the first frame not before a time: a little early, and never behind the last one.
+    let last_s = (seconds - 1.2 / fps.max(1.0)).max(0.0);
+    let at = Duration::from_secs_f64((at.as_secs_f64() - 0.002).clamp(0.0, last_s));
+    write_jpeg(&to_rgb(&decode_rgba_frame(video, at, cancel)?), out)
 }
 
 /// Writes nine moments, evenly spread, to `out` (JPEG, three by three).
@@ -75,6 +97,11 @@ pub fn write_contact_sheet(video: &Path, out: &Path, cancel: &Cancel) -> Result<
         frames.push(frame);
         Ok(())
     })?;
+    lay_out_sheet(&frames, video, out)
+}
+
+/// Lays pictures of one size out, three by three.
+fn lay_out_sheet(frames: &[Pixels], video: &Path, out: &Path) -> Result<(), Fault> {
     let Some(first) = frames.first() else {
         return Err(Fault::new(Code::NoVideo, "make contact sheet").with("path", video.display()));
     };
@@ -96,42 +123,39 @@ pub fn write_contact_sheet(video: &Path, out: &Path, cancel: &Cancel) -> Result<
 /// Errors: as [`write_poster`].
 pub fn write_preview(video: &Path, out: &Path, cancel: &Cancel) -> Result<(), Fault> {
     let probed = probe(video, cancel)?;
-    let (Some(own), Some(stream)) = (VideoSpec::of(&probed), &probed.video) else {
-        return Err(Fault::new(Code::NoVideo, "make preview").with("path", video.display()));
-    };
-    let (width, height) = stream.display_size();
-    let tall = (u64::from(PREVIEW_WIDTH_PX) * u64::from(height) / u64::from(width)) as u32;
-    let spec = VideoSpec { width: PREVIEW_WIDTH_PX, height: (tall & !1).clamp(2, 4096), fps: own.fps.min(PREVIEW_MAX_FPS) };
-    let seconds = stream.duration.or(probed.duration).unwrap_or_default().as_secs_f64();
-    let all = ((seconds * f64::from(spec.fps)).round() as u64).max(1);
-    let wanted = PREVIEW_MS * u64::from(spec.fps) / 1000;
-    let segments = if all <= wanted {
-        vec![Segment { source: 0, start_frame: 0, frames: all }]
-    } else {
-        let frames = wanted / GLIMPSES.len() as u64;
-        GLIMPSES.iter().map(|share| Segment { source: 0, start_frame: (all * share / 100).min(all - frames), frames }).collect()
-    };
-    let list = EditList { sources: vec![video.to_owned()], segments, spec };
+    let preview = Preview::of(&probed).ok_or_else(|| Fault::new(Code::NoVideo, "make preview").with("path", video.display()))?;
+    let list = EditList { sources: vec![video.to_owned()], segments: preview.segments, spec: preview.spec };
     let output = Output { file: out.to_owned(), picture: Picture::Clean, sound: Sound::NoTrack };
     render(&list, &[output], None, Quality::Draft, cancel, &mut |_| {}).map(drop)
 }
 
-/// How good a picture is as a poster: sharpness (mean strength of edges), taken down where most of it is black or white.
-fn rate(pixels: &Pixels) -> f64 {
-    let width = pixels.width as usize;
-    let luma: Vec<f64> =
-        pixels.rgba.chunks_exact(4).map(|p| 0.2126 * f64::from(p[0]) + 0.7152 * f64::from(p[1]) + 0.0722 * f64::from(p[2])).collect();
-    let mut edges = 0.0;
-    for row in luma.chunks_exact(width).collect::<Vec<_>>().windows(3) {
-        for x in 1..width.saturating_sub(1) {
-            edges += (4.0 * row[1][x] - row[1][x - 1] - row[1][x + 1] - row[0][x] - row[2][x]).abs();
-        }
+/// What a preview shows.
+struct Preview {
+    spec: VideoSpec,
+    segments: Vec<Segment>,
+    /// How long the whole video is.
+    seconds: f64,
+}
+
+impl Preview {
+    /// None without a picture.
+    fn of(probed: &Probe) -> Option<Self> {
+        let (own, stream) = (VideoSpec::of(probed)?, probed.video.as_ref()?);
+        let (width, height) = stream.display_size();
+        let tall = (u64::from(PREVIEW_WIDTH_PX) * u64::from(height) / u64::from(width)) as u32;
+        let spec = VideoSpec { width: PREVIEW_WIDTH_PX, height: (tall & !1).clamp(2, 4096), fps: own.fps.min(PREVIEW_MAX_FPS) };
+        let seconds = stream.duration.or(probed.duration).unwrap_or_default().as_secs_f64();
+        let all = ((seconds * f64::from(spec.fps)).round() as u64).max(1);
+        let wanted = PREVIEW_MS * u64::from(spec.fps) / 1000;
+        let segment = |start_frame, frames| Segment { source: 0, start_frame, frames, transition: Transition::Cut };
+        let segments = if all <= wanted {
+            vec![segment(0, all)]
+        } else {
+            let frames = wanted / GLIMPSES.len() as u64;
+            GLIMPSES.iter().map(|share| segment((all * share / 100).min(all - frames), frames)).collect()
+        };
+        Some(Self { spec, segments, seconds })
     }
-    let count = luma.len().max(1) as f64;
-    let is_usable = |value: &&f64| (24.0..=240.0).contains(*value);
-    let usable = luma.iter().filter(is_usable).count() as f64 / count;
-    // Squared: a picture half in the dark is worth a quarter.
-    (edges / count + 0.1) * (usable * usable + 0.001)
 }
 
 fn to_rgb(pixels: &Pixels) -> RgbImage {

@@ -1,16 +1,19 @@
-//! Names as lettered stickers: a system font's outlines, tilted along an arc, filled from the palette.
+//! Names as lettered stickers: a system font's outlines, tilted along an arc, filled from the palette; below, smaller, the
+//! name in katakana, where it has one and a font for it is found.
 //!
 //! Fonts are read from disk at run time, so none is shipped. What does not live here: icon stickers (`sticker`).
 
 use super::brush::linear;
 use super::geom::{V2, v2};
+use super::kana::katakana;
+use super::outline::Mask;
 use super::rng::Dice;
 use super::spec::CharacterSpec;
 use super::still::canvas;
 use ab_glyph::{Font, FontVec, OutlineCurve};
 use rushes_core::{Code, Fault};
 use std::path::{Path as FilePath, PathBuf};
-use tiny_skia::{FillRule, LineJoin, Paint, Path, PathBuilder, Pixmap, Shader, Stroke, Transform};
+use tiny_skia::{FillRule, LineJoin, Paint, Path, PathBuilder, Pixmap, PremultipliedColorU8, Shader, Stroke, Transform};
 
 /// Fonts that are tried, best first: Debian's `fonts-leckerli-one`, `fonts-lobster`, `fonts-comfortaa`,
 /// `fonts-dejavu-core`, and where other systems keep the same.
@@ -24,6 +27,24 @@ pub const FONTS: &[&str] = &[
     "/Library/Fonts/Arial Rounded Bold.ttf",
     "/System/Library/Fonts/Supplemental/Arial Rounded Bold.ttf",
 ];
+
+/// Fonts with katakana that are tried, best first: Debian's `fonts-motoya-l-maruberi`, `fonts-yusei-magic`, `fonts-vlgothic`,
+/// `fonts-sawarabi-gothic`, `fonts-ipafont-gothic`, `fonts-takao-gothic`, `fonts-noto-cjk`, and what other systems have.
+const KANA_FONTS: &[&str] = &[
+    "/usr/share/fonts/truetype/motoya-l-maruberi/MTLmr3m.ttf",
+    "/usr/share/fonts/truetype/yusei-magic/YuseiMagic-Regular.ttf",
+    "/usr/share/fonts/truetype/vlgothic/VL-PGothic-Regular.ttf",
+    "/usr/share/fonts/truetype/sawarabi-gothic/sawarabi-gothic-medium.ttf",
+    "/usr/share/fonts/opentype/ipafont-gothic/ipagp.ttf",
+    "/usr/share/fonts/truetype/takao-gothic/TakaoPGothic.ttf",
+    "/usr/share/fonts/opentype/noto/NotoSansCJK-Bold.ttc",
+    "/usr/share/fonts/google-noto-cjk/NotoSansCJK-Bold.ttc",
+    "/usr/share/fonts/noto-cjk/NotoSansCJK-Bold.ttc",
+    "/System/Library/Fonts/ヒラギノ丸ゴ ProN W4.ttc",
+];
+/// Katakana against the Latin letters: how large an em is at most, and how much of their width the line takes at most.
+const KANA_SIZE: f32 = 0.40;
+const KANA_WIDTH: f32 = 0.92;
 
 /// The font that will be used for letters it has. Errors: `config_invalid`, naming the package to install.
 pub fn find_font() -> Result<PathBuf, Fault> {
@@ -51,12 +72,38 @@ fn font(paths: &[impl AsRef<FilePath>], text: &str) -> Result<FontVec, Fault> {
     found.ok_or_else(no_font)
 }
 
+/// The first font of a list that has all letters of `text`: a letter that is missing would be an empty box.
+fn font_with_all(paths: &[impl AsRef<FilePath>], text: &str) -> Option<FontVec> {
+    let read = |path| FontVec::try_from_vec(std::fs::read(path).ok()?).ok();
+    let has_all = |font: &FontVec| text.chars().all(|c| font.glyph_id(c).0 != 0);
+    paths.iter().map(AsRef::as_ref).filter_map(read).find(has_all)
+}
+
 /// One line of text as glyph outlines; the path's units are ems, its baseline is y = 0.
 struct Line {
     /// Each glyph's outline and its place along the line.
     glyphs: Vec<(Vec<OutlineCurve>, f32, f32)>,
     width: f32,
     em: f32,
+}
+
+impl Line {
+    /// How far it reaches above its baseline, ems.
+    fn height(&self) -> f32 {
+        self.reach(|y| y)
+    }
+
+    /// How far it reaches below its baseline, ems.
+    fn depth(&self) -> f32 {
+        self.reach(|y| -y)
+    }
+
+    fn reach(&self, side: impl Fn(f32) -> f32) -> f32 {
+        let ends = self.glyphs.iter().flat_map(|(curves, ..)| curves).flat_map(|curve| match curve {
+            OutlineCurve::Line(a, b) | OutlineCurve::Quad(a, _, b) | OutlineCurve::Cubic(a, _, _, b) => [a.y, b.y],
+        });
+        ends.map(side).fold(0.0, f32::max) / self.em
+    }
 }
 
 fn set_line(font: &FontVec, text: &str) -> Line {
@@ -147,31 +194,33 @@ fn layout(font: &FontVec, name: &str, width: f32, height: f32) -> (Vec<Line>, f3
 /// The name as a sticker on transparency. Errors: `config_invalid` without any font, `input_invalid` for an
 /// impossible size or an empty name.
 pub fn name_sticker(spec: &CharacterSpec, width: u32, height: u32) -> Result<Pixmap, Fault> {
-    letter(spec, width, height, FONTS)
+    letter(spec, (width, height), FONTS, KANA_FONTS)
 }
 
-fn letter(spec: &CharacterSpec, width: u32, height: u32, fonts: &[impl AsRef<FilePath>]) -> Result<Pixmap, Fault> {
+/// What is drawn: the Latin letters, and the katakana below them.
+struct Lettering {
+    latin: Path,
+    kana: Option<Path>,
+}
+
+fn letter(
+    spec: &CharacterSpec,
+    (width, height): (u32, u32),
+    fonts: &[impl AsRef<FilePath>],
+    kana_fonts: &[impl AsRef<FilePath>],
+) -> Result<Pixmap, Fault> {
     let mut pixmap = canvas(width, height)?;
+    let fail = |why: &str| Fault::new(Code::InputInvalid, "letter name sticker").because(why);
     let name = spec.name.trim();
     if name.is_empty() {
-        return Err(Fault::new(Code::InputInvalid, "letter name sticker").because("the name is empty"));
+        return Err(fail("the name is empty"));
     }
     let font = font(fonts, name)?;
+    let kana = katakana(name).and_then(|text| Some(set_line(&font_with_all(kana_fonts, &text)?, &text)));
     let (w, h) = (width as f32, height as f32);
-    let (lines, size) = layout(&font, name, w * 0.84, h * 0.70);
-    let mut dice = Dice::new(spec.seed, "lettering");
-    let tilt = dice.range(0.025, 0.055) * if dice.chance(0.8) { -1.0 } else { 1.0 };
-    let arc = if lines.len() == 1 { dice.range(0.04, 0.12) } else { 0.03 };
-    let mut builder = PathBuilder::new();
-    for (i, line) in lines.iter().enumerate() {
-        let row = (i as f32 - (lines.len() - 1) as f32 * 0.5) * size * 0.92;
-        bend(line, size, v2(0.0, row), tilt, arc, &mut builder);
-    }
-    let path = builder
-        .finish()
-        .ok_or_else(|| Fault::new(Code::InputInvalid, "letter name sticker").because("the font has none of the name's letters"))?;
+    let drawn = compose(spec, &font, name, kana.as_ref(), (w, h)).ok_or_else(|| fail("the font has none of the name's letters"))?;
     // Centred and kept inside by what was really drawn.
-    let bounds = path.bounds();
+    let bounds = drawn.kana.iter().fold(drawn.latin.bounds(), |bounds, kana| bounds.join(&kana.bounds()).unwrap_or(bounds));
     let (edge, border) = (h * 0.045, h * 0.085);
     // Three pixels of air, so that anti-aliasing is not cut off either.
     let room = edge + border + 3.0;
@@ -179,30 +228,59 @@ fn letter(spec: &CharacterSpec, width: u32, height: u32, fonts: &[impl AsRef<Fil
     let place = Transform::from_translate(-(bounds.left() + bounds.width() * 0.5), -(bounds.top() + bounds.height() * 0.5))
         .post_scale(fit, fit)
         .post_translate(w * 0.5, h * 0.5);
-    let Some(path) = path.transform(place) else {
-        return Err(Fault::new(Code::InputInvalid, "letter name sticker").because("the picture is too small for the name"));
+    let Some(latin) = drawn.latin.transform(place) else {
+        return Err(fail("the picture is too small for the name"));
     };
-    ink(&mut pixmap, &path, spec, edge, border);
+    let kana = drawn.kana.and_then(|kana| kana.transform(place));
+    ink(&mut pixmap, &Lettering { latin, kana }, spec, edge, border);
     Ok(pixmap)
 }
 
-fn ink(pixmap: &mut Pixmap, path: &Path, spec: &CharacterSpec, edge: f32, border: f32) {
+/// Sets the lines below one another, around the origin; None without any outline.
+fn compose(spec: &CharacterSpec, font: &FontVec, name: &str, kana: Option<&Line>, (w, h): (f32, f32)) -> Option<Lettering> {
+    let (lines, size) = layout(font, name, w * 0.84, h * if kana.is_some() { 0.56 } else { 0.70 });
+    let mut dice = Dice::new(spec.seed, "lettering");
+    let tilt = dice.range(0.025, 0.055) * if dice.chance(0.8) { -1.0 } else { 1.0 };
+    let arc = if lines.len() == 1 { dice.range(0.04, 0.12) } else { 0.03 };
+    let row_of = |i: usize| (i as f32 - (lines.len() - 1) as f32 * 0.5) * size * 0.92;
+    let mut builder = PathBuilder::new();
+    for (i, line) in lines.iter().enumerate() {
+        bend(line, size, v2(0.0, row_of(i)), tilt, arc, &mut builder);
+    }
+    let latin = builder.finish()?;
+    let kana = kana.and_then(|line| {
+        let last = lines.last()?;
+        let widest = lines.iter().map(|line| line.width).fold(0.1, f32::max) * size;
+        let kana_size = (size * KANA_SIZE).min(KANA_WIDTH * widest / line.width.max(0.1));
+        let row = row_of(lines.len() - 1) + last.depth() * size + 0.16 * size + line.height() * kana_size;
+        // On the same curve as the letters above.
+        let arc = arc * line.width * kana_size / widest;
+        let mut builder = PathBuilder::new();
+        bend(line, kana_size, v2(0.0, row), tilt, arc, &mut builder);
+        builder.finish()
+    });
+    Some(Lettering { latin, kana })
+}
+
+fn ink(pixmap: &mut Pixmap, drawn: &Lettering, spec: &CharacterSpec, edge: f32, border: f32) {
     let palette = spec.palette;
     let dark = palette.dark.mix(palette.main, 0.12);
     let stroke = |width: f32| Stroke { width, line_join: LineJoin::Round, ..Stroke::default() };
     let paint = |shader: Shader<'static>| Paint { shader, ..Paint::default() };
+    let solid = |colour: super::colour::Rgb| paint(Shader::SolidColor(colour.alpha(1.0)));
     let none = Transform::identity();
-    pixmap.stroke_path(path, &paint(Shader::SolidColor(dark.alpha(1.0))), &stroke((border + edge) * 2.0), none, None);
-    pixmap.stroke_path(
-        path,
-        &paint(Shader::SolidColor(palette.light.mix(super::colour::Rgb::WHITE, 0.6).alpha(1.0))),
-        &stroke(border * 2.0),
-        none,
-        None,
-    );
+    let paths = || std::iter::once(&drawn.latin).chain(&drawn.kana);
+    for path in paths() {
+        pixmap.fill_path(path, &solid(dark), FillRule::Winding, none, None);
+    }
+    let letters = Mask { width: pixmap.width() as usize, cover: pixmap.pixels().iter().map(|p| f32::from(p.alpha()) / 255.0).collect() };
+    let paper = letters.cut_out(border, border * 0.9);
+    lay_on(pixmap, &paper.grown(edge), dark);
+    lay_on(pixmap, &paper, palette.light.mix(super::colour::Rgb::WHITE, 0.6));
+    let path = &drawn.latin;
     let drop = Transform::from_translate(border * 0.16, border * 0.30);
-    pixmap.fill_path(path, &paint(Shader::SolidColor(dark.alpha(1.0))), FillRule::Winding, drop, None);
-    pixmap.stroke_path(path, &paint(Shader::SolidColor(dark.alpha(1.0))), &stroke(border * 0.34), none, None);
+    pixmap.fill_path(path, &solid(dark), FillRule::Winding, drop, None);
+    pixmap.stroke_path(path, &solid(dark), &stroke(border * 0.34), none, None);
     let b = path.bounds();
     // The brighter of two colours above the deeper one, both strong enough to read on white.
     let (main, accent) = (strong(palette.main), strong(palette.accent));
@@ -213,6 +291,21 @@ fn ink(pixmap: &mut Pixmap, path: &Path, spec: &CharacterSpec, edge: f32, border
         &[(0.0, top.mix(super::colour::Rgb::WHITE, 0.25).alpha(1.0)), (0.45, top.alpha(1.0)), (1.0, low.alpha(1.0))],
     );
     pixmap.fill_path(path, &paint(fill), FillRule::Winding, none, None);
+    if let Some(kana) = &drawn.kana {
+        // Small letters in one dark colour; their stroke makes thin fonts bold.
+        pixmap.fill_path(kana, &solid(dark), FillRule::Winding, none, None);
+        pixmap.stroke_path(kana, &solid(dark), &stroke(border * 0.24), none, None);
+    }
+}
+
+/// One colour, as far as a mask covers, over what is there.
+fn lay_on(pixmap: &mut Pixmap, mask: &Mask, colour: super::colour::Rgb) {
+    for (pixel, cover) in pixmap.pixels_mut().iter_mut().zip(&mask.cover) {
+        let part = |over: u8, under: u8| (f32::from(over) * cover + f32::from(under) * (1.0 - cover)).round() as u8;
+        let alpha = part(255, pixel.alpha());
+        let made = [part(colour.0, pixel.red()), part(colour.1, pixel.green()), part(colour.2, pixel.blue())].map(|v| v.min(alpha));
+        *pixel = PremultipliedColorU8::from_rgba(made[0], made[1], made[2], alpha).unwrap_or(*pixel);
+    }
 }
 
 /// Pale colours darkened until white letters' borders stand out from them.
@@ -246,8 +339,29 @@ mod tests {
     }
 
     #[test]
+    fn draw_name_has_a_second_line_only_where_a_font_has_it_all() {
+        let spec = CharacterSpec { name: "Mira Vale".into(), ..someone(1) };
+        let plain = letter(&spec, (720, 260), FONTS, &["/nowhere/kana.ttf"]).unwrap();
+        // Latin fonts hold no katakana: no boxes are drawn in its place.
+        assert_eq!(letter(&spec, (720, 260), FONTS, FONTS).unwrap(), plain);
+        let unread = CharacterSpec { name: "Xavier Wu".into(), ..someone(1) };
+        assert_eq!(letter(&unread, (720, 260), FONTS, KANA_FONTS).unwrap(), letter(&unread, (720, 260), FONTS, FONTS).unwrap());
+        if font_with_all(KANA_FONTS, "ミラ・ヴェイル").is_none() {
+            eprintln!("skipped: the second line itself: no font with katakana (fonts-motoya-l-maruberi)");
+            return;
+        }
+        let both = letter(&spec, (720, 260), FONTS, KANA_FONTS).unwrap();
+        let dark_below = |made: &Pixmap| {
+            let rows = (170..250).flat_map(|y| (100..620).map(move |x| (x, y)));
+            rows.filter(|(x, y)| made.pixel(*x, *y).is_some_and(|p| p.alpha() > 250 && p.red() > 200 && p.green() > 200)).count()
+        };
+        assert_ne!(both, plain);
+        assert!(dark_below(&both) > 2 * dark_below(&plain), "{} {}", dark_below(&both), dark_below(&plain));
+    }
+
+    #[test]
     fn draw_lettering_without_fonts_names_the_package() {
-        let fault = letter(&someone(1), 720, 260, &["/nowhere/font.ttf"]).unwrap_err();
+        let fault = letter(&someone(1), (720, 260), &["/nowhere/font.ttf"], KANA_FONTS).unwrap_err();
         assert_eq!(fault.code, Code::ConfigInvalid);
         assert!(fault.to_string().contains("fonts-leckerli-one"), "{fault}");
     }

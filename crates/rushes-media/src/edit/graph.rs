@@ -1,5 +1,6 @@
 //! The filter graph of an edit: from opened segments to each distinct picture and each distinct sound.
 
+use super::transition::Touch;
 use super::{EditList, Output, Picture, Sound, add_segment};
 use crate::edit::stickers::Atlas;
 use crate::probe::{Probe, VideoStream};
@@ -33,11 +34,17 @@ impl Graph {
         probes: &BTreeMap<usize, Probe>,
         atlas: Option<&Atlas>,
     ) -> Result<Self, Fault> {
-        let mut graph = Self { inputs: Vec::new(), filters: String::new(), pictures: Vec::new(), sounds: Vec::new(), streams: Vec::new() };
-        graph.add_segments(list, probes);
+        let mut graph = Self::of_cut(list, probes);
         graph.add_pictures(list, outputs, atlas);
         graph.add_sounds(list, outputs, list.segments.len() + usize::from(atlas.is_some()));
         Ok(graph)
+    }
+
+    /// Only the cut itself: ends in `[cut]`.
+    pub(super) fn of_cut(list: &EditList, probes: &BTreeMap<usize, Probe>) -> Self {
+        let mut graph = Self { inputs: Vec::new(), filters: String::new(), pictures: Vec::new(), sounds: Vec::new(), streams: Vec::new() };
+        graph.add_segments(list, probes);
+        graph
     }
 
     fn add(&mut self, chain: std::fmt::Arguments) {
@@ -59,15 +66,51 @@ impl Graph {
             let fit = probes.get(&segment.source).and_then(|probe| probe.video.as_ref()).map(|video| fit(video, spec)).unwrap_or_default();
             // The rate comes first, so that frames nobody sees are not scaled; the last frame stands in for the few
             // that rounding may lack.
+            let touched = touched(list, index);
+            let out = if touched.is_empty() { "s" } else { "plain" };
             self.add(format_args!(
-                "[{index}:V:0]fps=fps={fps}:start_time={start:.6}:round=near,tpad=stop_mode=clone:stop={frames},trim=end_frame={frames},setpts=PTS-STARTPTS,{fit}format=yuv420p,setsar=1[s{index}]"
+                "[{index}:V:0]fps=fps={fps}:start_time={start:.6}:round=near,tpad=stop_mode=clone:stop={frames},trim=end_frame={frames},setpts=PTS-STARTPTS,{fit}format=yuv420p,setsar=1[{out}{index}]"
             ));
+            self.touch(index, frames, &touched, spec);
         }
         let mut all = String::new();
         for index in 0..list.segments.len() {
             write!(all, "[s{index}]").ok();
         }
-        self.add(format_args!("{all}concat=n={}:v=1:a=0[cut]", list.segments.len()));
+        // Single frames tell no duration, so the times are counted anew.
+        self.add(format_args!("{all}concat=n={}:v=1:a=0,setpts=N/({fps}*TB)[cut]", list.segments.len()));
+    }
+
+    /// Takes the frames that a transition touches out of a segment, each to its own filters, and joins all again; the
+    /// others pass as they are.
+    fn touch(&mut self, index: usize, frames: u64, touched: &BTreeMap<u64, Touch>, spec: VideoSpec) {
+        if touched.is_empty() {
+            return;
+        }
+        let mut pieces: Vec<(u64, u64, String)> = Vec::new();
+        let mut next = 0;
+        for (frame, touch) in touched {
+            if *frame > next {
+                pieces.push((next, *frame, String::new()));
+            }
+            pieces.push((*frame, frame + 1, touch.filters(spec)));
+            next = frame + 1;
+        }
+        if next < frames {
+            pieces.push((next, frames, String::new()));
+        }
+        let (mut ways, mut ends) = (String::new(), String::new());
+        for piece in 0..pieces.len() {
+            write!(ways, "[p{index}_{piece}]").ok();
+            write!(ends, "[q{index}_{piece}]").ok();
+        }
+        self.add(format_args!("[plain{index}]split={}{ways}", pieces.len()));
+        for (piece, (from, to, filters)) in pieces.iter().enumerate() {
+            self.add(format_args!(
+                "[p{index}_{piece}]trim=start_frame={from}:end_frame={to},setpts=PTS-STARTPTS{filters},setsar=1[q{index}_{piece}]"
+            ));
+        }
+        self.add(format_args!("{ends}concat=n={}:v=1:a=0,setpts=N/({}*TB)[s{index}]", pieces.len(), spec.fps));
     }
 
     /// Each distinct picture once.
@@ -129,8 +172,25 @@ impl Graph {
     }
 }
 
+/// Which frames of a segment a transition touches, and how: the first ones by its own, the last ones by the next one's.
+/// A segment too short for both keeps what lies nearest to the cuts.
+fn touched(list: &EditList, index: usize) -> BTreeMap<u64, Touch> {
+    let (segment, fps) = (list.segments[index], list.spec.fps);
+    let mut touched = BTreeMap::new();
+    if let Some(next) = list.segments.get(index + 1) {
+        let touches = next.transition.before(fps);
+        let first = segment.frames as i64 - touches.len() as i64;
+        let own = (0..).zip(touches).filter_map(|(k, touch)| Some((u64::try_from(first + k).ok()?, touch)));
+        touched.extend(own);
+    }
+    if index > 0 {
+        touched.extend((0..segment.frames).zip(segment.transition.after(fps)));
+    }
+    touched
+}
+
 /// The filters that bring a source to the format, each with its comma; none where it is there already.
-fn fit(video: &VideoStream, spec: VideoSpec) -> String {
+pub(crate) fn fit(video: &VideoStream, spec: VideoSpec) -> String {
     let mut filters = String::new();
     filters.push_str(&video.tone_map());
     let matrix = video.matrix();

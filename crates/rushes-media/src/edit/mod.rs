@@ -11,11 +11,13 @@ mod graph;
 mod stickers;
 #[cfg(test)]
 mod tests;
+mod transition;
 
 use crate::probe::{Probe, probe};
 use crate::run::encode::{Quality, VideoSpec, picture_args, plain_args, sound_args};
-use crate::run::{Ffmpeg, MEMORY_LIMIT_BYTES, add_input};
+use crate::run::{Each, Ffmpeg, MEMORY_LIMIT_BYTES, add_input};
 use graph::Graph;
+pub(crate) use graph::fit;
 use rushes_core::{Cancel, Code, Fault};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -25,6 +27,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use stickers::Atlas;
+pub use transition::Transition;
 
 /// A segment costs an opened decoder; 3 s of remix have six, a long one fifty.
 pub const MAX_SEGMENTS: usize = 200;
@@ -44,6 +47,9 @@ pub struct Segment {
     pub start_frame: u64,
     /// How many frames, at the list's frame rate; at least 1.
     pub frames: u64,
+    /// How it takes over from the segment before; the first one's does not matter.
+    #[serde(default, skip_serializing_if = "Transition::is_cut")]
+    pub transition: Transition,
 }
 
 /// What follows what.
@@ -219,6 +225,21 @@ pub fn render(
         None => call.run(cancel, progress)?,
     };
     Ok(outputs.iter().map(|output| output.file.clone()).collect())
+}
+
+/// Shows `each` what a list comes to, without making it: small gray pictures (`width * height` bytes, all of the picture
+/// squeezed into them), `looks` a second. Returns how many there were.
+///
+/// Errors: those of [`render`], and those of `each`.
+pub fn look_at_cut(list: &EditList, (width, height): (u32, u32), looks: u32, cancel: &Cancel, each: &mut Each) -> Result<u64, Fault> {
+    let probes = check(list, cancel)?;
+    let graph = Graph::of_cut(list, &probes);
+    let filters = format!("{};[cut]fps={looks}:start_time=0,scale={width}:{height}:flags=area,format=gray[small]", graph.filters);
+    Ffmpeg::new("look at edit")
+        .memory_limit(MEMORY_LIMIT_BYTES + SEGMENT_BYTES * list.segments.len() as u64)
+        .args(graph.inputs)
+        .args(["-filter_complex", &filters, "-map", "[small]", "-c:v", "rawvideo", "-f", "rawvideo", "pipe:1"])
+        .stream(cancel, width as usize * height as usize, each)
 }
 
 /// Looks at the list and its sources; returns what the used ones declare.

@@ -27,7 +27,10 @@ fn shown(file: &Path) -> Vec<u64> {
 }
 
 fn list(sources: &[&PathBuf], segments: &[(usize, u64, u64)], spec: VideoSpec) -> EditList {
-    let segments = segments.iter().map(|&(source, start_frame, frames)| Segment { source, start_frame, frames }).collect();
+    let segments = segments
+        .iter()
+        .map(|&(source, start_frame, frames)| Segment { source, start_frame, frames, transition: Transition::Cut })
+        .collect();
     EditList { sources: sources.iter().map(|path| (*path).clone()).collect(), segments, spec }
 }
 
@@ -72,6 +75,78 @@ fn edit_shows_what_irregular_sources_show() {
     Ffmpeg::new("thin").input(&even).args(drop).to(&vfr).run(&Cancel::new(), &mut |_| {}).unwrap();
     render_silent(&list(&[&vfr], &[(0, 4, 7), (0, 50, 4)], SPEC), &out).unwrap();
     assert_eq!(shown(&out), [3, 3, 6, 6, 6, 9, 9, 48, 51, 51, 51]);
+}
+
+#[test]
+fn edit_transitions_keep_every_frame_and_change_source_on_the_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let colour = |name: &str, colour: &str| {
+        let picture = format!("color={colour}:s=180x320:r=30:d=3,drawgrid=w=30:h=30:c=white@0.4");
+        sample::make(at, name, &[&picture], &["-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "12"])
+    };
+    let sources = [colour("a.mp4", "0xb03030"), colour("b.mp4", "0x3030b0")];
+    let spec = VideoSpec { width: 180, height: 320, fps: 30 };
+    // The last two segments are shorter than what their transitions touch.
+    let lengths: [(u64, Transition); 8] = [
+        (20, Transition::Cut),
+        (15, Transition::Punch),
+        (17, Transition::Whip),
+        (14, Transition::Flash),
+        (12, Transition::Cut),
+        (16, Transition::Dip),
+        (4, Transition::Whip),
+        (1, Transition::Dip),
+    ];
+    let mut edit = list(&[&sources[0], &sources[1]], &[(0, 0, 1)], spec);
+    let segment = |(index, (frames, transition)): (usize, &(u64, Transition))| Segment {
+        source: index % 2,
+        start_frame: 3,
+        frames: *frames,
+        transition: *transition,
+    };
+    edit.segments = lengths.iter().enumerate().map(segment).collect();
+    let (with, without) = (at.join("with.mp4"), at.join("without.mp4"));
+    render_silent(&edit, &with).unwrap();
+    edit.segments.iter_mut().for_each(|segment| segment.transition = Transition::Cut);
+    render_silent(&edit, &without).unwrap();
+    let frames = |file: &Path| {
+        let mut frames = Vec::new();
+        let call = Ffmpeg::new("look").input(file).args(["-vf", "scale=90:160,format=rgb24", "-f", "rawvideo", "pipe:1"]);
+        let each = &mut |frame: &[u8]| {
+            frames.push(frame.to_vec());
+            Ok(ControlFlow::Continue(()))
+        };
+        call.stream(&Cancel::new(), 90 * 160 * 3, each).unwrap();
+        frames
+    };
+    let (with, without) = (frames(&with), frames(&without));
+    let wanted: Vec<bool> = lengths.iter().enumerate().flat_map(|(index, (frames, _))| vec![index % 2 == 0; *frames as usize]).collect();
+    for made in [&with, &without] {
+        let reds = made.iter().map(|frame| frame.chunks(3).map(|p| i64::from(p[0]) - i64::from(p[2])).sum::<i64>() > 0);
+        assert_eq!(reds.collect::<Vec<_>>(), wanted, "each frame shows the source the list says");
+    }
+    let change = |at: usize| with[at].iter().zip(&without[at]).map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / (90.0 * 160.0 * 3.0);
+    // Segments begin at 20 (punch), 35 (whip), 52 (flash), 66, 78 (dip), 94 (whip) and 98 (dip).
+    for at in [0, 10, 19, 28, 45, 51, 57, 65, 66, 70, 74, 86, 90] {
+        assert!(change(at) < 2.0, "frame {at} differs by {:.1}", change(at));
+    }
+    for at in [20, 34, 35, 52, 77, 78, 93, 94, 97, 98] {
+        assert!(change(at) > 3.0, "frame {at} differs by {:.1}", change(at));
+    }
+    let light = |at: usize| with[at].iter().map(|v| f64::from(*v)).sum::<f64>() / without[at].iter().map(|v| f64::from(*v)).sum::<f64>();
+    assert!(light(77) < 0.4 && light(78) > 0.9, "dark before a dip's cut, light on it: {:.2} {:.2}", light(77), light(78));
+    assert!(light(52) > 1.2, "a flash is bright: {:.2}", light(52));
+}
+
+#[test]
+fn edit_lists_kept_before_there_were_transitions_still_parse() {
+    let old = r#"{"source":1,"start_frame":4,"frames":9}"#;
+    let segment: Segment = serde_json::from_str(old).unwrap();
+    assert_eq!(segment, Segment { source: 1, start_frame: 4, frames: 9, transition: Transition::Cut });
+    assert_eq!(serde_json::to_string(&segment).unwrap(), old, "and a plain cut is written as before");
+    let new = Segment { transition: Transition::Whip, ..segment };
+    assert_eq!(serde_json::from_str::<Segment>(&serde_json::to_string(&new).unwrap()).unwrap(), new);
 }
 
 /// Opaque in the middle, transparent at the rim.

@@ -155,14 +155,14 @@ fn stream_rgba(
 }
 
 /// The filters that make a stream's frames RGBA of that size, by its own matrix.
-fn to_rgba(video: &VideoStream, width: u32, height: u32) -> String {
+pub(crate) fn to_rgba(video: &VideoStream, width: u32, height: u32) -> String {
     let tone_map = video.tone_map();
     let matrix = if video.is_hdr() { "bt709" } else { video.matrix() };
     format!("{tone_map}scale={width}:{height}:flags=bicubic+accurate_rnd+full_chroma_int:in_color_matrix={matrix},format=rgba,setsar=1")
 }
 
 /// A stream's own size, or that of the same shape at another width.
-fn scaled_size(video: &VideoStream, width: Option<u32>) -> (u32, u32) {
+pub(crate) fn scaled_size(video: &VideoStream, width: Option<u32>) -> (u32, u32) {
     let (full_width, full_height) = video.display_size();
     let width = width.unwrap_or(full_width).max(1);
     let height = (u64::from(full_height) * u64::from(width) + u64::from(full_width) / 2) / u64::from(full_width.max(1));

@@ -34,6 +34,53 @@ fn stills_poster_is_neither_black_nor_blurred() {
     assert!(above.iter().zip(below).any(|(a, b)| a.abs_diff(b) > 60), "{above:?} {below:?}");
 }
 
+/// A dancer (a box of lit windows) that is still but for what `way` says, on a dim grid; 6 s.
+fn dancer(way: &str) -> String {
+    let x = format!("(X-90-({way}))");
+    format!(
+        "color=gray:s=180x320:r=30:d=6,format=yuv420p,geq=lum='if(lt(abs({x}),26)*lt(abs(Y-170),90),if(gt(mod(X+Y,12),6),210,120),if(gt(mod(X+2*Y,40),36),70,50))':cb=128:cr=128"
+    )
+}
+
+#[test]
+fn stills_poster_is_the_pose_held_after_a_hit() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    // It swings all the time, jumps to its place at 3.0 s, stays for 0.7 s, and swings on. While it swings it is no less sharp.
+    let swing = dancer("30*sin(11*T)*(1-between(T,3,3.7))");
+    let video = sample::make(folder.path(), "hold.mp4", &[&swing], &["-c:v", "libx264", "-preset", "ultrafast", "-crf", "18"]);
+    let found = moment::best_moment(&video, 6.0, &Cancel::new()).unwrap().as_secs_f64();
+    assert!((3.0..=3.6).contains(&found), "{found}");
+    write_poster(&video, &at("p.jpg"), &Cancel::new()).unwrap();
+
+    // Still, but off to the side at first and at last, and in the middle from 2 to 4 s.
+    let aside = dancer("if(between(T,2,4),0,55)");
+    let video = sample::make(folder.path(), "aside.mp4", &[&aside], &["-c:v", "libx264", "-preset", "ultrafast", "-crf", "18"]);
+    let found = moment::best_moment(&video, 6.0, &Cancel::new()).unwrap().as_secs_f64();
+    assert!((2.0..=4.0).contains(&found), "{found}");
+}
+
+#[test]
+fn stills_poster_is_not_taken_from_a_transition() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = |name: &str, place: i32| {
+        let moving = dancer(&format!("{place}+14*sin(8*T)"));
+        sample::make(folder.path(), name, &[&moving], &["-c:v", "libx264", "-preset", "ultrafast", "-crf", "18"])
+    };
+    let sources = vec![source("a.mp4", -20), source("b.mp4", 20)];
+    // A cut each half second, each with something around it: little is left between.
+    let kinds = [Transition::Whip, Transition::Flash, Transition::Dip, Transition::Punch];
+    let segments =
+        (0..8).map(|index| Segment { source: index % 2, start_frame: 18 * index as u64, frames: 18, transition: kinds[index % 4] });
+    let list = EditList { sources, segments: segments.collect(), spec: VideoSpec { width: 180, height: 320, fps: 30 } };
+    let video = folder.path().join("cut.mp4");
+    let output = Output { file: video.clone(), picture: Picture::Clean, sound: Sound::NoTrack };
+    render(&list, &[output], None, Quality::Draft, &Cancel::new(), &mut |_| {}).unwrap();
+    let found = moment::best_moment(&video, 4.8, &Cancel::new()).unwrap().as_secs_f64();
+    let in_shot = (found * 30.0).round() as u64 % 18;
+    assert!((6..=14).contains(&in_shot), "{found} s is frame {in_shot} of 18 of its shot");
+}
+
 #[test]
 fn stills_contact_sheet_shows_the_video_in_order() {
     let folder = tempfile::tempdir().unwrap();
@@ -74,10 +121,56 @@ fn stills_preview_is_short_small_and_mute() {
 }
 
 #[test]
+fn stills_made_together_are_those_made_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    // The light tells when it is: each second lighter by 23.
+    let source = "color=black:s=96x64:r=30:d=9,format=yuv420p,geq=lum=20+23*floor(T)+20*lt(mod(X+2*N\\,30)\\,15):cb=128:cr=128";
+    let film = sample::make(folder.path(), "v.mp4", &[source, "sine=d=9"], &["-c:v", "libx264", "-crf", "10"]);
+    let short = sample::video(folder.path(), "s.mp4", "90x160", 25, 0.5);
+    for (name, film) in [("long", &film), ("short", &short)] {
+        let at = |kind: &str| folder.path().join(format!("{name} %d.{kind}"));
+        let all = Companions { poster: at("poster.jpg"), sheet: at("sheet.jpg"), preview: at("preview.mp4") };
+        all.write(film, &Cancel::new()).unwrap();
+        let alone = folder.path().join("alone");
+        write_poster(film, &alone, &Cancel::new()).unwrap();
+        assert!(std::fs::read(&alone).unwrap() == std::fs::read(&all.poster).unwrap(), "{name}: one poster");
+        write_preview(film, &alone, &Cancel::new()).unwrap();
+        let shown = |file: &Path| {
+            let mut shown = Vec::new();
+            let each = &mut |frame: &[u8]| {
+                shown.push(frame[0]);
+                Ok(std::ops::ControlFlow::Continue(()))
+            };
+            crate::run::decode::decode_gray(file, (1, 1), 30, 9.0, &Cancel::new(), each).unwrap();
+            shown
+        };
+        let (one, other) = (shown(&alone), shown(&all.preview));
+        assert_eq!(one.len(), other.len(), "{name}");
+        assert!(one.iter().zip(&other).all(|(a, b)| a.abs_diff(*b) <= 2), "{name}: one preview: {one:?} {other:?}");
+        write_contact_sheet(film, &alone, &Cancel::new()).unwrap();
+        let light = |file: &Path| {
+            let sheet = image::load_from_memory(&std::fs::read(file).unwrap()).unwrap().into_luma8();
+            let (wide, tall) = ((sheet.width() - 10) / 3, (sheet.height() - 10) / 3);
+            let mean = |place: u32| {
+                let (left, top) = (10 + place % 3 * wide, 10 + place / 3 * tall);
+                let all = (0..tall - 10).flat_map(|y| (0..wide - 10).map(move |x| (left + x, top + y)));
+                all.map(|(x, y)| u64::from(sheet.get_pixel(x, y).0[0])).sum::<u64>() / u64::from((wide - 10) * (tall - 10))
+            };
+            (0..9).map(mean).collect::<Vec<u64>>()
+        };
+        let (one, other) = (light(&alone), light(&all.sheet));
+        assert!(one.iter().zip(&other).all(|(a, b)| a.abs_diff(*b) <= 4), "{name}: one sheet: {one:?} {other:?}");
+        assert!(!all.sheet.with_extension("moments").exists());
+    }
+}
+
+#[test]
 fn stills_of_sound_alone_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (sound, out) = (sample::make(folder.path(), "a.wav", &["sine=d=1"], &[]), folder.path().join("x"));
+    let all = Companions { poster: out.clone(), sheet: out.clone(), preview: out.clone() };
     for refused in [
+        all.write(&sound, &Cancel::new()),
         write_poster(&sound, &out, &Cancel::new()),
         write_contact_sheet(&sound, &out, &Cancel::new()),
         write_preview(&sound, &out, &Cancel::new()),

@@ -17,12 +17,10 @@ pub(crate) fn of(film: &AssetRef, subject: &str) -> Branch<()> {
         let files = blocking(move || {
             let at = |name: &str| scratch.join(name);
             let (poster, sheet, preview, sound) = (at("poster.jpg"), at("contact_sheet.jpg"), at("preview.mp4"), at("waveform.png"));
-            tell(0.1, "poster");
-            stills::write_poster(&path, &poster, &cancel)?;
-            tell(0.3, "contact sheet");
-            stills::write_contact_sheet(&path, &sheet, &cancel)?;
-            tell(0.6, "preview");
-            stills::write_preview(&path, &preview, &cancel)?;
+            tell(0.1, "poster, contact sheet, preview");
+            let companions = stills::Companions { poster: poster.clone(), sheet: sheet.clone(), preview: preview.clone() };
+            companions.write(&path, &cancel)?;
+            tell(0.9, "waveform");
             let mut files = vec![(Kind::Poster, poster), (Kind::ContactSheet, sheet), (Kind::Preview, preview)];
             // A film without a sound track has no waveform.
             if waveform::write_waveform(&path, &sound, &cancel)? {

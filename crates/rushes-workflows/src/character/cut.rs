@@ -1,27 +1,31 @@
-//! Where the remix cuts: on the beats of the primary reference, between films that dance alike.
+//! Where the remix cuts: on the beats of the primary reference, between films that dance alike; and where its music shall
+//! drop: where the picture moves most.
+
+#[cfg(test)]
+mod tests;
 
 use super::Followed;
 use crate::kit::blocking;
 use rushes_core::flow::{Flow, Lane, Step, StepContext, hash};
 use rushes_core::{AssetRef, Code, Done, Fault, Stop};
-use rushes_media::beat::{BeatGrid, beat_grid, peak_s};
-use rushes_media::edit::Segment;
+use rushes_media::beat::BeatGrid;
+use rushes_media::edit::{EditList, Segment, Transition};
 use rushes_media::probe::probe;
-use rushes_media::run::decode::decode_mono;
 use rushes_media::run::encode::VideoSpec;
+use rushes_media::score::{Structure, beat_of, movement_of_cut};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// Rate the beat is listened to at, Hz.
-const LISTEN_HZ: u32 = 22_050;
 /// Beats a shot lasts in quiet bars, and in the loud half.
 const CALM_BEATS: usize = 4;
 const LOUD_BEATS: usize = 2;
 /// The shortest shot, seconds: shorter ones flicker.
 const SHOT_MIN_S: f64 = 0.5;
-/// The beat assumed where none is heard, a minute.
-const SILENT_BPM: f64 = 120.0;
+/// Louder than this is the loud half, of the loudest.
+const LOUD: f32 = 0.6;
+/// Of so many cuts one may be more than a cut, beside the drop's.
+const ACCENT_EVERY: usize = 4;
 
 /// The remix as planned, and the beat it keeps.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,10 +33,10 @@ pub(crate) struct Cut {
     pub(crate) spec: VideoSpec,
     pub(crate) segments: Vec<Segment>,
     pub(crate) duration_ms: u64,
-    /// None where the reference has no beat to follow.
+    /// Of the reference, or of what is danced where it has none.
     pub(crate) bpm: Option<f64>,
     pub(crate) first_beat_ms: u64,
-    /// Where the movement is strongest.
+    /// The beat at which what is shown moves most.
     pub(crate) peak_ms: Option<u64>,
 }
 
@@ -64,20 +68,22 @@ fn plan(reference: &Path, files: &[PathBuf], seed: u64, cancel: &rushes_core::Ca
     }
     let spec = spec.ok_or_else(no_picture)?;
     let frames = at_frame(length_s, spec.fps).max(1);
-    let samples = decode_mono(reference, LISTEN_HZ, length_s, cancel)?;
-    let heard = beat_grid(&samples, LISTEN_HZ);
-    let (bpm, peak) = (heard.is_followable().then_some(heard.bpm), peak_s(&heard.level, heard.onset_rate));
-    let grid = if bpm.is_some() { heard } else { heard.or_steady(SILENT_BPM, 0.0, length_s) };
-    let first_beat_ms = ms(grid.beats_s.first().copied().unwrap_or(0.0));
-    let peak_ms = peak.and_then(|s| grid.nearest_beat(s)).map(ms);
-    let bounds = bounds(&grid, frames, spec.fps);
+    let grid = beat_of(reference, length_s, cancel)?;
+    let segments = shots(&bounds(&grid, frames, spec.fps), files.len(), seed);
+    let mut list = EditList { sources: files.to_vec(), segments, spec };
+    let drop_s = Structure::new(&grid, &movement_of_cut(&list, cancel)?, length_s).drop_s;
+    let drop_frame = drop_s.map(|s| at_frame(s, spec.fps));
+    if let Some(drop_frame) = drop_frame {
+        list.segments = cut_at_drop(&list.segments, drop_frame, spec.fps, files.len());
+    }
+    accent(&mut list.segments, &grid, spec.fps, drop_frame, seed);
     Ok(Cut {
         spec,
-        segments: shots(&bounds, files.len(), seed),
+        segments: list.segments,
         duration_ms: frames * 1_000 / u64::from(spec.fps.max(1)),
-        bpm,
-        first_beat_ms,
-        peak_ms,
+        bpm: (grid.bpm > 0.0).then_some(grid.bpm),
+        first_beat_ms: ms(grid.beats_s.first().copied().unwrap_or(0.0)),
+        peak_ms: drop_s.map(ms),
     })
 }
 
@@ -101,7 +107,7 @@ fn bounds(grid: &BeatGrid, frames: u64, fps: u32) -> Vec<u64> {
         if at >= bounds.last().copied().unwrap_or(0) + shortest && at + shortest <= frames {
             bounds.push(at);
         }
-        next += if grid.energy(*beat_s) > 0.6 { LOUD_BEATS } else { CALM_BEATS };
+        next += if grid.energy(*beat_s) > LOUD { LOUD_BEATS } else { CALM_BEATS };
     }
     bounds.push(frames);
     bounds
@@ -117,42 +123,63 @@ fn shots(bounds: &[u64], sources: usize, seed: u64) -> Vec<Segment> {
             let drawn = usize::from_str_radix(&hash(&(seed, index))[..4], 16).unwrap_or(0);
             source = (source + 1 + drawn % (sources - 1)) % sources;
         }
-        shots.push(Segment { source, start_frame: pair[0], frames: pair[1] - pair[0] });
+        shots.push(Segment { source, start_frame: pair[0], frames: pair[1] - pair[0], transition: Transition::Cut });
     }
     shots
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cut_bounds_lie_on_beats_and_cover_the_film() {
-        let grid = BeatGrid::none().or_steady(120.0, 0.1, 10.0);
-        let bounds = bounds(&grid, 300, 30);
-        assert_eq!((bounds[0], bounds[bounds.len() - 1]), (0, 300));
-        for frame in &bounds[1..bounds.len() - 1] {
-            let at_s = f64::from(u32::try_from(*frame).unwrap()) / 30.0;
-            let beat_s = grid.nearest_beat(at_s).unwrap();
-            assert!((at_s - beat_s).abs() <= 0.5 / 30.0 + 1e-9, "{at_s} is no beat, {beat_s} is");
-        }
-        assert!(bounds.windows(2).all(|pair| pair[1] - pair[0] >= 15), "{bounds:?}");
+/// Makes a shot begin at the drop: cuts too near to it are given up, and the shot it falls into is parted. Only what
+/// follows the drop may come from another source than before.
+fn cut_at_drop(shots: &[Segment], drop: u64, fps: u32, sources: usize) -> Vec<Segment> {
+    let end: u64 = shots.iter().map(|shot| shot.frames).sum();
+    let shortest = at_frame(SHOT_MIN_S, fps).max(1);
+    if drop < shortest || drop + shortest > end {
+        return shots.to_vec();
     }
-
-    #[test]
-    fn cut_shots_change_source_and_follow_on() {
-        for sources in [1, 2, 3] {
-            let shots = shots(&[0, 60, 120, 150, 240, 300], sources, 7);
-            assert_eq!(shots[0].source, 0);
-            assert_eq!(shots.iter().map(|shot| shot.frames).sum::<u64>(), 300);
-            assert!(shots.windows(2).all(|pair| pair[0].start_frame + pair[0].frames == pair[1].start_frame));
-            assert!(sources == 1 || shots.windows(2).all(|pair| pair[0].source != pair[1].source), "{shots:?}");
-            assert!(shots.iter().all(|shot| shot.source < sources));
-        }
+    let mut starts: Vec<(u64, usize)> = shots.iter().map(|shot| (shot.start_frame, shot.source)).collect();
+    starts.retain(|(start, _)| *start == 0 || *start == drop || start.abs_diff(drop) >= shortest);
+    let after = starts.partition_point(|(start, _)| *start < drop);
+    if starts.get(after).is_none_or(|(start, _)| *start != drop) {
+        let before = starts[after - 1].1;
+        let next = starts.get(after).map(|(_, source)| *source);
+        let source = (0..sources).find(|source| *source != before && Some(*source) != next).unwrap_or(before);
+        starts.insert(after, (drop, source));
     }
+    // Where a cut was given up, two shots of one source may have met: they are one.
+    starts.dedup_by(|later, earlier| later.1 == earlier.1 && later.0 != drop);
+    let ends = starts.iter().skip(1).map(|(start, _)| *start).chain([end]);
+    let parts = starts.iter().zip(ends);
+    parts
+        .map(|((start, source), end)| Segment { source: *source, start_frame: *start, frames: end - start, transition: Transition::Cut })
+        .collect()
+}
 
-    #[test]
-    fn cut_a_film_without_beats_is_one_shot() {
-        assert_eq!(bounds(&BeatGrid::none(), 10, 30), [0, 10]);
+/// Makes a few cuts more than cuts: the drop's, and of the others at most one in [`ACCENT_EVERY`], never two in a row.
+fn accent(shots: &mut [Segment], grid: &BeatGrid, fps: u32, drop: Option<u64>, seed: u64) {
+    let changes_source = shots.windows(2).any(|pair| pair[0].source != pair[1].source);
+    let is_drop = |shot: Option<&Segment>| shot.is_some_and(|shot| Some(shot.start_frame) == drop);
+    let mut left = shots.len().saturating_sub(1) / ACCENT_EVERY;
+    for index in 1..shots.len() {
+        if is_drop(shots.get(index)) {
+            shots[index].transition = Transition::Dip;
+            continue;
+        }
+        let is_beside = shots[index - 1].transition != Transition::Cut || is_drop(shots.get(index + 1));
+        if left == 0 || is_beside {
+            continue;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "frames of films, far below the limits")]
+        let at_s = shots[index].start_frame as f64 / f64::from(fps);
+        let (before, after) = (grid.energy(at_s - 0.5), grid.energy(at_s + 0.5));
+        let drawn = u32::from_str_radix(&hash(&(seed, "accent", index))[..4], 16).unwrap_or(0) % 100;
+        shots[index].transition = match drawn {
+            // A sweep where it gets louder, a push where it is loud; quiet stretches keep their plain cuts.
+            0..55 if changes_source && after > before + 0.12 => Transition::Whip,
+            0..35 if after > LOUD => Transition::Punch,
+            35..50 if changes_source && after > LOUD => Transition::Whip,
+            50..56 if after > LOUD => Transition::Flash,
+            _ => Transition::Cut,
+        };
+        left -= usize::from(shots[index].transition != Transition::Cut);
     }
 }

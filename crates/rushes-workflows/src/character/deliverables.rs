@@ -9,6 +9,7 @@ use rushes_core::{AssetRef, Cancel, Done, Fault, Kind, NewAsset, Stop};
 use rushes_media::edit::{Deliverables, EditList, Stickers};
 use rushes_media::loudness;
 use rushes_media::run::encode::Quality;
+use rushes_media::score::{self, Cue};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -22,9 +23,22 @@ const PLAN_LIMIT: Duration = Duration::from_mins(30);
 pub(crate) struct Parts {
     /// None where the reference has no sound.
     original: Option<AssetRef>,
-    music: AssetRef,
+    music: Composed,
     /// None without a watermark.
     stickers: Option<(AssetRef, AssetRef)>,
+}
+
+/// The music, and what its maker says of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Composed {
+    #[serde(flatten)]
+    asset: AssetRef,
+    /// Where its drop is; None where it was made before, or by who did not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    drop_ms: Option<u64>,
+    /// Its beats a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bpm: Option<f64>,
 }
 
 /// Makes music and stickers, and takes the reference's own sound out.
@@ -71,7 +85,7 @@ async fn original<F: Flow>(flow: &F, person: &Person, reference: &Followed) -> R
     .await
 }
 
-async fn music<F: Flow>(flow: &F, kit: &Kit, person: &Person, reference: &Followed, cut: &Cut) -> Result<AssetRef, Stop> {
+async fn music<F: Flow>(flow: &F, kit: &Kit, person: &Person, reference: &Followed, cut: &Cut) -> Result<Composed, Stop> {
     let (provider, subject, names) = (kit.providers.music.clone(), person.id.clone(), reference.names());
     let request = MusicRequest {
         style: person.concept.style.clone(),
@@ -83,16 +97,17 @@ async fn music<F: Flow>(flow: &F, kit: &Kit, person: &Person, reference: &Follow
     };
     let step = Step::new("ai_music").by(&provider.card()).inputs(&json!([request, provider.card(), person.redo]));
     flow.step(step, move |context: StepContext| async move {
-        let (file, meta) = match context.made_before(Kind::AiMusic).await? {
-            Some(before) => (before.file, json!({"style": request.style, "provider": provider.card(), "reused_from": before.asset})),
+        let (file, told, meta) = match context.made_before(Kind::AiMusic).await? {
+            Some(before) => (before.file, None, json!({"style": request.style, "provider": provider.card(), "reused_from": before.asset})),
             None => {
                 let made = provider.make(&request, &context.call("music")?).await?;
                 let meta = json!({"bpm": made.bpm, "drop_ms": made.drop_ms, "style": request.style, "provider": provider.card()});
-                (made.file, meta)
+                (made.file, Some((made.drop_ms, made.bpm)), meta)
             }
         };
         let asset = context.new_asset(Kind::AiMusic, &subject, file).names(&names).seed(request.seed).meta(meta);
-        Ok(Done::value(asset.reference()?).with(asset))
+        let composed = Composed { asset: asset.reference()?, drop_ms: told.map(|(drop_ms, _)| drop_ms), bpm: told.map(|(_, bpm)| bpm) };
+        Ok(Done::value(composed).with(asset))
     })
     .await
 }
@@ -180,7 +195,7 @@ impl Plan {
             Some((icon, name)) => Some(Stickers { icon: context.path_of(icon).await?, name: context.path_of(name).await? }),
             None => None,
         };
-        Ok(Files { sources, original, music: context.path_of(&self.parts.music).await?, stickers, scratch: context.scratch()? })
+        Ok(Files { sources, original, music: context.path_of(&self.parts.music.asset).await?, stickers, scratch: context.scratch()? })
     }
 
     /// Masters both sounds and renders every version wanted; gives their kinds and files.
@@ -190,7 +205,11 @@ impl Plan {
             loudness::master(from, &to, self.cut.duration_ms, cancel).map(|_| to)
         };
         progress(0.02, "mastering");
-        let music = master(&files.music, "music.wav")?;
+        // The provider's drop is near to where it was asked for; under the film it falls there exactly.
+        let composed = &self.parts.music;
+        let cue = Cue { drop_ms: composed.drop_ms, bpm: composed.bpm, asked_ms: self.cut.peak_ms, at_ms: self.cut.peak_ms };
+        let music = files.scratch.join("music.wav");
+        score::bed(&files.music, &cue, &music, self.cut.duration_ms, cancel)?;
         let original = files.original.as_deref().map(|from| master(from, "original.wav")).transpose()?;
         let mut wanted: Vec<(Kind, PathBuf)> = Vec::new();
         let mut want = |is_wanted: bool, kind: Kind| {
