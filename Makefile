@@ -1,6 +1,6 @@
 # The two commands a user needs are `make run` and `make test`; both first install what is missing.
 .DEFAULT_GOAL := run
-.PHONY: run test lint bench reliability docs pictures setup help
+.PHONY: run test lint bench bench-peers reliability docs pictures setup help
 
 run: ## Make one production, from nothing to delivered files (the default)
 	@./scripts/setup.sh
@@ -17,6 +17,10 @@ lint: ## Formatting, lints and the house rules, without the tests
 bench: ## Measure the engine and one whole production
 	@./scripts/setup.sh
 	@. ./scripts/path.sh && cargo bench --locked -p rushes --bench house
+
+bench-peers: ## Install MoviePy into target/peers, and measure the five outputs beside it
+	@./scripts/setup.sh
+	@./scripts/peers.sh
 
 reliability: ## Break it in every way the tests know, at length, and write docs/reliability.md
 	@./scripts/setup.sh develop

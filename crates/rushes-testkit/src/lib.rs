@@ -1,5 +1,6 @@
 //! Conformance suites over the ports of `rushes-core`: what every destination and every catalog must keep; bad files with
-//! the verdict each must get; and [`mod@replay`], which runs recorded journals through today's workflows.
+//! the verdict each must get; [`mod@replay`], which runs recorded journals through today's workflows; and [`rhythms`],
+//! drummers whose beats are known.
 //!
 //! A suite panics with a sentence on the first promise that is broken; each adapter runs it in its own tests.
 //! Development only: nothing here is part of the product.
@@ -8,6 +9,7 @@ pub mod bad_files;
 mod catalog;
 mod destination;
 pub mod replay;
+pub mod rhythms;
 
 pub use catalog::catalog_suite;
 pub use destination::destination_suite;

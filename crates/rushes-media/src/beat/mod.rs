@@ -10,7 +10,7 @@ mod tempo;
 mod track;
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 /// Below this confidence there is no beat worth following, and the grid holds none.
 pub const FOLLOWABLE: f64 = 0.1;

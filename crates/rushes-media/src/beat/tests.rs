@@ -1,6 +1,7 @@
 //! Tests of the beat grid, on clicks, noise and pieces of our own.
 
 use super::*;
+use rushes_testkit::rhythms::{self, FEELS, Score, Track, f_measure};
 
 const RATE: u32 = 48_000;
 
@@ -21,19 +22,6 @@ fn clicks(bpm: f64, first_s: f64, duration_s: f64, rate: u32) -> (Vec<f32>, Vec<
         t += 60.0 / bpm;
     }
     (sound, beats)
-}
-
-/// F-measure of `found` against `truth`, within 70 ms, each matched at most once.
-pub(crate) fn f_measure(found: &[f64], truth: &[f64]) -> f64 {
-    let mut free: Vec<f64> = found.to_vec();
-    let mut hits = 0;
-    for t in truth {
-        if let Some(i) = free.iter().position(|f| (f - t).abs() <= 0.07) {
-            free.remove(i);
-            hits += 1;
-        }
-    }
-    2.0 * f64::from(hits) / (found.len() + truth.len()).max(1) as f64
 }
 
 fn noise(len: usize) -> Vec<f32> {
@@ -121,4 +109,45 @@ fn beat_peak_is_the_strongest_stretch_not_a_spike() {
     assert_eq!(peak_s(&[], 100.0), None);
     assert_eq!(peak_s(&[0.0; 50], 100.0), None);
     assert!(peak_s(&[0.0, 1.0], 100.0).is_some());
+}
+
+fn heard(track: &Track) -> BeatGrid {
+    beat_grid(&track.sound, rhythms::RATE)
+}
+
+#[test]
+fn beat_hears_drummers_it_was_not_made_for() {
+    for (row, feel) in FEELS.into_iter().enumerate() {
+        let mut score = Score::default();
+        for (column, bpm) in [84.0, 91.3, 99.0, 107.6, 116.0, 124.4, 133.0, 141.9, 151.0, 160.0].into_iter().enumerate() {
+            let seed = (10 * row + column) as u64;
+            let track = rhythms::play(feel, bpm, seed, 15.0);
+            let grid = heard(&track);
+            score.add(&format!("{feel:?} seed {seed}"), (bpm, &track.beats_s), (grid.bpm, &grid.beats_s));
+        }
+        println!("{feel:?}: {} of {} tempi, mean F {:.3}", score.right, score.tracks, score.f_mean());
+        assert!(score.share() >= 0.95, "{feel:?}: {} of {} tempi, {:#?}", score.right, score.tracks, score.wrong);
+        assert!(score.f_mean() >= 0.95, "{feel:?}: mean F {:.3}, {:#?}", score.f_mean(), score.wrong);
+    }
+}
+
+#[test]
+fn beat_follows_what_gets_faster_or_says_it_cannot() {
+    for feel in FEELS {
+        for (from, to) in [(100.0, 140.0), (140.0, 100.0), (90.0, 104.0), (120.0, 126.0)] {
+            let track = rhythms::ramp(feel, from, to, 5, 24.0);
+            let grid = heard(&track);
+            let f = f_measure(&grid.beats_s, &track.beats_s);
+            println!("{feel:?} {from} to {to}: F {f:.2}, confidence {:.2}", grid.confidence);
+            assert!(f >= 0.9 || !grid.is_followable(), "{feel:?} {from} to {to}: F {f:.2} at confidence {:.2}", grid.confidence);
+        }
+    }
+}
+
+#[test]
+fn beat_is_not_heard_where_nobody_drums() {
+    for seed in 0..8 {
+        let grid = heard(&rhythms::drumless(seed, 15.0));
+        assert!(!grid.is_followable(), "seed {seed}: {:.1} at confidence {:.2}", grid.bpm, grid.confidence);
+    }
 }

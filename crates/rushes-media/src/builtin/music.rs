@@ -16,7 +16,7 @@ pub struct BuiltinMusic;
 #[async_trait::async_trait]
 impl Provider<MusicRequest> for BuiltinMusic {
     fn card(&self) -> ProviderCard {
-        ProviderCard { name: "builtin", model: "rushes-music", version: 1, lane: Lane::Cpu }
+        ProviderCard { name: "builtin", model: "rushes-music", version: 2, lane: Lane::Cpu }
     }
 
     async fn make(&self, request: &MusicRequest, call: &Call) -> Result<Music, Fault> {

@@ -1,6 +1,7 @@
 //! Tests of measuring and mastering.
 
 use super::*;
+use crate::music;
 use crate::run::encode::{FrameEncoder, Quality, VideoSpec};
 use crate::run::sample;
 
@@ -61,6 +62,24 @@ fn loudness_of_masters_holds_after_aac() {
         for word in ["pcm_s24le", "sample_rate=48000", "channels=2", "duration_ts=384000"] {
             assert!(text.contains(word), "{word} in {text}");
         }
+    }
+}
+
+#[test]
+fn loudness_of_our_music_holds_after_aac() {
+    let folder = tempfile::tempdir().unwrap();
+    for (seed, style) in music::style_names().enumerate() {
+        let (wav, out) = (folder.path().join("composed.wav"), folder.path().join("mastered.wav"));
+        let score = music::Score { style: style.into(), seed: seed as u64, duration_ms: 8_000, ..music::Score::default() };
+        music::write_wav(&wav, &music::compose(&score).unwrap()).unwrap();
+        let made = master(&wav, &out, 8_000, &Cancel::new()).unwrap();
+        let heard = made.heard.unwrap();
+        let (lufs, peak) = (heard.integrated_lufs.unwrap(), heard.true_peak_dbtp.unwrap());
+        println!("{style}: {lufs:.2} LUFS, {peak:.2} dBTP, {:+.1} dB", made.gain_db);
+        assert!((lufs - TARGET_LUFS).abs() <= 0.5, "{style}: {lufs:.2} LUFS");
+        assert!(peak <= PROMISED_DBTP, "{style}: {peak:.2} dBTP");
+        // What comes from the composer is finished: a fade at the end is all that mastering adds to it.
+        assert!(made.gain_db.abs() <= 2.5, "{style}: {:+.1} dB", made.gain_db);
     }
 }
 

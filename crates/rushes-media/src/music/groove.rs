@@ -29,6 +29,12 @@ pub(super) fn play(stage: &mut Stage) {
     }
 }
 
+/// The kick of the first drop's groove.
+pub(super) fn drop_kicks(stage: &Stage) -> &'static str {
+    // The drummer draws the grooves first of all, so the same draws give the same grooves.
+    Picks::new(stage.style, &mut Chance::new(stage.seed, "drums")).full[0].kick
+}
+
 /// The grooves a seed draws; a drop keeps its groove for four bars and turns to its second one for the next four.
 struct Picks {
     full: [&'static Groove; 2],
@@ -134,7 +140,7 @@ fn rise(stage: &mut Stage, section: &Section, bar: &Bar, light: &'static Groove,
         };
         let at = stage.step_s(bar, step);
         if step % 4 == 0 && left > 4 {
-            stage.strike(at, Drum::Kick, 0.85, 0.0);
+            stage.strike(at, Drum::Kick, 0.6 + 0.25 * along, 0.0);
         }
         if step % pace == 0 {
             let accent = if step % 4 == 0 { 1.0 } else { 0.75 };
@@ -144,8 +150,9 @@ fn rise(stage: &mut Stage, section: &Section, bar: &Bar, light: &'static Groove,
             stage.strike(at, Drum::Clap, 0.35 + 0.3 * along, 0.0);
         }
     }
+    let until = stage.breath_s(section);
     for (step, letter) in stage.letters(bar, light.hat) {
-        if let Some(hit) = velocity(letter, chance) {
+        if let Some(hit) = velocity(letter, chance).filter(|_| stage.step_s(bar, step) < until) {
             stage.strike(stage.step_s(bar, step), Drum::Hat, 0.8 * hit, 0.25);
         }
     }
@@ -154,19 +161,24 @@ fn rise(stage: &mut Stage, section: &Section, bar: &Bar, light: &'static Groove,
 /// Crashes, booms and rushes of noise where sections meet.
 fn cymbals(stage: &mut Stage, section: &Section) {
     let start = stage.plan.time(section.start as f64);
-    let end = stage.plan.time((section.start + section.beats) as f64);
     match section.role {
         Role::Drop => {
             stage.strike(start, Drum::Crash, 1.0, -0.15);
             stage.add(start, 0.9, 0.0, Sound::Boom);
             let mut beat = section.start + 16;
             while beat + 8 <= section.start + section.beats {
-                stage.strike(stage.plan.time(beat as f64), Drum::Crash, 0.6, 0.2);
+                let at = stage.plan.time(beat as f64);
+                stage.strike(at, Drum::Crash, 0.6, 0.2);
+                // A short rush leads from phrase to phrase.
+                let length_s = 2.0 * stage.plan.beat_s;
+                stage.add(at - length_s, 0.45, 0.0, Sound::Sweep { length_s: length_s as f32, up: true });
                 beat += 16;
             }
         }
         Role::Build => {
-            let length_s = (end - start).min(7.0);
+            // It ends where everybody holds their breath.
+            let end = stage.breath_s(section);
+            let length_s = (end - start).clamp(0.05, 7.0);
             stage.add(end - length_s, 0.8, 0.0, Sound::Sweep { length_s: length_s as f32, up: true });
         }
         Role::Verse if section.start > 0 => stage.strike(start, Drum::Crash, 0.5, 0.2),

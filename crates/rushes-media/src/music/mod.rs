@@ -21,6 +21,8 @@ mod tune;
 mod wav;
 
 #[cfg(test)]
+mod listener;
+#[cfg(test)]
 mod tests;
 
 pub use dsp::RATE;
@@ -58,7 +60,7 @@ impl Default for Score {
     }
 }
 
-/// A piece as composed: 48 kHz stereo, peaks ≤ −1 dBFS, about −14 LUFS.
+/// A piece as composed: 48 kHz stereo, true peaks ≤ −1 dBTP, −14 LUFS ±0.5 (what is longer than a second).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Piece {
     /// Left channel, −1…1.

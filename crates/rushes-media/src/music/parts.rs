@@ -4,13 +4,17 @@ use super::chance::Chance;
 use super::plan::{Role, Section};
 use super::stage::{Bar, Stage};
 use super::theory::{chord_tone, scale_step, voicing};
+use super::tone::Patch;
 
 /// Plays bass, chords and pads of the whole piece.
 pub(super) fn play(stage: &mut Stage) {
     let mut chance = Chance::new(stage.seed, "band");
     let style = stage.style;
-    let bass = [chance.pick(style.bass_full), chance.pick(style.bass_full), chance.pick(style.bass_light)];
+    let kicks = super::groove::drop_kicks(stage);
+    let full = together(style.bass_full, kicks);
+    let bass = [chance.pick(&full), chance.pick(&full), chance.pick(style.bass_light)];
     let chords = [chance.pick(style.chords_full), chance.pick(style.chords_light)];
+    let stabs = style.stabs.as_ref().map(|(patch, rhythms)| (patch, chance.pick(rhythms)));
     let mut before: Vec<i32> = Vec::new();
     lead_in(stage);
     for section in stage.plan.sections.clone() {
@@ -20,16 +24,21 @@ pub(super) fn play(stage: &mut Stage) {
                 Role::Drop => {
                     // The same line twice, then its variant, as a bass player would.
                     line(stage, bar, bass[usize::from(bar.index % 4 == 3)], 1.0, &mut chance);
-                    struck(stage, bar, &notes, chords[0], 0.95, 1.0, &mut chance);
+                    struck(stage, bar, &notes, &style.chords, chords[0], 0.95, 1.0, &mut chance);
+                    // In every second bar, where the tune replies: more of it as the drop goes on.
+                    if let Some((patch, rhythm)) = stabs.filter(|_| bar.number.rem_euclid(2) == 1 && (bar.index >= 4 || section.turn > 0)) {
+                        let high: Vec<i32> = notes.iter().map(|note| note + 12).collect();
+                        struck(stage, bar, &high, patch, rhythm, 0.9, 1.0, &mut chance);
+                    }
                     pad(stage, &section, bar, &notes, 0.6);
                 }
                 Role::Verse => {
                     line(stage, bar, bass[2], 0.85, &mut chance);
-                    struck(stage, bar, &notes, chords[1], 0.7, 0.75, &mut chance);
+                    struck(stage, bar, &notes, &style.chords, chords[1], 0.7, 0.75, &mut chance);
                 }
                 Role::Intro => {
                     let bright = stage.bright(Role::Intro, bar);
-                    struck(stage, bar, &notes, chords[1], 0.65, bright, &mut chance);
+                    struck(stage, bar, &notes, &style.chords, chords[1], 0.65, bright, &mut chance);
                     pad(stage, &section, bar, &notes, 0.7);
                     if bar.index * 2 >= bar.of {
                         line(stage, bar, bass[2], 0.6, &mut chance);
@@ -37,14 +46,14 @@ pub(super) fn play(stage: &mut Stage) {
                 }
                 Role::Build => {
                     let bright = stage.bright(Role::Build, bar);
-                    struck(stage, bar, &notes, chords[0], 0.5, bright, &mut chance);
+                    struck(stage, bar, &notes, &style.chords, chords[0], 0.5, bright, &mut chance);
                     pad(stage, &section, bar, &notes, 0.7);
                     if !bar.is_last() || bar.of == 1 {
                         line(stage, bar, bass[2], 0.55, &mut chance);
                     }
                 }
                 Role::Break => {
-                    struck(stage, bar, &notes, chords[1], 0.7, 0.8, &mut chance);
+                    struck(stage, bar, &notes, &style.chords, chords[1], 0.7, 0.8, &mut chance);
                     pad(stage, &section, bar, &notes, 1.0);
                     line(stage, bar, bass[2], 0.6, &mut chance);
                 }
@@ -81,10 +90,12 @@ fn line(stage: &mut Stage, bar: &Bar, pattern: &'static str, gate: f32, chance: 
         };
         let at = stage.step_s(bar, step);
         let length = held(pattern, step) as f64 * stage.plan.beat_s / 4.0;
-        // What anticipates the next beat is played lighter, so that the beat stays where the kick is.
+        // Between the beats it is played lighter, and lightest just before the next, so that the beat stays where the kick
+        // is: on the beat the kick ducks it.
         let accent = match step % 4 {
             0 => 1.0,
-            3 => 0.62,
+            2 => 0.66,
+            3 => 0.58,
             _ => 0.8,
         };
         let hit = gate * accent * (1.0 + 0.06 * chance.both());
@@ -92,8 +103,28 @@ fn line(stage: &mut Stage, bar: &Bar, pattern: &'static str, gate: f32, chance: 
     }
 }
 
+/// The half of the patterns that most often strike with the kick, so that bass and drum are heard as one.
+fn together(patterns: &'static [&'static str], kicks: &'static str) -> Vec<&'static str> {
+    let struck =
+        |pattern: &str| pattern.chars().zip(kicks.chars()).filter(|(note, kick)| "Xxo".contains(*kick) && "RO57A".contains(*note)).count();
+    let mut sorted = patterns.to_vec();
+    sorted.sort_by_key(|pattern| std::cmp::Reverse(struck(pattern)));
+    sorted.truncate(patterns.len().div_ceil(2));
+    sorted
+}
+
 /// A bar of struck chords, the notes a few milliseconds apart from low to high.
-fn struck(stage: &mut Stage, bar: &Bar, notes: &[i32], pattern: &'static str, gate: f32, bright: f32, chance: &mut Chance) {
+#[expect(clippy::too_many_arguments, reason = "what is played, by whom, how, and when; all of it differs at each call")]
+fn struck(
+    stage: &mut Stage,
+    bar: &Bar,
+    notes: &[i32],
+    patch: &'static Patch,
+    pattern: &'static str,
+    gate: f32,
+    bright: f32,
+    chance: &mut Chance,
+) {
     let strum = f64::from(stage.style.loose_s) * 0.8;
     for (step, letter) in stage.letters(bar, pattern).collect::<Vec<_>>() {
         if letter != 'x' {
@@ -103,15 +134,14 @@ fn struck(stage: &mut Stage, bar: &Bar, notes: &[i32], pattern: &'static str, ga
         let length = held(pattern, step) as f64 * stage.plan.beat_s / 4.0;
         let accent = if step == 0 { 1.0 } else { 0.8 + 0.1 * chance.unit() };
         for (i, &note) in notes.iter().enumerate() {
-            stage.note(at + i as f64 * strum, length * 0.95, &stage.style.chords, note, gate * accent, bright);
+            stage.note(at + i as f64 * strum, length * 0.95, patch, note, gate * accent, bright);
         }
     }
 }
 
-/// A held chord over the bar; before a drop it lets go half a beat early.
+/// A held chord over the bar.
 fn pad(stage: &mut Stage, section: &Section, bar: &Bar, notes: &[i32], gate: f32) {
-    let gap = if bar.is_last() && section.role == Role::Build && stage.leads_to_drop(section) { 0.5 } else { 0.0 };
-    let length = (bar.beats as f64 - gap) * stage.plan.beat_s;
+    let length = bar.beats as f64 * stage.plan.beat_s;
     let bright = stage.bright(section.role, bar);
     for &note in notes {
         stage.note(stage.plan.time(bar.beat as f64), length, &stage.style.pad, note, gate, bright);

@@ -144,6 +144,12 @@ impl Plan {
         while bars > 0 {
             // Never end on a break: what is too short for break, build and half a drop stays drop.
             if bars < 8 + 4 + 2 + 4 {
+                if let Some((drop, middle, build)) = breath(bars) {
+                    self.push(Role::Drop, drop * BAR);
+                    self.push(Role::Break, middle * BAR);
+                    self.push(Role::Build, build * BAR);
+                    bars -= drop + middle + build;
+                }
                 self.push(Role::Drop, bars * BAR);
                 return;
             }
@@ -154,6 +160,17 @@ impl Plan {
             bars -= 8 + middle + build;
             round += 1;
         }
+    }
+}
+
+/// Bars of drop, break and build with which a short piece draws breath before its last drop of four bars or more; None
+/// where it is over before one tires of it.
+fn breath(bars: usize) -> Option<(usize, usize, usize)> {
+    match bars {
+        0..=10 => None,
+        11 => Some((4, 2, 1)),
+        12..=15 => Some((4, 2, 2)),
+        _ => Some((8, 2, 2)),
     }
 }
 

@@ -47,6 +47,8 @@ pub(super) struct Stage {
     pub(super) tonic: i32,
     pub(super) progression: &'static [Chord],
     pub(super) events: Vec<Event>,
+    /// Before each drop that a build leads to, everybody holds their breath: from when to when, seconds.
+    hushes: Vec<(f64, f64)>,
 }
 
 /// One bar (or the part of one that a pickup or the end leaves).
@@ -75,8 +77,12 @@ impl Stage {
     /// An empty stage for `score` in `style` at `bpm`.
     pub(super) fn new(score: &Score, style: &'static Style, bpm: f64) -> Self {
         let mut chance = Chance::new(score.seed, "key");
+        let plan = Plan::new(score, bpm);
+        let led = plan.sections.windows(2).filter(|pair| pair[0].role == Role::Build && pair[1].role == Role::Drop);
+        let hushes = led.map(|pair| (plan.time(pair[1].start as f64 - 0.5) - 1e-6, plan.time(pair[1].start as f64) - 1e-3)).collect();
         Self {
-            plan: Plan::new(score, bpm),
+            plan,
+            hushes,
             style,
             seed: score.seed,
             tonic: chance.pick(style.tonics),
@@ -133,9 +139,20 @@ impl Stage {
         self.add(time_s, velocity, pan, Sound::Drum(drum));
     }
 
-    /// Adds a note of `length_s` seconds, cut at the closing hit.
+    /// When the hush begins that ends where `section` does; its own end where there is none.
+    pub(super) fn breath_s(&self, section: &Section) -> f64 {
+        let end = self.plan.time((section.start + section.beats) as f64);
+        self.hushes.iter().find(|hush| (hush.1 - end).abs() < 0.01).map_or(end, |hush| hush.0)
+    }
+
+    /// Adds a note of `length_s` seconds, cut at the closing hit and before a drop, where none begins.
     pub(super) fn note(&mut self, time_s: f64, length_s: f64, patch: &'static Patch, midi: i32, velocity: f32, bright: f32) {
         let end = self.plan.last_hit.map_or(self.plan.duration_s, |beat| self.plan.time(beat as f64));
+        let hush = self.hushes.iter().find(|hush| time_s < hush.1 && time_s + length_s > hush.0);
+        if hush.is_some_and(|hush| time_s >= hush.0) {
+            return;
+        }
+        let end = hush.map_or(end, |hush| end.min(hush.0));
         let length_s = length_s.min(end - time_s).max(0.02) as f32;
         self.add(time_s, velocity, 0.0, Sound::Tone(Tone { patch, midi: midi as f32, length_s, bright }));
     }

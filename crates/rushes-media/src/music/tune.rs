@@ -14,18 +14,28 @@ const RANGE: (i32, i32) = (64, 84);
 /// Plays tune and broken chords of the whole piece.
 pub(super) fn play(stage: &mut Stage) {
     let mut chance = Chance::new(stage.seed, "tune");
-    // Question and answer; the answer keeps the question's beginning, so that one knows the other.
+    // Question, reply, question, answer: both keep the question's beginning, so that one knows the other; the reply
+    // stays up in the air, the answer comes home.
     let question = motif(stage, &mut chance);
-    let answer = answer(&question, &motif(stage, &mut chance));
+    let other = motif(stage, &mut chance);
+    let (reply, answer) = (closed(&question, &other, 2), closed(&question, &other, 0));
     let centre = 71 + chance.below(5) as i32;
     for section in stage.plan.sections.clone() {
         for bar in &stage.bars(&section) {
             let phrase = bar.number.rem_euclid(4);
-            let motif = if phrase == 3 { &answer } else { &question };
+            let motif = match phrase {
+                1 => &reply,
+                3 => &answer,
+                _ => &question,
+            };
             match section.role {
                 Role::Drop => {
                     let lift = if section.turn % 2 == 1 && bar.index >= 4 { 12 } else { 0 };
                     sing(stage, bar, motif, centre, lift, 0.95, &mut chance);
+                    // From the second phrase on, somebody joins in.
+                    if bar.index >= 4 || section.turn > 0 {
+                        join(stage, bar, motif, centre, 0.5, &mut chance);
+                    }
                     broken(stage, bar, 0.75, 1.0, &mut chance);
                 }
                 // Every second bar, played softly by the pluck: something to recognise later.
@@ -65,11 +75,11 @@ fn motif(stage: &Stage, chance: &mut Chance) -> Motif {
     notes
 }
 
-/// The question's first half, the other's second, ending on the anchor.
-fn answer(question: &Motif, other: &Motif) -> Motif {
+/// The question's first half, the other's second, ending so many scale steps above the anchor.
+fn closed(question: &Motif, other: &Motif, last_step: i32) -> Motif {
     let mut notes: Motif = question.iter().filter(|n| n.0 < 8).chain(other.iter().filter(|n| n.0 >= 8)).copied().collect();
     if let Some(last) = notes.last_mut() {
-        last.2 = 0;
+        last.2 = last_step;
         last.1 = 16 - last.0;
     }
     for i in 1..notes.len() {
@@ -96,6 +106,18 @@ fn sing(stage: &mut Stage, bar: &Bar, motif: &Motif, centre: i32, lift: i32, gat
         let length = note.1 as f64 * stage.plan.beat_s / 4.0 * 0.88;
         let hit = gate * accent * (1.0 + 0.06 * chance.both());
         stage.note(stage.step_s(bar, note.0), length, &stage.style.lead, midi, hit, 1.0);
+    }
+}
+
+/// A second voice by the pluck, two steps of the scale below the tune of the chords.
+fn join(stage: &mut Stage, bar: &Bar, motif: &Motif, centre: i32, gate: f32, chance: &mut Chance) {
+    let chord = stage.chord(bar.number);
+    for &note in motif.iter().filter(|n| (bar.skip..bar.skip + 4 * bar.beats).contains(&n.0)) {
+        let above = pitch(stage, chord, centre, note);
+        let below = scale_step(stage.tonic, stage.style.scale, above, -2);
+        let hit = gate * (0.9 + 0.1 * chance.unit());
+        let length = note.1 as f64 * stage.plan.beat_s / 4.0 * 0.85;
+        stage.note(stage.step_s(bar, note.0), length, &stage.style.pluck, below, hit, 0.9);
     }
 }
 

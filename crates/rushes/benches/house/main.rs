@@ -2,14 +2,17 @@
 //! within one run, and processor seconds rather than wall time.
 //!
 //! [`steps`] durable steps a second; [`delivery`] the time from a file's commit to its proof, beside what the disk alone
-//! needs; [`growth`] what looking and starting cost as a home grows; [`production`] one whole production by the real
+//! needs; [`growth`] what looking and starting cost as a home grows; [`outputs`] five files of one remix, beside other
+//! ways to make them; [`beat`] how rightly tempo and beats are heard; [`production`] one whole production by the real
 //! program. Names of parts as arguments run those parts only: `cargo bench -p rushes --bench house -- steps`.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, times and stops at once when it fails")]
 
+mod beat;
 mod delivery;
 mod growth;
 mod measure;
+mod outputs;
 mod production;
 mod steps;
 #[expect(dead_code, reason = "what only the tests use of what both share")]
@@ -29,6 +32,12 @@ fn main() {
     }
     if is_wanted("growth") {
         runtime.block_on(growth::measure());
+    }
+    if is_wanted("outputs") {
+        outputs::measure();
+    }
+    if is_wanted("beat") {
+        beat::measure();
     }
     if is_wanted("production") {
         production::measure();

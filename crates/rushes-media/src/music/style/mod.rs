@@ -53,6 +53,8 @@ pub(super) struct Style {
     pub(super) pad: Patch,
     pub(super) lead: Patch,
     pub(super) pluck: Patch,
+    /// Who answers the tune from the second half of a drop on, and in which rhythms (as chords).
+    pub(super) stabs: Option<(Patch, &'static [&'static str])>,
     /// How deep a kick ducks the rest (0–1), and for how many beats.
     pub(super) duck: (f32, f32),
     /// Reverb time, seconds.
@@ -113,12 +115,13 @@ mod tests {
             for p in style.bass_full.iter().chain(style.bass_light) {
                 assert!(is_bar(p, "RO57A-."), "{}: {p}", style.name);
             }
-            for p in style.chords_full.iter().chain(style.chords_light).chain(style.tunes) {
+            for p in style.chords_full.iter().chain(style.chords_light).chain(style.tunes).chain(style.stabs.iter().flat_map(|s| s.1)) {
                 assert!(is_bar(p, "x-."), "{}: {p}", style.name);
             }
             assert!(style.arpeggio.is_empty() || is_bar(style.arpeggio, "x."), "{}", style.name);
             let lists = [style.full.len(), style.light.len(), style.sparse.len(), style.tunes.len(), style.tonics.len()];
             assert!(lists.iter().all(|n| *n > 0), "{}: an empty list", style.name);
+            assert!(style.progressions.len() >= 5, "{}: too few harmonies to choose from", style.name);
             assert!(!style.progressions.is_empty() && style.progressions.iter().all(|p| p.len() % 4 == 0), "{}", style.name);
             assert!(style.full.iter().all(|g| g.kick.starts_with(['X', 'x'])), "{}: a drop begins with a kick", style.name);
         }

@@ -17,6 +17,8 @@ pub(super) const STYLE: Style = Style {
         &[Chord(0, MIN), Chord(0, MIN), Chord(8, MAJ), Chord(1, MAJ)],
         &[Chord(0, POWER), Chord(1, MAJ), Chord(0, MIN), Chord(10, MIN)],
         &[Chord(0, MIN7), Chord(8, MAJ), Chord(5, MIN), Chord(1, MAJ)],
+        &[Chord(0, MIN), Chord(10, MIN), Chord(8, MAJ), Chord(10, MIN)],
+        &[Chord(0, MIN), Chord(0, MIN), Chord(1, MAJ), Chord(0, MIN), Chord(0, MIN), Chord(3, MAJ), Chord(1, MAJ), Chord(0, POWER)],
     ],
     kit: Kit {
         kick_hz: (210.0, 47.0),
@@ -154,6 +156,7 @@ pub(super) const STYLE: Style = Style {
         reverb: 0.5,
         echo: 0.35,
     },
+    stabs: None,
     duck: (0.60, 0.55),
     reverb_s: 1.9,
     dust: 0.04,
