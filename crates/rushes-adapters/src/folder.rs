@@ -377,7 +377,8 @@ mod tests {
         let asleep = || {
             let mut unfinished = Unfinished::of(&target, &folders).unwrap();
             unfinished.file().write_all(b"theirs").unwrap();
-            unfinished.file().set_modified(std::time::SystemTime::now() - LEFT_AFTER * 2).unwrap();
+            let written = unfinished.file().metadata().unwrap().modified().unwrap();
+            unfinished.file().set_modified(written - LEFT_AFTER * 2).unwrap();
             unfinished
         };
         let (linking, renaming, leaving) = (asleep(), asleep(), asleep());

@@ -142,7 +142,7 @@ fn score_short_music_begins_again_on_its_bars() {
     assert!(quietest > 1e-6, "{quietest}");
     let heard = crate::beat::beat_grid(&mono, 48_000);
     let truth: Vec<f64> = (0..60).map(|i| 0.25 + 0.5 * f64::from(i)).filter(|t| *t < 30.0).collect();
-    let found = crate::beat::tests::f_measure(&heard.beats_s, &truth);
+    let found = rushes_testkit::rhythms::f_measure(&heard.beats_s, &truth);
     assert!(found > 0.9, "{found}: {:?}", heard.beats_s);
     // No jump between two samples larger than the music's own.
     let jump = |samples: &[f32]| samples.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max);

@@ -9,7 +9,7 @@ use rushes_media::beat::beat_grid;
 use rushes_media::draw::choreography::{Choreography, Music};
 use rushes_media::draw::film::{Dancer, Film};
 use rushes_media::draw::{CharacterSpec, lettering, sticker};
-use rushes_media::edit::{EditList, Segment, Stickers};
+use rushes_media::edit::{EditList, Segment, Stickers, Transition};
 use rushes_media::loudness::master;
 use rushes_media::music::{Piece, RATE, Score, compose, write_wav};
 use rushes_media::run::encode::{FrameEncoder, Quality};
@@ -113,6 +113,7 @@ fn segments(piece: &Piece) -> Vec<Segment> {
         source: index % 3,
         start_frame: 7 + 31 * (index as u64 / 3) + 5 * (index as u64 % 3),
         frames: edge[1] - edge[0],
+        transition: Transition::Cut,
     };
     edges.windows(2).enumerate().map(segment).collect()
 }
