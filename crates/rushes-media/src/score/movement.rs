@@ -16,8 +16,10 @@ pub const LOOKS_A_SECOND: u32 = 15;
 const CUT_TIMES: f32 = 3.0;
 /// What is usual is taken from so many looks to both sides.
 const CUT_REACH: usize = 7;
-/// Where nothing moves between them, jumps that have their like among so many looks to both sides are what moves.
-const LIKE_REACH: usize = 11;
+/// What has its like among so many looks to both sides is danced, not cut: shots last longer. Where nothing moves between,
+/// it may be farther off: then the jumps are what moves.
+const LIKE_REACH: usize = 6;
+const LIKE_REACH_STILL: usize = 11;
 const STILL: f32 = 0.01;
 /// A cut and what is done to the frames around it take so many looks to both sides.
 const CUT_LOOKS: usize = 2;
@@ -97,13 +99,13 @@ impl Movement {
     pub fn without_cuts(&self) -> Vec<f32> {
         let all = &self.energy;
         let near = |i: usize, reach: usize| i.saturating_sub(reach)..(i + reach + 1).min(all.len());
-        let has_like = |i: usize| near(i, LIKE_REACH).any(|k| k.abs_diff(i) > CUT_LOOKS && all[k] > 0.5 * all[i]);
+        let has_like = |i: usize, reach: usize| near(i, reach).any(|k| k.abs_diff(i) > CUT_LOOKS && all[k] > 0.5 * all[i]);
         (0..all.len())
             .map(|i| {
                 let mut around = all[near(i, CUT_REACH)].to_vec();
                 around.sort_by(f32::total_cmp);
                 let usual = around[around.len() / 2];
-                let is_cut = all[i] > CUT_TIMES * usual + 0.02 && (usual > STILL || !has_like(i));
+                let is_cut = all[i] > CUT_TIMES * usual + 0.02 && !has_like(i, if usual > STILL { LIKE_REACH } else { LIKE_REACH_STILL });
                 if is_cut { usual } else { all[i] }
             })
             .collect()
