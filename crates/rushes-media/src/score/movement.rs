@@ -16,8 +16,11 @@ pub const LOOKS_A_SECOND: u32 = 15;
 const CUT_TIMES: f32 = 3.0;
 /// What is usual is taken from so many looks to both sides.
 const CUT_REACH: usize = 7;
-/// A jump that has its like among so many looks to both sides is danced, not cut: shots last longer.
-const LIKE_REACH: usize = 11;
+/// What has its like among so many looks to both sides is danced, not cut: shots last longer. Where nothing moves between,
+/// it may be farther off: then the jumps are what moves.
+const LIKE_REACH: usize = 6;
+const LIKE_REACH_STILL: usize = 11;
+const STILL: f32 = 0.01;
 /// A cut and what is done to the frames around it take so many looks to both sides.
 const CUT_LOOKS: usize = 2;
 
@@ -96,13 +99,14 @@ impl Movement {
     pub fn without_cuts(&self) -> Vec<f32> {
         let all = &self.energy;
         let near = |i: usize, reach: usize| i.saturating_sub(reach)..(i + reach + 1).min(all.len());
-        let has_like = |i: usize| near(i, LIKE_REACH).any(|k| k.abs_diff(i) > CUT_LOOKS && all[k] > 0.5 * all[i]);
+        let has_like = |i: usize, reach: usize| near(i, reach).any(|k| k.abs_diff(i) > CUT_LOOKS && all[k] > 0.5 * all[i]);
         (0..all.len())
             .map(|i| {
                 let mut around = all[near(i, CUT_REACH)].to_vec();
                 around.sort_by(f32::total_cmp);
                 let usual = around[around.len() / 2];
-                if all[i] > CUT_TIMES * usual + 0.02 && !has_like(i) { usual } else { all[i] }
+                let is_cut = all[i] > CUT_TIMES * usual + 0.02 && !has_like(i, if usual > STILL { LIKE_REACH } else { LIKE_REACH_STILL });
+                if is_cut { usual } else { all[i] }
             })
             .collect()
     }
@@ -150,7 +154,8 @@ mod tests {
     fn score_movement_is_not_misled_by_cuts() {
         let mut energy: Vec<f32> = (0..60).map(|i| 0.2 + 0.1 * (i as f32 * 0.7).sin()).collect();
         let before = energy.clone();
-        for cut in [9, 30, 31, 46] {
+        // Two of them half a second apart.
+        for cut in [9, 30, 31, 38, 53] {
             energy[cut] = 1.0;
         }
         let after = Movement { energy, centre: Vec::new() }.without_cuts();

@@ -3,7 +3,7 @@
 //! What does not live here: beat finding in sound ([`crate::beat`]), and laying music under a film (`lay`).
 
 use super::movement::{LOOKS_A_SECOND, Movement, movement};
-use crate::beat::{BeatGrid, beat_grid};
+use crate::beat::{BeatGrid, beat_grid, peak_s};
 use crate::run::decode::decode_mono;
 use rushes_core::{Cancel, Fault};
 use std::path::Path;
@@ -16,8 +16,6 @@ pub const USUAL_BPM: f64 = 120.0;
 const SPAN_S: f64 = 2.0;
 /// A film whose strongest bar exceeds its calmest by less than this share has no sections.
 const FLAT: f32 = 0.15;
-/// Spans that move by this share of the strongest one are as good as it.
-const NEARLY: f32 = 0.92;
 
 /// How a part of a film feels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +114,7 @@ impl Structure {
         let rate = f64::from(LOOKS_A_SECOND);
         let energy = moved.without_cuts();
         // The first difference belongs to the second look.
-        let peak_s = strongest(&energy, &moved.energy).map(|look| ((look + 1.0) / rate).min(length_s));
+        let peak_s = peak_s(&energy, rate).map(|s| (s + 1.0 / rate).min(length_s));
         Self {
             bpm: grid.is_followable().then_some(grid.bpm),
             beats_s: grid.beats_s.clone(),
@@ -127,18 +125,6 @@ impl Structure {
             drop_confidence: peak_s.map_or(0.0, |peak| prominence(&energy, peak * rate)),
         }
     }
-}
-
-/// The look in the middle of the 2 s that move most. Of those that move nearly as much, the ones with most cuts count more:
-/// whoever compares frames sees these, too. None when nothing moves.
-fn strongest(energy: &[f32], with_cuts: &[f32]) -> Option<f64> {
-    let width = (2 * LOOKS_A_SECOND as usize).clamp(1, energy.len().max(1));
-    let sums = |curve: &[f32]| curve.windows(width).map(|part| part.iter().sum::<f32>()).collect::<Vec<_>>();
-    let (own, all) = (sums(energy), sums(with_cuts));
-    let most = own.iter().copied().fold(0.0, f32::max);
-    let nearly = (0..own.len()).filter(|at| own[*at] >= NEARLY * most);
-    let best = nearly.reduce(|best, at| if all[at] > all[best] + 1e-4 { at } else { best })?;
-    (most > 1e-6).then_some(best as f64 + width as f64 / 2.0)
 }
 
 /// The beat nearest to a moment, where one is near.
