@@ -1,7 +1,7 @@
 //! Five files of one 3 s remix (clean, marked and music, clean and music, marked and kpop, marked and original sound), made
 //! in every way there is, by turns, in one run: by [`rushes_media::edit`], by ffmpeg commands as one writes them by hand,
 //! by MoviePy where it is installed, and, as the floor under all of them, by one ffmpeg that does nothing but decode the
-//! cuts and encode the two pictures.
+//! cuts, lay the stickers on, and encode the two pictures.
 
 mod material;
 mod tally;

@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 
 pub(super) const PICTURE: VideoSpec = VideoSpec { width: 720, height: 1280, fps: 30 };
 pub(super) const OURS: &str = "ours, draft (veryfast, CRF 22)";
-pub(super) const FLOOR: &str = "the floor: decode the cuts, encode both pictures, nothing else";
+pub(super) const FLOOR: &str = "the floor: decode the cuts, encode both pictures, no sound";
 pub(super) const FLOOR_SOUND: &str = "the floor, and both sounds encoded";
 pub(super) const MOVIEPY: &str = "MoviePy 2.2.1";
 /// Between a sticker and the edges.
@@ -32,7 +32,7 @@ pub(super) fn all() -> Vec<Way> {
     let pictures = Some(["remix.mp4", "watermarked.mp4"]);
     let mut ways = vec![
         Way { name: OURS, make: ours, pictures },
-        Way { name: FLOOR, make: floor, pictures: None },
+        Way { name: FLOOR, make: floor, pictures: Some(["clean.mp4", "marked.mp4"]) },
         Way { name: FLOOR_SOUND, make: floor_with_sound, pictures: None },
         Way { name: "ffmpeg by hand, medium: remix, mark, 3 stream copies", make: by_hand, pictures },
         Way { name: "ffmpeg by hand, medium: remix, mark, 3 encoded again", make: by_hand_again, pictures },
@@ -86,9 +86,6 @@ pub(super) fn cut_args(
     let mut graph: String = (0..count).map(|index| format!("[{index}:v]")).collect();
     write!(graph, "concat=n={count}:v=1:a=0").unwrap();
     graph.push_str(if files.len() > 1 { ",split[clean][bare];" } else { "[clean]" });
-    if let Some(file) = sound {
-        args.extend(["-i".into(), file.into()]);
-    }
     if is_marked {
         for file in [&material.stickers.icon, &material.stickers.name] {
             args.extend(["-i".into(), file.clone().into_os_string()]);
@@ -97,11 +94,15 @@ pub(super) fn cut_args(
     } else if files.len() > 1 {
         graph.push_str("[bare]null[marked]");
     }
+    if let Some(file) = sound {
+        args.extend(["-i".into(), file.into()]);
+    }
+    let sound_input = count + if is_marked { 2 } else { 0 };
     args.extend(["-filter_complex".into(), graph.into()]);
     for (file, label) in files.iter().zip(["[clean]", "[marked]"]) {
         args.extend(["-map".into(), label.into()]);
         if sound.is_some() {
-            args.extend(["-map".into(), format!("{count}:a").into(), "-c:a".into(), "aac".into(), "-shortest".into()]);
+            args.extend(["-map".into(), format!("{sound_input}:a").into(), "-c:a".into(), "aac".into(), "-shortest".into()]);
         }
         args.extend(encode.iter().map(|arg| arg.as_ref().to_owned()));
         args.push(file.as_os_str().to_owned());
@@ -119,16 +120,16 @@ fn overlays(from: &str, first: usize, to: &str) -> String {
 fn floor(material: &Material, into: &Path) {
     let mut encode = picture_args(PICTURE, Quality::Draft);
     encode.extend(plain_args());
-    let (clean, marked) = (into.join("clean.mp4"), into.join("second.mp4"));
-    ffmpeg(&cut_args(material, false, None, &encode, &[&clean, &marked]));
+    let (clean, marked) = (into.join("clean.mp4"), into.join("marked.mp4"));
+    ffmpeg(&cut_args(material, true, None, &encode, &[&clean, &marked]));
 }
 
 fn floor_with_sound(material: &Material, into: &Path) {
     let mut encode = picture_args(PICTURE, Quality::Draft);
     encode.extend(sound_args());
     encode.extend(plain_args());
-    let (clean, marked) = (into.join("clean.mp4"), into.join("second.mp4"));
-    ffmpeg(&cut_args(material, false, Some(&material.original), &encode, &[&clean, &marked]));
+    let (clean, marked) = (into.join("clean.mp4"), into.join("marked.mp4"));
+    ffmpeg(&cut_args(material, true, Some(&material.original), &encode, &[&clean, &marked]));
 }
 
 /// A remix, and of it a marked one, each encoded at x264's defaults; then the three soundtracks.
