@@ -132,7 +132,7 @@ fn music_drop_lifts_from_where_the_build_began() {
     for (row, style) in style_names().enumerate() {
         for seed in [1, 2] {
             let asked =
-                Score { style: style.into(), seed: 10 * row as u64 + seed, duration_ms: 16_000, bpm: Some(120.0), ..Score::default() };
+                Score { style: style.into(), seed: 10 * row as u64 + seed, duration_ms: 20_000, bpm: Some(120.0), ..Score::default() };
             let plan = plan::Plan::new(&asked, 120.0);
             let build = plan.sections.iter().find(|s| s.role == plan::Role::Build).unwrap();
             let piece = compose(&asked).unwrap();
