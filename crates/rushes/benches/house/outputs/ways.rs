@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 pub(super) const PICTURE: VideoSpec = VideoSpec { width: 720, height: 1280, fps: 30 };
-pub(super) const OURS: &str = "ours, draft (veryfast, CRF 22)";
+pub(super) const OURS: &str = "ours, draft";
 pub(super) const FLOOR: &str = "the floor: decode the cuts, encode both pictures, no sound";
 pub(super) const FLOOR_SOUND: &str = "the floor, and both sounds encoded";
 pub(super) const MOVIEPY: &str = "MoviePy 2.2.1";
