@@ -26,7 +26,7 @@ if ! has_moviepy "$peers/bin/python" && ! has_moviepy "$python"; then
         "$peers/bin/python" -m pip install --quiet --disable-pip-version-check "$moviepy" >&2
     elif "$python" -m pip --version >/dev/null 2>&1; then
         # What a half-made environment left would be taken for one.
-        rm -rf "$peers/bin"
+        rm -rf "${peers:?}/bin"
         "$python" -m pip install --quiet --disable-pip-version-check --target "$peers/packages" "$moviepy" >&2
     else
         say "missing: pip; on Debian: sudo apt-get install -y python3-venv"

@@ -33,6 +33,8 @@ const DRIVEN_MAX: usize = 20_000;
 const CLAIM_MAX: usize = 256;
 /// Live reports kept for a slow listener; older ones are dropped, which loses no fact.
 const LIVE_KEPT: usize = 1_024;
+/// How long the loops may take to end by themselves.
+const STOP_LIMIT: Duration = Duration::from_secs(2);
 /// How often leases of the dead are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -174,6 +176,10 @@ impl<W: Workflows> Engine<W> {
         }
         self.stop.cancel();
         self.senders.join_all().await;
+        // A loop that is ended in the middle of a claim would leave a claim that is written after whoever comes next has
+        // made theirs.
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(STOP_LIMIT, ended).await;
         self.tasks.shutdown().await;
     }
 }

@@ -144,13 +144,13 @@ pub(crate) fn in_front(brush: &mut Brush<'_>, spec: &CharacterSpec, strands: &[V
             brush.limb(&lock, tone);
             continue;
         }
-        let beads: Vec<Path> = (0..8)
+        let beads: Vec<Path> = (0..11)
             .map(|i| {
-                let t = 0.06 + i as f32 * 0.118;
+                let t = 0.05 + i as f32 * 0.088;
                 let side = if i % 2 == 0 { 0.30 } else { -0.30 };
                 let way = lock.at(t + 0.05, 0.0) - lock.at(t, 0.0);
                 let r = strand.half * brush.head * (1.0 - 0.45 * t);
-                ellipse(lock.at(t, side), v2(r * 1.05, r * 0.80), way.y.atan2(way.x) + side * 1.6)
+                ellipse(lock.at(t, side), v2(r * 1.14, r * 0.84), way.y.atan2(way.x) + side * 1.6)
             })
             .collect();
         for bead in &beads {
