@@ -24,6 +24,7 @@ mod outline;
 pub mod phrases;
 pub mod rig;
 pub mod rng;
+mod sets;
 mod shoes;
 mod shots;
 mod skirt;
