@@ -141,14 +141,17 @@ impl<'a> Brush<'a> {
 
     /// A flat-ended ribbon without an outline, shaded along its bend: what is laid over something outlined.
     pub(crate) fn laid(&mut self, ribbon: &Ribbon, tone: Tone) {
-        let path = ribbon.whole();
-        self.fill(&path, tone.base.alpha(1.0));
+        self.bent(ribbon, &ribbon.whole(), tone);
+    }
+
+    fn bent(&mut self, ribbon: &Ribbon, path: &Path, tone: Tone) {
+        self.fill(path, tone.base.alpha(1.0));
         if self.look.soft {
             self.soft_bands(ribbon, tone)
         } else {
             self.cel(ribbon, tone, 0.32)
         }
-        self.weave(&path, tone);
+        self.weave(path, tone);
     }
 
     /// A ribbon's outline as a larger shape below it, which costs less than a stroke.
@@ -165,14 +168,7 @@ impl<'a> Brush<'a> {
     pub(crate) fn limb(&mut self, ribbon: &Ribbon, tone: Tone) {
         let line = self.look.line * self.head;
         self.underlay(&ribbon.grown(line).capped(), tone);
-        let path = ribbon.capped();
-        self.fill(&path, tone.base.alpha(1.0));
-        if self.look.soft {
-            self.soft_bands(ribbon, tone)
-        } else {
-            self.cel(ribbon, tone, 0.32)
-        }
-        self.weave(&path, tone);
+        self.bent(ribbon, &ribbon.capped(), tone);
     }
 
     /// Shades a straight ribbon across its width.
