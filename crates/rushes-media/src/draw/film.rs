@@ -195,6 +195,7 @@ mod tests {
     use crate::draw::geom::v3;
     use crate::draw::rig::{ANKLE, Pose};
     use crate::draw::sticker::tests::someone;
+    use crate::draw::traits::BUILDS;
     use rushes_core::provider::Outfit;
 
     fn film(seed: u64) -> Film {
@@ -239,8 +240,9 @@ mod tests {
 
     #[test]
     fn draw_planted_feet_do_not_slide() {
-        for seed in [6, 9, 13] {
-            let build = someone(seed).build;
+        // Every build, and a few of them to two dances.
+        for seed in 0..14 {
+            let build = BUILDS[seed as usize % BUILDS.len()];
             let dance = Choreography::new(Music::steady(128.0, 12.0), seed);
             let mut shots = Shots::new(seed, 0, true);
             let view = View { floor: FLOOR, head: HEAD };
