@@ -99,8 +99,30 @@ pub struct Due {
     pub lease: i64,
     /// How often it was tried before.
     pub attempts: u32,
+    /// How far an upload in parts has come, in the adapter's own words.
+    pub session: Option<String>,
     /// What to do.
     pub work: Work,
+}
+
+/// What a sender asks the outbox for.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// At most this many rows; 0 renews only.
+    pub limit: u32,
+    /// The leases to renew.
+    pub held: Vec<i64>,
+    /// What waits for its time need not wait any longer.
+    pub at_once: bool,
+}
+
+/// What a look at the outbox gave.
+#[derive(Debug, Clone, Default)]
+pub struct Leased {
+    /// What to pay now.
+    pub rows: Vec<Due>,
+    /// Where that is nothing: when the next row that waits for its time is due, milliseconds since 1970.
+    pub next_ms: Option<i64>,
 }
 
 /// What a due row asks its sender to do.

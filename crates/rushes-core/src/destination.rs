@@ -4,8 +4,11 @@
 
 use crate::asset::Blob;
 use crate::fault::Fault;
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
 /// What a store can show of an object it holds, strongest known part used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +29,9 @@ pub enum ProofHash {
     Sha256(String),
     Md5(String),
     Crc32c(u32),
+    /// The SHA-256 noted beside the object by who put it there in parts, each of them proven, where the store shows no
+    /// hash of the whole. It says what is there only as long as the `etag` is the one that was proven.
+    Noted(String),
 }
 
 impl Proof {
@@ -34,10 +40,17 @@ impl Proof {
     pub fn is_of(&self, blob: &Blob) -> bool {
         self.size_bytes == blob.size_bytes
             && match &self.hash {
-                ProofHash::Sha256(hex) => *hex == blob.sha256,
+                ProofHash::Sha256(hex) | ProofHash::Noted(hex) => *hex == blob.sha256,
                 ProofHash::Md5(hex) => *hex == blob.md5,
                 ProofHash::Crc32c(sum) => *sum == blob.crc32c,
             }
+    }
+
+    /// Whether the object held is this blob, and where its hash is only noted, also the very version that was proven.
+    #[must_use]
+    pub fn holds(&self, blob: &Blob, proven: Option<&Self>) -> bool {
+        let is_noted = matches!(self.hash, ProofHash::Noted(_));
+        self.is_of(blob) && !proven.is_some_and(|proven| is_noted && proven.etag != self.etag)
     }
 }
 
@@ -50,13 +63,80 @@ pub enum Condition<'a> {
     Replace(&'a Proof),
 }
 
+/// One object to be written.
+#[derive(Clone, Copy)]
+pub struct Put<'a> {
+    /// Where.
+    pub key: &'a str,
+    /// The bytes.
+    pub file: &'a Path,
+    /// What they are.
+    pub blob: &'a Blob,
+    /// When to write.
+    pub condition: Condition<'a>,
+    /// How far an earlier try has come.
+    pub session: &'a dyn Session,
+}
+
+impl<'a> Put<'a> {
+    /// A put that forgets how far it came when it is cut short.
+    #[must_use]
+    pub fn new(key: &'a str, file: &'a Path, blob: &'a Blob, condition: Condition<'a>) -> Self {
+        Self { key, file, blob, condition, session: &Forgotten }
+    }
+}
+
+/// How far one upload in parts has come, kept where a crash cannot take it. The text is the adapter's own.
+#[async_trait]
+pub trait Session: Send + Sync {
+    /// What was kept last.
+    fn kept(&self) -> Option<String>;
+
+    /// Keeps this instead. Errors: `lease_lost`, `store_failed`.
+    async fn keep(&self, text: &str) -> Result<(), Fault>;
+}
+
+/// Keeps nothing.
+struct Forgotten;
+
+#[async_trait]
+impl Session for Forgotten {
+    fn kept(&self) -> Option<String> {
+        None
+    }
+
+    async fn keep(&self, _text: &str) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
 /// What a destination can do beyond the port's minimum.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Abilities {
-    /// Can give out time-limited addresses.
-    pub signed_urls: bool,
+#[derive(Clone, Copy, Default)]
+pub struct Abilities<'a> {
+    /// Gives addresses that others can open.
+    pub links: Option<&'a dyn Links>,
+    /// Uploads in parts, which outlive the process that began them.
+    pub uploads: Option<&'a dyn Uploads>,
     /// Has folders that exist without objects.
     pub folders: bool,
+}
+
+/// Addresses for people and programs without an account of ours.
+#[async_trait]
+pub trait Links: Send + Sync {
+    /// The address anybody can open where the destination lets everybody read.
+    fn public_url(&self, key: &str) -> String;
+
+    /// An address that opens this object, and nothing else, from now for this long. Errors: `destination_refused`, also
+    /// when the time is longer than the destination allows; `destination_down`.
+    async fn signed_url(&self, key: &str, valid: Duration) -> Result<String, Fault>;
+}
+
+/// Uploads in parts.
+#[async_trait]
+pub trait Uploads: Send + Sync {
+    /// Removes what an upload that nobody will finish has left there; nothing there is success. `session` is what it kept.
+    async fn abandon(&self, key: &str, session: &str) -> Result<(), Fault>;
 }
 
 /// One page of a listing.
@@ -70,10 +150,10 @@ pub struct Listing {
 
 /// A place where objects go. Keys are `/`-separated UTF-8 without `.` or `..` segments.
 /// Every method may be called again after a crash with the same arguments.
-#[async_trait::async_trait]
+#[async_trait]
 pub trait Destination: Send + Sync {
     /// What it can do beyond the minimum.
-    fn abilities(&self) -> Abilities;
+    fn abilities(&self) -> Abilities<'_>;
 
     /// The address of a key: percent-encoded where the scheme needs it.
     fn uri(&self, key: &str) -> String;
@@ -81,13 +161,13 @@ pub trait Destination: Send + Sync {
     /// Writes a file under a key and reads its proof back. An object that already holds these bytes is success.
     /// Errors: `destination_conflict` (something else is there), `destination_refused` (permanent),
     /// `destination_down`, `disk_full`, `proof_failed` (transient), `blob_missing`.
-    async fn put(&self, key: &str, file: &Path, blob: &Blob, condition: Condition<'_>) -> Result<Proof, Fault>;
+    async fn put(&self, put: Put<'_>) -> Result<Proof, Fault>;
 
     /// What it holds under a key; None where nothing is.
     async fn stat(&self, key: &str) -> Result<Option<Proof>, Fault>;
 
-    /// Copies an object into a new local file. Errors: `not_found` and those of `put`.
-    async fn get(&self, key: &str, into: &Path) -> Result<(), Fault>;
+    /// Copies an object, or these bytes of it, into a new local file. Errors: `not_found` and those of `put`.
+    async fn get(&self, key: &str, bytes: Option<Range<u64>>, into: &Path) -> Result<(), Fault>;
 
     /// The keys that begin with `prefix`, after `cursor`, at most 1,000.
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault>;

@@ -2,7 +2,7 @@
 
 use crate::asset::{Asset, Blob, NewAsset};
 use crate::catalog::Record;
-use crate::delivery::{Backlog, Delivery, Due, Owed};
+use crate::delivery::{Backlog, Delivery, Due, Leased, Owed, Wanted};
 use crate::destination::Proof;
 use crate::event::Event;
 use crate::fault::Fault;
@@ -200,8 +200,11 @@ pub trait Assets: Send + Sync {
 #[async_trait]
 pub trait Outbox: Send + Sync {
     /// Leases rows of one destination or catalog that are due and need nothing else first, oldest first; renews the
-    /// leases still `held`. To be called every few seconds: a lease that nobody renews runs out, and its row is due again.
-    async fn due(&self, destination: &str, limit: u32, held: &[i64]) -> Result<Vec<Due>, Fault>;
+    /// leases still held. To be called every few seconds: a lease that nobody renews runs out, and its row is due again.
+    async fn due(&self, destination: &str, wanted: Wanted) -> Result<Leased, Fault>;
+
+    /// Keeps how far the upload of a leased row has come. Errors: `lease_lost`.
+    async fn keep_session(&self, due: &Due, session: &str) -> Result<(), Fault>;
 
     /// The object was read back and found equal: pays the row, and ends jobs that owe nothing more.
     async fn proven(&self, due: &Due, proof: &Proof, uri: &str) -> Result<(), Fault>;
@@ -214,9 +217,6 @@ pub trait Outbox: Send + Sync {
 
     /// It failed: `again_ms` from now, or refused for good.
     async fn failed(&self, due: &Due, fault: &Fault, again_ms: Option<u64>) -> Result<(), Fault>;
-
-    /// When the next row of a destination that is not leased is due, milliseconds since 1970.
-    async fn next_due_ms(&self, destination: &str) -> Result<Option<i64>, Fault>;
 
     /// Owed and refused rows and latencies, by destination and catalog.
     async fn backlog(&self) -> Result<BTreeMap<String, Backlog>, Fault>;

@@ -269,7 +269,7 @@ async fn object(
                 report.find("missing", Some(asset), (Some(&site.name), &delivery.key), "it was proven there and is gone", owe(None));
             }
         }
-        Some(proof) if proof.is_of(&asset.blob) => report.held(kind, &site.name).proven += 1,
+        Some(proof) if proof.holds(&asset.blob, delivery.proof.as_ref()) => report.held(kind, &site.name).proven += 1,
         Some(proof) => {
             report.held(kind, &site.name).changed += 1;
             let detail = format!("the object holds other bytes: {} instead of {}", proof.size_bytes, asset.blob.size_bytes);

@@ -52,7 +52,7 @@ pub(crate) async fn get(parts: &Parts, blob: &Blob, port: &dyn rushes_core::dest
     let folder = parts.home.fetching();
     tokio::fs::create_dir_all(&folder).await.map_err(|e| Fault::io("make fetch folder", &folder, &e))?;
     let file = folder.join(parts.clock.new_id().to_string());
-    let got = port.get(key, &file).await;
+    let got = port.get(key, None, &file).await;
     let (blobs, wanted, taken, key) = (parts.blobs(), blob.clone(), file.clone(), key.to_owned());
     let kept = match got {
         Ok(()) => tokio::task::spawn_blocking(move || {

@@ -98,7 +98,7 @@ fn locate<'a>(parts: &'a Parts, told: &Told) -> Result<(&'a Site<dyn Destination
 
 async fn get(parts: &Parts, told: &Told, file: &std::path::Path) -> Result<(), Fault> {
     let (site, key) = locate(parts, told)?;
-    site.port.get(&key, file).await?;
+    site.port.get(&key, None, file).await?;
     let (path, mime) = (file.to_owned(), told.asset.blob.mime.clone());
     let found = tokio::task::spawn_blocking(move || hash_file(&path, &mime)).await;
     let found = found.map_err(|e| Fault::new(Code::Panicked, "compare bytes").because(e))??;

@@ -71,13 +71,13 @@ async fn look(
     let at = format!("{} at {}", delivery.key, site.name);
     if !deep {
         return Ok(match site.port.stat(&delivery.key).await? {
-            Some(proof) if proof.is_of(&asset.blob) => None,
+            Some(proof) if proof.holds(&asset.blob, delivery.proof.as_ref()) => None,
             Some(proof) => Some(format!("{at}: it holds other bytes: {} instead of {}", proof.size_bytes, asset.blob.size_bytes)),
             None => Some(format!("{at}: it is gone")),
         });
     }
     let file = std::env::temp_dir().join(format!("rushes-verify-{}", parts.clock.new_id()));
-    let got = site.port.get(&delivery.key, &file).await;
+    let got = site.port.get(&delivery.key, None, &file).await;
     let (path, mime) = (file.clone(), asset.blob.mime.clone());
     let hashed = match got {
         Ok(()) => blocking(move || hash_file(&path, &mime)).await.map(Some),

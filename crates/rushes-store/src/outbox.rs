@@ -10,7 +10,7 @@ use crate::sqlite::SqliteStore;
 use crate::writer::Write;
 use async_trait::async_trait;
 use rushes_core::catalog::Record;
-use rushes_core::delivery::{Backlog, Due, Owed, Routes, Work};
+use rushes_core::delivery::{Backlog, Due, Leased, Owed, Routes, Wanted, Work};
 use rushes_core::destination::Proof;
 use rushes_core::store::Outbox;
 use rushes_core::{Code, Fault, JobId};
@@ -34,11 +34,12 @@ struct Row {
     key: String,
     attempts: u32,
     replaces: Option<String>,
+    session: Option<String>,
 }
 
 pub(crate) fn ready_rows() -> String {
     format!(
-        "SELECT id, op, asset, collection, document, key, attempts, replaces FROM outbox WHERE destination = ?1 AND {READY} ORDER BY size_bytes > {SMALL_BYTES}, id LIMIT ?3"
+        "SELECT id, op, asset, collection, document, key, attempts, replaces, session FROM outbox WHERE destination = ?1 AND {READY} ORDER BY size_bytes > {SMALL_BYTES}, id LIMIT ?3"
     )
 }
 
@@ -60,12 +61,13 @@ fn ready(sql: &Connection, destination: &str, now_ms: i64, limit: u32) -> Result
             key: row.get(5)?,
             attempts: row.get(6)?,
             replaces: row.get(7)?,
+            session: row.get(8)?,
         })
     })
 }
 
-fn lease_due(write: &mut Write<'_>, destination: &str, limit: u32, held: &[i64]) -> Result<Vec<Due>, Fault> {
-    for lease in held {
+fn lease_due(write: &mut Write<'_>, destination: &str, wanted: &Wanted) -> Result<Leased, Fault> {
+    for lease in &wanted.held {
         rows::change(
             write.sql,
             "UPDATE outbox SET lease_until_ms = ?2 WHERE lease = ?1 AND state = 'sending'",
@@ -78,8 +80,12 @@ fn lease_due(write: &mut Write<'_>, destination: &str, limit: u32, held: &[i64])
         "UPDATE outbox SET state = 'owed', lease = 0 WHERE destination = ?1 AND state = 'sending' AND lease_until_ms < ?2",
         params![destination, write.now_ms],
     )?;
+    if wanted.at_once {
+        let hurried = "UPDATE outbox SET not_before_ms = ?2 WHERE destination = ?1 AND state = 'owed' AND not_before_ms > ?2";
+        rows::change(write.sql, hurried, params![destination, write.now_ms])?;
+    }
     let mut due: Vec<Due> = Vec::new();
-    for row in ready(write.sql, destination, write.now_ms, limit)? {
+    for row in ready(write.sql, destination, write.now_ms, wanted.limit)? {
         let token = write.next_token();
         let id = row.id;
         let leased = match row.op.as_str() {
@@ -94,7 +100,10 @@ fn lease_due(write: &mut Write<'_>, destination: &str, limit: u32, held: &[i64])
             Err(fault) => refuse_row(write, id, &fault)?,
         }
     }
-    Ok(due)
+    let [.., next] = BACKLOG;
+    let next_ms =
+        if due.is_empty() { rows::one(write.sql, next, [destination], |row| row.get::<_, Option<i64>>(0))?.flatten() } else { None };
+    Ok(Leased { rows: due, next_ms })
 }
 
 fn refuse_row(write: &Write<'_>, id: i64, fault: &Fault) -> Result<(), Fault> {
@@ -127,7 +136,13 @@ fn lease_object(write: &mut Write<'_>, destination: &str, row: Row, token: i64) 
     )?;
     // What an audit was told to write over counts more than what we had proven before.
     let replaces: Option<Proof> = row.replaces.or(before).and_then(|text| serde_json::from_str(&text).ok());
-    Ok(Due { row: row.id, lease: token, attempts: row.attempts, work: Work::PutObject { asset, key: row.key, replaces } })
+    Ok(Due {
+        row: row.id,
+        lease: token,
+        attempts: row.attempts,
+        session: row.session,
+        work: Work::PutObject { asset, key: row.key, replaces },
+    })
 }
 
 fn lease_removal(write: &mut Write<'_>, row: Row, token: i64) -> Result<Due, Fault> {
@@ -141,7 +156,7 @@ fn lease_removal(write: &mut Write<'_>, row: Row, token: i64) -> Result<Due, Fau
     } else {
         Work::DeleteRecord { collection: row.collection.unwrap_or_default(), id: row.document.unwrap_or_default() }
     };
-    Ok(Due { row: row.id, lease: token, attempts: row.attempts, work })
+    Ok(Due { row: row.id, lease: token, attempts: row.attempts, session: None, work })
 }
 
 /// Leases every ready row of the document at once: one write pays them all. None while another write of it is under way.
@@ -156,7 +171,7 @@ fn lease_record(write: &mut Write<'_>, destination: &str, row: Row, token: i64) 
     }
     lease_ready(write, destination, &row.key, token)?;
     let work = Work::PutRecord { collection: row.collection.unwrap_or_default(), id: row.document.unwrap_or_default() };
-    Ok(Some(Due { row: row.id, lease: token, attempts: row.attempts, work }))
+    Ok(Some(Due { row: row.id, lease: token, attempts: row.attempts, session: None, work }))
 }
 
 fn lease_ready(write: &Write<'_>, destination: &str, key: &str, token: i64) -> Result<(), Fault> {
@@ -172,7 +187,7 @@ fn lease_lost(due: &Due) -> Fault {
 fn pay(write: &mut Write<'_>, due: &Due) -> Result<Vec<JobId>, Fault> {
     let roots = rows::all(
         write.sql,
-        "UPDATE outbox SET state = 'done', done_ms = ?2, attempts = attempts + 1, last_fault = NULL WHERE lease = ?1 AND state = 'sending' RETURNING root",
+        "UPDATE outbox SET state = 'done', done_ms = ?2, attempts = attempts + 1, last_fault = NULL, session = NULL WHERE lease = ?1 AND state = 'sending' RETURNING root",
         params![due.lease, write.now_ms],
         |row| row.get::<_, Option<String>>(0),
     )?;
@@ -298,9 +313,18 @@ fn backlog(sql: &Connection, destination: &str, now_ms: i64) -> Result<Backlog, 
 
 #[async_trait]
 impl Outbox for SqliteStore {
-    async fn due(&self, destination: &str, limit: u32, held: &[i64]) -> Result<Vec<Due>, Fault> {
-        let (destination, held) = (destination.to_owned(), held.to_vec());
-        self.write(move |write| lease_due(write, &destination, limit, &held)).await
+    async fn due(&self, destination: &str, wanted: Wanted) -> Result<Leased, Fault> {
+        let destination = destination.to_owned();
+        self.write(move |write| lease_due(write, &destination, &wanted)).await
+    }
+
+    async fn keep_session(&self, due: &Due, session: &str) -> Result<(), Fault> {
+        let (due, session) = (due.clone(), session.to_owned());
+        self.write(move |write| {
+            let kept = "UPDATE outbox SET session = ?2 WHERE lease = ?1 AND state = 'sending'";
+            if rows::change(write.sql, kept, params![due.lease, session])? == 0 { Err(lease_lost(&due)) } else { Ok(()) }
+        })
+        .await
     }
 
     async fn proven(&self, due: &Due, proof: &Proof, uri: &str) -> Result<(), Fault> {
@@ -351,16 +375,6 @@ impl Outbox for SqliteStore {
     async fn failed(&self, due: &Due, fault: &Fault, again_ms: Option<u64>) -> Result<(), Fault> {
         let (due, fault, routes) = (due.clone(), fault.clone(), self.routes.clone());
         self.write(move |write| put_off(write, &due, &fault, again_ms, &routes.catalogs)).await
-    }
-
-    async fn next_due_ms(&self, destination: &str) -> Result<Option<i64>, Fault> {
-        let destination = destination.to_owned();
-        self.read(move |sql| {
-            let [.., next] = BACKLOG;
-            rows::one(sql, next, [destination], |row| row.get::<_, Option<i64>>(0))
-        })
-        .await
-        .map(Option::flatten)
     }
 
     async fn backlog(&self) -> Result<BTreeMap<String, Backlog>, Fault> {

@@ -1,6 +1,6 @@
 //! What every destination must keep.
 
-use rushes_core::destination::{Condition, Destination};
+use rushes_core::destination::{Condition, Destination, Put};
 use rushes_core::digest::digest;
 use rushes_core::{Blob, Code};
 use std::io::Write;
@@ -32,7 +32,7 @@ fn source(bytes: &[u8]) -> Source {
 async fn content(destination: &dyn Destination, key: &str) -> Vec<u8> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let into = folder.path().join("got");
-    destination.get(key, &into).await.unwrap_or_else(|fault| panic!("get {key}: {fault}"));
+    destination.get(key, None, &into).await.unwrap_or_else(|fault| panic!("get {key}: {fault}"));
     std::fs::read(into).expect("the file that get made")
 }
 
@@ -59,7 +59,7 @@ async fn puts_are_proven_and_come_back(destination: &dyn Destination) {
         };
         let source = source(&bytes);
         let proof = destination
-            .put(key, &source.file, &source.blob, Condition::CreateOnly)
+            .put(Put::new(key, &source.file, &source.blob, Condition::CreateOnly))
             .await
             .unwrap_or_else(|fault| panic!("put {key}: {fault}"));
         assert!(proof.is_of(&source.blob), "the proof of {key} is that of the bytes: {proof:?}");
@@ -77,10 +77,11 @@ async fn puts_are_proven_and_come_back(destination: &dyn Destination) {
 async fn create_only_keeps_what_is_there(destination: &dyn Destination) {
     let (first, second) = (source(b"first"), source(b"second"));
     let key = "suite/once.bin";
-    destination.put(key, &first.file, &first.blob, Condition::CreateOnly).await.expect("the first put");
-    let again = destination.put(key, &first.file, &first.blob, Condition::CreateOnly).await;
+    destination.put(Put::new(key, &first.file, &first.blob, Condition::CreateOnly)).await.expect("the first put");
+    let again = destination.put(Put::new(key, &first.file, &first.blob, Condition::CreateOnly)).await;
     assert!(again.is_ok(), "the same bytes again are success: {again:?}");
-    let fault = destination.put(key, &second.file, &second.blob, Condition::CreateOnly).await.expect_err("other bytes under a taken key");
+    let fault =
+        destination.put(Put::new(key, &second.file, &second.blob, Condition::CreateOnly)).await.expect_err("other bytes under a taken key");
     assert_eq!(fault.code, Code::DestinationConflict, "{fault}");
     assert_eq!(content(destination, key).await, b"first", "a refused put changes nothing");
     destination.delete(key).await.expect("delete");
@@ -89,19 +90,22 @@ async fn create_only_keeps_what_is_there(destination: &dyn Destination) {
 async fn replace_needs_the_known_version(destination: &dyn Destination) {
     let (first, second, third) = (source(b"first"), source(b"second"), source(b"third"));
     let key = "suite/versions.bin";
-    let old = destination.put(key, &first.file, &first.blob, Condition::CreateOnly).await.expect("the first version");
-    let new = destination.put(key, &second.file, &second.blob, Condition::Replace(&old)).await.expect("the second version over the first");
+    let old = destination.put(Put::new(key, &first.file, &first.blob, Condition::CreateOnly)).await.expect("the first version");
+    let new = destination
+        .put(Put::new(key, &second.file, &second.blob, Condition::Replace(&old)))
+        .await
+        .expect("the second version over the first");
     assert!(new.is_of(&second.blob));
-    let again = destination.put(key, &second.file, &second.blob, Condition::Replace(&old)).await;
+    let again = destination.put(Put::new(key, &second.file, &second.blob, Condition::Replace(&old))).await;
     assert!(again.is_ok(), "the answer may have been lost; the same replace again is success: {again:?}");
     let fault = destination
-        .put(key, &third.file, &third.blob, Condition::Replace(&old))
+        .put(Put::new(key, &third.file, &third.blob, Condition::Replace(&old)))
         .await
         .expect_err("a replace of a version that is no longer there");
     assert_eq!(fault.code, Code::DestinationConflict, "{fault}");
     assert_eq!(content(destination, key).await, b"second", "a refused replace changes nothing");
     destination.delete(key).await.expect("delete");
-    let put = destination.put(key, &third.file, &third.blob, Condition::Replace(&new)).await;
+    let put = destination.put(Put::new(key, &third.file, &third.blob, Condition::Replace(&new))).await;
     assert!(put.is_ok(), "where the old version has gone, a replace puts the new one: {put:?}");
     destination.delete(key).await.expect("delete");
 }
@@ -112,7 +116,7 @@ async fn listing_is_whole_ordered_and_paged(destination: &dyn Destination) {
     let mut keys: Vec<String> =
         (0..1_203).map(|n| format!("list/a/{n:04}")).chain(["list/a-b".into(), "list/a.c".into(), "list/b/c".into()]).collect();
     for key in &keys {
-        destination.put(key, &small.file, &small.blob, Condition::CreateOnly).await.expect("put");
+        destination.put(Put::new(key, &small.file, &small.blob, Condition::CreateOnly)).await.expect("put");
     }
     keys.sort_unstable();
     let (mut found, mut cursor, mut pages) = (Vec::new(), None, 0);
@@ -139,7 +143,7 @@ async fn absence_is_an_answer(destination: &dyn Destination) {
     assert!(destination.stat("suite/none").await.expect("stat").is_none());
     destination.delete("suite/none").await.expect("deleting nothing is success");
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let fault = destination.get("suite/none", &folder.path().join("got")).await.expect_err("nothing to get");
+    let fault = destination.get("suite/none", None, &folder.path().join("got")).await.expect_err("nothing to get");
     assert_eq!(fault.code, Code::NotFound, "{fault}");
     destination.ensure_folder("suite/folder").await.expect("a folder");
     destination.ensure_folder("suite/folder").await.expect("the same folder again");

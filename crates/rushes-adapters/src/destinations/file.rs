@@ -3,12 +3,13 @@
 use crate::catalogs::json::MARK;
 use crate::folder::{Folders, UNFINISHED, Unfinished, blocking, fault, inside};
 use async_trait::async_trait;
-use rushes_core::destination::{Abilities, Condition, Destination, Listing, Proof, ProofHash};
+use rushes_core::destination::{Abilities, Condition, Destination, Listing, Proof, ProofHash, Put};
 use rushes_core::digest::sha256;
 use rushes_core::faults::{self, Place};
 use rushes_core::{Blob, Code, Fault};
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Keys on one page of a listing.
@@ -79,6 +80,13 @@ fn put(folders: &Folders, path: &Path, key: &str, file: &Path, blob: &Blob, repl
     }
 }
 
+fn copy(path: &Path, bytes: Option<Range<u64>>, into: &Path) -> io::Result<u64> {
+    let Some(range) = bytes else { return std::fs::copy(path, into) };
+    let mut source = File::open(path)?;
+    source.seek(io::SeekFrom::Start(range.start))?;
+    io::copy(&mut source.take(range.end.saturating_sub(range.start)), &mut File::create_new(into)?)
+}
+
 /// Collects keys in byte order after `cursor`, leaving out what cannot hold any.
 fn walk(folder: &Path, at: &str, prefix: &str, cursor: &str, keys: &mut Vec<String>) -> io::Result<()> {
     let entries = match std::fs::read_dir(folder) {
@@ -121,8 +129,8 @@ fn walk(folder: &Path, at: &str, prefix: &str, cursor: &str, keys: &mut Vec<Stri
 
 #[async_trait]
 impl Destination for FileDestination {
-    fn abilities(&self) -> Abilities {
-        Abilities { signed_urls: false, folders: true }
+    fn abilities(&self) -> Abilities<'_> {
+        Abilities { folders: true, ..Abilities::default() }
     }
 
     fn uri(&self, key: &str) -> String {
@@ -136,13 +144,13 @@ impl Destination for FileDestination {
         uri
     }
 
-    async fn put(&self, key: &str, file: &Path, blob: &Blob, condition: Condition<'_>) -> Result<Proof, Fault> {
-        let path = inside(self.folders.root(), key)?;
-        let replaces = match condition {
+    async fn put(&self, object: Put<'_>) -> Result<Proof, Fault> {
+        let path = inside(self.folders.root(), object.key)?;
+        let replaces = match object.condition {
             Condition::CreateOnly => None,
             Condition::Replace(proof) => Some(proof.clone()),
         };
-        let (folders, key, file, blob) = (self.folders.clone(), key.to_owned(), file.to_owned(), blob.clone());
+        let (folders, key, file, blob) = (self.folders.clone(), object.key.to_owned(), object.file.to_owned(), object.blob.clone());
         blocking(move || put(&folders, &path, &key, &file, &blob, replaces.as_ref())).await
     }
 
@@ -151,9 +159,9 @@ impl Destination for FileDestination {
         blocking(move || read_proof(&path).map_err(down("look at object", &path))).await
     }
 
-    async fn get(&self, key: &str, into: &Path) -> Result<(), Fault> {
+    async fn get(&self, key: &str, bytes: Option<Range<u64>>, into: &Path) -> Result<(), Fault> {
         let (path, key, into) = (inside(self.folders.root(), key)?, key.to_owned(), into.to_owned());
-        blocking(move || match std::fs::copy(&path, &into) {
+        blocking(move || match copy(&path, bytes, &into) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound && !path.exists() => {
                 Err(Fault::new(Code::NotFound, "get object").with("key", key))
@@ -228,10 +236,10 @@ mod tests {
         let blob = rushes_core::digest::digest(&b"bytes"[..], "").unwrap();
         let folders = Folders::below(folder.path().join("bucket"));
         let theirs = Unfinished::of(&folder.path().join("bucket/a.bin"), &folders).unwrap();
-        let fault = destination.put("a.bin", &source, &blob, Condition::CreateOnly).await.unwrap_err();
+        let fault = destination.put(Put::new("a.bin", &source, &blob, Condition::CreateOnly)).await.unwrap_err();
         assert!(fault.code == Code::DestinationDown && fault.is_transient(), "{fault}");
         drop(theirs);
-        destination.put("a.bin", &source, &blob, Condition::CreateOnly).await.unwrap();
+        destination.put(Put::new("a.bin", &source, &blob, Condition::CreateOnly)).await.unwrap();
     }
 
     #[test]

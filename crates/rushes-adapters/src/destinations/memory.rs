@@ -1,10 +1,11 @@
 //! `memory://`: objects in this process, for tests and rehearsals. Gone when it ends.
 
 use async_trait::async_trait;
-use rushes_core::destination::{Abilities, Condition, Destination, Listing, Proof, ProofHash};
+use rushes_core::destination::{Abilities, Condition, Destination, Listing, Proof, ProofHash, Put};
 use rushes_core::digest::digest;
-use rushes_core::{Blob, Code, Fault};
+use rushes_core::{Code, Fault};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -27,7 +28,7 @@ impl MemoryDestination {
 
 #[async_trait]
 impl Destination for MemoryDestination {
-    fn abilities(&self) -> Abilities {
+    fn abilities(&self) -> Abilities<'_> {
         Abilities::default()
     }
 
@@ -35,7 +36,8 @@ impl Destination for MemoryDestination {
         format!("memory://{key}")
     }
 
-    async fn put(&self, key: &str, file: &Path, blob: &Blob, condition: Condition<'_>) -> Result<Proof, Fault> {
+    async fn put(&self, put: Put<'_>) -> Result<Proof, Fault> {
+        let Put { key, file, blob, condition, .. } = put;
         let bytes: Arc<[u8]> = tokio::fs::read(file)
             .await
             .map_err(|e| Fault::new(Code::BlobMissing, "put object").with("path", file.display()).because(e))?
@@ -57,14 +59,18 @@ impl Destination for MemoryDestination {
         Ok(self.objects().get(key).map(|(_, proof)| proof.clone()))
     }
 
-    async fn get(&self, key: &str, into: &Path) -> Result<(), Fault> {
-        let bytes = self
+    async fn get(&self, key: &str, bytes: Option<Range<u64>>, into: &Path) -> Result<(), Fault> {
+        let object = self
             .objects()
             .get(key)
             .map(|(bytes, _)| bytes.clone())
             .ok_or_else(|| Fault::new(Code::NotFound, "get object").with("key", key))?;
+        let clamp = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(object.len());
+        let (start, end) = bytes.map_or((0, object.len()), |range| (clamp(range.start), clamp(range.end)));
         let mut file = tokio::fs::File::create_new(into).await.map_err(|e| Fault::io("get object", into, &e))?;
-        tokio::io::AsyncWriteExt::write_all(&mut file, &bytes).await.map_err(|e| Fault::io("get object", into, &e))?;
+        tokio::io::AsyncWriteExt::write_all(&mut file, object.get(start..end).unwrap_or_default())
+            .await
+            .map_err(|e| Fault::io("get object", into, &e))?;
         file.sync_all().await.map_err(|e| Fault::io("get object", into, &e))
     }
 

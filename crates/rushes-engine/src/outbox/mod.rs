@@ -9,7 +9,7 @@ use crate::breaker::Breaker;
 use crate::parts::{Parts, Site};
 use futures_util::FutureExt;
 use pay::{Pauses, Payer, ToCatalog, ToDestination};
-use rushes_core::delivery::{Due, Work};
+use rushes_core::delivery::{Due, Leased, Wanted, Work};
 use rushes_core::faults::{self, Place};
 use rushes_core::{Cancel, Code, Fault};
 use std::collections::{BTreeSet, VecDeque};
@@ -102,20 +102,20 @@ impl<P: Payer> Sender<P> {
             bell.mark_unchanged();
             let room = self.room(&leased, carried.load(Ordering::SeqCst));
             let due = if room == 0 && renewed.elapsed() < RENEW_EVERY {
-                Ok(Vec::new())
+                Ok(Leased::default())
             } else {
                 renewed = Instant::now();
-                let leases: Vec<i64> = held.iter().copied().collect();
-                self.parts.store.due(&self.name, u32::try_from(room).unwrap_or(1), &leases).await
+                let wanted = Wanted { limit: u32::try_from(room).unwrap_or(1), held: held.iter().copied().collect(), at_once: false };
+                self.parts.store.due(&self.name, wanted).await
             };
             let wait = match due {
-                Ok(due) => {
-                    let count = due.len();
-                    held.extend(due.iter().map(|due| due.lease));
-                    leased.extend(due);
+                Ok(Leased { rows, next_ms }) => {
+                    let count = rows.len();
+                    held.extend(rows.iter().map(|due| due.lease));
+                    leased.extend(rows);
                     match count {
                         _ if room == 0 => self.parts.scan_every.min(RENEW_EVERY),
-                        0 => self.until_next().await,
+                        0 => self.until(next_ms),
                         _ if count == room => Duration::ZERO,
                         // Others will come soon; a look at the clock of all that is put off can wait a little.
                         _ => LOOK_AFTER_WORK.min(self.parts.scan_every),
@@ -171,8 +171,7 @@ impl<P: Payer> Sender<P> {
     }
 
     /// Until the next row is due by its backoff, at most until the next scan.
-    async fn until_next(&self) -> Duration {
-        let next_ms = self.parts.store.next_due_ms(&self.name).await.ok().flatten();
+    fn until(&self, next_ms: Option<i64>) -> Duration {
         let wait_ms = next_ms.map_or(i64::MAX, |at_ms| at_ms - self.parts.clock.now_ms());
         // A row that is due and yet not leased waits for another; its bell will ring.
         if wait_ms <= 0 {
@@ -213,7 +212,7 @@ mod tests {
     use super::*;
 
     fn tried(attempts: u32) -> Due {
-        Due { row: 1, lease: 1, attempts, work: Work::PutRecord { collection: "characters".into(), id: "mira_1".into() } }
+        Due { row: 1, lease: 1, attempts, session: None, work: Work::PutRecord { collection: "characters".into(), id: "mira_1".into() } }
     }
 
     #[test]

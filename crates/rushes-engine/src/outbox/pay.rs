@@ -5,7 +5,7 @@ use crate::parts::Parts;
 use async_trait::async_trait;
 use rushes_core::catalog::Catalog;
 use rushes_core::delivery::{Due, Work};
-use rushes_core::destination::{Condition, Destination};
+use rushes_core::destination::{Condition, Destination, Put, Session};
 use rushes_core::faults::{self, Place};
 use rushes_core::store::Store;
 use rushes_core::{Code, Fault};
@@ -28,6 +28,23 @@ pub(super) trait Payer: Send + Sync + 'static {
 
     /// Does what the row asks and writes down that it is done. A fault leaves the row leased for the caller to put off.
     async fn pay(&self, due: &Due) -> Result<(), Fault>;
+}
+
+/// Keeps how far an upload has come in the row that asks for it.
+struct InRow<'a> {
+    store: &'a dyn Store,
+    due: &'a Due,
+}
+
+#[async_trait]
+impl Session for InRow<'_> {
+    fn kept(&self) -> Option<String> {
+        self.due.session.clone()
+    }
+
+    async fn keep(&self, text: &str) -> Result<(), Fault> {
+        self.store.keep_session(self.due, text).await
+    }
 }
 
 pub(super) struct ToDestination {
@@ -56,7 +73,8 @@ impl Payer for ToDestination {
         };
         faults::pass(Place::ObjectPut)?;
         let limit = CALL_LIMIT + Duration::from_secs(asset.blob.size_bytes / SLOWEST_BYTES_PER_S);
-        let put = self.port.put(key, &file, &asset.blob, condition);
+        let kept = InRow { store: self.parts.store.as_ref(), due };
+        let put = self.port.put(Put { key, file: &file, blob: &asset.blob, condition, session: &kept });
         let proof = tokio::time::timeout(limit, put).await.map_err(|_| {
             Fault::new(Code::DestinationDown, "put object").with("key", key).because(format!("no answer within {} s", limit.as_secs()))
         })??;

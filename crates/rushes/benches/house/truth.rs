@@ -3,11 +3,11 @@
 
 use async_trait::async_trait;
 use rushes_core::catalog::{Catalog, Record};
-use rushes_core::destination::{Abilities, Condition, Destination, Listing, Proof, ProofHash};
+use rushes_core::destination::{Abilities, Destination, Listing, Proof, ProofHash, Put};
 use rushes_core::record::{self, Listed};
-use rushes_core::{Blob, Fault, Subject};
+use rushes_core::{Fault, Subject};
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::path::Path;
 
 /// Keys on one page of a listing.
@@ -40,7 +40,7 @@ impl Truth {
 
 #[async_trait]
 impl Destination for Truth {
-    fn abilities(&self) -> Abilities {
+    fn abilities(&self) -> Abilities<'_> {
         Abilities::default()
     }
 
@@ -48,7 +48,7 @@ impl Destination for Truth {
         format!("memory://{key}")
     }
 
-    async fn put(&self, _key: &str, _file: &Path, _blob: &Blob, _condition: Condition<'_>) -> Result<Proof, Fault> {
+    async fn put(&self, _put: Put<'_>) -> Result<Proof, Fault> {
         unreachable!("everything is proven already")
     }
 
@@ -56,7 +56,7 @@ impl Destination for Truth {
         Ok(self.objects.get(key).cloned())
     }
 
-    async fn get(&self, _key: &str, _into: &Path) -> Result<(), Fault> {
+    async fn get(&self, _key: &str, _bytes: Option<Range<u64>>, _into: &Path) -> Result<(), Fault> {
         unreachable!("an audit reads no bytes")
     }
 

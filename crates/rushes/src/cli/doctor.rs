@@ -4,7 +4,7 @@ use super::hand::{self, By};
 use super::{Context, exit, print};
 use crate::wire;
 use rushes_core::catalog::{Catalog, Record};
-use rushes_core::destination::{Condition, Destination};
+use rushes_core::destination::{Condition, Destination, Put};
 use rushes_core::digest::digest;
 use rushes_core::{Cancel, Code, Fault};
 use rushes_engine::{Ask, Site};
@@ -131,9 +131,9 @@ async fn destination(site: &Site<dyn Destination>, probe: &Probe) -> Result<Stri
     let key = format!("{}{}", site.prefix, probe.key);
     let back = probe.file.with_extension("back");
     let tried = async {
-        site.port.put(&key, &probe.file, &blob, Condition::CreateOnly).await?;
+        site.port.put(Put::new(&key, &probe.file, &blob, Condition::CreateOnly)).await?;
         let is_equal = site.port.stat(&key).await?.is_some_and(|proof| proof.is_of(&blob));
-        site.port.get(&key, &back).await?;
+        site.port.get(&key, None, &back).await?;
         let is_listed = site.port.list(&key, None).await?.keys.contains(&key);
         if is_equal && is_listed { Ok(()) } else { Err(Fault::new(Code::ProofFailed, "read probe back").with("key", &key)) }
     }

@@ -4,10 +4,11 @@ use crate::support::{Places, TestEngine, recipes::Recipes};
 use async_trait::async_trait;
 use rushes_adapters::catalogs::json::JsonCatalog;
 use rushes_adapters::destinations::memory::MemoryDestination;
-use rushes_core::destination::{Abilities, Condition, Destination, Listing, Proof};
+use rushes_core::destination::{Abilities, Condition, Destination, Listing, Proof, Put};
 use rushes_core::store::AssetFilter;
-use rushes_core::{Blob, Code, Fault, JobState};
+use rushes_core::{Code, Fault, JobState};
 use serde_json::json;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -23,13 +24,13 @@ struct Moody {
 
 #[async_trait]
 impl Destination for Moody {
-    fn abilities(&self) -> Abilities {
+    fn abilities(&self) -> Abilities<'_> {
         self.inner.abilities()
     }
     fn uri(&self, key: &str) -> String {
         self.inner.uri(key)
     }
-    async fn put(&self, key: &str, file: &Path, blob: &Blob, condition: Condition<'_>) -> Result<Proof, Fault> {
+    async fn put(&self, put: Put<'_>) -> Result<Proof, Fault> {
         self.puts.fetch_add(1, Ordering::SeqCst);
         if self.is_down.load(Ordering::SeqCst) {
             return Err(Fault::new(Code::DestinationDown, "put object").because("the test says so"));
@@ -37,13 +38,13 @@ impl Destination for Moody {
         if self.refuses.load(Ordering::SeqCst) {
             return Err(Fault::new(Code::DestinationRefused, "put object").because("storage is full"));
         }
-        self.inner.put(key, file, blob, condition).await
+        self.inner.put(put).await
     }
     async fn stat(&self, key: &str) -> Result<Option<Proof>, Fault> {
         self.inner.stat(key).await
     }
-    async fn get(&self, key: &str, into: &Path) -> Result<(), Fault> {
-        self.inner.get(key, into).await
+    async fn get(&self, key: &str, bytes: Option<Range<u64>>, into: &Path) -> Result<(), Fault> {
+        self.inner.get(key, bytes, into).await
     }
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
         self.inner.list(prefix, cursor).await
@@ -160,7 +161,7 @@ async fn delivery_a_new_version_replaces_the_old_one_everywhere() {
         let library = engine.parts().home.library().join(&current[0].0.path);
         assert_eq!(std::fs::read_to_string(library).unwrap(), format!("{text} 0"));
         let into = cloud.folder.path().join(format!("got {version}"));
-        cloud.primary.get("base/dances/dance_mira_1_cosplay_on_ref0.bin", &into).await.unwrap();
+        cloud.primary.get("base/dances/dance_mira_1_cosplay_on_ref0.bin", None, &into).await.unwrap();
         assert_eq!(std::fs::read_to_string(into).unwrap(), format!("{text} 0"));
     }
     let all = engine.parts().store.assets(&AssetFilter { all_versions: true, ..AssetFilter::default() }).await.unwrap();
@@ -201,7 +202,7 @@ async fn delivery_a_refused_version_never_comes_back_over_a_newer_one() {
     let next = TestEngine::start(cloud.folder.path(), &cloud.places, &Recipes::default());
     next.settle().await;
     let into = cloud.folder.path().join("got");
-    cloud.primary.get("base/dances/dance_mira_1_cosplay_on_ref0.bin", &into).await.unwrap();
+    cloud.primary.get("base/dances/dance_mira_1_cosplay_on_ref0.bin", None, &into).await.unwrap();
     assert_eq!(std::fs::read_to_string(into).unwrap(), "second 0");
 }
 
@@ -212,7 +213,7 @@ async fn delivery_never_overwrites_what_someone_else_put_there() {
     std::io::Write::write_all(&mut std::fs::File::create(&theirs).unwrap(), b"theirs").unwrap();
     let blob = rushes_core::digest::digest(&b"theirs"[..], "").unwrap();
     let key = "base/dances/dance_mira_1_cosplay_on_ref0.bin";
-    cloud.primary.put(key, &theirs, &blob, Condition::CreateOnly).await.unwrap();
+    cloud.primary.put(Put::new(key, &theirs, &blob, Condition::CreateOnly)).await.unwrap();
     let engine = TestEngine::start(cloud.folder.path(), &cloud.places, &Recipes::default());
     let job = engine.run("files", json!({"count": 1})).await;
     assert_eq!(job.state, JobState::Failed);
@@ -307,8 +308,8 @@ async fn delivery_audit_finds_what_was_done_behind_our_back() {
     let blob = rushes_core::digest::digest(&b"other"[..], "").unwrap();
     let old = cloud.primary.stat(&key(1)).await.unwrap().unwrap();
     cloud.primary.delete(&key(0)).await.unwrap();
-    cloud.primary.put(&key(1), &other, &blob, Condition::Replace(&old)).await.unwrap();
-    cloud.primary.put("base/nobody.bin", &other, &blob, Condition::CreateOnly).await.unwrap();
+    cloud.primary.put(Put::new(&key(1), &other, &blob, Condition::Replace(&old))).await.unwrap();
+    cloud.primary.put(Put::new("base/nobody.bin", &other, &blob, Condition::CreateOnly)).await.unwrap();
     cloud.places.catalog.delete("characters", "mira_1").await.unwrap();
     let path = engine.parts().store.assets(&AssetFilter::default()).await.unwrap().remove(2).0.path;
     std::fs::remove_file(engine.parts().home.library().join(path)).unwrap();

@@ -12,13 +12,14 @@ use rushes_adapters::destinations::memory::MemoryDestination;
 use rushes_core::catalog::Catalog;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{DeliveryState, Route, Routes};
-use rushes_core::destination::{Abilities, Condition, Destination, Listing, Proof};
+use rushes_core::destination::{Abilities, Destination, Listing, Proof, Put};
 use rushes_core::inspect::{Inspect, MediaInfo};
 use rushes_core::store::AssetFilter;
-use rushes_core::{Blob, Code, Fault, Job, JobId};
+use rushes_core::{Code, Fault, Job, JobId};
 use rushes_engine::{Engine, Home, KeepRules, Lanes, NewJobRequest, Parts, Site};
 use rushes_store::{Mode, SqliteStore};
 use serde_json::Value;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,19 +65,19 @@ pub(crate) struct Down;
 
 #[async_trait]
 impl Destination for Down {
-    fn abilities(&self) -> Abilities {
+    fn abilities(&self) -> Abilities<'_> {
         Abilities::default()
     }
     fn uri(&self, key: &str) -> String {
         format!("down://{key}")
     }
-    async fn put(&self, _: &str, _: &Path, _: &Blob, _: Condition<'_>) -> Result<Proof, Fault> {
+    async fn put(&self, _: Put<'_>) -> Result<Proof, Fault> {
         Err(down())
     }
     async fn stat(&self, _: &str) -> Result<Option<Proof>, Fault> {
         Err(down())
     }
-    async fn get(&self, _: &str, _: &Path) -> Result<(), Fault> {
+    async fn get(&self, _: &str, _: Option<Range<u64>>, _: &Path) -> Result<(), Fault> {
         Err(down())
     }
     async fn list(&self, _: &str, _: Option<&str>) -> Result<Listing, Fault> {
