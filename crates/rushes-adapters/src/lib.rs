@@ -5,3 +5,5 @@
 pub mod catalogs;
 pub mod destinations;
 mod folder;
+mod http;
+pub use http::HttpOptions;

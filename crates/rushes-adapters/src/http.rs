@@ -1,0 +1,375 @@
+//! What adapters share of HTTP: one client, bodies read from files and watched for standing still, and answers read with
+//! a bound. What an answer means is each adapter's own business.
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http::{HeaderMap, Method, StatusCode};
+use md5::{Digest, Md5};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use rushes_core::{Code, Fault, Verdict};
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+use tokio::io::AsyncWriteExt;
+
+/// Files up to this are read whole before they are sent; larger ones go in pieces of this many bytes.
+const PIECE_BYTES: u64 = 256 * 1024;
+/// Of an answer that is no object, at most this much is read.
+const ANSWER_MAX_BYTES: usize = 8 * 1024 * 1024;
+/// What of an answer is shown to people.
+const WORDS_MAX: usize = 300;
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// Connections that nobody used for this long are closed: most servers close theirs after a minute.
+const IDLE_LIMIT: Duration = Duration::from_secs(50);
+
+/// RFC 3986: a path keeps its unreserved characters and the separators.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+const QUERY: &AsciiSet = &PATH.add(b'/');
+
+/// A key as the path of an address.
+pub(crate) fn encode_path(key: &str) -> String {
+    utf8_percent_encode(key, PATH).to_string()
+}
+
+/// A name or value as part of a query.
+pub(crate) fn encode_query(text: &str) -> String {
+    utf8_percent_encode(text, QUERY).to_string()
+}
+
+/// How HTTP is spoken: patience, and nothing else so far.
+#[derive(Debug, Clone, Copy)]
+pub struct HttpOptions {
+    /// A transfer in which nothing moves for this long counts as broken.
+    pub stalled_after: Duration,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self { stalled_after: Duration::from_secs(30) }
+    }
+}
+
+/// What is sent along.
+#[derive(Debug)]
+pub(crate) enum Body {
+    Empty,
+    Bytes(Bytes),
+    /// These bytes of a file, and where to leave their sums.
+    File {
+        file: Arc<File>,
+        range: Range<u64>,
+        sums: Option<Arc<Sums>>,
+    },
+}
+
+/// The sums of what was sent, taken on the way.
+#[derive(Debug, Default)]
+pub(crate) struct Sums(Mutex<(Md5, u32)>);
+
+impl Sums {
+    fn add(&self, bytes: &[u8]) {
+        let mut sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sums.0.update(bytes);
+        sums.1 = crc32c::crc32c_append(sums.1, bytes);
+    }
+
+    /// MD5 and CRC-32C of all that has passed.
+    pub(crate) fn taken(&self) -> ([u8; 16], u32) {
+        let sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (sums.0.clone().finalize().into(), sums.1)
+    }
+}
+
+/// One request.
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    pub(crate) url: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Body,
+    /// Named in faults.
+    pub(crate) operation: &'static str,
+    /// How long the answer may take to begin once all is sent; None: as long as any other standing still.
+    pub(crate) answers_within: Option<Duration>,
+}
+
+/// How it was answered; the body is still to be read.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    response: reqwest::Response,
+    operation: &'static str,
+    stalled_after: Duration,
+}
+
+/// A pool of connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    inner: reqwest::Client,
+    options: HttpOptions,
+}
+
+impl Client {
+    /// Errors: `config_invalid` where the machine's certificates cannot be read.
+    pub(crate) fn new(options: HttpOptions) -> Result<Self, Fault> {
+        // Whoever comes second finds it installed; both mean the same one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let inner = reqwest::Client::builder()
+            .connect_timeout(CONNECT_LIMIT.min(options.stalled_after))
+            .pool_idle_timeout(IDLE_LIMIT)
+            .tcp_nodelay(true)
+            // What another address answers was not asked of it, and a signature holds for one address only.
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("rushes/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|e| Fault::new(Code::ConfigInvalid, "make HTTP client").because(told(&e)))?;
+        Ok(Self { inner, options })
+    }
+
+    /// Sends one request. Errors: `destination_down` when no answer begins; `blob_missing`, `io` from reading the file.
+    pub(crate) async fn send(&self, request: Request) -> Result<Answer, Fault> {
+        let operation = request.operation;
+        let moved = Arc::new(AtomicU64::new(0));
+        let broken = Arc::new(Mutex::new(None));
+        let mut builder = self.inner.request(request.method, &request.url).headers(request.headers);
+        builder = match request.body {
+            Body::Empty => builder,
+            Body::Bytes(bytes) => builder.body(bytes),
+            Body::File { file, range, sums } => {
+                let length = range.end - range.start;
+                let body = pieces(file, range, sums, moved.clone(), broken.clone());
+                builder.header(http::header::CONTENT_LENGTH, length).body(reqwest::Body::wrap_stream(body))
+            }
+        };
+        let response = tokio::select! {
+            response = builder.send() => response.map_err(|e| {
+                let own = broken.lock().unwrap_or_else(PoisonError::into_inner).take();
+                own.unwrap_or_else(|| down(operation, &e))
+            })?,
+            () = standing_still(&moved, self.options.stalled_after, request.answers_within) => {
+                let seconds = self.options.stalled_after.as_secs_f32();
+                return Err(Fault::new(Code::DestinationDown, operation).because(format!("nothing moved for {seconds} s")));
+            }
+        };
+        let (status, headers) = (response.status(), response.headers().clone());
+        Ok(Answer { status, headers, response, operation, stalled_after: self.options.stalled_after })
+    }
+}
+
+/// Ends when no piece was taken for so long.
+async fn standing_still(moved: &AtomicU64, limit: Duration, answers_within: Option<Duration>) {
+    let limit = answers_within.map_or(limit, |within| within.max(limit));
+    let mut seen = moved.load(Ordering::Relaxed);
+    loop {
+        tokio::time::sleep(limit).await;
+        let now = moved.load(Ordering::Relaxed);
+        if now == seen {
+            return;
+        }
+        seen = now;
+    }
+}
+
+/// A file in pieces, each read off the runtime, summed on the way, and counted when it is taken.
+fn pieces(
+    file: Arc<File>,
+    range: Range<u64>,
+    sums: Option<Arc<Sums>>,
+    moved: Arc<AtomicU64>,
+    broken: Arc<Mutex<Option<Fault>>>,
+) -> impl futures_util::Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static {
+    stream::try_unfold(range, move |rest| {
+        let (file, sums, moved, broken) = (file.clone(), sums.clone(), moved.clone(), broken.clone());
+        async move {
+            moved.fetch_add(1, Ordering::Relaxed);
+            if rest.is_empty() {
+                return Ok(None);
+            }
+            let read = tokio::task::spawn_blocking(move || read_piece(&file, &rest, sums.as_deref()).map(|bytes| (bytes, rest)));
+            let read = read.await.unwrap_or_else(|e| Err(Fault::new(Code::Panicked, "read what is sent").because(e)));
+            match read {
+                Ok((bytes, rest)) => {
+                    let start = rest.start + bytes.len() as u64;
+                    Ok(Some((bytes, start..rest.end)))
+                }
+                Err(fault) => {
+                    let error = std::io::Error::other(fault.to_string());
+                    *broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+                    Err(error)
+                }
+            }
+        }
+    })
+}
+
+fn read_piece(file: &File, rest: &Range<u64>, sums: Option<&Sums>) -> Result<Bytes, Fault> {
+    let length = usize::try_from((rest.end - rest.start).min(PIECE_BYTES)).unwrap_or_default();
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, rest.start).map_err(|e| match e.kind() {
+        // Blobs do not shrink by themselves.
+        std::io::ErrorKind::UnexpectedEof => damaged().because("the local file is shorter than it was"),
+        _ => Fault::new(Code::Io, "read what is sent").because(e),
+    })?;
+    if let Some(sums) = sums {
+        sums.add(&bytes);
+    }
+    Ok(Bytes::from(bytes))
+}
+
+/// The local file is no longer what was registered: sending it again would not help, mending it does.
+pub(crate) fn damaged() -> Fault {
+    Fault::new(Code::BlobMissing, "read what is sent")
+}
+
+/// A file to send: read whole where it is small. Errors: `blob_missing` where it is gone or has another length.
+pub(crate) async fn body_of(path: &Path, size_bytes: u64) -> Result<Body, Fault> {
+    let path: PathBuf = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || {
+        let missing = |e: std::io::Error| damaged().with("path", path.display()).because(e);
+        let file = File::open(&path).map_err(missing)?;
+        let there = file.metadata().map_err(missing)?.len();
+        if there != size_bytes {
+            return Err(damaged().with("path", path.display()).because(format!("it has {there} instead of {size_bytes} bytes")));
+        }
+        if size_bytes > PIECE_BYTES * 4 {
+            return Ok(Body::File { file: Arc::new(file), range: 0..size_bytes, sums: None });
+        }
+        let mut bytes = vec![0; usize::try_from(size_bytes).unwrap_or_default()];
+        file.read_exact_at(&mut bytes, 0).map_err(missing)?;
+        Ok(Body::Bytes(bytes.into()))
+    });
+    read.await.map_err(|e| Fault::new(Code::Panicked, "read what is sent").because(e))?
+}
+
+impl Answer {
+    /// One header as text; empty where it is not there.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The body, at most 8 MiB of it. Errors: `destination_down`.
+    pub(crate) async fn bytes(self) -> Result<Bytes, Fault> {
+        let (operation, limit) = (self.operation, self.stalled_after);
+        let mut whole = Vec::new();
+        let mut body = self.response.bytes_stream();
+        while let Some(piece) = next_within(&mut body, limit, operation).await? {
+            if whole.len() + piece.len() > ANSWER_MAX_BYTES {
+                return Err(Fault::new(Code::DestinationDown, operation).because("the answer is too long to be one"));
+            }
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole.into())
+    }
+
+    /// The body into a new file, which is removed when it does not come whole. Errors: `destination_down`, `disk_full`, `io`.
+    pub(crate) async fn into_file(self, into: &Path) -> Result<(), Fault> {
+        let (operation, limit) = (self.operation, self.stalled_after);
+        let local = |e: std::io::Error| Fault::io(operation, into, &e);
+        let mut file = tokio::fs::File::create_new(into).await.map_err(local)?;
+        let mut body = self.response.bytes_stream();
+        let copied = async {
+            while let Some(piece) = next_within(&mut body, limit, operation).await? {
+                file.write_all(&piece).await.map_err(local)?;
+            }
+            file.flush().await.map_err(local)?;
+            file.sync_all().await.map_err(local)
+        };
+        let copied = copied.await;
+        if copied.is_err() {
+            let _ = tokio::fs::remove_file(into).await;
+        }
+        copied
+    }
+
+    /// How long the other side asks to wait: `Retry-After` in seconds or as a date.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        retry_after(&self.headers, SystemTime::now())
+    }
+}
+
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    // The date is by their clock; ours may differ, so theirs is asked first.
+    let theirs = headers.get(http::header::DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+    httpdate::parse_http_date(text).ok()?.duration_since(theirs.unwrap_or(now)).ok()
+}
+
+async fn next_within(
+    body: &mut (impl futures_util::Stream<Item = reqwest::Result<Bytes>> + Unpin),
+    limit: Duration,
+    operation: &'static str,
+) -> Result<Option<Bytes>, Fault> {
+    match tokio::time::timeout(limit, body.next()).await {
+        Ok(piece) => piece.transpose().map_err(|e| down(operation, &e)),
+        Err(_) => Err(Fault::new(Code::DestinationDown, operation).because(format!("nothing came for {} s", limit.as_secs_f32()))),
+    }
+}
+
+fn down(operation: &'static str, error: &reqwest::Error) -> Fault {
+    Fault::new(Code::DestinationDown, operation).because(told(error))
+}
+
+/// The innermost words of an error. Never its address, whose query may hold a signature.
+fn told(error: &reqwest::Error) -> String {
+    let mut at: &dyn std::error::Error = error;
+    while let Some(source) = at.source() {
+        at = source;
+    }
+    if std::ptr::addr_eq(at, std::ptr::from_ref(error)) { "the connection failed".to_owned() } else { at.to_string() }
+}
+
+/// What an answer says, shortened for people and without line breaks.
+pub(crate) fn words(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(WORDS_MAX) {
+        Some((end, _)) => format!("{} …", &text[..end]),
+        None => text,
+    }
+}
+
+/// A fault for an answer that is the same for every protocol: too many requests and troubles of the other side, which pass.
+pub(crate) fn passing(status: StatusCode, operation: &'static str, wait: Option<Duration>) -> Option<Fault> {
+    let passes = matches!(status.as_u16(), 408 | 425 | 429) || status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
+    let fault = Fault::new(Code::DestinationDown, operation).verdict(Verdict::Transient);
+    passes.then(|| wait.map_or(fault.clone(), |wait| fault.retry_after(wait)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn http_keys_are_encoded_once_and_wholly() {
+        assert_eq!(encode_path("a b/[kpop]#1%+é~.mp4"), "a%20b/%5Bkpop%5D%231%25%2B%C3%A9~.mp4");
+        assert_eq!(encode_query("a/b c=&"), "a%2Fb%20c%3D%26");
+    }
+
+    #[test]
+    fn http_retry_after_is_seconds_or_a_date_by_their_clock() {
+        let headers = |pairs: &[(&'static str, &'static str)]| {
+            pairs
+                .iter()
+                .map(|(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_static(value)))
+                .collect::<HeaderMap>()
+        };
+        let now = SystemTime::UNIX_EPOCH;
+        assert_eq!(retry_after(&headers(&[("retry-after", "120")]), now), Some(Duration::from_mins(2)));
+        let date = headers(&[("retry-after", "Fri, 21 Nov 2025 10:00:30 GMT"), ("date", "Fri, 21 Nov 2025 10:00:00 GMT")]);
+        assert_eq!(retry_after(&date, now), Some(Duration::from_secs(30)));
+        assert_eq!(retry_after(&headers(&[("retry-after", "soon")]), now), None);
+        assert_eq!(retry_after(&headers(&[]), now), None);
+    }
+
+    #[test]
+    fn http_words_are_short_and_on_one_line() {
+        assert_eq!(words(b"one\n  two"), "one two");
+        assert!(words("é".repeat(1_000).as_bytes()).chars().count() < 310);
+    }
+}
