@@ -66,6 +66,20 @@ pub(crate) enum Body {
     },
 }
 
+impl Body {
+    /// The same once more, its sums taken anew.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Empty => Self::Empty,
+            Self::Bytes(bytes) => Self::Bytes(bytes.clone()),
+            Self::File { file, range, sums } => {
+                sums.iter().for_each(|sums| sums.reset());
+                Self::File { file: file.clone(), range: range.clone(), sums: sums.clone() }
+            }
+        }
+    }
+}
+
 /// The sums of what was sent, taken on the way.
 #[derive(Debug, Default)]
 pub(crate) struct Sums(Mutex<(Md5, u32)>);
@@ -75,6 +89,10 @@ impl Sums {
         let mut sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         sums.0.update(bytes);
         sums.1 = crc32c::crc32c_append(sums.1, bytes);
+    }
+
+    fn reset(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Default::default();
     }
 
     /// MD5 and CRC-32C of all that has passed.
@@ -219,6 +237,25 @@ fn read_piece(file: &File, rest: &Range<u64>, sums: Option<&Sums>) -> Result<Byt
     Ok(Bytes::from(bytes))
 }
 
+/// The CRC-32C of these bytes of a file. Errors: `blob_missing`, `io`.
+pub(crate) async fn crc32c_of(file: Arc<File>, range: Range<u64>) -> Result<u32, Fault> {
+    let summed = tokio::task::spawn_blocking(move || {
+        let (mut rest, mut sum) = (range, 0);
+        while !rest.is_empty() {
+            let piece = read_piece(&file, &rest, None)?;
+            sum = crc32c::crc32c_append(sum, &piece);
+            rest.start += piece.len() as u64;
+        }
+        Ok(sum)
+    });
+    summed.await.map_err(|e| Fault::new(Code::Panicked, "read what is sent").because(e))?
+}
+
+/// Makes a new file without content.
+pub(crate) async fn empty_file(into: &Path) -> Result<(), Fault> {
+    tokio::fs::File::create_new(into).await.map(drop).map_err(|e| Fault::io("get object", into, &e))
+}
+
 /// The local file is no longer what was registered: sending it again would not help, mending it does.
 pub(crate) fn damaged() -> Fault {
     Fault::new(Code::BlobMissing, "read what is sent")
@@ -282,6 +319,18 @@ impl Answer {
             let _ = tokio::fs::remove_file(into).await;
         }
         copied
+    }
+
+    /// The SHA-256 in hex and the length of the body, which goes nowhere. Errors: `destination_down`.
+    pub(crate) async fn sha256(self) -> Result<(String, u64), Fault> {
+        let (operation, limit) = (self.operation, self.stalled_after);
+        let (mut hash, mut size_bytes) = (sha2::Sha256::new(), 0);
+        let mut body = self.response.bytes_stream();
+        while let Some(piece) = next_within(&mut body, limit, operation).await? {
+            hash.update(&piece);
+            size_bytes += piece.len() as u64;
+        }
+        Ok((rushes_core::flow::hex(&hash.finalize()), size_bytes))
     }
 
     /// How long the other side asks to wait: `Retry-After` in seconds or as a date.

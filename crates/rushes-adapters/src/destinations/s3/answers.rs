@@ -1,0 +1,283 @@
+//! What S3 answers: documents in XML, hashes in headers, and refusals turned into faults a person can act on.
+
+use crate::http::{Answer, passing, words};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
+use rushes_core::destination::{Proof, ProofHash};
+use rushes_core::{Code, Fault, Verdict};
+use serde::Deserialize;
+use std::time::Duration;
+
+/// The metadata in which the hash of an object put in parts is noted.
+pub(super) const NOTED: &str = "x-amz-meta-rushes-sha256";
+/// Clocks this far apart make signatures invalid; the published limit is 15 minutes.
+const SKEW_MS: i64 = 5 * 60_000;
+
+/// A request that did not do what it was sent for. `status` 0: no answer at all.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) status: u16,
+    pub(super) code: String,
+    pub(super) fault: Fault,
+    /// How far the store's clock is ahead of the one that signed, where that is too far.
+    pub(super) skew_ms: Option<i64>,
+}
+
+impl From<Said> for Fault {
+    fn from(said: Said) -> Self {
+        said.fault
+    }
+}
+
+impl From<Fault> for Said {
+    fn from(fault: Fault) -> Self {
+        Self { status: 0, code: String::new(), fault, skew_ms: None }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct ErrorXml {
+    code: String,
+    message: String,
+}
+
+/// What the request was about, for the words of a fault.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct About<'a> {
+    pub(super) operation: &'static str,
+    /// The permission it takes: `s3:PutObject`.
+    pub(super) needs: &'static str,
+    pub(super) bucket: &'a str,
+    pub(super) key: &'a str,
+    pub(super) signed_ms: i64,
+}
+
+/// Reads a refusal.
+pub(super) async fn refusal(answer: Answer, about: About<'_>) -> Said {
+    let (status, wait) = (answer.status, answer.retry_after());
+    let date = httpdate::parse_http_date(answer.header("date")).ok();
+    let theirs_ms = date.and_then(|date| date.duration_since(std::time::UNIX_EPOCH).ok()).and_then(|d| i64::try_from(d.as_millis()).ok());
+    let skew_ms = theirs_ms.map(|theirs| theirs - about.signed_ms).filter(|skew| status == 403 && skew.abs() > SKEW_MS);
+    let body = answer.bytes().await.unwrap_or_default();
+    let error: ErrorXml = quick_xml::de::from_reader(&body[..]).unwrap_or_default();
+    let message = if error.message.is_empty() { words(&body) } else { words(error.message.as_bytes()) };
+    let fault = fault(status, &error.code, &message, wait, about);
+    Said { status: status.as_u16(), code: error.code, fault, skew_ms }
+}
+
+fn fault(status: http::StatusCode, code: &str, message: &str, wait: Option<Duration>, about: About<'_>) -> Fault {
+    let About { operation, needs, bucket, key, .. } = about;
+    let new = |code: Code| Fault::new(code, operation).with("bucket", bucket).with("key", key);
+    let said = if code.is_empty() { format!("{status}: {message}") } else { format!("{status} {code}: {message}") };
+    let refused = |advice: String| new(Code::DestinationRefused).because(format!("{advice} ({said})"));
+    match code {
+        "NoSuchBucket" => refused(format!("there is no bucket {bucket:?}; make it, or correct the destination's uri")),
+        "SignatureDoesNotMatch" | "InvalidAccessKeyId" => {
+            refused("the access key or its secret is wrong for this store; a wrong region says so too".into())
+        }
+        "AuthorizationHeaderMalformed" | "PermanentRedirect" | "TemporaryRedirect" | "IllegalLocationConstraintException" => {
+            refused("the bucket is in another region or at another endpoint; correct the destination's region and endpoint".into())
+        }
+        "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => {
+            refused("the session's keys have expired; renew them".into()).verdict(Verdict::Transient)
+        }
+        "RequestTimeTooSkewed" => refused("this machine's clock is wrong; set it".into()).verdict(Verdict::Transient),
+        "BadDigest" | "XAmzContentSHA256Mismatch" | "InvalidDigest" | "IncompleteBody" => new(Code::ProofFailed).because(said),
+        "RequestTimeout" | "OperationAborted" | "ConditionalRequestConflict" | "SlowDown" | "ServiceUnavailable" | "InternalError" => {
+            let fault = new(Code::DestinationDown).because(said);
+            wait.map_or(fault.clone(), |wait| fault.retry_after(wait))
+        }
+        _ => match passing(status, operation, wait) {
+            Some(fault) => fault.with("bucket", bucket).with("key", key).because(said),
+            None if status == 401 => refused("the keys are not accepted any more; renew them".into()).verdict(Verdict::Transient),
+            None if status == 403 => refused(format!("the keys lack {needs} on this bucket or key; grant it")),
+            None if status == 404 => new(Code::NotFound).because(said),
+            None if status == 501 => new(Code::DestinationRefused).because(format!("the store does not know {needs} ({said})")),
+            None => new(Code::DestinationRefused).because(said),
+        },
+    }
+}
+
+/// A document that was promised. Errors: `destination_down` where it is another, `destination_refused` or transient where
+/// it is an error in spite of its status.
+pub(super) async fn document<T: for<'de> Deserialize<'de>>(answer: Answer, about: About<'_>) -> Result<T, Said> {
+    let (status, wait) = (answer.status, answer.retry_after());
+    let body = answer.bytes().await?;
+    let text = String::from_utf8_lossy(&body);
+    if let Ok(error) = quick_xml::de::from_str::<ErrorXml>(&text)
+        && !error.code.is_empty()
+    {
+        let mut fault = fault(status, &error.code, &words(error.message.as_bytes()), wait, about);
+        // Without a code of its own a status of success says nothing: the same may go well in a moment.
+        if fault.code == Code::DestinationRefused && error.code == "InternalError" {
+            fault = fault.verdict(Verdict::Transient);
+        }
+        return Err(Said { status: status.as_u16(), code: error.code, fault, skew_ms: None });
+    }
+    quick_xml::de::from_str(text.trim_start()).map_err(|e| {
+        let reason = format!("the answer is no document of S3: {e}: {}", words(&body));
+        Fault::new(Code::DestinationDown, about.operation).with("key", about.key).because(reason).into()
+    })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Begun {
+    pub(super) upload_id: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct Completed {
+    #[serde(rename = "ETag")]
+    pub(super) etag: String,
+    #[serde(rename = "ChecksumCRC32C")]
+    pub(super) crc32c: String,
+    pub(super) checksum_type: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct Page {
+    pub(super) contents: Vec<Object>,
+    pub(super) next_continuation_token: Option<String>,
+    pub(super) is_truncated: bool,
+    encoding_type: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct Object {
+    key: String,
+}
+
+impl Page {
+    pub(super) fn keys(self) -> Vec<String> {
+        let is_encoded = self.encoding_type.as_deref() == Some("url");
+        let plain = |key: String| {
+            // Encoded as in a form: a plus is a space.
+            if is_encoded { percent_decode_str(&key.replace('+', "%20")).decode_utf8_lossy().into_owned() } else { key }
+        };
+        self.contents.into_iter().map(|object| plain(object.key)).collect()
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct Uploads {
+    pub(super) upload: Vec<Upload>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct Upload {
+    pub(super) key: String,
+    pub(super) upload_id: String,
+}
+
+/// An etag without its quotes.
+pub(super) fn bare(etag: &str) -> &str {
+    etag.trim().trim_start_matches("W/").trim_matches('"')
+}
+
+/// The MD5 an etag is, where it is one.
+pub(super) fn md5_in(etag: &str) -> Option<&str> {
+    let etag = bare(etag);
+    (etag.len() == 32 && etag.bytes().all(|b| b.is_ascii_hexdigit())).then_some(etag)
+}
+
+fn hex_of(base64: &str, bytes: usize) -> Option<Vec<u8>> {
+    STANDARD.decode(base64).ok().filter(|sum| sum.len() == bytes)
+}
+
+/// A CRC-32C as headers carry it.
+pub(super) fn crc32c_text(sum: u32) -> String {
+    STANDARD.encode(sum.to_be_bytes())
+}
+
+/// The hash of the whole object that an answer shows; None where it shows none.
+pub(super) fn hash_in(answer: &Answer) -> Option<ProofHash> {
+    let is_whole = answer.header("x-amz-checksum-type") != "COMPOSITE";
+    if let Some(sum) = hex_of(answer.header("x-amz-checksum-sha256"), 32).filter(|_| is_whole) {
+        return Some(ProofHash::Sha256(rushes_core::flow::hex(&sum)));
+    }
+    // Under some encryptions an etag looks like an MD5 and is none.
+    let is_plain = !answer.header("x-amz-server-side-encryption").starts_with("aws:kms")
+        && answer.header("x-amz-server-side-encryption-customer-algorithm").is_empty();
+    if let Some(md5) = md5_in(answer.header("etag")).filter(|_| is_plain) {
+        return Some(ProofHash::Md5(md5.to_owned()));
+    }
+    let crc32c = hex_of(answer.header("x-amz-checksum-crc32c"), 4).filter(|_| is_whole);
+    if let Some([a, b, c, d]) = crc32c.as_deref() {
+        return Some(ProofHash::Crc32c(u32::from_be_bytes([*a, *b, *c, *d])));
+    }
+    let noted = answer.header(NOTED);
+    (!noted.is_empty()).then(|| ProofHash::Noted(noted.to_owned()))
+}
+
+/// The proof in the answer to a look at an object; None where the store shows no hash of it.
+pub(super) fn proof_in(answer: &Answer) -> Option<Proof> {
+    let size_bytes = answer.header("content-length").parse().ok()?;
+    Some(Proof { size_bytes, hash: hash_in(answer)?, etag: etag_in(answer) })
+}
+
+pub(super) fn etag_in(answer: &Answer) -> Option<String> {
+    let etag = bare(answer.header("etag"));
+    (!etag.is_empty()).then(|| etag.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::StatusCode;
+
+    fn told(status: u16, code: &str) -> Fault {
+        let about = About { operation: "put object", needs: "s3:PutObject", bucket: "b", key: "k", signed_ms: 0 };
+        fault(StatusCode::from_u16(status).unwrap(), code, "as it says", None, about)
+    }
+
+    #[test]
+    fn s3_refusals_say_what_to_do_and_whether_waiting_helps() {
+        for (status, code, is_transient, words) in [
+            (403, "AccessDenied", false, "s3:PutObject"),
+            (403, "SignatureDoesNotMatch", false, "region"),
+            (404, "NoSuchBucket", false, "there is no bucket \"b\""),
+            (301, "PermanentRedirect", false, "region"),
+            (400, "ExpiredToken", true, "renew"),
+            (401, "", true, "renew"),
+            (403, "RequestTimeTooSkewed", true, "clock"),
+            (503, "SlowDown", true, "SlowDown"),
+            (429, "", true, "429"),
+            (500, "InternalError", true, "500"),
+            (400, "BadDigest", true, "BadDigest"),
+            (400, "EntityTooLarge", false, "EntityTooLarge"),
+        ] {
+            let fault = told(status, code);
+            assert_eq!(fault.is_transient(), is_transient, "{status} {code}: {fault}");
+            assert!(fault.to_string().contains(words), "{status} {code}: {fault}");
+        }
+    }
+
+    #[test]
+    fn s3_listings_are_read_encoded_or_not() {
+        let page = |xml: &str| quick_xml::de::from_str::<Page>(xml).unwrap();
+        let encoded = page(
+            "<ListBucketResult><IsTruncated>true</IsTruncated><EncodingType>url</EncodingType><NextContinuationToken>n</NextContinuationToken>\
+             <Contents><Key>a+b%2B%5B1%5D/%C3%A9</Key><Size>1</Size></Contents><Contents><Key>c</Key></Contents></ListBucketResult>",
+        );
+        assert!(encoded.is_truncated && encoded.next_continuation_token.as_deref() == Some("n"));
+        assert_eq!(encoded.keys(), ["a b+[1]/é", "c"]);
+        let plain = page("<ListBucketResult><Contents><Key>a+b &amp; c%20</Key></Contents></ListBucketResult>");
+        assert_eq!(plain.keys(), ["a+b & c%20"]);
+        assert!(page("<ListBucketResult/>").keys().is_empty());
+    }
+
+    #[test]
+    fn s3_etags_are_md5_only_when_they_look_so() {
+        assert_eq!(md5_in("\"25f9e794323b453885f5181f1b624d0b\""), Some("25f9e794323b453885f5181f1b624d0b"));
+        assert_eq!(md5_in("\"25f9e794323b453885f5181f1b624d0b-3\""), None);
+        assert_eq!(crc32c_text(0xe306_9283), "4waSgw==");
+    }
+}

@@ -1,0 +1,406 @@
+//! `s3://`: Amazon S3 and whatever speaks as it does. Small objects are put in one request, large ones in parts that a
+//! restart goes on with.
+//!
+//! An object's proof is what the store says of the bytes it holds: the SHA-256 it checked, or the MD5 in its etag.
+
+mod answers;
+mod keys;
+mod parts;
+mod sign;
+
+use crate::http::{Answer, Body, Client, HttpOptions, Request, body_of, encode_path};
+use answers::{About, Said, document, etag_in, hash_in, proof_in, refusal};
+use async_trait::async_trait;
+use base64::Engine;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+pub use keys::AccessKey;
+use keys::KeyRing;
+use rushes_core::destination::{Abilities, Condition, Destination, Links, Listing, Proof, ProofHash, Put, Uploads};
+use rushes_core::{Blob, Code, Fault};
+use sign::{Scope, Signed, UNSIGNED};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The SHA-256 of nothing.
+const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+/// The longest an address may be valid by this signature.
+const LINK_MAX: Duration = Duration::from_hours(7 * 24);
+/// Files of more than this many parts' size go in parts.
+const WHOLE_PARTS: u64 = 4;
+/// Objects up to this are put twice, once in a process, to learn whether the store keeps conditions.
+const LEARN_MAX_BYTES: u64 = 1024 * 1024;
+
+/// Where the bucket's name stands in an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Addressing {
+    /// `https://host/bucket/key`
+    Path,
+    /// `https://bucket.host/key`
+    Host,
+}
+
+/// One bucket and how to reach it.
+pub struct S3Settings {
+    /// Its name.
+    pub bucket: String,
+    /// `https://host[:port][/path]`; None: Amazon's own for the region.
+    pub endpoint: Option<String>,
+    /// As the store calls it: `eu-central-1`, `auto`.
+    pub region: String,
+    /// Where the bucket's name goes.
+    pub addressing: Addressing,
+    /// Whose it is; None: what the machine offers.
+    pub key: Option<AccessKey>,
+    /// Goes before the encoded key in public addresses: `https://cdn.example.com/`; None: the endpoint's.
+    pub public_base: Option<String>,
+    /// Bytes of one part, at least 5 MiB; files of more than four go in parts.
+    pub part_bytes: u64,
+    /// Patience.
+    pub http: HttpOptions,
+}
+
+/// A bucket as a destination.
+pub struct S3Destination {
+    settings: S3Settings,
+    client: Client,
+    keys: KeyRing,
+    /// `https://`, the host with its port, and what comes before each encoded key.
+    scheme: String,
+    host: String,
+    base: String,
+    /// How far the store's clock is ahead of ours, where that has mattered.
+    skew_ms: AtomicI64,
+    /// Whether the store was seen to refuse a second create of one key.
+    keeps_conditions: AtomicBool,
+    /// Whether the store takes sums of parts that add up to the sum of the whole.
+    sums_parts: AtomicBool,
+}
+
+/// One request to the bucket.
+struct Call<'a> {
+    method: Method,
+    /// Empty: the bucket itself.
+    key: &'a str,
+    query: Vec<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+    /// SHA-256 of the body in hex, or [`UNSIGNED`].
+    payload: &'a str,
+    operation: &'static str,
+    needs: &'static str,
+    answers_within: Option<Duration>,
+}
+
+impl<'a> Call<'a> {
+    fn new(method: Method, key: &'a str, operation: &'static str, needs: &'static str) -> Self {
+        let (query, headers) = (Vec::new(), HeaderMap::new());
+        Self { method, key, query, headers, body: Body::Empty, payload: EMPTY, operation, needs, answers_within: None }
+    }
+
+    fn with(mut self, name: &'static str, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(HeaderName::from_static(name), value);
+        }
+        self
+    }
+
+    fn asking(mut self, name: &str, value: &str) -> Self {
+        self.query.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+/// What a put meets at its key.
+enum Target {
+    /// These very bytes.
+    Done(Proof),
+    /// Nothing.
+    New,
+    /// The version that may be written over.
+    Over(String),
+}
+
+fn target(there: Option<Proof>, put: &Put<'_>) -> Result<Target, Fault> {
+    match (there, put.condition) {
+        (None, _) => Ok(Target::New),
+        (Some(proof), _) if proof.is_of(put.blob) => Ok(Target::Done(proof)),
+        (Some(Proof { hash, etag: Some(etag), .. }), Condition::Replace(old)) if hash == old.hash || Some(&etag) == old.etag.as_ref() => {
+            Ok(Target::Over(etag))
+        }
+        _ => Err(Fault::new(Code::DestinationConflict, "put object")
+            .with("key", put.key)
+            .because("the object there is neither the old nor the new version")),
+    }
+}
+
+fn conditioned<'a>(call: Call<'a>, target: &Target) -> Call<'a> {
+    match target {
+        Target::Over(etag) => call.with("if-match", &format!("\"{etag}\"")),
+        _ => call.with("if-none-match", "*"),
+    }
+}
+
+impl S3Destination {
+    /// Speaks to nobody yet. Errors: `config_invalid`.
+    pub fn new(settings: S3Settings) -> Result<Self, Fault> {
+        let invalid = |reason: &str| Fault::new(Code::ConfigInvalid, "read configuration").with("bucket", &settings.bucket).because(reason);
+        let amazon = format!("https://s3.{}.amazonaws.com", settings.region);
+        let endpoint = settings.endpoint.as_deref().unwrap_or(&amazon).trim_end_matches('/');
+        let (scheme, rest) = endpoint.split_once("://").ok_or_else(|| invalid("an endpoint is written https://host"))?;
+        if !matches!(scheme, "https" | "http") || settings.bucket.is_empty() || settings.bucket.contains('/') {
+            return Err(invalid("an endpoint is written https://host, and a bucket s3://name"));
+        }
+        if !(5 * 1024 * 1024..=5 * 1024 * 1024 * 1024).contains(&settings.part_bytes) {
+            return Err(invalid("a part has 5 MiB to 5 GiB"));
+        }
+        let (host, path) = rest.split_once('/').map_or((rest, String::new()), |(host, path)| (host, format!("/{}", encode_path(path))));
+        let (host, base) = match settings.addressing {
+            Addressing::Path => (host.to_owned(), format!("{path}/{}", encode_path(&settings.bucket))),
+            Addressing::Host => (format!("{}.{host}", settings.bucket), path),
+        };
+        let client = Client::new(settings.http)?;
+        Ok(Self {
+            keys: KeyRing::new(settings.key.clone(), &client),
+            client,
+            scheme: scheme.to_owned(),
+            host: host.to_ascii_lowercase(),
+            base,
+            skew_ms: AtomicI64::new(0),
+            keeps_conditions: AtomicBool::new(false),
+            sums_parts: AtomicBool::new(true),
+            settings,
+        })
+    }
+
+    fn path(&self, key: &str) -> String {
+        format!("{}/{}", self.base, encode_path(key))
+    }
+
+    fn about<'a>(&'a self, call: &Call<'a>, signed_ms: i64) -> About<'a> {
+        About { operation: call.operation, needs: call.needs, bucket: &self.settings.bucket, key: call.key, signed_ms }
+    }
+
+    /// Now, by the store's clock.
+    fn now_ms(&self) -> i64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX) + self.skew_ms.load(Ordering::Relaxed)
+    }
+
+    /// Sends a signed request; once more where our clock was wrong or the keys too old.
+    async fn call(&self, call: &Call<'_>) -> Result<Answer, Said> {
+        match self.send(call).await {
+            Err(Said { skew_ms: Some(skew_ms), fault, .. }) => {
+                tracing::warn!(skew_ms, %fault, "this machine's clock is wrong; requests are signed by the store's");
+                self.skew_ms.fetch_add(skew_ms, Ordering::Relaxed);
+            }
+            Err(said) if said.code == "ExpiredToken" && self.keys.is_lent() => self.keys.forget().await,
+            answer => return answer,
+        }
+        self.send(call).await
+    }
+
+    async fn send(&self, call: &Call<'_>) -> Result<Answer, Said> {
+        let keys = self.keys.keys().await?;
+        let (path, at_ms) = (self.path(call.key), self.now_ms());
+        let signed = Signed { method: &call.method, host: &self.host, path: &path, query: &call.query, payload: call.payload };
+        let mut headers = call.headers.clone();
+        sign::sign(&signed, &Scope { region: &self.settings.region, keys: &keys, at_ms }, &mut headers);
+        let mut url = format!("{}://{}{path}", self.scheme, self.host);
+        if !call.query.is_empty() {
+            url = format!("{url}?{}", sign::query_of(&call.query));
+        }
+        let body = call.body.again();
+        let (method, operation, answers_within) = (call.method.clone(), call.operation, call.answers_within);
+        let answer = self.client.send(Request { method, url, headers, body, operation, answers_within }).await;
+        let answer = answer.map_err(|fault| fault.with("bucket", &self.settings.bucket).with("key", call.key))?;
+        if answer.status.is_success() { Ok(answer) } else { Err(refusal(answer, self.about(call, at_ms)).await) }
+    }
+
+    async fn look(&self, key: &str) -> Result<Option<Proof>, Fault> {
+        let call = Call::new(Method::HEAD, key, "look at object", "s3:GetObject and s3:ListBucket").with("x-amz-checksum-mode", "ENABLED");
+        match self.call(&call).await {
+            Ok(answer) => match proof_in(&answer) {
+                Some(proof) => Ok(Some(proof)),
+                None => self.read_back(key).await,
+            },
+            Err(said) if said.status == 404 && said.code != "NoSuchBucket" => Ok(None),
+            Err(said) => Err(said.into()),
+        }
+    }
+
+    /// The proof of last resort: the bytes themselves.
+    async fn read_back(&self, key: &str) -> Result<Option<Proof>, Fault> {
+        let call = Call::new(Method::GET, key, "read object back", "s3:GetObject");
+        let answer = match self.call(&call).await {
+            Ok(answer) => answer,
+            Err(said) if said.status == 404 => return Ok(None),
+            Err(said) => return Err(said.into()),
+        };
+        let etag = etag_in(&answer);
+        let (sha256, size_bytes) = answer.sha256().await?;
+        Ok(Some(Proof { size_bytes, hash: ProofHash::Sha256(sha256), etag }))
+    }
+
+    async fn put_whole(&self, put: Put<'_>) -> Result<Proof, Fault> {
+        // A store that keeps conditions needs no look before: what was not to be written over refuses by itself.
+        let mut next = match put.condition {
+            Condition::CreateOnly if self.keeps_conditions.load(Ordering::Relaxed) => Target::New,
+            _ => target(self.look(put.key).await?, &put)?,
+        };
+        let body = body_of(put.file, put.blob.size_bytes).await?;
+        for _ in 0..2 {
+            if let Target::Done(proof) = next {
+                return Ok(proof);
+            }
+            let call = self.put_call(&put, &body);
+            match self.call(&conditioned(call, &next)).await {
+                Ok(answer) => {
+                    let proof = self.proof_of_put(&answer, put).await?;
+                    if matches!(next, Target::New) {
+                        self.learn(put, &body).await;
+                    }
+                    return Ok(proof);
+                }
+                // 404: what was to be written over is gone.
+                Err(said) if said.status == 412 || said.status == 404 && said.code != "NoSuchBucket" => {
+                    next = target(self.look(put.key).await?, &put)?;
+                }
+                Err(said) => return Err(said.into()),
+            }
+        }
+        match next {
+            Target::Done(proof) => Ok(proof),
+            _ => {
+                Err(Fault::new(Code::DestinationDown, "put object").with("key", put.key).because("somebody else is writing there just now"))
+            }
+        }
+    }
+
+    fn put_call<'a>(&self, put: &Put<'a>, body: &Body) -> Call<'a> {
+        let sum = sha256_text(put.blob);
+        let mut call = Call::new(Method::PUT, put.key, "put object", "s3:PutObject")
+            .with("content-type", &put.blob.mime)
+            .with("x-amz-checksum-sha256", &sum);
+        call.body = body.again();
+        call.payload = &put.blob.sha256;
+        call
+    }
+
+    async fn proof_of_put(&self, answer: &Answer, put: Put<'_>) -> Result<Proof, Fault> {
+        if let Some(hash) = hash_in(answer) {
+            return Ok(Proof { size_bytes: put.blob.size_bytes, hash, etag: etag_in(answer) });
+        }
+        let gone = || Fault::new(Code::ProofFailed, "put object").with("key", put.key).because("the store took it and does not have it");
+        self.look(put.key).await?.ok_or_else(gone)
+    }
+
+    /// Creates once more what was just created, with the same bytes: a store that keeps conditions refuses.
+    async fn learn(&self, put: Put<'_>, body: &Body) {
+        if self.keeps_conditions.load(Ordering::Relaxed) || put.blob.size_bytes > LEARN_MAX_BYTES {
+            return;
+        }
+        let again = self.call(&conditioned(self.put_call(&put, body), &Target::New)).await;
+        if again.is_err_and(|said| said.status == 412) {
+            self.keeps_conditions.store(true, Ordering::Relaxed);
+        }
+    }
+
+    async fn sign_link(&self, key: &str, valid: Duration) -> Result<String, Fault> {
+        if valid > LINK_MAX {
+            let reason = "an address is valid for at most seven days";
+            return Err(Fault::new(Code::DestinationRefused, "sign address").with("key", key).because(reason));
+        }
+        let keys = self.keys.keys().await?;
+        let path = self.path(key);
+        let signed = Signed { method: &Method::GET, host: &self.host, path: &path, query: &[], payload: UNSIGNED };
+        let scope = Scope { region: &self.settings.region, keys: &keys, at_ms: self.now_ms() };
+        Ok(format!("{}://{}{path}?{}", self.scheme, self.host, sign::sign_query(&signed, &scope, valid.as_secs().max(1))))
+    }
+}
+
+fn sha256_text(blob: &Blob) -> String {
+    let bytes: Vec<u8> =
+        (0..blob.sha256.len()).step_by(2).filter_map(|at| u8::from_str_radix(blob.sha256.get(at..at + 2)?, 16).ok()).collect();
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+#[async_trait]
+impl Destination for S3Destination {
+    fn abilities(&self) -> Abilities<'_> {
+        Abilities { links: Some(self), uploads: Some(self), folders: false }
+    }
+
+    fn uri(&self, key: &str) -> String {
+        format!("s3://{}/{}", self.settings.bucket, encode_path(key))
+    }
+
+    async fn put(&self, put: Put<'_>) -> Result<Proof, Fault> {
+        if put.blob.size_bytes > self.settings.part_bytes * WHOLE_PARTS { self.put_parts(put).await } else { self.put_whole(put).await }
+    }
+
+    async fn stat(&self, key: &str) -> Result<Option<Proof>, Fault> {
+        self.look(key).await
+    }
+
+    async fn get(&self, key: &str, bytes: Option<Range<u64>>, into: &Path) -> Result<(), Fault> {
+        let mut call = Call::new(Method::GET, key, "get object", "s3:GetObject");
+        if let Some(range) = &bytes {
+            call = call.with("range", &format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
+        }
+        match self.call(&call).await {
+            Ok(answer) => answer.into_file(into).await,
+            Err(said) if said.status == 416 => crate::http::empty_file(into).await,
+            Err(said) => Err(said.into()),
+        }
+    }
+
+    async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
+        let mut call = Call::new(Method::GET, "", "list objects", "s3:ListBucket")
+            .asking("list-type", "2")
+            .asking("encoding-type", "url")
+            .asking("max-keys", "1000")
+            .asking("prefix", prefix);
+        if let Some(token) = cursor {
+            call = call.asking("continuation-token", token);
+        }
+        let answer = self.call(&call).await?;
+        let page: answers::Page = document(answer, self.about(&call, 0)).await?;
+        let next = page.next_continuation_token.clone().filter(|_| page.is_truncated);
+        Ok(Listing { keys: page.keys(), next })
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), Fault> {
+        let call = Call::new(Method::DELETE, key, "delete object", "s3:DeleteObject");
+        match self.call(&call).await {
+            Err(said) if said.status != 404 || said.code == "NoSuchBucket" => Err(said.into()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn ensure_folder(&self, _key: &str) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Links for S3Destination {
+    fn public_url(&self, key: &str) -> String {
+        match &self.settings.public_base {
+            Some(base) => format!("{}/{}", base.trim_end_matches('/'), encode_path(key)),
+            None => format!("{}://{}{}", self.scheme, self.host, self.path(key)),
+        }
+    }
+
+    async fn signed_url(&self, key: &str, valid: Duration) -> Result<String, Fault> {
+        self.sign_link(key, valid).await
+    }
+}
+
+#[async_trait]
+impl Uploads for S3Destination {
+    async fn abandon(&self, key: &str, session: &str) -> Result<(), Fault> {
+        self.abandon_parts(key, session).await
+    }
+}
