@@ -10,6 +10,7 @@ mod catalog;
 mod destination;
 pub mod replay;
 pub mod rhythms;
+pub mod servers;
 
 pub use catalog::catalog_suite;
 pub use destination::destination_suite;
