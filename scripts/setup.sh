@@ -2,7 +2,7 @@
 # Installs what building and running Rushes needs and this machine lacks; instant when nothing is missing.
 #
 #   scripts/setup.sh           what building and running needs
-#   scripts/setup.sh develop   and what checks and tests need
+#   scripts/setup.sh develop   and what checks and tests need (servers.sh adds real servers, as far as they can be had)
 #
 # On Debian and Ubuntu, as root or with sudo that asks for no password, it installs packages. Rust comes by rustup,
 # for this user only. Where it may not or cannot, it names what is missing and the command that installs it, and ends
@@ -160,3 +160,4 @@ if [ -n "$lacking" ]; then
 fi
 have_rust || install_rust
 [ "$purpose" = run ] || have_rust_tools || install_rust_tools
+[ "$purpose" = run ] || ./scripts/servers.sh

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Tests setup.sh without touching this machine: every program it may start is a stub in a folder of its own.
+# Tests setup.sh, and servers.sh which it starts, without touching this machine: every program it may start is a stub in a folder of its own.
 set -eu
 cd "$(dirname "$0")/.."
 
+unset RUSHES_S3S_FS RUSHES_MOTO_SERVER RUSHES_POSTGRES_BIN
 room="$(mktemp -d)"
 trap 'rm -rf "$room"' EXIT
 tools="sh sed find head tr dirname mktemp rm env mkdir chmod cat touch"
@@ -14,11 +15,11 @@ stub() { # stub NAME SCRIPT
 
 # A machine on which nothing is missing, and root is at work.
 fresh() {
-    rm -rf "${room:?}/bin" "$room/fonts" "$room/cargo" "$room/log"
+    rm -rf "${room:?}/bin" "$room/fonts" "$room/cargo" "$room/log" "$room/servers"
     mkdir -p "$room/bin" "$room/fonts" "$room/cargo/bin"
     for tool in $tools; do ln -s "$(command -v "$tool")" "$room/bin/$tool"; done
     touch "$room/log" "$room/fonts/LeckerliOne-Regular.ttf" "$room/fonts/DejaVuSans.ttf"
-    for tool in ffmpeg ffprobe make cc cargo; do stub "$tool" 'exit 0'; done
+    for tool in ffmpeg ffprobe make cc cargo s3s-fs moto_server postgres initdb rclone; do stub "$tool" 'exit 0'; done
     stub rustc 'echo "rustc 9.9.0 (stub)"'
     stub id 'echo 0'
     stub apt-get "echo \"apt-get \$*\" >>'$room/log'"
@@ -26,7 +27,8 @@ fresh() {
 
 setup() { # setup WANTED_STATUS
     status=0
-    said="$(PATH="$room/bin" CARGO_HOME="$room/cargo" RUSHES_FONT_FOLDERS="$room/fonts" HOME="$room" "$room/bin/sh" scripts/setup.sh develop 2>&1)" || status=$?
+    said="$(PATH="$room/bin" CARGO_HOME="$room/cargo" RUSHES_FONT_FOLDERS="$room/fonts" HOME="$room" \
+        RUSHES_SERVERS_ROOM="$room/servers" RUSHES_POSTGRES_ROOM="$room/postgresql" "$room/bin/sh" scripts/setup.sh develop 2>&1)" || status=$?
     [ "$status" -eq "$1" ] || fail "ended with $status instead of $1"
 }
 
@@ -136,5 +138,40 @@ rm "$room/bin/cargo" "$room/bin/rustc"
 stub curl 'exit 6'
 setup 1
 says "sh.rustup.rs"
+
+case="real servers are missing, root"
+fresh
+rm "$room/bin/s3s-fs" "$room/bin/moto_server" "$room/bin/postgres" "$room/bin/rclone"
+stub cargo "case \"\$1\" in install) echo \"cargo \$*\" >>'$room/log' ;; esac"
+stub python3 "echo \"python3 \$*\" >>'$room/log'; mkdir -p '$room/servers/moto/bin'; ln -s '$room/bin/python3' '$room/servers/moto/bin/python' 2>/dev/null || true"
+ln -s "$(command -v ln)" "$room/bin/ln"
+setup 0
+did "cargo install s3s-fs --version 0.14.1 --features binary --locked --root $room/servers --target-dir $room/servers/build"
+did "python3 -m venv $room/servers/moto"
+did "pip install --quiet --disable-pip-version-check moto[server]"
+did "no-install-recommends postgresql"
+did "no-install-recommends rclone"
+
+case="real servers are missing and cannot be had"
+fresh
+rm "$room/bin/s3s-fs" "$room/bin/moto_server" "$room/bin/postgres" "$room/bin/rclone"
+stub cargo "case \"\$1\" in install) exit 101 ;; esac"
+stub python3 'exit 1'
+stub apt-get 'exit 100'
+setup 0
+for name in s3s-fs moto Postgres rclone; do says "without $name its tests are skipped"; done
+
+case="real servers lie where they were installed"
+fresh
+rm "$room/bin/s3s-fs" "$room/bin/moto_server" "$room/bin/postgres"
+mkdir -p "$room/servers/bin" "$room/servers/moto/bin" "$room/postgresql/15/bin"
+for file in servers/bin/s3s-fs servers/moto/bin/moto_server postgresql/15/bin/initdb; do
+    touch "$room/$file"
+    chmod +x "$room/$file"
+done
+setup 0
+did_nothing
+rm -rf "$room/postgresql"
+[ -z "$said" ] || fail "is not silent"
 
 echo "setup.sh: all cases hold"

@@ -1,0 +1,70 @@
+#!/bin/sh
+# Installs the real servers that tests speak to, and rclone, the second witness; instant when nothing is missing.
+#
+#   s3s-fs         by cargo, built in target/servers (some minutes, once)
+#   moto           by pip, in an environment of its own in target/servers/moto
+#   Postgres       Debian's package
+#   rclone         Debian's package
+#
+# What cannot be had is named; the tests that need it are then skipped by name. So this always ends with 0.
+set -eu
+cd "$(dirname "$0")/.."
+. ./scripts/path.sh
+
+s3s_fs=0.14.1
+moto='moto[server]>=5,<6'
+room="${RUSHES_SERVERS_ROOM:-target/servers}"
+debian_postgres="${RUSHES_POSTGRES_ROOM:-/usr/lib/postgresql}"
+
+say() { printf 'servers: %s\n' "$*" >&2; }
+have() { command -v "$1" >/dev/null 2>&1; }
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+have_postgres() {
+    [ -n "${RUSHES_POSTGRES_BIN:-}" ] || { have postgres && have initdb; } || {
+        for found in "$debian_postgres"/*/bin/initdb; do [ ! -x "$found" ] || return 0; done
+        return 1
+    }
+}
+
+# apt_install PACKAGE: whether it is now there.
+apt_install() {
+    have apt-get || return 1
+    [ "$(id -u)" -eq 0 ] || { have sudo && sudo -n true 2>/dev/null; } || return 1
+    if [ -z "${renewed:-}" ]; then
+        renewed=yes
+        as_root apt-get -o Acquire::Retries=2 -o Acquire::http::Timeout=20 update -qq >&2 || true
+    fi
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=2 -o Acquire::http::Timeout=20 \
+        -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$1" >&2
+}
+
+install_s3s_fs() {
+    # Its own target folder, so that an interrupted build goes on where it stopped.
+    cargo install s3s-fs --version "$s3s_fs" --features binary --locked --root "$room" --target-dir "$room/build" >&2
+}
+
+install_moto() {
+    have python3 || return 1
+    # A half-made environment would be taken for one.
+    python3 -m venv "$room/moto" >/dev/null 2>&1 && "$room/moto/bin/python" -m pip install --quiet --disable-pip-version-check "$moto" >&2 && return 0
+    rm -rf "${room:?}/moto"
+    return 1
+}
+
+# want NAME INSTRUCTION COMMAND...: installs by the command, or says how a person does it.
+want() {
+    name="$1" instruction="$2"
+    shift 2
+    say "installing $name"
+    "$@" || say "without $name its tests are skipped; get it with: $instruction"
+}
+
+[ -n "${RUSHES_S3S_FS:-}" ] || have s3s-fs || [ -x "$room/bin/s3s-fs" ] ||
+    want s3s-fs "cargo install s3s-fs --version $s3s_fs --features binary --locked" install_s3s_fs
+[ -n "${RUSHES_MOTO_SERVER:-}" ] || have moto_server || [ -x "$room/moto/bin/moto_server" ] ||
+    want moto "pip install 'moto[server]', with python3-venv" install_moto
+have_postgres || want Postgres "sudo apt-get install -y postgresql" apt_install postgresql
+have rclone || want rclone "sudo apt-get install -y rclone" apt_install rclone
