@@ -6,6 +6,7 @@ use futures_util::{StreamExt, stream};
 use http::{HeaderMap, Method, StatusCode};
 use md5::{Digest, Md5};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::{Code, Fault, Verdict};
 use std::fs::File;
 use std::ops::Range;
@@ -364,7 +365,8 @@ impl Answer {
 
     /// How long the other side asks to wait: `Retry-After` in seconds or as a date.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
-        retry_after(&self.headers, SystemTime::now())
+        let now_ms = u64::try_from(SystemClock.now_ms()).unwrap_or_default();
+        retry_after(&self.headers, SystemTime::UNIX_EPOCH + Duration::from_millis(now_ms))
     }
 }
 

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 /// Names that have broken uploads before: spaces, brackets, signs with a meaning in addresses, other scripts, long.
-const ODD_KEYS: &[&str] = &[
+pub(crate) const ODD_KEYS: &[&str] = &[
     "suite/plain.bin",
     "suite/with space.bin",
     "suite/[kpop_soundtrack]_REMIX_x.bin",
@@ -16,20 +16,20 @@ const ODD_KEYS: &[&str] = &[
     "suite/deep/er/and/deeper.bin",
 ];
 
-struct Source {
+pub(crate) struct Source {
     _folder: tempfile::TempDir,
-    file: PathBuf,
-    blob: Blob,
+    pub(crate) file: PathBuf,
+    pub(crate) blob: Blob,
 }
 
-fn source(bytes: &[u8]) -> Source {
+pub(crate) fn source(bytes: &[u8]) -> Source {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("source");
     std::fs::File::create(&file).and_then(|mut f| f.write_all(bytes)).expect("a temporary file");
     Source { _folder: folder, file, blob: digest(bytes, "application/octet-stream").expect("bytes in memory can be read") }
 }
 
-async fn content(destination: &dyn Destination, key: &str) -> Vec<u8> {
+pub(crate) async fn content(destination: &dyn Destination, key: &str) -> Vec<u8> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let into = folder.path().join("got");
     destination.get(key, None, &into).await.unwrap_or_else(|fault| panic!("get {key}: {fault}"));
@@ -38,7 +38,12 @@ async fn content(destination: &dyn Destination, key: &str) -> Vec<u8> {
 
 /// Runs every promise of the port on an empty destination; leaves it empty.
 pub async fn destination_suite(destination: &dyn Destination) {
-    puts_are_proven_and_come_back(destination).await;
+    destination_suite_up_to(destination, 204).await;
+}
+
+/// The same where names, the last segments of keys, can have at most so many bytes.
+pub async fn destination_suite_up_to(destination: &dyn Destination, name_bytes: usize) {
+    puts_are_proven_and_come_back(destination, name_bytes).await;
     create_only_keeps_what_is_there(destination).await;
     replace_needs_the_known_version(destination).await;
     listing_is_whole_ordered_and_paged(destination).await;
@@ -47,8 +52,8 @@ pub async fn destination_suite(destination: &dyn Destination) {
     assert!(left.is_empty(), "the suite leaves nothing: {left:?}");
 }
 
-async fn puts_are_proven_and_come_back(destination: &dyn Destination) {
-    let long = format!("suite/{}.bin", "n".repeat(200));
+async fn puts_are_proven_and_come_back(destination: &dyn Destination, name_bytes: usize) {
+    let long = format!("suite/{}.bin", "n".repeat(name_bytes - 4));
     let keys: Vec<&str> = ODD_KEYS.iter().copied().chain([long.as_str()]).collect();
     for (index, key) in keys.iter().enumerate() {
         // The second is empty, the third larger than any buffer.
@@ -67,6 +72,13 @@ async fn puts_are_proven_and_come_back(destination: &dyn Destination) {
         assert!(stat.is_of(&source.blob), "stat of {key} proves the bytes: {stat:?}");
         assert_eq!(content(destination, key).await, bytes, "{key} comes back as it was");
         assert!(source.file.exists(), "a put leaves the source alone");
+        let range = 3..(bytes.len() as u64).min(9);
+        if range.start < range.end {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let into = folder.path().join("some");
+            destination.get(key, Some(range), &into).await.unwrap_or_else(|fault| panic!("get some of {key}: {fault}"));
+            assert_eq!(std::fs::read(into).expect("the file that get made"), bytes[3..bytes.len().min(9)], "some bytes of {key}");
+        }
     }
     for key in keys {
         destination.delete(key).await.expect("delete");

@@ -9,9 +9,13 @@ pub mod bad_files;
 mod catalog;
 pub mod chaos;
 mod destination;
+mod links;
 pub mod replay;
 pub mod rhythms;
 pub mod servers;
+mod uploads;
 
 pub use catalog::catalog_suite;
-pub use destination::destination_suite;
+pub use destination::{destination_suite, destination_suite_up_to};
+pub use links::{links_suite, open};
+pub use uploads::uploads_suite;

@@ -199,7 +199,11 @@ pub(super) fn crc32c_text(sum: u32) -> String {
 
 /// The hash of the whole object that an answer shows; None where it shows none.
 pub(super) fn hash_in(answer: &Answer) -> Option<ProofHash> {
-    let is_whole = answer.header("x-amz-checksum-type") != "COMPOSITE";
+    // Where it is not said, an object in parts (its etag says so) may show a sum of sums.
+    let is_whole = match answer.header("x-amz-checksum-type") {
+        "" => !answer.header("etag").contains('-'),
+        told => told == "FULL_OBJECT",
+    };
     if let Some(sum) = hex_of(answer.header("x-amz-checksum-sha256"), 32).filter(|_| is_whole) {
         return Some(ProofHash::Sha256(rushes_core::flow::hex(&sum)));
     }
@@ -209,12 +213,13 @@ pub(super) fn hash_in(answer: &Answer) -> Option<ProofHash> {
     if let Some(md5) = md5_in(answer.header("etag")).filter(|_| is_plain) {
         return Some(ProofHash::Md5(md5.to_owned()));
     }
-    let crc32c = hex_of(answer.header("x-amz-checksum-crc32c"), 4).filter(|_| is_whole);
-    if let Some([a, b, c, d]) = crc32c.as_deref() {
-        return Some(ProofHash::Crc32c(u32::from_be_bytes([*a, *b, *c, *d])));
-    }
+    // Before a sum of the whole: some stores show another than the one they checked, and the etag names the version.
     let noted = answer.header(NOTED);
-    (!noted.is_empty()).then(|| ProofHash::Noted(noted.to_owned()))
+    if !noted.is_empty() {
+        return Some(ProofHash::Noted(noted.to_owned()));
+    }
+    let crc32c = hex_of(answer.header("x-amz-checksum-crc32c"), 4).filter(|_| is_whole)?;
+    Some(ProofHash::Crc32c(u32::from_be_bytes(crc32c.try_into().ok()?)))
 }
 
 /// The proof in the answer to a look at an object; None where the store shows no hash of it.

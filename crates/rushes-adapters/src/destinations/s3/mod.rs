@@ -15,13 +15,14 @@ use base64::Engine;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub use keys::AccessKey;
 use keys::KeyRing;
+use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::destination::{Abilities, Condition, Destination, Links, Listing, Proof, ProofHash, Put, Uploads};
 use rushes_core::{Blob, Code, Fault};
 use sign::{Scope, Signed, UNSIGNED};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// The SHA-256 of nothing.
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -184,8 +185,7 @@ impl S3Destination {
 
     /// Now, by the store's clock.
     fn now_ms(&self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX) + self.skew_ms.load(Ordering::Relaxed)
+        SystemClock.now_ms() + self.skew_ms.load(Ordering::Relaxed)
     }
 
     /// Sends a signed request; once more where our clock was wrong or the keys too old.
@@ -404,3 +404,6 @@ impl Uploads for S3Destination {
         self.abandon_parts(key, session).await
     }
 }
+
+#[cfg(test)]
+mod tests;

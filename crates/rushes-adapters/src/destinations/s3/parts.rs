@@ -129,7 +129,10 @@ impl S3Destination {
         let part_bytes = self.settings.part_bytes.max(least);
         let sha256 = put.blob.sha256.clone();
         let mut kept = Kept { sha256, part_bytes, upload: None, parts: Vec::new(), is_summed: self.sums_parts.load(Ordering::Relaxed) };
-        put.session.keep(&kept.write()?).await?;
+        let intent = kept.write()?;
+        if put.session.kept().as_ref() != Some(&intent) {
+            put.session.keep(&intent).await?;
+        }
         let mut begun = self.create(put, kept.is_summed).await;
         // Older stores know nothing of sums.
         if begun.as_ref().is_err_and(|said| kept.is_summed && matches!(said.status, 400 | 501)) {
@@ -275,7 +278,7 @@ impl S3Destination {
     }
 
     /// Every unfinished upload of exactly this key; none where the store cannot list them.
-    async fn uploads_of(&self, key: &str) -> Result<Vec<String>, Fault> {
+    pub(super) async fn uploads_of(&self, key: &str) -> Result<Vec<String>, Fault> {
         let mut call =
             Call::new(Method::GET, "", "list uploads", "s3:ListBucketMultipartUploads").asking("uploads", "").asking("prefix", key);
         call.payload = EMPTY;

@@ -1,0 +1,76 @@
+//! The promises of a destination, kept before two servers that speak S3.
+
+use super::*;
+use rushes_testkit::servers::{S3Server, moto, s3s_fs};
+use rushes_testkit::{destination_suite_up_to, links_suite, uploads_suite};
+
+const PART_BYTES: u64 = 5 * 1024 * 1024;
+/// More than what goes whole, and no multiple of a part.
+const LARGE_BYTES: usize = 23_000_000;
+
+fn settings(server: &S3Server) -> S3Settings {
+    S3Settings {
+        bucket: "bucket".into(),
+        endpoint: Some(server.endpoint.clone()),
+        region: server.region.clone(),
+        addressing: Addressing::Path,
+        key: Some(AccessKey { id: server.access_key.clone(), secret: server.secret_key.clone(), token: None }),
+        public_base: None,
+        part_bytes: PART_BYTES,
+        http: HttpOptions::default(),
+    }
+}
+
+fn bucket(server: &S3Server) -> S3Destination {
+    server.make_bucket("bucket");
+    S3Destination::new(settings(server)).unwrap()
+}
+
+#[tokio::test]
+async fn s3_keeps_the_destination_contract_at_s3s_fs() {
+    let Some(server) = s3s_fs() else { return };
+    // Beside each object s3s-fs keeps a file whose name is longer by half; a file system allows 255.
+    destination_suite_up_to(&bucket(&server), 140).await;
+}
+
+#[tokio::test]
+async fn s3_keeps_the_destination_contract_at_moto() {
+    let Some(server) = moto() else { return };
+    destination_suite_up_to(&bucket(&server), 255).await;
+}
+
+#[tokio::test]
+async fn s3_goes_on_with_uploads_at_s3s_fs() {
+    let Some(server) = s3s_fs() else { return };
+    let bucket = bucket(&server);
+    uploads_suite(&bucket, LARGE_BYTES).await;
+    let left: Vec<_> = std::fs::read_dir(server.folder.as_ref().unwrap())
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().into_string().ok())
+        .filter(|name| name.contains(".part-"))
+        .collect();
+    assert!(left.is_empty(), "no part is left: {left:?}");
+}
+
+#[tokio::test]
+async fn s3_goes_on_with_uploads_at_moto() {
+    let Some(server) = moto() else { return };
+    let bucket = bucket(&server);
+    uploads_suite(&bucket, LARGE_BYTES).await;
+    assert!(bucket.uploads_of("suite/[large] file.bin").await.unwrap().is_empty(), "no upload is left");
+    // s3s-fs says AccessDenied where nothing is, so this is moto's alone.
+    let gone = r#"{"sha256":"","part_bytes":5242880,"upload":"gone","parts":[],"is_summed":false}"#;
+    bucket.abandon("suite/none.bin", gone).await.unwrap();
+}
+
+#[tokio::test]
+async fn s3_links_open_the_object_and_nothing_else() {
+    let Some(server) = s3s_fs() else { return };
+    links_suite(&bucket(&server), true).await;
+}
+
+#[tokio::test]
+async fn s3_links_open_at_moto() {
+    let Some(server) = moto() else { return };
+    links_suite(&bucket(&server), false).await;
+}
