@@ -54,6 +54,7 @@ impl SupabaseDestination {
         if is_spoilt || is_known {
             return Ok(Target::Over);
         }
+        self.clear(put).await;
         let reason = "the object there is neither the old nor the new version";
         Err(Fault::new(Code::DestinationConflict, "put object").with("bucket", self.bucket()).with("key", put.key).because(reason))
     }
@@ -78,13 +79,7 @@ impl SupabaseDestination {
                 Err(said) if said.is_taken() && !is_over => {}
                 Err(said) => return Err(said.into()),
             }
-            target = match self.target(put).await {
-                Ok(target) => target,
-                Err(fault) => {
-                    self.clear(put).await;
-                    return Err(fault);
-                }
-            };
+            target = self.target(put).await?;
         }
         match target {
             Target::Done(proof) => Ok(proof),
