@@ -12,6 +12,7 @@ mod destination;
 pub mod replay;
 pub mod rhythms;
 pub mod servers;
+pub mod supabase;
 
 pub use catalog::catalog_suite;
 pub use destination::destination_suite;
