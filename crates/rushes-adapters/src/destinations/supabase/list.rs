@@ -125,7 +125,7 @@ impl SupabaseDestination {
     }
 
     async fn list_call(&self, path: &str, body: &serde_json::Value, field: &str) -> Result<serde_json::Value, Said> {
-        let mut call = Call::new(Method::POST, format!("object/{path}/{}", self.bucket_path()), about(self.bucket()));
+        let mut call = Call::new(Method::POST, format!("object/{path}/{}", self.encoded_bucket()), about(self.bucket()));
         call = call.with("content-type", "application/json");
         call.body = crate::http::Body::Bytes(Bytes::from(body.to_string()));
         document(self.call(call).await?, field, about(self.bucket())).await

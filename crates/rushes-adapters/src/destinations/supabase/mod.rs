@@ -151,13 +151,13 @@ impl SupabaseDestination {
         &self.settings.bucket
     }
 
-    fn bucket_path(&self) -> String {
+    fn encoded_bucket(&self) -> String {
         encode_path(self.bucket())
     }
 
     /// The path of an object below `what`.
     fn object(&self, what: &str, key: &str) -> String {
-        format!("{what}/{}/{}", self.bucket_path(), keys::path(key))
+        format!("{what}/{}/{}", self.encoded_bucket(), keys::path(key))
     }
 
     fn about<'a>(&'a self, operation: &'static str, needs: &'static str, key: &'a str) -> About<'a> {

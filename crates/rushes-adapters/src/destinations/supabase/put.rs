@@ -83,7 +83,11 @@ impl SupabaseDestination {
         }
         match target {
             Target::Done(proof) => Ok(proof),
-            _ => Err(self.hidden(put.key, "something is at this key and cannot be seen")),
+            Target::New => Err(self.hidden(put.key, "something is at this key and cannot be seen")),
+            Target::Over => {
+                let reason = "somebody else is writing there just now";
+                Err(Fault::new(Code::DestinationDown, "put object").with("bucket", self.bucket()).with("key", put.key).because(reason))
+            }
         }
     }
 
