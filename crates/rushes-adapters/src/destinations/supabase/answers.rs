@@ -107,7 +107,7 @@ enum Missing {
 fn fault(status: StatusCode, code: &str, message: &str, missing: Missing, wait: Option<Duration>, about: About<'_>) -> Fault {
     let About { operation, needs, bucket, key } = about;
     let new = |code: Code| Fault::new(code, operation).with("bucket", bucket).with("key", key);
-    let said = if code.is_empty() { format!("{}: {message}", status.as_u16()) } else { format!("{} {code}: {message}", status.as_u16()) };
+    let said = [status.as_str(), code, message].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
     let refused = |advice: String| new(Code::DestinationRefused).because(format!("{advice} ({said})"));
     if let Some(fault) = passing(status, operation, wait) {
         return fault.with("bucket", bucket).with("key", key).because(said);

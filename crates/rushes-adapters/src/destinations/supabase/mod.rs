@@ -8,11 +8,12 @@ mod answers;
 mod keys;
 mod list;
 mod put;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod tus;
 
-use crate::http::{Answer, Body, Client, HttpOptions, Request, empty_file, encode_path};
+use crate::http::{Answer, Body, Client, Request, empty_file, encode_path};
 use answers::{About, Info, Said, document, refusal};
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -21,53 +22,10 @@ use rushes_core::destination::{Abilities, Destination, Links, Listing, Proof, Pr
 use rushes_core::{Blob, Code, Fault};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::fmt;
+pub use settings::{PART_BYTES, SupabaseSettings};
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
-
-/// Bytes of one part of a resumable upload, as Supabase wants them.
-pub const PART_BYTES: u64 = 6 * 1024 * 1024;
-
-/// One bucket and how to reach it.
-#[derive(Clone)]
-pub struct SupabaseSettings {
-    /// `https://PROJECT.supabase.co`, or where a project of one's own answers; without `/storage/v1`.
-    pub endpoint: String,
-    /// Its name.
-    pub bucket: String,
-    /// The project's secret (service) key, or one that its policies let read and write. Shown nowhere.
-    pub key: String,
-    /// Bytes of one part of a resumable upload: [`PART_BYTES`], Supabase takes no other.
-    pub part_bytes: u64,
-    /// Larger files go by resumable uploads.
-    pub whole_max_bytes: u64,
-    /// Patience.
-    pub http: HttpOptions,
-}
-
-impl SupabaseSettings {
-    /// With Supabase's own sizes and the usual patience.
-    #[must_use]
-    pub fn new(endpoint: &str, bucket: &str, key: &str) -> Self {
-        let http = HttpOptions::default();
-        let (endpoint, bucket, key) = (endpoint.to_owned(), bucket.to_owned(), key.to_owned());
-        Self { endpoint, bucket, key, part_bytes: PART_BYTES, whole_max_bytes: PART_BYTES, http }
-    }
-}
-
-impl fmt::Debug for SupabaseSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { endpoint, bucket, part_bytes, whole_max_bytes, http, .. } = self;
-        f.debug_struct("SupabaseSettings")
-            .field("endpoint", endpoint)
-            .field("bucket", bucket)
-            .field("part_bytes", part_bytes)
-            .field("whole_max_bytes", whole_max_bytes)
-            .field("http", http)
-            .finish_non_exhaustive()
-    }
-}
 
 /// A bucket as a destination.
 #[derive(Debug)]

@@ -117,7 +117,6 @@ impl SupabaseDestination {
         let Some(Held { proof, noted }) = self.look(put.key).await? else {
             return Err(self.hidden(put.key, "the object was taken and cannot be seen"));
         };
-        let told = format!("{:?}", proof.hash);
         if let Some(proof) = self.prove(proof, put).await? {
             return Ok(proof);
         }
@@ -127,7 +126,7 @@ impl SupabaseDestination {
             return Err(Fault::new(Code::DestinationConflict, "put object").with("key", put.key).because(reason));
         }
         self.remove(put.key).await?;
-        let reason = format!("it arrived as {told} instead of sha256 {} and was removed", put.blob.sha256);
+        let reason = "other bytes arrived than were sent; they were removed";
         Err(Fault::new(Code::ProofFailed, "put object").with("bucket", self.bucket()).with("key", put.key).because(reason))
     }
 }

@@ -206,7 +206,10 @@ impl SupabaseDestination {
                 Ok(there) if said.is_taken() => Err(strange(&there.map_or("no".to_owned(), |there| there.to_string()))),
                 _ => Err(said),
             },
-            404 | 410 => Err(said),
+            404 | 410 => {
+                let reason = "the server no longer knows the upload";
+                Err(Said { fault: Fault::new(Code::DestinationDown, "send part").with("key", put.key).because(reason), ..said })
+            }
             _ => {
                 if !said.fault.is_transient() {
                     self.clear_upload(kept).await;

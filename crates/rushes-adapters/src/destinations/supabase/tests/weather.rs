@@ -1,0 +1,171 @@
+//! What a sender meets on bad lines, and does not lose.
+
+use super::*;
+
+/// Tries as a sender does, some times.
+async fn put_at_last(bucket: &SupabaseDestination, put: Put<'_>, weather: &Weather) -> Proof {
+    for _ in 0..3 {
+        match bucket.put(put).await {
+            Ok(proof) => return proof,
+            Err(fault) => assert!(fault.is_transient(), "{weather:?}: {fault}"),
+        }
+    }
+    bucket.put(put).await.unwrap_or_else(|fault| panic!("{weather:?}: {fault}"))
+}
+
+#[tokio::test]
+async fn supabase_large_objects_are_proven_by_their_parts() {
+    let Some(server) = Supabase::start().await else { return };
+    bucket(&server).await;
+    let chaos = Chaos::before(server.address).await;
+    let bucket = SupabaseDestination::new(settings(&chaos.url(), "films", &server.service_key)).unwrap();
+    let film = large(15_000_000);
+    // The connection breaks in the second part, and what has arrived of it is not sent again.
+    let kept = Kept::default();
+    let put = Put { session: &kept, ..film.create("[a] film.mp4") };
+    for weather in [Weather::CutBody { after_bytes: 1_000_000 }, Weather::Clear] {
+        chaos.set_for(Only::requests("PATCH", "resumable").first(1), weather);
+    }
+    let proof = put_at_last(&bucket, put, &Weather::Clear).await;
+    assert_eq!(proof.hash, ProofHash::Noted(film.blob.sha256.clone()));
+    assert_eq!(chaos.count("GET", "/object/authenticated/"), 0, "its etag proves it, and it is not read back");
+    let stat = bucket.stat(put.key).await.unwrap().unwrap();
+    assert!(stat.holds(&film.blob, Some(&proof)), "{stat:?}");
+    let there = server.object("films", "=5Ba=5D film.mp4").await.unwrap();
+    assert_eq!(there.bytes.len() as u64, film.blob.size_bytes);
+    assert_eq!(there.metadata["mimetype"], "video/mp4");
+    assert_eq!(there.user_metadata.unwrap()["sha256"], film.blob.sha256);
+    assert!(bucket.put(film.create(put.key)).await.unwrap().is_of(&film.blob), "the same again is success");
+    assert_eq!(server.open_uploads(), 0);
+}
+
+#[tokio::test]
+async fn supabase_uploads_survive_bad_weather() {
+    let Some(server) = Supabase::start().await else { return };
+    bucket(&server).await;
+    let chaos = Chaos::before(server.address).await;
+    let bucket = in_small_parts(&chaos.url(), &server.service_key);
+    let patch = |count| Only::requests("PATCH", "resumable").first(count);
+    for (index, weather) in [
+        Weather::LostAnswer,
+        Weather::CutBody { after_bytes: 30_000 },
+        Weather::Stall { after_bytes: 30_000 },
+        Weather::too_many(Some(3)),
+        Weather::json(500, &json!({"message": "no"})),
+        Weather::Corrupt,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (film, kept, key) = (large(450_000 + u32::try_from(index).unwrap()), Kept::default(), format!("film {index}"));
+        let put = Put { session: &kept, ..film.create(&key) };
+        chaos.set_for(patch(1), weather.clone());
+        let proof = put_at_last(&bucket, put, &weather).await;
+        assert!(proof.is_of(&film.blob), "{weather:?}");
+        assert_eq!(server.object("films", &key).await.unwrap().bytes, std::fs::read(&film.file).unwrap(), "{weather:?}");
+        let begun = chaos.count("POST", "upload/resumable");
+        chaos.forget();
+        assert_eq!(begun, if weather == Weather::Corrupt { 2 } else { 1 }, "{weather:?}: it goes on where it stopped");
+        assert_eq!(server.open_uploads(), 0);
+    }
+    for weather in [Weather::LostAnswer, Weather::Stall { after_bytes: 50_000 }] {
+        let (film, kept) = (large(250_001), Kept::default());
+        let put = Put { session: &kept, ..film.create("last.mp4") };
+        chaos.set_for(patch(3), weather.clone());
+        assert!(put_at_last(&bucket, put, &weather).await.is_of(&film.blob));
+        chaos.set(Weather::Clear);
+        bucket.delete("last.mp4").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn supabase_uploads_that_are_of_no_more_use_are_removed() {
+    let Some(server) = Supabase::start().await else { return };
+    bucket(&server).await;
+    let chaos = Chaos::before(server.address).await;
+    let bucket = in_small_parts(&chaos.url(), &server.service_key);
+    let film = large(350_000);
+    let kept = Kept::default();
+    let put = Put { session: &kept, ..film.create("film.mp4") };
+    let second = || chaos.set_for(Only::requests("PATCH", "resumable").first(2), Weather::too_many(None));
+    second();
+    assert!(bucket.put(put).await.unwrap_err().is_transient());
+    server.expire_uploads();
+    chaos.set(Weather::Clear);
+    assert!(bucket.put(put).await.unwrap().is_of(&film.blob), "an expired upload is begun anew");
+    bucket.delete("film.mp4").await.unwrap();
+    let expired = server.open_uploads();
+
+    *kept.0.lock().unwrap() = None;
+    second();
+    assert!(bucket.put(put).await.is_err());
+    assert_eq!(server.open_uploads(), expired + 1);
+    chaos.set(Weather::Clear);
+    let other = source(b"somebody else's");
+    bucket.put(other.create("film.mp4")).await.unwrap();
+    assert_eq!(bucket.put(put).await.unwrap_err().code, Code::DestinationConflict);
+    assert_eq!(server.open_uploads(), expired, "what nobody will finish is gone");
+}
+
+#[tokio::test]
+async fn supabase_spoilt_objects_are_taken_away() {
+    let Some(server) = Supabase::start().await else { return };
+    bucket(&server).await;
+    let chaos = Chaos::before(server.address).await;
+    let bucket = in_small_parts(&chaos.url(), &server.service_key);
+    let picture = large(50_000);
+    chaos.set_for(Only::requests("POST", "/object/films").first(1), Weather::Corrupt);
+    let fault = bucket.put(picture.create("a.png")).await.unwrap_err();
+    assert!(fault.code == Code::ProofFailed && fault.is_transient(), "{fault}");
+    assert!(bucket.stat("a.png").await.unwrap().is_none());
+    // It was not taken away because the connection broke: the next put knows it as its own.
+    chaos.set_for(Only::requests("POST", "/object/films").first(1), Weather::Corrupt);
+    chaos.set_for(Only::requests("DELETE", "/object/films").first(1), Weather::too_many(None));
+    assert!(bucket.put(picture.create("a.png")).await.unwrap_err().is_transient());
+    assert!(bucket.put(picture.create("a.png")).await.unwrap().is_of(&picture.blob));
+}
+
+#[tokio::test]
+async fn supabase_answers_that_do_not_come_whole_are_asked_for_again() {
+    let Some(server) = Supabase::start().await else { return };
+    bucket(&server).await;
+    let chaos = Chaos::before(server.address).await;
+    let bucket = SupabaseDestination::new(settings(&chaos.url(), "films", &server.service_key)).unwrap();
+    let picture = source(b"picture");
+    let error = json!({"statusCode": "403", "error": "Unauthorized", "message": "new row violates row-level security policy"});
+    for (weather, is_transient) in [
+        (Weather::LostAnswer, true),
+        (Weather::HalfAnswer, true),
+        (Weather::Stall { after_bytes: 3 }, true),
+        (Weather::too_many(Some(7)), true),
+        (Weather::json(503, &json!({})), true),
+        (Weather::json(400, &json!({"statusCode": "503", "message": "later"})), true),
+        (Weather::Answer { status: 200, headers: Vec::new(), body: r#"{"Key": "fil"#.into() }, true),
+        (Weather::json(200, &json!({"error": "not really"})), true),
+        (Weather::json(200, &error), false),
+        (Weather::json(401, &json!({"message": format!("Invalid API key {}", server.service_key)})), false),
+    ] {
+        chaos.set_for(Only::requests("POST", "/object/films").first(1), weather.clone());
+        let fault = bucket.put(picture.create("a.png")).await.unwrap_err();
+        assert_eq!(fault.is_transient(), is_transient, "{weather:?}: {fault}");
+        assert_eq!(fault.retry_after_ms, (weather == Weather::too_many(Some(7))).then_some(7_000), "{fault}");
+        assert!(!fault.to_string().contains(&server.service_key), "{fault}");
+        bucket.put(picture.create("a.png")).await.unwrap();
+        bucket.delete("a.png").await.unwrap();
+    }
+    bucket.put(picture.create("a.png")).await.unwrap();
+    for weather in [Weather::HalfAnswer, Weather::json(200, &json!({})), Weather::too_many(None)] {
+        chaos.set_for(Only::requests("", "a.png").first(1), weather.clone());
+        let fault = bucket.stat("a.png").await.unwrap_err();
+        assert!(fault.code == Code::DestinationDown && fault.is_transient(), "{weather:?}: {fault}");
+        chaos.set_for(Only::requests("", "list").first(1), weather.clone());
+        assert!(bucket.list("", None).await.unwrap_err().is_transient(), "{weather:?}");
+        chaos.set_for(Only::requests("", "sign").first(1), weather.clone());
+        let fault = bucket.signed_url("a.png", Duration::from_secs(9)).await.unwrap_err();
+        assert!(fault.is_transient() && !fault.to_string().contains("token="), "{weather:?}: {fault}");
+    }
+    let into = picture.folder.path().join("got");
+    chaos.set_for(Only::requests("GET", "a.png").first(1), Weather::HalfAnswer);
+    assert!(bucket.get("a.png", None, &into).await.unwrap_err().is_transient());
+    bucket.get("a.png", None, &into).await.unwrap();
+}
