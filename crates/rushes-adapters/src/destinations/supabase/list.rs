@@ -118,7 +118,9 @@ impl SupabaseDestination {
                 found => return Ok(found?),
             }
         }
-        Ok(self.all_by_folder(prefix).await?)
+        let found = self.all_by_folder(prefix).await?;
+        self.listings.is_old.store(true, Ordering::Relaxed);
+        Ok(found)
     }
 
     async fn list_call<T: for<'de> Deserialize<'de>>(&self, path: &str, body: &serde_json::Value, field: &str) -> Result<T, Said> {

@@ -89,6 +89,18 @@ async fn supabase_goes_on_with_uploads() {
 }
 
 #[tokio::test]
+async fn supabase_files_that_are_not_what_was_registered_are_not_sent() {
+    let Some(server) = Supabase::start().await else { return };
+    let bucket = bucket(&server).await;
+    let (first, second) = (source(b"first"), source(b"other"));
+    let fault = bucket.put(Put::new("a.png", &second.file, &first.blob, Condition::CreateOnly)).await.unwrap_err();
+    assert_eq!(fault.code, Code::BlobMissing, "{fault}");
+    std::fs::remove_file(&first.file).unwrap();
+    assert_eq!(bucket.put(first.create("a.png")).await.unwrap_err().code, Code::BlobMissing);
+    assert_eq!(server.count().await, 0);
+}
+
+#[tokio::test]
 async fn supabase_refusals_name_what_is_missing() {
     let Some(server) = Supabase::start().await else { return };
     let picture = source(b"picture");
