@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, StatusCode};
 use md5::{Digest, Md5};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rushes_core::clock::{Clock, SystemClock};
-use rushes_core::{Code, Fault, Verdict};
+use rushes_core::{Code, Fault};
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -388,7 +388,8 @@ pub(crate) fn words(bytes: &[u8]) -> String {
 /// A fault for an answer that is the same for every protocol: too many requests and troubles of the other side, which pass.
 pub(crate) fn passing(status: StatusCode, operation: &'static str, wait: Option<Duration>) -> Option<Fault> {
     let passes = matches!(status.as_u16(), 408 | 425 | 429) || status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
-    let fault = Fault::new(Code::DestinationDown, operation).verdict(Verdict::Transient);
+    let code = if status == StatusCode::TOO_MANY_REQUESTS { Code::DestinationBusy } else { Code::DestinationDown };
+    let fault = Fault::new(code, operation);
     passes.then(|| wait.map_or(fault.clone(), |wait| fault.retry_after(wait)))
 }
 

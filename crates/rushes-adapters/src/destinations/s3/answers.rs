@@ -85,8 +85,8 @@ fn fault(status: http::StatusCode, code: &str, message: &str, wait: Option<Durat
         }
         "RequestTimeTooSkewed" => refused("this machine's clock is wrong; set it".into()).verdict(Verdict::Transient),
         "BadDigest" | "XAmzContentSHA256Mismatch" | "InvalidDigest" | "IncompleteBody" => new(Code::ProofFailed).because(said),
-        "RequestTimeout" | "OperationAborted" | "ConditionalRequestConflict" | "SlowDown" | "ServiceUnavailable" | "InternalError" => {
-            let fault = new(Code::DestinationDown).because(said);
+        "SlowDown" | "RequestTimeout" | "OperationAborted" | "ConditionalRequestConflict" | "ServiceUnavailable" | "InternalError" => {
+            let fault = new(if code == "SlowDown" { Code::DestinationBusy } else { Code::DestinationDown }).because(said);
             wait.map_or(fault.clone(), |wait| fault.retry_after(wait))
         }
         _ => match passing(status, operation, wait) {
