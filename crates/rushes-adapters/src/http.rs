@@ -11,7 +11,7 @@ use rushes_core::{Code, Fault};
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -19,6 +19,8 @@ use tokio::io::AsyncWriteExt;
 
 /// Files up to this are read whole before they are sent; larger ones go in pieces of this many bytes.
 const PIECE_BYTES: u64 = 256 * 1024;
+/// Larger bodies in memory are handed over in pieces of this many bytes.
+const SLICE_BYTES: usize = 128 * 1024;
 /// Of an answer that is no object, at most this much is read.
 const ANSWER_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// What of an answer is shown to people.
@@ -156,7 +158,11 @@ impl Client {
         let mut builder = self.inner.request(request.method, &request.url).headers(request.headers);
         builder = match request.body {
             Body::Empty => builder,
-            Body::Bytes(bytes) => builder.body(bytes),
+            Body::Bytes(bytes) if bytes.len() <= SLICE_BYTES => builder.body(bytes),
+            Body::Bytes(bytes) => {
+                let length = bytes.len();
+                builder.header(http::header::CONTENT_LENGTH, length).body(reqwest::Body::wrap_stream(slices(bytes, moved.clone())))
+            }
             Body::File { file, range, sums } => {
                 let length = range.end - range.start;
                 let body = pieces(file, range, sums, moved.clone(), broken.clone());
@@ -190,6 +196,15 @@ async fn standing_still(moved: &AtomicU64, limit: Duration, answers_within: Opti
         }
         seen = now;
     }
+}
+
+/// Bytes in pieces, each counted when it is taken: a large body on a slow line is not standing still.
+fn slices(bytes: Bytes, moved: Arc<AtomicU64>) -> impl futures_util::Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static {
+    stream::unfold(bytes, move |mut rest| {
+        moved.fetch_add(1, Ordering::Relaxed);
+        let piece = rest.split_to(rest.len().min(SLICE_BYTES));
+        std::future::ready((!piece.is_empty()).then_some((Ok(piece), rest)))
+    })
 }
 
 /// A file in pieces, each read off the runtime, summed on the way, and counted when it is taken.
@@ -227,15 +242,40 @@ fn pieces(
 fn read_piece(file: &File, rest: &Range<u64>, sums: Option<&Sums>) -> Result<Bytes, Fault> {
     let length = usize::try_from((rest.end - rest.start).min(PIECE_BYTES)).unwrap_or_default();
     let mut bytes = vec![0; length];
-    file.read_exact_at(&mut bytes, rest.start).map_err(|e| match e.kind() {
-        // Blobs do not shrink by themselves.
-        std::io::ErrorKind::UnexpectedEof => damaged().because("the local file is shorter than it was"),
-        _ => Fault::new(Code::Io, "read what is sent").because(e),
-    })?;
+    read_exact(file, &mut bytes, rest.start)?;
     if let Some(sums) = sums {
         sums.add(&bytes);
     }
     Ok(Bytes::from(bytes))
+}
+
+fn read_exact(file: &File, bytes: &mut [u8], at: u64) -> Result<(), Fault> {
+    file.read_exact_at(bytes, at).map_err(|e| match e.kind() {
+        // Blobs do not shrink by themselves.
+        std::io::ErrorKind::UnexpectedEof => damaged().because("the local file is shorter than it was"),
+        _ => Fault::new(Code::Io, "read what is sent").because(e),
+    })
+}
+
+/// A file to send in parts. Errors: `blob_missing` where it is gone or has another length.
+pub(crate) fn file_of(path: &Path, size_bytes: u64) -> Result<Arc<File>, Fault> {
+    let missing = |e: std::io::Error| damaged().with("path", path.display()).because(e);
+    let file = File::open(path).map_err(missing)?;
+    let there = file.metadata().map_err(missing)?.len();
+    if there != size_bytes {
+        return Err(damaged().with("path", path.display()).because(format!("it has {there} instead of {size_bytes} bytes")));
+    }
+    Ok(Arc::new(file))
+}
+
+/// These bytes of a file, in memory. Errors: `blob_missing`, `io`.
+pub(crate) async fn bytes_of(file: Arc<File>, range: Range<u64>) -> Result<Bytes, Fault> {
+    let read = tokio::task::spawn_blocking(move || {
+        let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or_default()];
+        read_exact(&file, &mut bytes, range.start)?;
+        Ok(Bytes::from(bytes))
+    });
+    read.await.map_err(|e| Fault::new(Code::Panicked, "read what is sent").because(e))?
 }
 
 /// The CRC-32C of these bytes of a file. Errors: `blob_missing`, `io`.
@@ -264,22 +304,11 @@ pub(crate) fn damaged() -> Fault {
 
 /// A file to send: read whole where it is small. Errors: `blob_missing` where it is gone or has another length.
 pub(crate) async fn body_of(path: &Path, size_bytes: u64) -> Result<Body, Fault> {
-    let path: PathBuf = path.to_owned();
-    let read = tokio::task::spawn_blocking(move || {
-        let missing = |e: std::io::Error| damaged().with("path", path.display()).because(e);
-        let file = File::open(&path).map_err(missing)?;
-        let there = file.metadata().map_err(missing)?.len();
-        if there != size_bytes {
-            return Err(damaged().with("path", path.display()).because(format!("it has {there} instead of {size_bytes} bytes")));
-        }
-        if size_bytes > PIECE_BYTES * 4 {
-            return Ok(Body::File { file: Arc::new(file), range: 0..size_bytes, sums: None });
-        }
-        let mut bytes = vec![0; usize::try_from(size_bytes).unwrap_or_default()];
-        file.read_exact_at(&mut bytes, 0).map_err(missing)?;
-        Ok(Body::Bytes(bytes.into()))
-    });
-    read.await.map_err(|e| Fault::new(Code::Panicked, "read what is sent").because(e))?
+    let file = file_of(path, size_bytes)?;
+    if size_bytes > PIECE_BYTES * 4 {
+        return Ok(Body::File { file, range: 0..size_bytes, sums: None });
+    }
+    bytes_of(file, 0..size_bytes).await.map(Body::Bytes)
 }
 
 impl Answer {

@@ -13,6 +13,7 @@ mod links;
 pub mod replay;
 pub mod rhythms;
 pub mod servers;
+pub mod supabase;
 mod uploads;
 
 pub use catalog::catalog_suite;

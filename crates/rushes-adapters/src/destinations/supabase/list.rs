@@ -1,0 +1,225 @@
+//! Listings. Supabase lists by its own keys, whose order is not that of ours, so a listing is read to its end when it is
+//! begun, sorted, and handed out page by page from memory; a page asked for after a restart reads it again.
+
+use super::answers::{About, Said, document};
+use super::keys::{decode, encode};
+use super::{Call, SupabaseDestination};
+use bytes::Bytes;
+use http::Method;
+use rushes_core::destination::Listing;
+use rushes_core::{Code, Fault};
+use serde::Deserialize;
+use serde_json::json;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Keys on one page, of theirs and of ours.
+const PAGE: usize = 1_000;
+/// The most keys one listing may have: some hundred megabytes.
+const KEYS_MAX: usize = 2_000_000;
+/// Listings remembered at once, and for how long.
+const LISTINGS_MAX: usize = 4;
+const REMEMBERED: Duration = Duration::from_mins(10);
+/// With this the dashboard makes a folder exist.
+const FOLDER_MARK: &str = ".emptyFolderPlaceholder";
+
+/// The listings that are being handed out.
+#[derive(Debug, Default)]
+pub(super) struct Listings {
+    begun: Mutex<Vec<Begun>>,
+    /// Whether the server was seen to know nothing of flat listings.
+    is_old: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Begun {
+    prefix: String,
+    at: Instant,
+    keys: Arc<Vec<String>>,
+}
+
+impl Listings {
+    fn remember(&self, prefix: &str, keys: Arc<Vec<String>>) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.retain(|one| one.prefix != prefix && one.at.elapsed() < REMEMBERED);
+        if begun.len() == LISTINGS_MAX {
+            begun.remove(0);
+        }
+        begun.push(Begun { prefix: prefix.to_owned(), at: Instant::now(), keys });
+    }
+
+    fn recall(&self, prefix: &str) -> Option<Arc<Vec<String>>> {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.retain(|one| one.at.elapsed() < REMEMBERED);
+        begun.iter().find(|one| one.prefix == prefix).map(|one| one.keys.clone())
+    }
+
+    fn forget(&self, prefix: &str) {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).retain(|one| one.prefix != prefix);
+    }
+}
+
+/// One page of a flat listing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Flat {
+    objects: Vec<Named>,
+    has_next: bool,
+    next_cursor: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Named {
+    name: String,
+    /// None for a folder.
+    id: Option<String>,
+}
+
+fn about(bucket: &str) -> About<'_> {
+    About { operation: "list objects", needs: "SELECT", bucket, key: "" }
+}
+
+/// Our keys among theirs.
+fn ours(found: &[String], prefix: &str) -> Vec<String> {
+    let is_mark = |name: &str| name.rsplit('/').next() == Some(FOLDER_MARK);
+    let mut keys: Vec<String> =
+        found.iter().filter(|name| !is_mark(name)).filter_map(|name| decode(name)).filter(|key| key.starts_with(prefix)).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+impl SupabaseDestination {
+    pub(super) async fn list_page(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
+        let remembered = cursor.and_then(|_| self.listings.recall(prefix));
+        let keys = match remembered {
+            Some(keys) => keys,
+            None => Arc::new(ours(&self.all(prefix).await?, prefix)),
+        };
+        let start = cursor.map_or(0, |at| keys.partition_point(|key| key.as_str() <= at));
+        let end = (start + PAGE).min(keys.len());
+        let page = keys[start..end].to_vec();
+        let next = page.last().filter(|_| end < keys.len()).cloned();
+        if next.is_some() {
+            self.listings.remember(prefix, keys);
+        } else {
+            self.listings.forget(prefix);
+        }
+        Ok(Listing { keys: page, next })
+    }
+
+    /// Every one of their keys that may begin with this prefix of ours, in no order.
+    async fn all(&self, prefix: &str) -> Result<Vec<String>, Fault> {
+        if !self.listings.is_old.load(Ordering::Relaxed) {
+            match self.all_flat(prefix).await {
+                // An older server takes the address for an object's, in a bucket `list-v2`; or the project has not moved on.
+                Err(said) if said.status == 404 || &*said.code == "FeatureNotEnabled" => {
+                    self.listings.is_old.store(true, Ordering::Relaxed)
+                }
+                found => return Ok(found?),
+            }
+        }
+        Ok(self.all_by_folder(prefix).await?)
+    }
+
+    async fn list_call(&self, path: &str, body: &serde_json::Value, field: &str) -> Result<serde_json::Value, Said> {
+        let mut call = Call::new(Method::POST, format!("object/{path}/{}", self.encoded_bucket()), about(self.bucket()));
+        call = call.with("content-type", "application/json");
+        call.body = crate::http::Body::Bytes(Bytes::from(body.to_string()));
+        document(self.call(call).await?, field, about(self.bucket())).await
+    }
+
+    fn read_as<T: for<'de> Deserialize<'de>>(value: serde_json::Value) -> Result<T, Said> {
+        serde_json::from_value(value)
+            .map_err(|e| Fault::new(Code::DestinationDown, "list objects").because(format!("the answer is no listing: {e}")).into())
+    }
+
+    fn check_bound(&self, found: &[String]) -> Result<(), Said> {
+        if found.len() <= KEYS_MAX {
+            return Ok(());
+        }
+        let reason = format!("more than {KEYS_MAX} keys begin so; list by a longer prefix");
+        Err(Fault::new(Code::DestinationRefused, "list objects").with("bucket", self.bucket()).because(reason).into())
+    }
+
+    async fn all_flat(&self, prefix: &str) -> Result<Vec<String>, Said> {
+        let (mut found, mut cursor): (Vec<String>, Option<String>) = (Vec::new(), None);
+        loop {
+            let mut body = json!({"prefix": encode(prefix), "limit": PAGE, "with_delimiter": false});
+            if let Some(cursor) = &cursor {
+                body["cursor"] = json!(cursor);
+            }
+            let page: Flat = Self::read_as(self.list_call("list-v2", &body, "objects").await?)?;
+            let is_empty = page.objects.is_empty();
+            found.extend(page.objects.into_iter().map(|object| object.name));
+            self.check_bound(&found)?;
+            match page.next_cursor {
+                _ if !page.has_next => return Ok(found),
+                Some(next) if !is_empty && cursor.as_ref() != Some(&next) => cursor = Some(next),
+                _ => {
+                    let fault = Fault::new(Code::DestinationDown, "list objects").with("bucket", self.bucket());
+                    return Err(fault.because("the server says there is more, and not where").into());
+                }
+            }
+        }
+    }
+
+    /// Folder by folder, as servers without flat listings have it. These tell neither `A/` from `a/` nor, some of them,
+    /// `_` in a folder's name from any other sign: with names so alike they list more than there is.
+    async fn all_by_folder(&self, prefix: &str) -> Result<Vec<String>, Said> {
+        let prefix = encode(prefix);
+        let first = prefix.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+        let (mut found, mut folders) = (Vec::new(), vec![first]);
+        while let Some(folder) = folders.pop() {
+            for offset in (0..).step_by(PAGE) {
+                let sort = json!({"column": "name", "order": "asc"});
+                let body = json!({"prefix": folder, "limit": PAGE, "offset": offset, "sortBy": sort});
+                let page: Vec<Named> = Self::read_as(self.list_call("list", &body, "").await?)?;
+                let count = page.len();
+                for entry in page {
+                    let name = format!("{folder}{}", entry.name);
+                    match entry.id {
+                        Some(_) => found.push(name),
+                        None if prefix.starts_with(&format!("{name}/")) || name.starts_with(&prefix) => folders.push(format!("{name}/")),
+                        None => {}
+                    }
+                }
+                self.check_bound(&found)?;
+                if count < PAGE {
+                    break;
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn supabase_listings_are_in_the_order_of_our_keys() {
+        let mut keys = ["a/A", "a/[b", "a/é", "a/#", "a/=", "a/z", "a-b", "b"].map(str::to_owned).to_vec();
+        let mut theirs: Vec<String> = keys.iter().map(|key| encode(key)).collect();
+        theirs.sort_unstable();
+        theirs.push("a/.emptyFolderPlaceholder".into());
+        theirs.push("a/not=ours".into());
+        keys.retain(|key| key.starts_with('a'));
+        keys.sort_unstable();
+        assert_eq!(ours(&theirs, "a"), keys);
+    }
+
+    #[test]
+    fn supabase_listings_under_way_are_remembered_within_bounds() {
+        let listings = Listings::default();
+        for n in 0..6 {
+            listings.remember(&n.to_string(), Arc::default());
+        }
+        assert!(listings.recall("1").is_none() && listings.recall("2").is_some());
+        listings.forget("2");
+        assert!(listings.recall("2").is_none());
+    }
+}

@@ -1,0 +1,322 @@
+//! `supabase://`: Supabase Storage over its REST interface. Small objects are put in one request, large ones by resumable
+//! uploads (TUS) that a restart goes on with.
+//!
+//! An object's proof is the MD5 in its etag, or the SHA-256 we noted beside it where the etag is that of parts; what
+//! neither proves is read back.
+
+mod answers;
+mod keys;
+mod list;
+mod put;
+#[cfg(test)]
+mod tests;
+mod tus;
+
+use crate::http::{Answer, Body, Client, HttpOptions, Request, empty_file, encode_path, words};
+use answers::{About, Info, Said, document, refusal};
+use async_trait::async_trait;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use list::Listings;
+use rushes_core::destination::{Abilities, Destination, Links, Listing, Proof, ProofHash, Put, Uploads};
+use rushes_core::{Blob, Code, Fault};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+use std::time::Duration;
+
+/// Bytes of one part of a resumable upload, as Supabase wants them.
+pub const PART_BYTES: u64 = 6 * 1024 * 1024;
+
+/// One bucket and how to reach it.
+#[derive(Clone)]
+pub struct SupabaseSettings {
+    /// `https://PROJECT.supabase.co`, or where a project of one's own answers; without `/storage/v1`.
+    pub endpoint: String,
+    /// Its name.
+    pub bucket: String,
+    /// The project's secret (service) key, or one that its policies let read and write. Shown nowhere.
+    pub key: String,
+    /// Bytes of one part of a resumable upload: [`PART_BYTES`], Supabase takes no other.
+    pub part_bytes: u64,
+    /// Larger files go by resumable uploads.
+    pub whole_max_bytes: u64,
+    /// Patience.
+    pub http: HttpOptions,
+}
+
+impl SupabaseSettings {
+    /// With Supabase's own sizes and the usual patience.
+    #[must_use]
+    pub fn new(endpoint: &str, bucket: &str, key: &str) -> Self {
+        let http = HttpOptions::default();
+        let (endpoint, bucket, key) = (endpoint.to_owned(), bucket.to_owned(), key.to_owned());
+        Self { endpoint, bucket, key, part_bytes: PART_BYTES, whole_max_bytes: PART_BYTES, http }
+    }
+}
+
+impl fmt::Debug for SupabaseSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { endpoint, bucket, part_bytes, whole_max_bytes, http, .. } = self;
+        f.debug_struct("SupabaseSettings")
+            .field("endpoint", endpoint)
+            .field("bucket", bucket)
+            .field("part_bytes", part_bytes)
+            .field("whole_max_bytes", whole_max_bytes)
+            .field("http", http)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A bucket as a destination.
+#[derive(Debug)]
+pub struct SupabaseDestination {
+    settings: SupabaseSettings,
+    client: Client,
+    /// `{endpoint}/storage/v1`
+    base: String,
+    bearer: HeaderValue,
+    key: HeaderValue,
+    listings: Listings,
+}
+
+/// One request to the storage server.
+struct Call<'a> {
+    method: Method,
+    /// Below `/storage/v1/`, encoded.
+    path: String,
+    headers: HeaderMap,
+    body: Body,
+    about: About<'a>,
+}
+
+impl<'a> Call<'a> {
+    fn new(method: Method, path: String, about: About<'a>) -> Self {
+        Self { method, path, headers: HeaderMap::new(), body: Body::Empty, about }
+    }
+
+    fn with(mut self, name: &'static str, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(HeaderName::from_static(name), value);
+        }
+        self
+    }
+}
+
+/// An object that is there.
+struct Held {
+    proof: Proof,
+    /// The SHA-256 its writer noted beside it.
+    noted: Option<String>,
+}
+
+fn mime(blob: &Blob) -> &str {
+    if blob.mime.is_empty() { "application/octet-stream" } else { &blob.mime }
+}
+
+/// What is noted beside an object.
+fn noted(blob: &Blob) -> String {
+    json!({"sha256": blob.sha256, "md5": blob.md5}).to_string()
+}
+
+impl SupabaseDestination {
+    /// Speaks to nobody yet. Errors: `config_invalid`.
+    pub fn new(settings: SupabaseSettings) -> Result<Self, Fault> {
+        let invalid = |reason: &str| Fault::new(Code::ConfigInvalid, "read configuration").with("bucket", &settings.bucket).because(reason);
+        let endpoint = settings.endpoint.trim_end_matches('/').trim_end_matches("/storage/v1").trim_end_matches('/');
+        if endpoint.strip_prefix("https://").or(endpoint.strip_prefix("http://")).is_none_or(str::is_empty) {
+            return Err(invalid("an endpoint is written https://PROJECT.supabase.co"));
+        }
+        if settings.bucket.is_empty() || settings.bucket.contains('/') {
+            return Err(invalid("a bucket is written supabase://name"));
+        }
+        if settings.part_bytes == 0 {
+            return Err(invalid("a part has bytes"));
+        }
+        let secret = |text: &str| -> Result<HeaderValue, Fault> {
+            let mut value = HeaderValue::from_str(text).map_err(|_| invalid("the key has signs that no key has"))?;
+            value.set_sensitive(true);
+            Ok(value)
+        };
+        if settings.key.is_empty() {
+            return Err(invalid("the key is missing"));
+        }
+        let (bearer, key) = (secret(&format!("Bearer {}", settings.key))?, secret(&settings.key)?);
+        let base = format!("{endpoint}/storage/v1");
+        Ok(Self { client: Client::new(settings.http)?, base, bearer, key, listings: Listings::default(), settings })
+    }
+
+    fn bucket(&self) -> &str {
+        &self.settings.bucket
+    }
+
+    fn encoded_bucket(&self) -> String {
+        encode_path(self.bucket())
+    }
+
+    /// The path of an object below `what`.
+    fn object(&self, what: &str, key: &str) -> String {
+        format!("{what}/{}/{}", self.encoded_bucket(), keys::path(key))
+    }
+
+    fn about<'a>(&'a self, operation: &'static str, needs: &'static str, key: &'a str) -> About<'a> {
+        About { operation, needs, bucket: self.bucket(), key }
+    }
+
+    async fn call(&self, call: Call<'_>) -> Result<Answer, Said> {
+        let Call { method, path, mut headers, body, about } = call;
+        headers.insert(http::header::AUTHORIZATION, self.bearer.clone());
+        headers.insert(HeaderName::from_static("apikey"), self.key.clone());
+        let (url, operation) = (format!("{}/{path}", self.base), about.operation);
+        let answer = self.client.send(Request { method, url, headers, body, operation, answers_within: None }).await;
+        let answer = answer.map_err(|fault| fault.with("bucket", about.bucket).with("key", about.key))?;
+        if answer.status.is_success() { Ok(answer) } else { Err(self.discreet(refusal(answer, about).await)) }
+    }
+
+    /// Without our key, in case the other side repeats it.
+    fn discreet(&self, mut said: Said) -> Said {
+        said.fault.reason = said.fault.reason.map(|reason| reason.replace(&self.settings.key, "…"));
+        said
+    }
+
+    async fn look(&self, key: &str) -> Result<Option<Held>, Fault> {
+        let about = self.about("look at object", "SELECT", key);
+        // The address without `authenticated` would take a key it does not know for a stranger, and deny there is a bucket.
+        let call = Call::new(Method::GET, self.object("object/info/authenticated", key), about);
+        let info: Info = match self.call(call).await {
+            Ok(answer) => document(answer, "id", about).await?,
+            Err(said) if said.is_absent() => return Ok(None),
+            Err(said) => return Err(said.into()),
+        };
+        let proof = match (info.size, info.hash()) {
+            (Some(size_bytes), Some(hash)) => Some(Proof { size_bytes, hash, etag: info.etag() }),
+            _ => self.read_back(key, info.etag()).await?,
+        };
+        Ok(proof.map(|proof| Held { proof, noted: info.noted().map(str::to_owned) }))
+    }
+
+    async fn open(&self, key: &str, range: Option<&Range<u64>>, operation: &'static str) -> Result<Answer, Said> {
+        let mut call = Call::new(Method::GET, self.object("object/authenticated", key), self.about(operation, "SELECT", key));
+        if let Some(range) = range {
+            call = call.with("range", &format!("bytes={}-{}", range.start, range.end - 1));
+        }
+        self.call(call).await
+    }
+
+    /// The proof of last resort: the bytes themselves.
+    async fn read_back(&self, key: &str, etag: Option<String>) -> Result<Option<Proof>, Fault> {
+        let answer = match self.open(key, None, "read object back").await {
+            Ok(answer) => answer,
+            Err(said) if said.is_absent() => return Ok(None),
+            Err(said) => return Err(said.into()),
+        };
+        let (sha256, size_bytes) = answer.sha256().await?;
+        Ok(Some(Proof { size_bytes, hash: ProofHash::Sha256(sha256), etag }))
+    }
+
+    async fn remove(&self, key: &str) -> Result<(), Fault> {
+        let about = self.about("delete object", "SELECT and DELETE", key);
+        match self.call(Call::new(Method::DELETE, self.object("object", key), about)).await {
+            Ok(answer) => Ok(document::<Value>(answer, "message", about).await.map(drop)?),
+            Err(said) if said.is_absent() => Ok(()),
+            Err(said) => Err(said.into()),
+        }
+    }
+
+    async fn sign(&self, key: &str, valid: Duration) -> Result<String, Said> {
+        let about = self.about("sign address", "SELECT", key);
+        let seconds = valid.as_secs().max(1);
+        let mut call = Call::new(Method::POST, self.object("object/sign", key), about).with("content-type", "application/json");
+        call.body = Body::Bytes(json!({"expiresIn": seconds}).to_string().into());
+        let answer = self.call(call).await?;
+        let (status, wait) = (answer.status, answer.retry_after());
+        let body = answer.bytes().await?;
+        // A signature must not stand in a fault, so only an answer without one is shown.
+        let signed: Option<Signed> = serde_json::from_slice(&body).ok();
+        let Some((_, query)) = signed.as_ref().and_then(|signed| signed.url.split_once('?')) else {
+            let shown: &[u8] = if words(&body).contains("token") { b"{}" } else { &body };
+            return match answers::promised::<Value>(status, shown, wait, "signedURL", about) {
+                Ok(_) => {
+                    Err(Fault::new(Code::DestinationDown, "sign address").with("key", key).because("the address has no signature").into())
+                }
+                Err(said) => Err(self.discreet(said)),
+            };
+        };
+        Ok(format!("{}/{}?{query}", self.base, self.object("object/sign", key)))
+    }
+}
+
+/// `/object/sign/bucket/key?token=…`; its path is not encoded as an address must be.
+#[derive(Deserialize)]
+struct Signed {
+    #[serde(rename = "signedURL")]
+    url: String,
+}
+
+#[async_trait]
+impl Destination for SupabaseDestination {
+    fn abilities(&self) -> Abilities<'_> {
+        Abilities { links: Some(self), uploads: Some(self), folders: false }
+    }
+
+    fn uri(&self, key: &str) -> String {
+        format!("supabase://{}/{}", self.bucket(), encode_path(key))
+    }
+
+    async fn put(&self, put: Put<'_>) -> Result<Proof, Fault> {
+        self.put_checked(put).await
+    }
+
+    async fn stat(&self, key: &str) -> Result<Option<Proof>, Fault> {
+        Ok(self.look(key).await?.map(|held| held.proof))
+    }
+
+    async fn get(&self, key: &str, bytes: Option<Range<u64>>, into: &Path) -> Result<(), Fault> {
+        if bytes.as_ref().is_some_and(Range::is_empty) {
+            let absent = || Fault::new(Code::NotFound, "get object").with("bucket", self.bucket()).with("key", key);
+            self.look(key).await?.ok_or_else(absent)?;
+            return empty_file(into).await;
+        }
+        match self.open(key, bytes.as_ref(), "get object").await {
+            Ok(answer) if bytes.is_some() && answer.status != http::StatusCode::PARTIAL_CONTENT => {
+                let reason = "the whole object came where some of its bytes were asked for";
+                Err(Fault::new(Code::DestinationDown, "get object").with("bucket", self.bucket()).with("key", key).because(reason))
+            }
+            Ok(answer) => answer.into_file(into).await,
+            // What was asked for begins behind the end.
+            Err(said) if bytes.is_some() && (said.status == 416 || &*said.code == "InvalidRange") => empty_file(into).await,
+            Err(said) => Err(said.into()),
+        }
+    }
+
+    async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
+        self.list_page(prefix, cursor).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), Fault> {
+        self.remove(key).await
+    }
+
+    async fn ensure_folder(&self, _key: &str) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Links for SupabaseDestination {
+    fn public_url(&self, key: &str) -> String {
+        format!("{}/{}", self.base, self.object("object/public", key))
+    }
+
+    async fn signed_url(&self, key: &str, valid: Duration) -> Result<String, Fault> {
+        Ok(self.sign(key, valid).await?)
+    }
+}
+
+#[async_trait]
+impl Uploads for SupabaseDestination {
+    async fn abandon(&self, _key: &str, session: &str) -> Result<(), Fault> {
+        self.abandon_upload(session).await
+    }
+}
