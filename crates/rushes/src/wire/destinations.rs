@@ -5,6 +5,7 @@ use rushes_adapters::HttpOptions;
 use rushes_adapters::destinations::file::FileDestination;
 use rushes_adapters::destinations::memory::MemoryDestination;
 use rushes_adapters::destinations::s3::{AccessKey, Addressing, S3Destination, S3Settings};
+use rushes_adapters::destinations::supabase::{PART_BYTES, SupabaseDestination, SupabaseSettings};
 use rushes_core::delivery::Route;
 use rushes_core::destination::Destination;
 use rushes_core::kinds::KINDS;
@@ -113,7 +114,8 @@ impl Kept<'_> {
                 Ok(Arc::new(MemoryDestination::default()))
             }
             Some(("s3", bucket)) => Ok(Arc::new(S3Destination::new(self.s3(bucket)?)?)),
-            _ => Err(super::unknown("destinations", &self.place.name, &self.place.uri, "file://, memory://, s3://")),
+            Some(("supabase", bucket)) => Ok(Arc::new(SupabaseDestination::new(self.supabase(bucket)?)?)),
+            _ => Err(super::unknown("destinations", &self.place.name, &self.place.uri, "file://, memory://, s3://, supabase://")),
         }
     }
 
@@ -142,6 +144,23 @@ impl Kept<'_> {
 
     fn http(&self) -> HttpOptions {
         HttpOptions { stalled_after: Duration::from_secs_f64(self.config.delivery.stalled_after_s) }
+    }
+
+    fn supabase(&self, bucket: &str) -> Result<SupabaseSettings, Fault> {
+        let place = self.place;
+        self.only(&["endpoint", "secret_key"])?;
+        let needed =
+            |key: &str, found: Option<String>, name: &str| found.ok_or_else(|| invalid(place, key, format!("say it here or as {name}")));
+        let endpoint = place.endpoint.clone().or_else(|| self.config.variable("SUPABASE_URL"));
+        let key = self.secret("secret_key", place.secret_key.as_ref())?.or_else(|| self.config.variable("SUPABASE_SERVICE_ROLE_KEY"));
+        Ok(SupabaseSettings {
+            endpoint: needed("endpoint", endpoint, "SUPABASE_URL")?,
+            bucket: bucket.trim_matches('/').to_owned(),
+            key: needed("secret_key", key, "SUPABASE_SERVICE_ROLE_KEY")?,
+            part_bytes: PART_BYTES,
+            whole_max_bytes: PART_BYTES,
+            http: self.http(),
+        })
     }
 
     fn s3(&self, bucket: &str) -> Result<S3Settings, Fault> {

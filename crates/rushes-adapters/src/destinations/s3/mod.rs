@@ -8,7 +8,7 @@ mod keys;
 mod parts;
 mod sign;
 
-use crate::http::{Answer, Body, Client, HttpOptions, Request, body_of, encode_path};
+use crate::http::{Answer, Body, Client, HttpOptions, Request, body_of, crc32c_of, damaged, encode_path};
 use answers::{About, Said, document, etag_in, hash_in, proof_in, refusal};
 use async_trait::async_trait;
 use base64::Engine;
@@ -249,7 +249,7 @@ impl S3Destination {
             Condition::CreateOnly if self.keeps_conditions.load(Ordering::Relaxed) => Target::New,
             _ => target(self.look(put.key).await?, &put)?,
         };
-        let body = body_of(put.file, put.blob.size_bytes).await?;
+        let body = body_of(put.file, put.blob).await?;
         for _ in 0..2 {
             if let Target::Done(proof) = next {
                 return Ok(proof);
@@ -267,7 +267,7 @@ impl S3Destination {
                 Err(said) if said.status == 412 || said.status == 404 && said.code != "NoSuchBucket" => {
                     next = target(self.look(put.key).await?, &put)?;
                 }
-                Err(said) => return Err(said.into()),
+                Err(said) => return Err(unless_damaged(&body, put, said.into()).await),
             }
         }
         match next {
@@ -289,11 +289,17 @@ impl S3Destination {
     }
 
     async fn proof_of_put(&self, answer: &Answer, put: Put<'_>) -> Result<Proof, Fault> {
-        if let Some(hash) = hash_in(answer) {
-            return Ok(Proof { size_bytes: put.blob.size_bytes, hash, etag: etag_in(answer) });
+        let failed = |reason: &str| Fault::new(Code::ProofFailed, "put object").with("key", put.key).because(reason);
+        let proof = match hash_in(answer) {
+            Some(hash) => Proof { size_bytes: put.blob.size_bytes, hash, etag: etag_in(answer) },
+            None => self.look(put.key).await?.ok_or_else(|| failed("the store took it and does not have it"))?,
+        };
+        if proof.is_of(put.blob) {
+            return Ok(proof);
         }
-        let gone = || Fault::new(Code::ProofFailed, "put object").with("key", put.key).because("the store took it and does not have it");
-        self.look(put.key).await?.ok_or_else(gone)
+        // A store that does not check what arrives keeps what is wrong. It is ours, and would stand in the way of the next try.
+        self.delete(put.key).await?;
+        Err(failed("it arrived otherwise than it was sent"))
     }
 
     /// Creates once more what was just created, with the same bytes: a store that keeps conditions refuses.
@@ -318,6 +324,15 @@ impl S3Destination {
         let scope = Scope { region: &self.settings.region, keys: &keys, at_ms: self.now_ms() };
         Ok(format!("{}://{}{path}?{}", self.scheme, self.host, sign::sign_query(&signed, &scope, valid.as_secs().max(1))))
     }
+}
+
+/// A store that says the bytes are wrong may be right: then sending them again does not help.
+async fn unless_damaged(body: &Body, put: Put<'_>, fault: Fault) -> Fault {
+    let Body::File { file, range, .. } = body else { return fault };
+    if fault.code == Code::ProofFailed && crc32c_of(file.clone(), range.clone()).await.is_ok_and(|sum| sum != put.blob.crc32c) {
+        return damaged().with("path", put.file.display()).because("the local file is not what was registered");
+    }
+    fault
 }
 
 fn sha256_text(blob: &Blob) -> String {
