@@ -1,9 +1,10 @@
 //! Listings. Supabase lists by its own keys, whose order is not that of ours, so a listing is read to its end when it is
 //! begun, sorted, and handed out page by page from memory; a page asked for after a restart reads it again.
 
-use super::answers::{About, Said, document};
+use super::answers::Said;
 use super::keys::{decode, encode};
 use super::{Call, SupabaseDestination};
+use crate::http::Body;
 use bytes::Bytes;
 use http::Method;
 use rushes_core::destination::Listing;
@@ -77,10 +78,6 @@ struct Named {
     id: Option<String>,
 }
 
-fn about(bucket: &str) -> About<'_> {
-    About { operation: "list objects", needs: "SELECT", bucket, key: "" }
-}
-
 /// Our keys among theirs.
 fn ours(found: &[String], prefix: &str) -> Vec<String> {
     let is_mark = |name: &str| name.rsplit('/').next() == Some(FOLDER_MARK);
@@ -124,16 +121,12 @@ impl SupabaseDestination {
         Ok(self.all_by_folder(prefix).await?)
     }
 
-    async fn list_call(&self, path: &str, body: &serde_json::Value, field: &str) -> Result<serde_json::Value, Said> {
-        let mut call = Call::new(Method::POST, format!("object/{path}/{}", self.encoded_bucket()), about(self.bucket()));
+    async fn list_call<T: for<'de> Deserialize<'de>>(&self, path: &str, body: &serde_json::Value, field: &str) -> Result<T, Said> {
+        let about = self.about("list objects", "SELECT", "");
+        let mut call = Call::new(Method::POST, format!("object/{path}/{}", self.encoded_bucket()), about);
         call = call.with("content-type", "application/json");
-        call.body = crate::http::Body::Bytes(Bytes::from(body.to_string()));
-        document(self.call(call).await?, field, about(self.bucket())).await
-    }
-
-    fn read_as<T: for<'de> Deserialize<'de>>(value: serde_json::Value) -> Result<T, Said> {
-        serde_json::from_value(value)
-            .map_err(|e| Fault::new(Code::DestinationDown, "list objects").because(format!("the answer is no listing: {e}")).into())
+        call.body = Body::Bytes(Bytes::from(body.to_string()));
+        self.ask(call, field).await
     }
 
     fn check_bound(&self, found: &[String]) -> Result<(), Said> {
@@ -151,7 +144,7 @@ impl SupabaseDestination {
             if let Some(cursor) = &cursor {
                 body["cursor"] = json!(cursor);
             }
-            let page: Flat = Self::read_as(self.list_call("list-v2", &body, "objects").await?)?;
+            let page: Flat = self.list_call("list-v2", &body, "objects").await?;
             let is_empty = page.objects.is_empty();
             found.extend(page.objects.into_iter().map(|object| object.name));
             self.check_bound(&found)?;
@@ -176,7 +169,7 @@ impl SupabaseDestination {
             for offset in (0..).step_by(PAGE) {
                 let sort = json!({"column": "name", "order": "asc"});
                 let body = json!({"prefix": folder, "limit": PAGE, "offset": offset, "sortBy": sort});
-                let page: Vec<Named> = Self::read_as(self.list_call("list", &body, "").await?)?;
+                let page: Vec<Named> = self.list_call("list", &body, "").await?;
                 let count = page.len();
                 for entry in page {
                     let name = format!("{folder}{}", entry.name);

@@ -12,7 +12,7 @@ mod put;
 mod tests;
 mod tus;
 
-use crate::http::{Answer, Body, Client, HttpOptions, Request, empty_file, encode_path, words};
+use crate::http::{Answer, Body, Client, HttpOptions, Request, empty_file, encode_path};
 use answers::{About, Info, Said, document, refusal};
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -174,6 +174,12 @@ impl SupabaseDestination {
         if answer.status.is_success() { Ok(answer) } else { Err(self.discreet(refusal(answer, about).await)) }
     }
 
+    /// Sends a request whose answer is a document, known by one of its fields (empty: a list).
+    async fn ask<T: for<'de> Deserialize<'de>>(&self, call: Call<'_>, field: &str) -> Result<T, Said> {
+        let about = call.about;
+        document(self.call(call).await?, field, about).await.map_err(|said| self.discreet(said))
+    }
+
     /// Without our key, in case the other side repeats it.
     fn discreet(&self, mut said: Said) -> Said {
         said.fault.reason = said.fault.reason.map(|reason| reason.replace(&self.settings.key, "…"));
@@ -184,8 +190,8 @@ impl SupabaseDestination {
         let about = self.about("look at object", "SELECT", key);
         // The address without `authenticated` would take a key it does not know for a stranger, and deny there is a bucket.
         let call = Call::new(Method::GET, self.object("object/info/authenticated", key), about);
-        let info: Info = match self.call(call).await {
-            Ok(answer) => document(answer, "id", about).await?,
+        let info: Info = match self.ask(call, "id").await {
+            Ok(info) => info,
             Err(said) if said.is_absent() => return Ok(None),
             Err(said) => return Err(said.into()),
         };
@@ -217,31 +223,21 @@ impl SupabaseDestination {
 
     async fn remove(&self, key: &str) -> Result<(), Fault> {
         let about = self.about("delete object", "SELECT and DELETE", key);
-        match self.call(Call::new(Method::DELETE, self.object("object", key), about)).await {
-            Ok(answer) => Ok(document::<Value>(answer, "message", about).await.map(drop)?),
-            Err(said) if said.is_absent() => Ok(()),
-            Err(said) => Err(said.into()),
+        match self.ask::<Value>(Call::new(Method::DELETE, self.object("object", key), about), "message").await {
+            Err(said) if !said.is_absent() => Err(said.into()),
+            _ => Ok(()),
         }
     }
 
     async fn sign(&self, key: &str, valid: Duration) -> Result<String, Said> {
         let about = self.about("sign address", "SELECT", key);
-        let seconds = valid.as_secs().max(1);
+        // Whole seconds, none too few.
+        let seconds = (valid.as_secs() + u64::from(valid.subsec_nanos() > 0)).max(1);
         let mut call = Call::new(Method::POST, self.object("object/sign", key), about).with("content-type", "application/json");
         call.body = Body::Bytes(json!({"expiresIn": seconds}).to_string().into());
-        let answer = self.call(call).await?;
-        let (status, wait) = (answer.status, answer.retry_after());
-        let body = answer.bytes().await?;
-        // A signature must not stand in a fault, so only an answer without one is shown.
-        let signed: Option<Signed> = serde_json::from_slice(&body).ok();
-        let Some((_, query)) = signed.as_ref().and_then(|signed| signed.url.split_once('?')) else {
-            let shown: &[u8] = if words(&body).contains("token") { b"{}" } else { &body };
-            return match answers::promised::<Value>(status, shown, wait, "signedURL", about) {
-                Ok(_) => {
-                    Err(Fault::new(Code::DestinationDown, "sign address").with("key", key).because("the address has no signature").into())
-                }
-                Err(said) => Err(self.discreet(said)),
-            };
+        let signed: Signed = self.ask(call, "signedURL").await?;
+        let Some((_, query)) = signed.url.split_once('?') else {
+            return Err(Fault::new(Code::DestinationDown, "sign address").with("key", key).because("the address has no signature").into());
         };
         Ok(format!("{}/{}?{query}", self.base, self.object("object/sign", key)))
     }

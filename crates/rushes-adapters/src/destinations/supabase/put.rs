@@ -1,6 +1,6 @@
 //! Writing: what is at a key is looked at, written over only where that is what was last proven, and proven afterwards.
 
-use super::answers::{Said, document};
+use super::answers::Said;
 use super::tus::{NEEDS_OVER, etag_of};
 use super::{Call, Held, SupabaseDestination, mime, noted};
 use crate::http::{Body, bytes_of, damaged, file_of};
@@ -109,7 +109,7 @@ impl SupabaseDestination {
             .with("x-upsert", if is_over { "true" } else { "false" })
             .with("x-metadata", &STANDARD.encode(noted(put.blob)));
         call.body = Body::Bytes(bytes);
-        document::<Value>(self.call(call).await?, "Key", about).await.map(drop)
+        self.ask::<Value>(call, "Key").await.map(drop)
     }
 
     /// Reads the proof of what was just put. What arrived otherwise than it was sent is taken away again.
