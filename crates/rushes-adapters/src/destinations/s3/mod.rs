@@ -17,7 +17,7 @@ pub use keys::AccessKey;
 use keys::KeyRing;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::destination::{Abilities, Condition, Destination, Links, Listing, Proof, ProofHash, Put, Uploads};
-use rushes_core::{Blob, Code, Fault};
+use rushes_core::{Blob, Code, Fault, Verdict};
 use sign::{Scope, Signed, UNSIGNED};
 use std::ops::Range;
 use std::path::Path;
@@ -75,6 +75,8 @@ pub struct S3Destination {
     skew_ms: AtomicI64,
     /// Whether the store was seen to refuse a second create of one key.
     keeps_conditions: AtomicBool,
+    /// Whether the bucket was seen.
+    has_bucket: AtomicBool,
     /// Whether the store takes sums of parts that add up to the sum of the whole.
     sums_parts: AtomicBool,
 }
@@ -170,6 +172,7 @@ impl S3Destination {
             base,
             skew_ms: AtomicI64::new(0),
             keeps_conditions: AtomicBool::new(false),
+            has_bucket: AtomicBool::new(false),
             sums_parts: AtomicBool::new(true),
             settings,
         })
@@ -225,9 +228,34 @@ impl S3Destination {
                 Some(proof) => Ok(Some(proof)),
                 None => self.read_back(key).await,
             },
-            Err(said) if said.status == 404 && said.code != "NoSuchBucket" => Ok(None),
+            Err(said) if said.status == 404 => self.none_there(key).await,
+            // A refused HEAD has no body to say why.
+            Err(said) if matches!(said.status, 400 | 401 | 403) => match self.why(key).await {
+                Some(fault) if fault.code == Code::NotFound => Ok(None),
+                why => Err(why.unwrap_or_else(|| said.fault.verdict(Verdict::Transient))),
+            },
             Err(said) => Err(said.into()),
         }
+    }
+
+    /// A missing object and a missing bucket look alike to a HEAD; the bucket is looked at once.
+    async fn none_there(&self, key: &str) -> Result<Option<Proof>, Fault> {
+        if self.has_bucket.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        match self.why(key).await {
+            Some(fault) if fault.code != Code::NotFound => Err(fault),
+            _ => {
+                self.has_bucket.store(true, Ordering::Relaxed);
+                Ok(None)
+            }
+        }
+    }
+
+    /// What the store says, in words, when it is asked for the first byte of an object.
+    async fn why(&self, key: &str) -> Option<Fault> {
+        let call = Call::new(Method::GET, key, "look at object", "s3:GetObject and s3:ListBucket").with("range", "bytes=0-0");
+        self.call(&call).await.err().map(Fault::from)
     }
 
     /// The proof of last resort: the bytes themselves.
@@ -238,7 +266,9 @@ impl S3Destination {
             Err(said) if said.status == 404 => return Ok(None),
             Err(said) => return Err(said.into()),
         };
-        let etag = etag_in(&answer);
+        // Without an etag it is no object that answers, whatever the status says.
+        let none = || Fault::new(Code::DestinationDown, "read object back").with("key", key).because("the answer is no object");
+        let etag = Some(etag_in(&answer).ok_or_else(none)?);
         let (sha256, size_bytes) = answer.sha256().await?;
         Ok(Some(Proof { size_bytes, hash: ProofHash::Sha256(sha256), etag }))
     }

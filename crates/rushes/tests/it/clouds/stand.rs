@@ -5,7 +5,7 @@ use crate::support::survivor::hashes;
 use rushes_adapters::HttpOptions;
 use rushes_adapters::destinations::s3::{AccessKey, Addressing, S3Destination, S3Settings};
 use rushes_adapters::destinations::supabase::{SupabaseDestination, SupabaseSettings};
-use rushes_core::destination::Destination;
+use rushes_core::destination::{Destination, Links};
 use rushes_core::digest::digest;
 use rushes_testkit::chaos::{Chaos, Weather};
 use rushes_testkit::open;
@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) const BUCKET: &str = "bucket";
+const STALLED_AFTER: Duration = Duration::from_millis(700);
 const MIB: u64 = 1024 * 1024;
 
 /// What stands behind the proxy.
@@ -52,28 +53,28 @@ impl Stand {
 
     /// The adapter, as it speaks through the proxy; impatient.
     pub(crate) fn port(&self) -> Arc<dyn Destination> {
-        let http = HttpOptions { stalled_after: Duration::from_millis(700) };
-        let endpoint = self.chaos.url();
         match &self.server {
-            Server::S3(server) => Arc::new(
-                S3Destination::new(S3Settings {
-                    bucket: BUCKET.into(),
-                    endpoint: Some(endpoint),
-                    region: server.region.clone(),
-                    addressing: Addressing::Path,
-                    key: Some(AccessKey { id: server.access_key.clone(), secret: server.secret_key.clone(), token: None }),
-                    public_base: None,
-                    part_bytes: 5 * MIB,
-                    http,
-                })
-                .unwrap(),
-            ),
+            Server::S3(server) => Arc::new(self.s3(server, &self.chaos.url())),
             Server::Supabase(server) => {
-                let mut settings = SupabaseSettings::new(&endpoint, BUCKET, &server.service_key);
-                settings.http = http;
+                let mut settings = SupabaseSettings::new(&self.chaos.url(), BUCKET, &server.service_key);
+                settings.http = HttpOptions { stalled_after: STALLED_AFTER };
                 Arc::new(SupabaseDestination::new(settings).unwrap())
             }
         }
+    }
+
+    fn s3(&self, server: &S3Server, endpoint: &str) -> S3Destination {
+        S3Destination::new(S3Settings {
+            bucket: BUCKET.into(),
+            endpoint: Some(endpoint.into()),
+            region: server.region.clone(),
+            addressing: Addressing::Path,
+            key: Some(AccessKey { id: server.access_key.clone(), secret: server.secret_key.clone(), token: None }),
+            public_base: None,
+            part_bytes: 5 * MIB,
+            http: HttpOptions { stalled_after: STALLED_AFTER },
+        })
+        .unwrap()
     }
 
     /// The section of `rushes.toml` that leads here through the proxy; its secrets are in [`Stand::secrets`].
@@ -109,7 +110,7 @@ impl Stand {
         match &self.server {
             Server::S3(server) => match &server.folder {
                 Some(folder) => hashes(&folder.join(BUCKET)),
-                None => of_moto(&server.endpoint),
+                None => of_moto(&self.s3(server, &server.endpoint)).await,
             },
             Server::Supabase(server) => {
                 let objects = server.objects().await;
@@ -134,26 +135,15 @@ fn unescaped(key: &str) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// moto lets everybody read.
-fn of_moto(endpoint: &str) -> BTreeMap<String, String> {
-    let (status, listing) = open(&format!("{endpoint}/{BUCKET}?list-type=2&encoding-type=url"));
-    let listing = String::from_utf8(listing).unwrap();
-    assert!(status == 200 && listing.contains("<IsTruncated>false"), "one page holds all: {listing}");
-    let keys = listing.split("<Key>").skip(1).map(|rest| rest.split("</Key>").next().unwrap_or_default());
-    keys.map(|key| {
-        let (status, bytes) = open(&format!("{endpoint}/{BUCKET}/{key}"));
+/// moto keeps its objects in memory: asked past the proxy, and read by a stranger's request.
+async fn of_moto(port: &S3Destination) -> BTreeMap<String, String> {
+    let page = port.list("", None).await.unwrap();
+    assert!(page.next.is_none(), "one page holds all");
+    let mut objects = BTreeMap::new();
+    for key in page.keys {
+        let (status, bytes) = open(&port.signed_url(&key, Duration::from_mins(1)).await.unwrap());
         assert_eq!(status, 200, "{key}");
-        (decoded(key), sha256(&bytes))
-    })
-    .collect()
-}
-
-fn decoded(text: &str) -> String {
-    let mut parts = text.split('%');
-    let mut bytes = parts.next().unwrap_or_default().replace('+', " ").into_bytes();
-    for part in parts {
-        bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
-        bytes.extend_from_slice(part[2..].replace('+', " ").as_bytes());
+        objects.insert(key, sha256(&bytes));
     }
-    String::from_utf8(bytes).unwrap()
+    objects
 }
