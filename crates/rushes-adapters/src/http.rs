@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, StatusCode};
 use md5::{Digest, Md5};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rushes_core::clock::{Clock, SystemClock};
-use rushes_core::{Code, Fault, Verdict};
+use rushes_core::{Blob, Code, Fault};
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -302,13 +302,18 @@ pub(crate) fn damaged() -> Fault {
     Fault::new(Code::BlobMissing, "read what is sent")
 }
 
-/// A file to send: read whole where it is small. Errors: `blob_missing` where it is gone or has another length.
-pub(crate) async fn body_of(path: &Path, size_bytes: u64) -> Result<Body, Fault> {
-    let file = file_of(path, size_bytes)?;
-    if size_bytes > PIECE_BYTES * 4 {
-        return Ok(Body::File { file, range: 0..size_bytes, sums: None });
+/// A file to send: read whole where it is small. Errors: `blob_missing` where it is gone, has another length, or, where it
+/// is read, other bytes.
+pub(crate) async fn body_of(path: &Path, blob: &Blob) -> Result<Body, Fault> {
+    let (file, range) = (file_of(path, blob.size_bytes)?, 0..blob.size_bytes);
+    if blob.size_bytes > PIECE_BYTES * 4 {
+        return Ok(Body::File { file, range, sums: None });
     }
-    bytes_of(file, 0..size_bytes).await.map(Body::Bytes)
+    let bytes = bytes_of(file, range).await?;
+    if crc32c::crc32c(&bytes) != blob.crc32c {
+        return Err(damaged().with("path", path.display()).because("the local file is not what was registered"));
+    }
+    Ok(Body::Bytes(bytes))
 }
 
 impl Answer {
@@ -417,7 +422,8 @@ pub(crate) fn words(bytes: &[u8]) -> String {
 /// A fault for an answer that is the same for every protocol: too many requests and troubles of the other side, which pass.
 pub(crate) fn passing(status: StatusCode, operation: &'static str, wait: Option<Duration>) -> Option<Fault> {
     let passes = matches!(status.as_u16(), 408 | 425 | 429) || status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
-    let fault = Fault::new(Code::DestinationDown, operation).verdict(Verdict::Transient);
+    let code = if status == StatusCode::TOO_MANY_REQUESTS { Code::DestinationBusy } else { Code::DestinationDown };
+    let fault = Fault::new(code, operation);
     passes.then(|| wait.map_or(fault.clone(), |wait| fault.retry_after(wait)))
 }
 

@@ -65,6 +65,7 @@ codes! {
     ProviderDown "provider_down" Unavailable Transient "The provider does not answer." "It is tried again by itself.";
     DestinationRefused "destination_refused" Refused Permanent "The destination will not take the object." "Mend the cause named, then `rushes jobs retry`; the next start of Rushes sends it again too.";
     DestinationDown "destination_down" Unavailable Transient "The destination does not answer." "It is tried again by itself; `rushes status` shows the backlog.";
+    DestinationBusy "destination_busy" RateLimited Transient "The destination asks to go slower." "It is sent again by itself, fewer at once; a higher quota at the destination helps too.";
     DestinationConflict "destination_conflict" Conflict Permanent "Someone else wrote to that key." "Move the other object away, then `rushes jobs retry`.";
     ProofFailed "proof_failed" Corrupt Transient "What was read back differs from what was sent." "It is sent again by itself.";
     CatalogDown "catalog_down" Unavailable Transient "The catalog does not answer." "It is tried again by itself.";

@@ -4,6 +4,8 @@ use crate::asset::Asset;
 use crate::destination::Proof;
 use crate::fault::Fault;
 use crate::ids::AssetId;
+use crate::kinds::Kind;
+use crate::subject::SubjectType;
 use serde::{Deserialize, Serialize};
 
 /// What an outbox row asks for.
@@ -82,12 +84,47 @@ pub struct Delivery {
     pub state: DeliveryState,
     /// Its address there, once proven.
     pub uri: Option<String>,
+    /// The address that others can open, where the destination gives any.
+    pub link: Option<Link>,
     /// What was read back, once proven.
     pub proof: Option<Proof>,
     /// When it was proven.
     pub proven_ms: Option<i64>,
     /// Why the last try failed.
     pub last_fault: Option<Fault>,
+}
+
+/// An address that people and programs without an account of ours can open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The address.
+    pub url: String,
+    /// Until when it opens, milliseconds since 1970; None: as long as the object is there.
+    pub until_ms: Option<i64>,
+}
+
+/// An object as it was just proven.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// What was read back.
+    pub proof: Proof,
+    /// Its address.
+    pub uri: String,
+    /// The address for others.
+    pub link: Option<Link>,
+}
+
+/// An upload in parts that nobody will finish.
+#[derive(Debug, Clone)]
+pub struct LeftUpload {
+    /// The row that asked for it.
+    pub row: i64,
+    /// Where.
+    pub destination: String,
+    /// Under which key.
+    pub key: String,
+    /// How far it came, in the adapter's own words.
+    pub session: String,
 }
 
 /// A row of the outbox that is due, leased to a sender.
@@ -105,11 +142,16 @@ pub struct Due {
     pub work: Work,
 }
 
+/// Objects of more bytes than this are large: they have places of their own, so that others never wait behind them.
+pub const SMALL_MAX_BYTES: u64 = 8 * 1024 * 1024;
+
 /// What a sender asks the outbox for.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
-    /// At most this many rows; 0 renews only.
-    pub limit: u32,
+    /// At most this many rows of up to 8 MiB, records and removals among them.
+    pub small: u32,
+    /// At most this many larger ones.
+    pub large: u32,
     /// The leases to renew.
     pub held: Vec<i64>,
     /// What waits for its time need not wait any longer.
@@ -168,12 +210,38 @@ pub struct Routes {
 }
 
 /// One destination as the store needs to know it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Route {
     /// Its name in the configuration.
     pub name: String,
     /// Goes before each path; empty or ending in `/`.
     pub prefix: String,
+    /// Only these kinds go there; None: all.
+    pub kinds: Option<Vec<Kind>>,
+    /// Only what belongs to subjects of these types goes there; None: everything.
+    pub subjects: Option<Vec<SubjectType>>,
+}
+
+impl Route {
+    /// Whether an asset of this kind, belonging to such a subject (None: to something that is none), goes there.
+    #[must_use]
+    pub fn takes(&self, kind: Kind, owner: Option<SubjectType>) -> bool {
+        self.kinds.as_ref().is_none_or(|kinds| kinds.contains(&kind))
+            && self.subjects.as_ref().is_none_or(|types| owner.is_some_and(|owner| types.contains(&owner)))
+    }
+}
+
+impl Routes {
+    /// Where such an asset goes, its primary destination first.
+    pub fn of(&self, kind: Kind, owner: Option<SubjectType>) -> impl Iterator<Item = &Route> {
+        self.destinations.iter().filter(move |route| route.takes(kind, owner))
+    }
+
+    /// The delivery to the primary destination among those of one asset.
+    #[must_use]
+    pub fn primary<'a>(&self, deliveries: &'a [Delivery]) -> Option<&'a Delivery> {
+        self.destinations.iter().find_map(|route| deliveries.iter().find(|delivery| delivery.destination == route.name))
+    }
 }
 
 /// What one destination or catalog still owes, and how fast it has been.

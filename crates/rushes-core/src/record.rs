@@ -4,7 +4,7 @@
 
 use crate::asset::{Asset, Blob};
 use crate::codes::Code;
-use crate::delivery::{Delivery, DeliveryState};
+use crate::delivery::{Delivery, DeliveryState, Link, Routes};
 use crate::fault::Fault;
 use crate::ids::JobId;
 use crate::job::{Job, JobState};
@@ -36,21 +36,25 @@ pub fn rfc3339(at_ms: i64) -> String {
 
 /// The address of an asset at the primary destination, once proven there.
 #[must_use]
-pub fn proven_uri<'a>(deliveries: &'a [Delivery], primary: &str) -> Option<&'a str> {
-    deliveries.iter().find(|d| d.destination == primary && d.state == DeliveryState::Proven).and_then(|d| d.uri.as_deref())
+pub fn proven_uri<'a>(deliveries: &'a [Delivery], routes: &Routes) -> Option<&'a str> {
+    proven(deliveries, routes).and_then(|delivery| delivery.uri.as_deref())
+}
+
+fn proven<'a>(deliveries: &'a [Delivery], routes: &Routes) -> Option<&'a Delivery> {
+    routes.primary(deliveries).filter(|delivery| delivery.state == DeliveryState::Proven)
 }
 
 /// The fields of a subject's record: its own, and `assets` as an array of sets by title.
 #[must_use]
-pub fn subject_fields(subject: &Subject, listed: &[Listed], primary: &str) -> Value {
+pub fn subject_fields(subject: &Subject, listed: &[Listed], routes: &Routes) -> Value {
     let mut sets: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     for (asset, deliveries) in listed {
-        let Some(uri) = proven_uri(deliveries, primary) else { continue };
+        let Some((uri, link)) = proven(deliveries, routes).and_then(|d| Some((d.uri.as_deref()?, d.link.as_ref()))) else { continue };
         for (title, field) in places(asset) {
             let set = sets.entry(title.clone()).or_insert_with(|| Map::from_iter([("title".to_owned(), json!(title))]));
             set.insert(field.to_owned(), json!(uri));
             let files = set.entry("files").or_insert_with(|| json!({}));
-            files[field] = entry(asset, uri);
+            files[field] = entry(asset, uri, link);
         }
     }
     let mut fields = subject.made.fields.as_object().cloned().unwrap_or_default();
@@ -63,13 +67,22 @@ pub fn subject_fields(subject: &Subject, listed: &[Listed], primary: &str) -> Va
 }
 
 /// All that a catalog says of one file: enough to know it again where nothing else is left.
-fn entry(asset: &Asset, uri: &str) -> Value {
-    json!({
+fn entry(asset: &Asset, uri: &str, link: Option<&Link>) -> Value {
+    let mut entry = json!({
         "asset": asset.id, "uri": uri, "sha256": asset.blob.sha256, "size_bytes": asset.blob.size_bytes,
         "kind": asset.kind, "version": asset.version, "path": asset.path, "mime": asset.blob.mime,
         "title": asset.title, "idx": asset.idx, "seed": asset.seed, "width": asset.width, "height": asset.height,
         "duration_ms": asset.duration_ms, "created_ms": asset.created_ms, "meta": asset.meta,
-    })
+    });
+    match link {
+        None => {}
+        Some(Link { url, until_ms: None }) => entry["public_url"] = json!(url),
+        Some(Link { url, until_ms: Some(until_ms) }) => {
+            entry["signed_url"] = json!(url);
+            entry["signed_until"] = json!(rfc3339(*until_ms));
+        }
+    }
+    entry
 }
 
 /// The collection of records that single assets have whose owner has none: those of the kind's slot, or `assets`.
@@ -125,9 +138,10 @@ pub fn collections() -> Vec<&'static str> {
 
 /// The fields of the record of an asset whose owner has none.
 #[must_use]
-pub fn asset_fields(asset: &Asset, deliveries: &[Delivery], primary: &str) -> Value {
-    let uri = proven_uri(deliveries, primary);
-    let mut fields = entry(asset, uri.unwrap_or_default());
+pub fn asset_fields(asset: &Asset, deliveries: &[Delivery], routes: &Routes) -> Value {
+    let delivery = proven(deliveries, routes);
+    let uri = delivery.and_then(|delivery| delivery.uri.as_deref());
+    let mut fields = entry(asset, uri.unwrap_or_default(), delivery.and_then(|delivery| delivery.link.as_ref()));
     fields["owner"] = json!(asset.subject);
     fields["uri"] = json!(uri);
     fields
@@ -196,7 +210,7 @@ fn places(asset: &Asset) -> Vec<(String, &'static str)> {
 
 /// A production's results: one entry a character, in the order they began; a field appears once it is proven.
 #[must_use]
-pub fn results(family: &Family, primary: &str) -> Vec<Value> {
+pub fn results(family: &Family, routes: &Routes) -> Vec<Value> {
     let Family { jobs, listed, subjects } = family;
     let mut children: Vec<&Job> = jobs.iter().filter(|job| job.parent.is_some()).collect();
     children.sort_by_key(|job| (job.created_ms, job.id));
@@ -216,17 +230,17 @@ pub fn results(family: &Family, primary: &str) -> Vec<Value> {
             JobState::Delivering | JobState::Completed => "completed",
         };
         out.push(
-            json!({"character_id": subject.made.id, "name": subject.made.name, "status": status, "assets": result_assets(&made, primary)}),
+            json!({"character_id": subject.made.id, "name": subject.made.name, "status": status, "assets": result_assets(&made, routes)}),
         );
     }
     out
 }
 
-fn result_assets(made: &[&Listed], primary: &str) -> Value {
+fn result_assets(made: &[&Listed], routes: &Routes) -> Value {
     let of = |kind: Kind| {
         made.iter()
             .filter(move |(asset, _)| asset.kind == kind)
-            .filter_map(|(asset, deliveries)| Some((asset, proven_uri(deliveries, primary)?)))
+            .filter_map(|(asset, deliveries)| Some((asset, proven_uri(deliveries, routes)?)))
     };
     let mut assets = Map::new();
     for (field, kind) in [("anime_image", Kind::AnimeImage), ("cosplay_image", Kind::CosplayImage)] {
@@ -264,8 +278,8 @@ pub fn errors(family: &Family) -> Vec<Value> {
 
 /// The mirror of a pipeline job, as the collection `pipeline_jobs` holds it.
 #[must_use]
-pub fn job_fields(job: &Job, family: &Family, primary: &str) -> Value {
-    let results = results(family, primary);
+pub fn job_fields(job: &Job, family: &Family, routes: &Routes) -> Value {
+    let results = results(family, routes);
     let children: Vec<&Job> = family.jobs.iter().filter(|child| child.parent == Some(job.id)).collect();
     let is_done = |child: &&&Job| matches!(child.state, JobState::Delivering | JobState::Completed);
     let current = results.iter().rev().find(|result| result["status"] == "running");

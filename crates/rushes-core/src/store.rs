@@ -2,7 +2,7 @@
 
 use crate::asset::{Asset, Blob, NewAsset};
 use crate::catalog::Record;
-use crate::delivery::{Backlog, Delivery, Due, Leased, Owed, Wanted};
+use crate::delivery::{Backlog, Delivery, Due, Held, Leased, LeftUpload, Link, Owed, Wanted};
 use crate::destination::Proof;
 use crate::event::Event;
 use crate::fault::Fault;
@@ -207,7 +207,7 @@ pub trait Outbox: Send + Sync {
     async fn keep_session(&self, due: &Due, session: &str) -> Result<(), Fault>;
 
     /// The object was read back and found equal: pays the row, and ends jobs that owe nothing more.
-    async fn proven(&self, due: &Due, proof: &Proof, uri: &str) -> Result<(), Fault>;
+    async fn proven(&self, due: &Due, held: &Held) -> Result<(), Fault>;
 
     /// The record a leased row asks for, as local truth has it now, with a raised `rev`.
     async fn snapshot(&self, due: &Due) -> Result<Record, Fault>;
@@ -238,6 +238,13 @@ pub enum Owe {
         destination: String,
         /// What the destination holds under the key, where that may be written over.
         there: Option<Proof>,
+    },
+    /// Every current asset that a destination should have and was never asked to take, at most so many.
+    Missing {
+        /// Where.
+        destination: String,
+        /// At most.
+        limit: u32,
     },
     /// One document of one catalog.
     Record {
@@ -299,6 +306,22 @@ pub trait Upkeep: Send + Sync {
     async fn adopt(&self, found: &Found) -> Result<bool, Fault>;
 }
 
+/// What runs out, or was left unfinished, at destinations.
+#[async_trait]
+pub trait Loose: Send + Sync {
+    /// Deliveries of current assets whose links end before then.
+    async fn links_ending(&self, before_ms: i64, limit: u32) -> Result<Vec<Delivery>, Fault>;
+
+    /// Has a new link in place of an ending one, and owes the record that tells of it.
+    async fn relink(&self, delivery: &Delivery, link: &Link) -> Result<(), Fault>;
+
+    /// Uploads in parts of rows that are not owed any more, or were refused longer ago than `refused_before_ms`.
+    async fn left_uploads(&self, refused_before_ms: i64, limit: u32) -> Result<Vec<LeftUpload>, Fault>;
+
+    /// That one is gone.
+    async fn upload_gone(&self, row: i64) -> Result<(), Fault>;
+}
+
 /// The log of facts.
 #[async_trait]
 pub trait Events: Send + Sync {
@@ -320,5 +343,5 @@ pub trait Marks: Send + Sync {
 }
 
 /// The whole store.
-pub trait Store: Jobs + Journal + Assets + Outbox + Upkeep + Events + Marks {}
-impl<T: Jobs + Journal + Assets + Outbox + Upkeep + Events + Marks> Store for T {}
+pub trait Store: Jobs + Journal + Assets + Outbox + Upkeep + Loose + Events + Marks {}
+impl<T: Jobs + Journal + Assets + Outbox + Upkeep + Loose + Events + Marks> Store for T {}

@@ -292,7 +292,7 @@ async fn documents(parts: &Parts, listed: &[Listed]) -> Result<BTreeMap<(String,
         match record::document_of(asset.kind, owner, &asset.subject, &asset.id.to_string()) {
             None => {}
             Some(own) if own.is_own => {
-                wanted.insert((own.collection.to_owned(), own.id), record::asset_fields(asset, deliveries, parts.primary()));
+                wanted.insert((own.collection.to_owned(), own.id), record::asset_fields(asset, deliveries, &parts.routes));
             }
             Some(_) => by_subject.entry(&asset.subject).or_default().push((asset.clone(), deliveries.clone())),
         }
@@ -300,13 +300,13 @@ async fn documents(parts: &Parts, listed: &[Listed]) -> Result<BTreeMap<(String,
     for subject in &subjects {
         if let Some(own) = by_subject.get(subject.made.id.as_str()) {
             let key = (subject.made.subject_type.collection().to_owned(), subject.made.id.clone());
-            wanted.insert(key, record::subject_fields(subject, own, parts.primary()));
+            wanted.insert(key, record::subject_fields(subject, own, &parts.routes));
         }
     }
     for job in parts.store.jobs(&JobFilter { limit: u32::MAX, ..JobFilter::default() }).await? {
         if let Some(collection) = &job.collection {
             let family = parts.store.family(job.id).await?;
-            wanted.insert((collection.clone(), job.id.to_string()), record::job_fields(&job, &family, parts.primary()));
+            wanted.insert((collection.clone(), job.id.to_string()), record::job_fields(&job, &family, &parts.routes));
         }
     }
     Ok(wanted)

@@ -2,6 +2,7 @@
 //! kept for days only, and local copies beyond the bound. Nothing goes before every destination that must hold it is
 //! proven.
 
+use crate::loose;
 use crate::parts::Parts;
 use crate::view;
 use rushes_core::delivery::{Delivery, DeliveryState};
@@ -50,6 +51,10 @@ pub struct Swept {
     pub expired: u64,
     /// Local copies beyond the bound.
     pub evicted: u64,
+    /// Addresses renewed before they ran out.
+    pub links: u64,
+    /// Uploads in parts removed that nobody would have finished.
+    pub uploads: u64,
 }
 
 /// Sweeps at the start and every hour until `stop`.
@@ -72,6 +77,7 @@ pub async fn sweep(parts: &Parts, walk: bool) -> Result<Swept, Fault> {
     let _alone = parts.sweeping.lock().await;
     let mut swept =
         Swept { scratch: scratch(parts).await?, expired: parts.store.expire().await?, retired: retired(parts).await?, ..Swept::default() };
+    (swept.links, swept.uploads) = (loose::renew_links(parts).await?, loose::remove_uploads(parts).await?);
     if walk {
         swept.garbage = garbage(parts).await?;
         let mark = walked(parts);

@@ -7,6 +7,7 @@ use crate::lanes::Lanes;
 use crate::pins::Pins;
 use rushes_core::catalog::Catalog;
 use rushes_core::clock::Clock;
+use rushes_core::delivery::Routes;
 use rushes_core::destination::Destination;
 use rushes_core::inspect::Inspect;
 use rushes_core::store::Store;
@@ -26,6 +27,20 @@ pub struct Site<T: ?Sized> {
     pub in_flight: usize,
     /// The first backoff; it doubles with each failure.
     pub first_backoff: Duration,
+    /// Who may open what is there. Catalogs have none.
+    pub access: Access,
+}
+
+/// Who may open what is at a destination, by the address its records carry.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Access {
+    /// Those with an account; records carry no address for others.
+    #[default]
+    Private,
+    /// Everybody.
+    Public,
+    /// Whoever has an address that runs out after this long; it is renewed in time.
+    Signed(Duration),
 }
 
 // Derived, it would ask the port itself to be `Clone`.
@@ -37,6 +52,7 @@ impl<T: ?Sized> Clone for Site<T> {
             port: self.port.clone(),
             in_flight: self.in_flight,
             first_backoff: self.first_backoff,
+            access: self.access,
         }
     }
 }
@@ -54,6 +70,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Looks at files before they become assets.
     pub inspect: Arc<dyn Inspect>,
+    /// Which assets go where.
+    pub routes: Routes,
     /// Where objects go, the primary one first.
     pub destinations: Vec<Site<dyn Destination>>,
     /// Where records go.
@@ -78,11 +96,5 @@ impl Parts {
     #[must_use]
     pub fn blobs(&self) -> Blobs {
         Blobs::at(self.home.blobs())
-    }
-
-    /// The name of the primary destination; empty when there is none.
-    #[must_use]
-    pub fn primary(&self) -> &str {
-        self.destinations.first().map_or("", |site| site.name.as_str())
     }
 }

@@ -11,8 +11,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Every step forward, oldest first; a database's `user_version` counts those it has had.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_speed.sql"), include_str!("migrations/0003_upkeep.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_speed.sql"),
+    include_str!("migrations/0003_upkeep.sql"),
+    include_str!("migrations/0004_clouds.sql"),
+];
 
 /// The schema this program writes.
 pub const SCHEMA_VERSION: usize = MIGRATIONS.len();

@@ -10,7 +10,7 @@ use crate::sqlite::SqliteStore;
 use crate::writer::Write;
 use async_trait::async_trait;
 use rushes_core::catalog::Record;
-use rushes_core::delivery::{Backlog, Due, Leased, Owed, Routes, Wanted, Work};
+use rushes_core::delivery::{Backlog, Due, Held, Leased, Owed, Routes, SMALL_MAX_BYTES, Wanted, Work};
 use rushes_core::destination::Proof;
 use rushes_core::store::Outbox;
 use rushes_core::{Code, Fault, JobId};
@@ -20,8 +20,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a row's lease lasts without renewal; its sender renews it whenever it asks for more.
 const LEASE_MS: i64 = 15_000;
-/// Files up to this size go first, so that they never wait behind large ones.
-const SMALL_BYTES: i64 = 8 * 1024 * 1024;
+/// Files up to this size never wait behind larger ones. The index `outbox_ready` is made for this very number.
+const SMALL_BYTES: u64 = SMALL_MAX_BYTES;
 
 const READY: &str = "state = 'owed' AND not_before_ms <= ?2 AND NOT EXISTS (SELECT 1 FROM outbox_needs n JOIN outbox o ON o.id = n.needs WHERE n.row = outbox.id AND o.state IN ('owed', 'sending'))";
 
@@ -39,7 +39,7 @@ struct Row {
 
 pub(crate) fn ready_rows() -> String {
     format!(
-        "SELECT id, op, asset, collection, document, key, attempts, replaces, session FROM outbox WHERE destination = ?1 AND {READY} ORDER BY size_bytes > {SMALL_BYTES}, id LIMIT ?3"
+        "SELECT id, op, asset, collection, document, key, attempts, replaces, session FROM outbox WHERE destination = ?1 AND {READY} AND (size_bytes > {SMALL_BYTES}) = ?4 ORDER BY id LIMIT ?3"
     )
 }
 
@@ -50,8 +50,11 @@ pub(crate) fn ready_records() -> String {
     )
 }
 
-fn ready(sql: &Connection, destination: &str, now_ms: i64, limit: u32) -> Result<Vec<Row>, Fault> {
-    rows::all(sql, &ready_rows(), params![destination, now_ms, limit], |row| {
+fn ready(sql: &Connection, destination: &str, now_ms: i64, limit: u32, is_large: bool) -> Result<Vec<Row>, Fault> {
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    rows::all(sql, &ready_rows(), params![destination, now_ms, limit, is_large], |row| {
         Ok(Row {
             id: row.get(0)?,
             op: row.get(1)?,
@@ -85,7 +88,9 @@ fn lease_due(write: &mut Write<'_>, destination: &str, wanted: &Wanted) -> Resul
         rows::change(write.sql, hurried, params![destination, write.now_ms])?;
     }
     let mut due: Vec<Due> = Vec::new();
-    for row in ready(write.sql, destination, write.now_ms, wanted.limit)? {
+    let mut found = ready(write.sql, destination, write.now_ms, wanted.small, false)?;
+    found.extend(ready(write.sql, destination, write.now_ms, wanted.large, true)?);
+    for row in found {
         let token = write.next_token();
         let id = row.id;
         let leased = match row.op.as_str() {
@@ -201,7 +206,7 @@ fn pay(write: &mut Write<'_>, due: &Due) -> Result<Vec<JobId>, Fault> {
     Ok(families)
 }
 
-fn proven(write: &mut Write<'_>, due: &Due, proof: &Proof, uri: &str, routes: &Routes) -> Result<(), Fault> {
+fn proven(write: &mut Write<'_>, due: &Due, held: &Held, routes: &Routes) -> Result<(), Fault> {
     let Work::PutObject { asset, key, .. } = &due.work else { return Err(lease_lost(due)) };
     let destination = rows::one(write.sql, "SELECT destination FROM outbox WHERE id = ?1", [due.row], |row| row.get::<_, String>(0))?;
     let destination = destination.ok_or_else(|| lease_lost(due))?;
@@ -209,17 +214,26 @@ fn proven(write: &mut Write<'_>, due: &Due, proof: &Proof, uri: &str, routes: &R
     // Every asset with these bytes at this path is delivered by this one object.
     rows::change(
         write.sql,
-        "UPDATE deliveries SET state = 'proven', uri = ?4, proof = ?5, proven_ms = ?6, last_fault = NULL
+        "UPDATE deliveries SET state = 'proven', uri = ?4, proof = ?5, proven_ms = ?6, last_fault = NULL, link = ?9, link_until_ms = ?10
          WHERE destination = ?1 AND key = ?2 AND asset IN (SELECT id FROM assets WHERE path = ?3 AND sha256 = ?7 AND version = ?8)",
-        params![destination, key, asset.path, uri, json(proof)?, write.now_ms, asset.blob.sha256, asset.version],
+        params![
+            destination,
+            key,
+            asset.path,
+            held.uri,
+            json(&held.proof)?,
+            write.now_ms,
+            asset.blob.sha256,
+            asset.version,
+            held.link.as_ref().map(json).transpose()?,
+            held.link.as_ref().and_then(|link| link.until_ms)
+        ],
     )?;
-    let data =
-        object!({"asset": asset.id, "kind": asset.kind, "destination": destination, "uri": uri, "ms": write.now_ms - asset.created_ms});
+    let data = object!({"asset": asset.id, "kind": asset.kind, "destination": destination, "uri": held.uri, "ms": write.now_ms - asset.created_ms});
     tell(write, "delivery.proven", Some(asset.job), &data)?;
-    let is_primary = routes.destinations.first().is_some_and(|primary| primary.name == destination);
     for (id, root) in sharers(write.sql, &asset.id.to_string())? {
-        if is_primary {
-            let sharer = assets::load(write.sql, &id)?;
+        let (sharer, deliveries) = assets::with_deliveries(write.sql, &id)?;
+        if routes.primary(&deliveries).is_some_and(|primary| primary.destination == destination) {
             register::owe_late_record(write, &sharer, Some(root), &routes.catalogs)?;
         }
         families.push(root);
@@ -327,9 +341,9 @@ impl Outbox for SqliteStore {
         .await
     }
 
-    async fn proven(&self, due: &Due, proof: &Proof, uri: &str) -> Result<(), Fault> {
-        let (due, proof, uri, routes) = (due.clone(), proof.clone(), uri.to_owned(), self.routes.clone());
-        self.write(move |write| proven(write, &due, &proof, &uri, &routes)).await
+    async fn proven(&self, due: &Due, held: &Held) -> Result<(), Fault> {
+        let (due, held, routes) = (due.clone(), held.clone(), self.routes.clone());
+        self.write(move |write| proven(write, &due, &held, &routes)).await
     }
 
     async fn snapshot(&self, due: &Due) -> Result<Record, Fault> {

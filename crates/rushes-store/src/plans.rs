@@ -13,6 +13,7 @@ const OPEN_ONLY: &[&str] = &[
     "jobs_running",
     "jobs_to_cancel",
     "outbox_leased",
+    "outbox_uploads",
     "outbox_ready",
     "outbox_refused",
     "outbox_waiting",
@@ -46,6 +47,7 @@ fn plans_of_hot_questions_walk_no_table() {
     hot.extend(jobs::LISTS.map(jobs::list_of));
     hot.extend([jobs::cancel_family(), outbox::ready_rows(), outbox::ready_records()]);
     hot.extend(outbox::BACKLOG.map(str::to_owned));
+    hot.extend([crate::loose::LEFT.to_owned(), format!("SELECT asset FROM deliveries WHERE {}", crate::loose::ENDING)]);
     hot.extend(
         [
             "SELECT fence FROM jobs WHERE id = ?1",

@@ -40,7 +40,8 @@ pub(crate) fn assets(write: &mut Write<'_>, maker: &Maker<'_>, files: &[Ingested
     for file in files {
         let version = insert(write, maker, file)?;
         let needed = rows_of_subject.entry(&file.asset.subject).or_default();
-        for (rank, route) in routes.destinations.iter().enumerate() {
+        let owner = owner_of(write, &file.asset.subject)?;
+        for (rank, route) in routes.of(file.asset.kind, owner).enumerate() {
             let row = owe_object(write, maker, file, version, route)?;
             // Records wait for the primary destination only: a slow second one must not hold them up.
             if rank == 0 {
@@ -240,8 +241,8 @@ fn share(write: &mut Write<'_>, id: &str, route: &Route, key: &str, version: i64
     )?;
     rows::change(
         write.sql,
-        "INSERT INTO deliveries(asset, destination, key, state, uri, proof, proven_ms)
-         SELECT ?1, destination, key, state, uri, proof, proven_ms FROM deliveries WHERE asset = ?2 AND destination = ?3 AND key = ?4",
+        "INSERT INTO deliveries(asset, destination, key, state, uri, proof, proven_ms, link, link_until_ms)
+         SELECT ?1, destination, key, state, uri, proof, proven_ms, link, link_until_ms FROM deliveries WHERE asset = ?2 AND destination = ?3 AND key = ?4",
         params![id, first, route.name, key],
     )?;
     Ok(row)
@@ -270,9 +271,14 @@ pub(crate) fn owe_late_record(write: &mut Write<'_>, asset: &Asset, root: Option
     Ok(())
 }
 
-fn document_of(write: &Write<'_>, kind: Kind, subject: &str, id: &str) -> Result<Option<Document>, Fault> {
+/// The type of the subject of that id, where there is one.
+pub(crate) fn owner_of(write: &Write<'_>, subject: &str) -> Result<Option<SubjectType>, Fault> {
     let owner = rows::one(write.sql, "SELECT type FROM subjects WHERE id = ?1", [subject], |row| row.get::<_, String>(0))?;
-    Ok(record::document_of(kind, owner.as_deref().and_then(SubjectType::named), subject, id))
+    Ok(owner.as_deref().and_then(SubjectType::named))
+}
+
+fn document_of(write: &Write<'_>, kind: Kind, subject: &str, id: &str) -> Result<Option<Document>, Fault> {
+    Ok(record::document_of(kind, owner_of(write, subject)?, subject, id))
 }
 
 /// A number above every one the record has had. Single assets keep none of their own: the outbox knows the last.

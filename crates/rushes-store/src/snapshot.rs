@@ -17,23 +17,22 @@ pub(crate) fn take(write: &mut Write<'_>, due: &Due, routes: &Routes) -> Result<
     let Work::PutRecord { collection, id } = &due.work else {
         return Err(Fault::new(Code::Unexpected, "take record").with("row", due.row));
     };
-    let primary = routes.destinations.first().map_or("", |route| route.name.as_str());
     let (rev, fields) = match id.parse::<JobId>() {
         Ok(job) if rows::number(write.sql, "SELECT count(*) FROM jobs WHERE id = ?1", [id])? == 1 => {
             rows::change(write.sql, "UPDATE jobs SET rev = rev + 1 WHERE id = ?1", [id])?;
-            (rows::number(write.sql, "SELECT rev FROM jobs WHERE id = ?1", [id])?, job_fields(write.sql, job, primary)?)
+            (rows::number(write.sql, "SELECT rev FROM jobs WHERE id = ?1", [id])?, job_fields(write.sql, job, routes)?)
         }
         _ if assets::subject(write.sql, id)?.is_none() => {
             let (asset, deliveries) = assets::with_deliveries(write.sql, id)?;
             let key = format!("{collection}/{id}");
             let rev = rows::number(write.sql, "SELECT coalesce(max(rev), 1) FROM outbox WHERE op = 'put_record' AND key = ?1", [key])?;
-            (rev, record::asset_fields(&asset, &deliveries, primary))
+            (rev, record::asset_fields(&asset, &deliveries, routes))
         }
         _ => {
             rows::change(write.sql, "UPDATE subjects SET rev = rev + 1 WHERE id = ?1", [id])?;
             let subject = assets::subject(write.sql, id)?.ok_or_else(|| Fault::new(Code::NotFound, "take record").with("subject", id))?;
             let listed = assets::list(write.sql, &AssetFilter { subject: Some(id.clone()), ..AssetFilter::default() })?;
-            (i64::try_from(subject.rev).unwrap_or(i64::MAX), record::subject_fields(&subject, &listed, primary))
+            (i64::try_from(subject.rev).unwrap_or(i64::MAX), record::subject_fields(&subject, &listed, routes))
         }
     };
     Ok(Record { collection: collection.clone(), id: id.clone(), rev: rev.unsigned_abs(), fields })
@@ -52,7 +51,7 @@ pub(crate) fn family(sql: &Connection, root: JobId) -> Result<Family, Fault> {
     Ok(Family { jobs, listed, subjects })
 }
 
-fn job_fields(sql: &Connection, id: JobId, primary: &str) -> Result<serde_json::Value, Fault> {
+fn job_fields(sql: &Connection, id: JobId, routes: &Routes) -> Result<serde_json::Value, Fault> {
     let job = jobs::load(sql, id)?;
-    Ok(record::job_fields(&job, &family(sql, job.root)?, primary))
+    Ok(record::job_fields(&job, &family(sql, job.root)?, routes))
 }

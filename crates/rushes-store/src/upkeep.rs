@@ -9,7 +9,7 @@ use crate::settle::{self, owe_record};
 use crate::sqlite::SqliteStore;
 use crate::writer::Write;
 use async_trait::async_trait;
-use rushes_core::delivery::Routes;
+use rushes_core::delivery::{Route, Routes};
 use rushes_core::destination::Proof;
 use rushes_core::job::{Job, JobState};
 use rushes_core::kinds::{KINDS, Keep};
@@ -98,7 +98,8 @@ fn owe_subject(write: &mut Write<'_>, subject: &str, routes: &Routes) -> Result<
     )? as u64;
     let listed = assets::list(write.sql, &AssetFilter { subject: Some(subject.to_owned()), ..AssetFilter::default() })?;
     for (asset, deliveries) in listed {
-        for route in &routes.destinations {
+        let owner = register::owner_of(write, &asset.subject)?;
+        for route in routes.of(asset.kind, owner) {
             if !deliveries.iter().any(|delivery| delivery.destination == route.name) {
                 made += owe_object(write, &asset, &route.name, None, routes)?;
             }
@@ -125,7 +126,7 @@ fn owe_object(write: &mut Write<'_>, asset: &Asset, destination: &str, there: Op
     rows::change(
         write.sql,
         "INSERT INTO deliveries(asset, destination, key, state) VALUES (?1, ?2, ?3, 'owed')
-         ON CONFLICT(asset, destination, key) DO UPDATE SET state = 'owed', proof = NULL, uri = NULL, proven_ms = NULL",
+         ON CONFLICT(asset, destination, key) DO UPDATE SET state = 'owed', proof = NULL, uri = NULL, proven_ms = NULL, link = NULL, link_until_ms = NULL",
         params![asset.id.to_string(), destination, key],
     )?;
     write.wakes.outbox = true;
@@ -174,31 +175,57 @@ fn refuse_unrouted(write: &mut Write<'_>, routes: &Routes) -> Result<u64, Fault>
     Ok(hit.len() as u64)
 }
 
-/// `a` is proven at each of the places `?1` lists.
-const PROVEN_EVERYWHERE: &str = "NOT EXISTS (SELECT 1 FROM json_each(?1) place WHERE NOT EXISTS (SELECT 1 FROM deliveries d
-    WHERE d.asset = a.id AND d.destination = place.value AND d.state = 'proven'))";
+/// The place a route of `json_each` leads to takes `a`.
+const TAKES: &str = "(json_extract(place.value, '$.kinds') IS NULL OR a.kind IN (SELECT value FROM json_each(place.value, '$.kinds')))
+    AND (json_extract(place.value, '$.subjects') IS NULL
+         OR (SELECT type FROM subjects s WHERE s.id = a.subject) IN (SELECT value FROM json_each(place.value, '$.subjects')))";
+
+/// `a` is proven at each of the places that take it, and at one at least, of those `?1` lists.
+fn proven_everywhere() -> String {
+    let proven =
+        "SELECT 1 FROM deliveries d WHERE d.asset = a.id AND d.destination = json_extract(place.value, '$.name') AND d.state = 'proven'";
+    format!(
+        "EXISTS (SELECT 1 FROM json_each(?1) place WHERE EXISTS ({proven}))
+         AND NOT EXISTS (SELECT 1 FROM json_each(?1) place WHERE {TAKES} AND NOT EXISTS ({proven}))"
+    )
+}
+
+/// Owes a destination what it should have and was never asked to take.
+fn owe_missing(write: &mut Write<'_>, destination: &str, limit: u32, routes: &Routes) -> Result<u64, Fault> {
+    let places: Vec<&Route> = routes.destinations.iter().filter(|route| route.name == destination).collect();
+    let query = format!(
+        "SELECT a.id FROM assets a JOIN json_each(?1) place WHERE a.retired_ms IS NULL AND {TAKES}
+         AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.asset = a.id AND d.destination = ?2) ORDER BY a.rowid LIMIT ?3"
+    );
+    let ids = rows::all(write.sql, &query, params![json(&places)?, destination, limit], |row| row.get::<_, String>(0))?;
+    for id in &ids {
+        let asset = assets::load(write.sql, id)?;
+        owe_object(write, &asset, destination, None, routes)?;
+    }
+    Ok(ids.len() as u64)
+}
 
 fn removable(sql: &rusqlite::Connection, is_retired: bool, limit: u32, now_ms: i64, routes: &Routes) -> Result<Vec<Blob>, Fault> {
     if routes.destinations.is_empty() {
         return Ok(Vec::new());
     }
-    let names: Vec<&str> = routes.destinations.iter().map(|route| route.name.as_str()).collect();
+    let proven_everywhere = proven_everywhere();
     let current = "SELECT 1 FROM assets a WHERE a.sha256 = b.sha256 AND a.retired_ms IS NULL";
     let which = if is_retired {
         format!(
             "?2 >= 0 AND NOT EXISTS ({current}) AND NOT EXISTS (SELECT 1 FROM assets r WHERE r.sha256 = b.sha256 AND (r.retired_ms > ?2
                  OR EXISTS (SELECT 1 FROM outbox o WHERE o.root = r.root AND o.state IN ('owed', 'sending') AND o.asset = r.id)
                  OR EXISTS (SELECT 1 FROM jobs j WHERE j.id = r.root AND j.state IN ('queued', 'running', 'delivering'))
-                 OR EXISTS (SELECT 1 FROM assets a WHERE a.path = r.path AND a.retired_ms IS NULL AND NOT ({PROVEN_EVERYWHERE}))))"
+                 OR EXISTS (SELECT 1 FROM assets a WHERE a.path = r.path AND a.retired_ms IS NULL AND NOT ({proven_everywhere}))))"
         )
     } else {
-        format!("?2 >= 0 AND EXISTS ({current}) AND NOT EXISTS ({current} AND NOT ({PROVEN_EVERYWHERE}))")
+        format!("?2 >= 0 AND EXISTS ({current}) AND NOT EXISTS ({current} AND NOT ({proven_everywhere}))")
     };
     let query = format!(
         "SELECT b.sha256, b.md5, b.crc32c, b.size_bytes, b.mime FROM blobs b WHERE b.state = 'present' AND {which}
          ORDER BY b.used_ms, b.sha256 LIMIT ?3"
     );
-    rows::all(sql, &query, params![json(&names)?, (now_ms - RETIRED_MS).max(0), limit], |row| rows::blob(row, 0))
+    rows::all(sql, &query, params![json(&routes.destinations)?, (now_ms - RETIRED_MS).max(0), limit], |row| rows::blob(row, 0))
 }
 
 fn expire(write: &mut Write<'_>) -> Result<u64, Fault> {
@@ -263,7 +290,8 @@ fn adopt(write: &mut Write<'_>, found: &Found, routes: &Routes) -> Result<bool, 
         "INSERT INTO deliveries(asset, destination, key, state, uri, proof, proven_ms) VALUES (?1, ?2, ?3, 'proven', ?4, ?5, ?6)",
         params![asset.id.to_string(), found.destination, found.key, found.uri, json(&found.proof)?, write.now_ms],
     )?;
-    for route in routes.destinations.iter().filter(|route| route.name != found.destination) {
+    let owner = register::owner_of(write, &asset.subject)?;
+    for route in routes.of(asset.kind, owner).filter(|route| route.name != found.destination) {
         owe_object(write, asset, &route.name, None, routes)?;
     }
     tell(write, "asset.restored", Some(asset.job), &object!({"asset": asset.id, "destination": found.destination}))?;
@@ -285,6 +313,7 @@ impl Upkeep for SqliteStore {
                 let asset = assets::load(write.sql, &asset.to_string())?;
                 owe_object(write, &asset, destination, there.as_ref(), &routes)
             }
+            Owe::Missing { destination, limit } => owe_missing(write, destination, *limit, &routes),
             Owe::Record { catalog, collection, id, above } => owe_document(write, catalog, collection, id, *above),
         })
         .await

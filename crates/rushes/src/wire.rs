@@ -1,17 +1,16 @@
 //! Puts the product together: the only place that names concrete adapters and providers.
 
-use crate::config::{Config, PlaceSection, Quality};
+mod destinations;
+
+use crate::config::{CatalogSection, Config, Quality};
 use rushes_adapters::catalogs::json::JsonCatalog;
-use rushes_adapters::destinations::file::FileDestination;
-use rushes_adapters::destinations::memory::MemoryDestination;
 use rushes_core::catalog::Catalog;
 use rushes_core::clock::{Clock, SystemClock};
-use rushes_core::delivery::{Route, Routes};
-use rushes_core::destination::Destination;
+use rushes_core::delivery::Routes;
 use rushes_core::inspect::Inspect;
 use rushes_core::provider::Providers;
 use rushes_core::{Code, Fault};
-use rushes_engine::{Engine, Home, KeepRules, Lanes, Lock, Parts, Site};
+use rushes_engine::{Access, Engine, Home, KeepRules, Lanes, Lock, Parts, Site};
 use rushes_media::builtin::image::BuiltinImage;
 use rushes_media::builtin::motion::BuiltinMotion;
 use rushes_media::builtin::music::BuiltinMusic;
@@ -53,14 +52,11 @@ pub(crate) fn look_without_database(home: &Home, config: &Config) -> Result<Part
 }
 
 fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
-    let destinations = destinations(home, config)?;
+    let destinations::Destinations { sites, routes } = destinations::all(home, config)?;
     let catalogs = catalogs(home, config)?;
-    let routes = Routes {
-        destinations: destinations.iter().map(|site| Route { name: site.name.clone(), prefix: site.prefix.clone() }).collect(),
-        catalogs: catalogs.iter().map(|site| site.name.clone()).collect(),
-    };
+    let routes = Routes { destinations: routes, catalogs: catalogs.iter().map(|site| site.name.clone()).collect() };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = SqliteStore::open(&home.database(), mode, clock.clone(), routes)?;
+    let store = SqliteStore::open(&home.database(), mode, clock.clone(), routes.clone())?;
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let cpu = if config.engine.cpu_lane == 0 { cores } else { config.engine.cpu_lane };
     Ok(Parts {
@@ -69,7 +65,8 @@ fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
         store: Arc::new(store),
         clock,
         inspect: Arc::new(MediaInspector),
-        destinations,
+        routes,
+        destinations: sites,
         catalogs,
         lanes: Lanes::new(cpu, config.engine.net_lane, config.engine.gpu_lane),
         scan_every: Duration::from_secs_f64(config.delivery.scan_every_s),
@@ -108,59 +105,42 @@ fn kit(home: &Home, config: &Config, inspect: Arc<dyn Inspect>) -> Kit {
     }
 }
 
-fn site<T: ?Sized>(config: &Config, place: &PlaceSection, port: Arc<T>) -> Site<T> {
-    let prefix = place.prefix.trim_matches('/');
+fn site(config: &Config, name: &str, port: Arc<dyn Catalog>) -> Site<dyn Catalog> {
     Site {
-        name: place.name.clone(),
-        prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
+        name: name.to_owned(),
+        prefix: String::new(),
         port,
         in_flight: config.delivery.in_flight,
         first_backoff: Duration::from_secs_f64(config.delivery.first_backoff_s),
-    }
-}
-
-fn destinations(home: &Home, config: &Config) -> Result<Vec<Site<dyn Destination>>, Fault> {
-    if config.destinations.is_empty() {
-        let place = PlaceSection { name: "remote".into(), uri: String::new(), prefix: String::new() };
-        return Ok(vec![site(config, &place, Arc::new(FileDestination::new(home.remote())))]);
-    }
-    config.destinations.iter().map(|place| Ok(site(config, place, destination(place)?))).collect()
-}
-
-fn destination(place: &PlaceSection) -> Result<Arc<dyn Destination>, Fault> {
-    match place.uri.split_once("://") {
-        Some(("file", path)) => Ok(Arc::new(FileDestination::new(folder(place, path)?))),
-        Some(("memory", _)) => Ok(Arc::new(MemoryDestination::default())),
-        _ => Err(unknown(place, "destinations", "file://, memory://")),
+        access: Access::Private,
     }
 }
 
 fn catalogs(home: &Home, config: &Config) -> Result<Vec<Site<dyn Catalog>>, Fault> {
     if config.catalogs.is_empty() {
-        let place = PlaceSection { name: "records".into(), uri: String::new(), prefix: String::new() };
-        return Ok(vec![site(config, &place, Arc::new(JsonCatalog::new(home.remote().join("records"))))]);
+        return Ok(vec![site(config, "records", Arc::new(JsonCatalog::new(home.remote().join("records"))))]);
     }
-    config.catalogs.iter().map(|place| Ok(site(config, place, catalog(place)?))).collect()
+    config.catalogs.iter().map(|place| Ok(site(config, &place.name, catalog(place)?))).collect()
 }
 
-fn catalog(place: &PlaceSection) -> Result<Arc<dyn Catalog>, Fault> {
+fn catalog(place: &CatalogSection) -> Result<Arc<dyn Catalog>, Fault> {
     match place.uri.split_once("://") {
-        Some(("file", path)) => Ok(Arc::new(JsonCatalog::new(folder(place, path)?))),
-        _ => Err(unknown(place, "catalogs", "file://")),
+        Some(("file", path)) => Ok(Arc::new(JsonCatalog::new(folder("catalogs", &place.name, path)?))),
+        _ => Err(unknown("catalogs", &place.name, &place.uri, "file://")),
     }
 }
 
-fn folder(place: &PlaceSection, path: &str) -> Result<PathBuf, Fault> {
+fn folder(section: &str, name: &str, path: &str) -> Result<PathBuf, Fault> {
     let path = PathBuf::from(path);
     if path.is_absolute() {
         return Ok(path);
     }
     Err(Fault::new(Code::ConfigInvalid, "read configuration")
-        .with("setting", format!("{}.uri", place.name))
+        .with("setting", format!("{section}.{name}.uri"))
         .because("a folder is written file:///absolute/path"))
 }
 
-fn unknown(place: &PlaceSection, section: &str, there: &str) -> Fault {
-    let reason = format!("{:?} is of no type this build has; there are: {there}", place.uri);
-    Fault::new(Code::ConfigInvalid, "read configuration").with("setting", format!("{section}.{}.uri", place.name)).because(reason)
+fn unknown(section: &str, name: &str, uri: &str, there: &str) -> Fault {
+    let reason = format!("{uri:?} is of no type this build has; there are: {there}");
+    Fault::new(Code::ConfigInvalid, "read configuration").with("setting", format!("{section}.{name}.uri")).because(reason)
 }

@@ -10,6 +10,7 @@ mod step;
 use crate::breaker::Breaker;
 use crate::home::Lock;
 use crate::keep;
+use crate::loose;
 use crate::outbox;
 use crate::owner::{self, Ask};
 use crate::parts::Parts;
@@ -190,6 +191,11 @@ async fn keep_house(parts: Parts, stop: Cancel) {
         Ok(0) => {}
         Ok(refused) => tracing::warn!(refused, "deliveries to places that are no longer configured are refused"),
         Err(fault) => tracing::error!(%fault, "deliveries to places no longer configured could not be refused"),
+    }
+    match loose::backfill(&parts).await {
+        Ok(0) => {}
+        Ok(owed) => tracing::info!(owed, "assets are owed to destinations that did not have them"),
+        Err(fault) => tracing::error!(%fault, "assets could not be owed to new destinations"),
     }
     keep::run(parts, stop).await;
 }

@@ -3,20 +3,21 @@
 //! A commit rings its bell; a scan every few seconds finds what a crash or a clock left. Work never waits here:
 //! uploads have tasks of their own.
 
+mod pace;
 mod pay;
 
 use crate::breaker::Breaker;
 use crate::parts::{Parts, Site};
 use futures_util::FutureExt;
+use pace::Pace;
 use pay::{Pauses, Payer, ToCatalog, ToDestination};
-use rushes_core::delivery::{Due, Leased, Wanted, Work};
+use rushes_core::delivery::{Due, Leased, SMALL_MAX_BYTES, Wanted, Work};
 use rushes_core::faults::{self, Place};
 use rushes_core::{Cancel, Code, Fault};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 
 /// The longest wait between two tries of a transient failure.
 const BACKOFF_MAX: Duration = Duration::from_mins(5);
@@ -30,29 +31,14 @@ const LIGHT_BYTES: u64 = 1024 * 1024;
 /// What anything but a light object weighs; a sender carries this for each of its places.
 const HEAVY: usize = 3;
 
+fn is_large(due: &Due) -> bool {
+    matches!(&due.work, Work::PutObject { asset, .. } if asset.blob.size_bytes > SMALL_MAX_BYTES)
+}
+
 fn weight(due: &Due) -> usize {
     match &due.work {
         Work::PutObject { asset, .. } if asset.blob.size_bytes <= LIGHT_BYTES => 1,
         _ => HEAVY,
-    }
-}
-
-/// A share of what a sender carries, given back when it is dropped.
-struct Share {
-    carried: Arc<AtomicUsize>,
-    weight: usize,
-}
-
-impl Share {
-    fn of(carried: &Arc<AtomicUsize>, weight: usize) -> Self {
-        carried.fetch_add(weight, Ordering::SeqCst);
-        Self { carried: carried.clone(), weight }
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.carried.fetch_sub(self.weight, Ordering::SeqCst);
     }
 }
 
@@ -61,7 +47,7 @@ impl Drop for Share {
 pub(crate) fn start(parts: &Parts, stop: &Cancel, breaker: &Breaker) -> JoinSet<()> {
     let mut senders = JoinSet::new();
     for site in &parts.destinations {
-        let payer = ToDestination { port: site.port.clone(), parts: parts.clone() };
+        let payer = ToDestination { port: site.port.clone(), parts: parts.clone(), access: site.access };
         senders.spawn(breaker.guard("send objects", Sender::new(parts, site, payer).run(stop.clone())));
     }
     for site in &parts.catalogs {
@@ -71,133 +57,217 @@ pub(crate) fn start(parts: &Parts, stop: &Cancel, breaker: &Breaker) -> JoinSet<
     senders
 }
 
+/// What one task is about.
+struct Carried {
+    lease: i64,
+    weight: usize,
+    is_large: bool,
+}
+
+/// Pays what is owed to one place.
 struct Sender<P> {
     name: String,
     parts: Parts,
     payer: Arc<P>,
     in_flight: usize,
     first_backoff: Duration,
+    pace: Pace,
+    /// Leased, and waiting for a place.
+    small: VecDeque<Due>,
+    large: VecDeque<Due>,
+    under_way: JoinSet<Option<Fault>>,
+    carried: HashMap<Id, Carried>,
+    renewed: Instant,
 }
 
 impl<P: Payer> Sender<P> {
     fn new<T: ?Sized>(parts: &Parts, site: &Site<T>, payer: P) -> Self {
+        let in_flight = site.in_flight.max(1);
         Self {
             name: site.name.clone(),
             parts: parts.clone(),
             payer: Arc::new(payer),
-            in_flight: site.in_flight.max(1),
+            in_flight,
             first_backoff: site.first_backoff,
+            pace: Pace::new(HEAVY * in_flight, HEAVY, site.first_backoff),
+            small: VecDeque::new(),
+            large: VecDeque::new(),
+            under_way: JoinSet::new(),
+            carried: HashMap::new(),
+            renewed: Instant::now(),
         }
     }
 
-    async fn run(self, stop: Cancel) {
+    async fn run(mut self, stop: Cancel) {
         let mut bell = self.parts.watch.outbox.clone();
-        let mut under_way: JoinSet<i64> = JoinSet::new();
-        let carried = Arc::new(AtomicUsize::new(0));
-        let mut leased: VecDeque<Due> = VecDeque::new();
-        // The leases of what waits here and of what is under way.
-        let mut held: BTreeSet<i64> = BTreeSet::new();
-        let mut renewed = Instant::now();
         while !stop.is_cancelled() {
             bell.mark_unchanged();
-            let room = self.room(&leased, carried.load(Ordering::SeqCst));
-            let due = if room == 0 && renewed.elapsed() < RENEW_EVERY {
-                Ok(Leased::default())
-            } else {
-                renewed = Instant::now();
-                let wanted = Wanted { limit: u32::try_from(room).unwrap_or(1), held: held.iter().copied().collect(), at_once: false };
-                self.parts.store.due(&self.name, wanted).await
-            };
-            let wait = match due {
-                Ok(Leased { rows, next_ms }) => {
-                    let count = rows.len();
-                    held.extend(rows.iter().map(|due| due.lease));
-                    leased.extend(rows);
-                    match count {
-                        _ if room == 0 => self.parts.scan_every.min(RENEW_EVERY),
-                        0 => self.until(next_ms),
-                        _ if count == room => Duration::ZERO,
-                        // Others will come soon; a look at the clock of all that is put off can wait a little.
-                        _ => LOOK_AFTER_WORK.min(self.parts.scan_every),
-                    }
-                }
-                Err(fault) => {
-                    tracing::error!(destination = self.name, %fault, "outbox could not be read");
-                    self.parts.scan_every
-                }
-            };
-            // In the order of leasing: nothing that weighs little passes by what is waiting for its turn.
-            while let Some(due) = leased.pop_front_if(|due| carried.load(Ordering::SeqCst) + weight(due) <= HEAVY * self.in_flight) {
-                let share = Share::of(&carried, weight(&due));
-                let paying = pay_one(self.payer.clone(), self.parts.clone(), due, self.first_backoff);
-                under_way.spawn(async move {
-                    let _share = share;
-                    paying.await
-                });
-            }
+            let wait = self.look().await;
+            self.start_what_fits();
             if wait.is_zero() {
                 continue;
             }
             tokio::select! {
                 () = stop.cancelled() => {}
                 changed = bell.changed() => if changed.is_err() { break },
-                Some(ended) = under_way.join_next(), if !under_way.is_empty() => {
+                Some(ended) = self.under_way.join_next_with_id(), if !self.under_way.is_empty() => {
                     let mut next = Some(ended);
                     while let Some(ended) = next {
-                        // One that did not end well is renewed no more; its row is due again when its lease has run out.
-                        match ended {
-                            Ok(lease) => drop(held.remove(&lease)),
-                            Err(_) => held = leased.iter().map(|due| due.lease).collect(),
-                        }
-                        next = under_way.try_join_next();
+                        self.ended(ended);
+                        next = self.under_way.try_join_next_with_id();
                     }
                 }
                 () = tokio::time::sleep(wait) => {}
             }
         }
-        under_way.shutdown().await;
+        self.under_way.shutdown().await;
     }
 
-    /// How many rows to lease now, at most as many as there are places. Light ones are leased ahead, so that no sending
-    /// waits for a transaction, and several together, when half of those have gone.
-    fn room(&self, leased: &VecDeque<Due>, carried: usize) -> usize {
-        let waiting: usize = leased.iter().map(weight).sum();
-        let free = (HEAVY * self.in_flight).saturating_sub(carried + waiting);
-        // A heavy one could wait longer than its lease; a document leased early would be told of too early.
-        if !P::LEASES_AHEAD || waiting > leased.len() {
-            return free / HEAVY;
+    /// Leases what there is room for, and renews the leases held; gives how long to wait for something to happen.
+    async fn look(&mut self) -> Duration {
+        let idle = self.parts.scan_every.min(RENEW_EVERY);
+        let rest = self.pace.rests(Instant::now());
+        let (small, large) = if rest.is_some() { (0, 0) } else { self.room() };
+        if small + large == 0 && self.renewed.elapsed() < RENEW_EVERY {
+            return rest.map_or(idle, |rest| rest.min(idle));
         }
-        if leased.len() > self.in_flight / 2 { 0 } else { (free + self.in_flight - leased.len()).min(self.in_flight) }
+        self.renewed = Instant::now();
+        let waiting = self.small.iter().chain(&self.large).map(|due| due.lease);
+        let held = waiting.chain(self.carried.values().map(|carried| carried.lease)).collect();
+        let count = |room: usize| u32::try_from(room).unwrap_or(1);
+        let at_once = small + large > 0 && self.pace.hurries();
+        match self.parts.store.due(&self.name, Wanted { small: count(small), large: count(large), held, at_once }).await {
+            Ok(Leased { rows, next_ms }) => {
+                let (before, leased) = (self.large.len(), rows.len());
+                for due in rows {
+                    if is_large(&due) { self.large.push_back(due) } else { self.small.push_back(due) }
+                }
+                let got_large = self.large.len() - before;
+                let is_full = |got: usize, room: usize| room > 0 && got == room;
+                match rest {
+                    Some(rest) => rest.min(idle),
+                    None if leased == 0 => self.until(next_ms),
+                    None if is_full(leased - got_large, small) || is_full(got_large, large) => Duration::ZERO,
+                    // Others will come soon; a look at the clock of all that is put off can wait a little.
+                    None => LOOK_AFTER_WORK.min(self.parts.scan_every),
+                }
+            }
+            Err(fault) => {
+                tracing::error!(destination = self.name, %fault, "outbox could not be read");
+                self.parts.scan_every
+            }
+        }
+    }
+
+    /// In the order of leasing: nothing that weighs little passes by what is waiting for its turn.
+    fn start_what_fits(&mut self) {
+        if self.pace.rests(Instant::now()).is_some() {
+            return;
+        }
+        if self.pace.is_probing() {
+            let probe = if self.carried.is_empty() { self.small.pop_front().or_else(|| self.large.pop_front()) } else { None };
+            if let Some(due) = probe {
+                self.start(due);
+            }
+            return;
+        }
+        while self.large_room() > 0
+            && let Some(due) = self.large.pop_front()
+        {
+            self.start(due);
+        }
+        let most = self.small_most();
+        while let Some(due) = self.small.pop_front_if(|due| carried_weight(&self.carried, false) + weight(due) <= most) {
+            self.start(due);
+        }
+    }
+
+    fn start(&mut self, due: Due) {
+        let carried = Carried { lease: due.lease, weight: weight(&due), is_large: is_large(&due) };
+        let task = self.under_way.spawn(pay_one(self.payer.clone(), self.parts.clone(), due, self.first_backoff));
+        self.carried.insert(task.id(), carried);
+    }
+
+    /// One that did not end well is renewed no more; its row is due again when its lease has run out.
+    fn ended(&mut self, ended: Result<(Id, Option<Fault>), JoinError>) {
+        match ended {
+            Ok((id, fault)) => {
+                self.carried.remove(&id);
+                let was_down = self.pace.is_probing();
+                self.pace.ended(fault.as_ref(), Instant::now());
+                match (was_down, self.pace.is_probing(), fault) {
+                    (false, true, Some(fault)) => {
+                        tracing::warn!(destination = self.name, %fault, "it is down; one is sent now and then to see")
+                    }
+                    (true, false, _) => tracing::info!(destination = self.name, "it is up again"),
+                    _ => {}
+                }
+            }
+            Err(error) => drop(self.carried.remove(&error.id())),
+        }
+    }
+
+    /// What small ones may weigh together: all that large ones leave, and always one place.
+    fn small_most(&self) -> usize {
+        self.pace.carries().saturating_sub(carried_weight(&self.carried, true)).max(HEAVY)
+    }
+
+    /// How many more large ones may be begun: half of the places are for them.
+    fn large_room(&self) -> usize {
+        let most = (self.pace.carries() / HEAVY / 2).max(1);
+        most.saturating_sub(carried_weight(&self.carried, true) / HEAVY)
+    }
+
+    /// How many rows to lease now, small and large, at most as many as there are places. Light ones are leased ahead, so
+    /// that no sending waits for a transaction, and several together, when half of those have gone.
+    fn room(&self) -> (usize, usize) {
+        if self.pace.is_probing() {
+            let is_idle = self.carried.is_empty() && self.small.is_empty() && self.large.is_empty();
+            return (usize::from(is_idle), usize::from(is_idle && P::LEASES_AHEAD));
+        }
+        let waiting: usize = self.small.iter().map(weight).sum();
+        let free = self.small_most().saturating_sub(carried_weight(&self.carried, false) + waiting);
+        let leased = self.small.len();
+        // A heavy one could wait longer than its lease; a document leased early would be told of too early.
+        let small = if !P::LEASES_AHEAD || waiting > leased {
+            free / HEAVY
+        } else if leased > self.in_flight / 2 {
+            0
+        } else {
+            (free + self.in_flight - leased).min(self.in_flight)
+        };
+        (small, if P::LEASES_AHEAD { self.large_room().saturating_sub(self.large.len()) } else { 0 })
     }
 
     /// Until the next row is due by its backoff, at most until the next scan.
     fn until(&self, next_ms: Option<i64>) -> Duration {
         let wait_ms = next_ms.map_or(i64::MAX, |at_ms| at_ms - self.parts.clock.now_ms());
         // A row that is due and yet not leased waits for another; its bell will ring.
-        if wait_ms <= 0 {
-            self.parts.scan_every.min(RENEW_EVERY)
-        } else {
-            Duration::from_millis(wait_ms.unsigned_abs()).min(self.parts.scan_every).min(RENEW_EVERY)
-        }
+        let idle = self.parts.scan_every.min(RENEW_EVERY);
+        if wait_ms <= 0 { idle } else { Duration::from_millis(wait_ms.unsigned_abs()).min(idle) }
     }
 }
 
-/// Pays one row, or puts it off; gives its lease back.
-async fn pay_one<P: Payer>(payer: Arc<P>, parts: Parts, due: Due, first_backoff: Duration) -> i64 {
+fn carried_weight(carried: &HashMap<Id, Carried>, is_large: bool) -> usize {
+    carried.values().filter(|one| one.is_large == is_large).map(|one| one.weight).sum()
+}
+
+/// Pays one row, or puts it off and says why.
+async fn pay_one<P: Payer>(payer: Arc<P>, parts: Parts, due: Due, first_backoff: Duration) -> Option<Fault> {
     let pay = async {
         faults::pass(Place::Leased)?;
         payer.pay(&due).await
     };
     let paid = std::panic::AssertUnwindSafe(pay).catch_unwind().await;
     let panicked = |_| Err(Fault::new(Code::Panicked, "pay outbox row").with("row", due.row));
-    let Err(fault) = paid.unwrap_or_else(panicked) else { return due.lease };
+    let fault = paid.unwrap_or_else(panicked).err()?;
     faults::pass_quietly(Place::PutOff);
     let again = fault.is_transient().then(|| backoff(&due, &fault, first_backoff, parts.clock.new_id().as_u128()));
     if let Err(error) = parts.store.failed(&due, &fault, again.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))).await {
         // The row stays leased until the lease runs out; then it is sent again.
         tracing::error!(%fault, %error, "a failed delivery could not be written down");
     }
-    due.lease
+    Some(fault)
 }
 
 /// Doubles from `first` with up to a quarter of jitter; what the other side asked for counts as the least.

@@ -1,10 +1,12 @@
 //! How one row is paid: an object put and proven, a record written whole.
 
 use crate::fetch::fetch;
+use crate::loose::link;
+use crate::parts::Access;
 use crate::parts::Parts;
 use async_trait::async_trait;
 use rushes_core::catalog::Catalog;
-use rushes_core::delivery::{Due, Work};
+use rushes_core::delivery::{Due, Held, Work};
 use rushes_core::destination::{Condition, Destination, Put, Session};
 use rushes_core::faults::{self, Place};
 use rushes_core::store::Store;
@@ -50,6 +52,7 @@ impl Session for InRow<'_> {
 pub(super) struct ToDestination {
     pub(super) port: Arc<dyn Destination>,
     pub(super) parts: Parts,
+    pub(super) access: Access,
 }
 
 #[async_trait]
@@ -84,7 +87,8 @@ impl Payer for ToDestination {
                 .because(format!("it holds {} bytes with {:?}", proof.size_bytes, proof.hash)));
         }
         faults::pass(Place::ObjectThere)?;
-        self.parts.store.proven(due, &proof, &self.port.uri(key)).await
+        let link = link(self.port.as_ref(), key, self.access, self.parts.clock.now_ms()).await?;
+        self.parts.store.proven(due, &Held { proof, uri: self.port.uri(key), link }).await
     }
 }
 

@@ -79,8 +79,15 @@ struct Client(BufReader<TcpStream>);
 impl Client {
     fn new(chaos: &Chaos) -> Self {
         let stream = TcpStream::connect(chaos.address()).expect("the proxy listens");
-        stream.set_read_timeout(Some(Duration::from_millis(800))).expect("a timeout");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
         Self(BufReader::new(stream))
+    }
+
+    /// One that soon gives up waiting for an answer.
+    fn impatient(chaos: &Chaos) -> Self {
+        let client = Self::new(chaos);
+        client.0.get_ref().set_read_timeout(Some(Duration::from_millis(400))).expect("a timeout");
+        client
     }
 
     fn send(&mut self, text: &[u8]) {
@@ -176,12 +183,12 @@ async fn chaos_stalls_without_a_word() {
     let chaos = Chaos::before(server).await;
     for (after_bytes, reached) in [(0, 0), (100, 100)] {
         chaos.set(Weather::Stall { after_bytes });
-        let mut client = Client::new(&chaos);
+        let mut client = Client::impatient(&chaos);
         let error = client.put("/a", &[1; 5_000]).expect_err("no answer");
         assert!(matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut), "still open: {error}");
         settle(|| chaos.log().last().is_some_and(|entry| entry.body_bytes == reached));
     }
-    let mut client = Client::new(&chaos);
+    let mut client = Client::impatient(&chaos);
     client.get("/a").expect_err("the answer stalls in its body");
     chaos.set(Weather::Down);
     let mut rest = Vec::new();

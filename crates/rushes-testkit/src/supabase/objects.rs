@@ -70,6 +70,8 @@ impl State {
     /// Writes the row of an upload whose bytes are there, whatever was there before; the object's id.
     pub(super) async fn complete(&self, row: &Row) -> Outcome<Value> {
         let transaction = self.database.begin(&Caller::server()).await?;
+        // Two uploads of one key complete one after the other; the later one stays.
+        transaction.select("SELECT 1 AS held FROM pg_advisory_xact_lock(hashtext($1))", &[&format!("{}/{}", row.bucket, row.key)]).await?;
         let before = transaction
             .select("SELECT version FROM storage.objects WHERE bucket_id = $1 AND name = $2 FOR UPDATE", &[&row.bucket, &row.key])
             .await?;
@@ -175,7 +177,8 @@ pub(super) async fn delete_many(state: &State, request: Request, bucket: &str) -
 
 async fn delete_rows(state: &State, caller: &Caller, bucket: &str, keys: &[String]) -> Outcome<Vec<Value>> {
     let transaction = state.database.begin(caller).await?;
-    let columns = "name, bucket_id, owner, owner_id, version, id, updated_at, created_at, last_accessed_at, metadata, user_metadata";
+    // Nobody is an empty text: the real server's answers have no null there.
+    let columns = "name, bucket_id, coalesce(owner::text, '') AS owner, coalesce(owner_id, '') AS owner_id, version, id, updated_at, created_at, last_accessed_at, metadata, user_metadata";
     let sql = format!("DELETE FROM storage.objects WHERE bucket_id = $1 AND name = ANY($2) RETURNING {columns}");
     let rows = transaction.select(&sql, &[&bucket, &keys]).await?;
     transaction.commit().await?;

@@ -75,6 +75,11 @@ impl Request {
     }
 }
 
+/// A number, also one that stands there as a text: the real server takes both.
+pub(super) fn integer(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_str()?.parse().ok())
+}
+
 fn bare(authorization: &str) -> &str {
     let (scheme, rest) = authorization.split_at_checked(7).unwrap_or(("", ""));
     if scheme.eq_ignore_ascii_case("bearer ") { rest.trim_start() } else { authorization }

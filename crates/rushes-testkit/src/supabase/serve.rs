@@ -3,7 +3,7 @@
 use super::State;
 use super::database::Caller;
 use super::errors::{Outcome, Refusal, json_answer};
-use super::request::Request;
+use super::request::{Request, integer};
 use super::{bytes, dates, names, token};
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Response, StatusCode};
@@ -57,7 +57,7 @@ pub(super) async fn info(state: &State, request: &Request, door: Door, bucket: &
 pub(super) async fn sign(state: &State, request: Request, bucket: &str, key: &str, raw: &str) -> Outcome<Response<Body>> {
     let caller = request.caller()?;
     let body = request.json().await?;
-    let lives_s = body["expiresIn"].as_i64().filter(|seconds| *seconds >= 1);
+    let lives_s = integer(&body["expiresIn"]).filter(|seconds| *seconds >= 1);
     let lives_s = lives_s.ok_or_else(|| Refusal::malformed("body/expiresIn must be >= 1"))?;
     state.find(&caller, bucket, key).await?;
     // As the real server does: signs with a meaning in addresses stay encoded, so what was encoded needlessly is signed

@@ -120,6 +120,9 @@ async fn supabase_policies_let_a_user_write_below_their_own_folder_only() {
         (answer.refusal(), answer.json()["message"].as_str().map(str::to_owned)),
         (told(400, "403", "Unauthorized"), Some("\"exp\" claim timestamp check failed".into()))
     );
+    let upsert = |user: &'static str| format!("/object/workspace-temp/{user}/job/0.png");
+    assert_eq!(mia.ask("POST", &upsert(MIA), &[("x-upsert", "true")], b"mine").await.status, 200);
+    assert_eq!(mia.ask("POST", &upsert(BEN), &[("x-upsert", "true")], b"not mine").await.refusal(), told(400, "403", "Unauthorized"));
     let objects = server.objects().await;
     assert_eq!(objects.iter().map(|object| object.bytes.as_slice()).collect::<Vec<_>>(), [b"mine".as_slice(), b"Ben's"]);
     assert_eq!((objects[0].owner.as_deref(), objects[1].owner.as_deref()), (Some(MIA), None));
@@ -197,19 +200,23 @@ async fn supabase_signed_addresses_hold_until_changed_or_expired() {
         service.put(&format!("workspace-temp/{}", key.replace(' ', "%20")), key.as_bytes()).await;
     }
     let sign = |expires: i64| json!({"expiresIn": expires});
-    let answer = service.post_json("/object/sign/workspace-temp/a/b%20c.png", sign(1)).await.json();
+    let answer = service.post_json("/object/sign/workspace-temp/a/b%20c.png", sign(60)).await.json();
     let url = answer["signedURL"].as_str().expect("a signed address").replace(' ', "%20");
     let token = url.split_once("?token=").expect("a token").1.to_owned();
     let get = |path: String| async move { ask(server.address, "GET", &format!("/storage/v1{path}"), &[], b"").await };
-    assert_eq!(get(url.clone()).await.text(), "a/b c.png");
+    assert_eq!(get(url).await.text(), "a/b c.png");
     let moved = get(format!("/object/sign/workspace-temp/other.png?token={token}")).await;
     assert_eq!(moved.refusal(), told(400, "400", "InvalidSignature"));
     let at = token.len() - 10;
     let other = if token.as_bytes()[at] == b'A' { "B" } else { "A" };
     let tampered = format!("{}{other}{}", &token[..at], &token[at + 1..]);
     assert_eq!(get(format!("/object/sign/workspace-temp/a/b%20c.png?token={tampered}")).await.refusal(), told(400, "400", "InvalidJWT"));
-    tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
-    assert_eq!(get(url).await.json()["message"], "\"exp\" claim timestamp check failed");
+    let short = service.post_json("/object/sign/workspace-temp/a/b%20c.png", sign(1)).await.json();
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    assert_eq!(
+        get(short["signedURL"].as_str().expect("a signed address").replace(' ', "%20")).await.json()["message"],
+        "\"exp\" claim timestamp check failed"
+    );
     let absent = service.post_json("/object/sign/workspace-temp/none", sign(60)).await;
     assert_eq!(absent.refusal(), told(400, "404", "not_found"));
 }
@@ -357,4 +364,19 @@ async fn supabase_finishes_what_arrived_and_drops_what_did_not() {
     assert!(server.object("workspace-temp", "half.png").await.is_none(), "half a body is nothing");
     chaos.set(Weather::Clear);
     assert_eq!(service.put("workspace-temp/half.png", &[7; 1_000]).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn supabase_takes_many_uploads_at_once() {
+    let Some((server, service)) = start().await else { return };
+    let service = &service;
+    let puts = (0..60_u8).map(|n| async move { service.put(&format!("workspace-temp/many/{n}.bin"), &[n; 10_000]).await.status });
+    let statuses = futures_util::future::join_all(puts).await;
+    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+    let rivals = (0..8_u8).map(|n| async move { service.ask("PUT", "/object/workspace-temp/one.bin", &[], &[n; 10_000]).await });
+    let ids: Vec<Value> = futures_util::future::join_all(rivals).await.iter().map(|answer| answer.json()["Id"].clone()).collect();
+    assert!(ids.iter().all(|id| id == &ids[0]), "one object: {ids:?}");
+    let objects = server.objects().await;
+    assert_eq!(objects.len(), 61);
+    assert!(objects.iter().all(|object| object.bytes.len() == 10_000 && object.bytes.iter().all(|byte| byte == &object.bytes[0])));
 }

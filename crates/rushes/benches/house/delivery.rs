@@ -8,6 +8,7 @@ use rushes_adapters::catalogs::json::JsonCatalog;
 use rushes_adapters::destinations::file::FileDestination;
 use rushes_core::JobId;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -83,6 +84,7 @@ async fn round(pace: Pace, used: &mut Vec<TempDir>) -> (u64, String) {
     let folder = tempfile::tempdir().unwrap();
     let places = Places {
         destinations: vec![("folder".into(), Arc::new(FileDestination::new(folder.path().join("bucket"))))],
+        kinds: BTreeMap::new(),
         catalog: Arc::new(JsonCatalog::new(folder.path().join("records"))),
     };
     let engine = TestEngine::start(folder.path(), &places, &Recipes::default());

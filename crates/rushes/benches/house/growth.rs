@@ -127,9 +127,9 @@ async fn audits(folder: &Path, has_files: bool, what: &'static str, costs: &mut 
     if has_files {
         show(engine.parts(), listed.iter().map(|(asset, _)| asset));
     }
-    let truth = Arc::new(Truth::of(listed, &engine.parts().store.subjects().await.unwrap(), "remote"));
+    let truth = Arc::new(Truth::of(listed, &engine.parts().store.subjects().await.unwrap(), &engine.parts().routes));
     engine.engine.stop().await;
-    let places = Places { destinations: vec![("remote".into(), truth.clone())], catalog: truth };
+    let places = Places { destinations: vec![("remote".into(), truth.clone())], kinds: BTreeMap::new(), catalog: truth };
     let engine = TestEngine::start(folder, &places, &Recipes::default());
     let mut tries = Vec::new();
     for _ in 0..2 {

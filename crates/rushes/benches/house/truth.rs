@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 use rushes_core::catalog::{Catalog, Record};
+use rushes_core::delivery::Routes;
 use rushes_core::destination::{Abilities, Destination, Listing, Proof, ProofHash, Put};
 use rushes_core::record::{self, Listed};
 use rushes_core::{Fault, Subject};
@@ -19,7 +20,7 @@ pub(crate) struct Truth {
 }
 
 impl Truth {
-    pub(crate) fn of(listed: Vec<Listed>, subjects: &[Subject], primary: &str) -> Self {
+    pub(crate) fn of(listed: Vec<Listed>, subjects: &[Subject], routes: &Routes) -> Self {
         let mut objects = BTreeMap::new();
         let mut of_subject: BTreeMap<String, Vec<Listed>> = BTreeMap::new();
         for (asset, deliveries) in listed {
@@ -31,7 +32,7 @@ impl Truth {
         let record = |subject: &Subject| {
             let (collection, id) = (subject.made.subject_type.collection().to_owned(), subject.made.id.clone());
             let own = of_subject.get(&id).map_or(&[][..], Vec::as_slice);
-            let fields = record::subject_fields(subject, own, primary);
+            let fields = record::subject_fields(subject, own, routes);
             (format!("{collection}/{id}"), Record { collection, id, rev: subject.rev, fields })
         };
         Self { objects, records: subjects.iter().map(record).collect() }

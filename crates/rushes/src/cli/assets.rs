@@ -70,7 +70,7 @@ fn as_json(parts: &Parts, asset: &Asset, deliveries: &[Delivery]) -> Value {
     json!({
         "id": asset.id, "kind": asset.kind, "subject": asset.subject, "title": asset.title, "version": asset.version,
         "sha256": asset.blob.sha256, "size_bytes": asset.blob.size_bytes, "state": state,
-        "url": proven_uri(deliveries, parts.primary()), "path": asset.path, "created_at": rfc3339(asset.created_ms),
+        "url": proven_uri(deliveries, &parts.routes), "path": asset.path, "created_at": rfc3339(asset.created_ms),
         "deliveries": deliveries.iter().map(|d| json!({"destination": d.destination, "key": d.key, "state": d.state})).collect::<Vec<_>>(),
     })
 }

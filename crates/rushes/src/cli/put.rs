@@ -72,7 +72,7 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     let Some((asset, deliveries)) = family.listed.first() else {
         return Ok(code);
     };
-    let uri = rushes_core::record::proven_uri(deliveries, parts.primary());
+    let uri = rushes_core::record::proven_uri(deliveries, &parts.routes);
     if context.json {
         print::json(
             &serde_json::json!({"job_id": job.id, "status": job.state, "asset": asset.id, "kind": asset.kind, "sha256": asset.blob.sha256, "url": uri}),

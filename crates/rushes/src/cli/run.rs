@@ -118,7 +118,7 @@ async fn tell(context: &Context, running: Running, end: End) -> anyhow::Result<u
     let parts = running.engine.parts().clone();
     let family = parts.store.family(end.job.id).await?;
     running.engine.stop().await;
-    let (results, errors) = (record::results(&family, parts.primary()), record::errors(&family));
+    let (results, errors) = (record::results(&family, &parts.routes), record::errors(&family));
     let is_partly = end.code == exit::DONE && !errors.is_empty();
     // While it delivers, the published status is `running`.
     let status = if end.job.state == JobState::Delivering { JobState::Running } else { end.job.state };

@@ -12,7 +12,7 @@ pub(super) fn print(parts: &Parts, family: &Family) {
         .listed
         .iter()
         .map(|(asset, deliveries)| {
-            let delivery = deliveries.iter().find(|delivery| delivery.destination == parts.primary());
+            let delivery = parts.routes.primary(deliveries);
             let took_ms = delivery.and_then(|delivery| delivery.proven_ms).map(|proven_ms| (proven_ms - asset.created_ms).max(0));
             arrived.extend(took_ms);
             let at = match (took_ms, delivery) {

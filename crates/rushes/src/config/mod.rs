@@ -7,6 +7,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use figment::{Figment, Profile};
 use rushes_core::{Code, Fault};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Everything that can be set, with defaults.
@@ -17,10 +18,13 @@ pub(crate) struct Config {
     pub(crate) media: MediaSection,
     pub(crate) delivery: DeliverySection,
     pub(crate) keep: KeepSection,
+    /// What `.env` holds; never shown.
+    #[serde(skip)]
+    dotenv: Dotenv,
     /// Where objects go, the primary one first; none = the folder `remote` of the home.
-    pub(crate) destinations: Vec<PlaceSection>,
+    pub(crate) destinations: Vec<DestinationSection>,
     /// Where records go; none = the folder `remote/records` of the home.
-    pub(crate) catalogs: Vec<PlaceSection>,
+    pub(crate) catalogs: Vec<CatalogSection>,
 }
 
 /// How much runs at once.
@@ -81,11 +85,13 @@ pub(crate) struct DeliverySection {
     pub(crate) first_backoff_s: f64,
     /// Seconds between the safety scans of the outbox.
     pub(crate) scan_every_s: f64,
+    /// A transfer in which nothing moves for so many seconds counts as broken.
+    pub(crate) stalled_after_s: f64,
 }
 
 impl Default for DeliverySection {
     fn default() -> Self {
-        Self { in_flight: 8, first_backoff_s: 1.0, scan_every_s: 3.0 }
+        Self { in_flight: 8, first_backoff_s: 1.0, scan_every_s: 3.0, stalled_after_s: 30.0 }
     }
 }
 
@@ -106,23 +112,105 @@ impl Default for KeepSection {
     }
 }
 
-/// One destination or catalog.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PlaceSection {
+/// One destination. What a type has no use for is refused.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct DestinationSection {
     /// As it appears in tables and records.
     pub(crate) name: String,
-    /// Its type and address: `file:///srv/bucket`.
+    /// Its type and address: `file:///srv/bucket`, `s3://bucket`, `supabase://bucket`.
     pub(crate) uri: String,
     /// Goes before each path, such as `anime_dance`.
-    #[serde(default)]
     pub(crate) prefix: String,
+    /// Only these kinds go there; none = all.
+    pub(crate) kinds: Vec<String>,
+    /// Only what belongs to subjects of these types goes there; none = everything.
+    pub(crate) subjects: Vec<String>,
+    /// Uploads in flight there; none = `delivery.in_flight`.
+    pub(crate) in_flight: Option<usize>,
+    /// Who may open what is there.
+    pub(crate) access: AccessSetting,
+    /// How long an address with `access = "signed"` opens, hours; it is renewed in time.
+    pub(crate) signed_hours: Option<f64>,
+    /// Goes before the key in public addresses, where that is not the endpoint.
+    pub(crate) public_base: Option<String>,
+    /// `https://host`; for `s3://` none = Amazon's.
+    pub(crate) endpoint: Option<String>,
+    /// As the store calls it.
+    pub(crate) region: Option<String>,
+    /// Where the bucket's name stands in an address: `path` or `host`.
+    pub(crate) addressing: Option<AddressingSetting>,
+    /// `env:NAME` or `file:/path`; for `s3://` none = what the machine offers.
+    pub(crate) access_key: Option<String>,
+    /// `env:NAME` or `file:/path`.
+    pub(crate) secret_key: Option<String>,
+    /// `env:NAME` or `file:/path`, where the keys are lent.
+    pub(crate) session_token: Option<String>,
+    /// Large files go in parts of so many millions of bytes; a restart sends at most one again.
+    pub(crate) part_mb: Option<u32>,
+}
+
+/// Who may open what is at a destination.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AccessSetting {
+    #[default]
+    Private,
+    Public,
+    Signed,
+}
+
+/// Where a bucket's name stands in an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AddressingSetting {
+    Path,
+    Host,
+}
+
+/// One catalog.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CatalogSection {
+    /// As it appears in tables and records.
+    pub(crate) name: String,
+    /// Its type and address: `file:///srv/records`.
+    pub(crate) uri: String,
 }
 
 /// The configuration and where it came from.
 pub(crate) struct Loaded {
     pub(crate) config: Config,
     pub(crate) origin: Figment,
+}
+
+/// The lines of `.env`, which nobody gets to see.
+#[derive(Clone, Default)]
+struct Dotenv(BTreeMap<String, String>);
+
+impl std::fmt::Debug for Dotenv {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} lines", self.0.len())
+    }
+}
+
+impl Config {
+    /// A variable of the environment, or of `.env`.
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok().or_else(|| self.dotenv.0.get(name).cloned()).filter(|text| !text.is_empty())
+    }
+
+    /// A secret by where it lies: `env:NAME`, also of `.env`, or `file:/path`. Errors: `config_invalid`, which never shows it.
+    pub(crate) fn secret(&self, setting: &str, place: &str) -> Result<String, Fault> {
+        let refuse = |reason: String| Fault::new(Code::ConfigInvalid, "read configuration").with("setting", setting).because(reason);
+        let found = match place.split_once(':') {
+            Some(("env", name)) => self.variable(name).ok_or_else(|| refuse(format!("the environment has no {name}")))?,
+            Some(("file", path)) => std::fs::read_to_string(path).map_err(|e| refuse(format!("{path}: {e}")))?,
+            _ => return Err(refuse("secrets stand elsewhere: write env:NAME or file:/path".to_owned())),
+        };
+        let found = found.trim().to_owned();
+        if found.is_empty() { Err(refuse(format!("{place} is empty"))) } else { Ok(found) }
+    }
 }
 
 /// Reads all layers. The file and `.env` are looked for in the working directory.
@@ -149,8 +237,13 @@ pub(crate) fn load(folder: &Path) -> Result<Loaded, Fault> {
         .merge(older::names(&dotenv.all)?)
         .merge(older::names(&std::env::vars().collect())?)
         .merge(Env::prefixed("RUSHES_").filter(|key| key.as_str().contains("__")).split("__"));
-    let config: Config = origin.extract().map_err(invalid)?;
+    let mut config: Config = origin.extract().map_err(invalid)?;
+    config.dotenv = Dotenv(dotenv.all);
     check(&config)?;
+    if config.variable("SUPABASE_URL").is_some() && !config.destinations.iter().any(|place| place.uri.starts_with("supabase://")) {
+        let reason = "it names a Supabase project, and no destination goes there; add one with uri = \"supabase://BUCKET\", or unset it";
+        return Err(Fault::new(Code::ConfigInvalid, "read configuration").with("setting", "SUPABASE_URL").because(reason));
+    }
     Ok(Loaded { config, origin })
 }
 
@@ -174,7 +267,11 @@ fn check(config: &Config) -> Result<(), Fault> {
     if !(0.0..=1e12).contains(&config.keep.blobs_max_mb) {
         return refuse("keep.blobs_max_mb", "it is a number of millions of bytes, 0 for no bound");
     }
-    let mut names: Vec<&str> = config.destinations.iter().chain(&config.catalogs).map(|place| place.name.as_str()).collect();
+    if !(0.1..=3600.0).contains(&delivery.stalled_after_s) {
+        return refuse("delivery.stalled_after_s", "a wait is above zero and at most an hour");
+    }
+    let destinations = config.destinations.iter().map(|place| place.name.as_str());
+    let mut names: Vec<&str> = destinations.chain(config.catalogs.iter().map(|place| place.name.as_str())).collect();
     names.sort_unstable();
     if names.iter().any(|name| name.is_empty()) || names.windows(2).any(|pair| pair[0] == pair[1]) {
         return refuse("destinations, catalogs", "each has a name, and no two the same");

@@ -21,7 +21,6 @@ const NAMES: &[(&str, Means)] = &[
     ("UPLOAD_RETRY_DELAY", Means::Number("delivery", "first_backoff_s")),
     ("FOLDER_SYNC_INTERVAL", Means::Number("delivery", "scan_every_s")),
     ("GCS_BUCKET_NAME", Means::NotYet("a Cloud Storage destination")),
-    ("SUPABASE_URL", Means::NotYet("a Supabase destination")),
     ("DRIVE_ROOT_FOLDER_ID", Means::NotYet("a Google Drive destination")),
     ("FIRESTORE_DATABASE", Means::NotYet("a Firestore catalog")),
 ];

@@ -68,3 +68,25 @@ fn config_refuses_a_cloud_this_build_does_not_have() {
     let fault = load(folder.path()).err().unwrap();
     assert!(fault.to_string().contains("GCS_BUCKET_NAME"), "{fault}");
 }
+
+#[test]
+fn config_takes_a_supabase_project_only_with_a_destination_there() {
+    let project = (".env", "SUPABASE_URL=https://project.example.com\n");
+    let fault = load(folder(&[project]).path()).err().unwrap();
+    assert!(fault.to_string().contains("supabase://BUCKET"), "{fault}");
+    let there = ("rushes.toml", "[[destinations]]\nname = \"cloud\"\nuri = \"supabase://workspace-temp\"\n");
+    assert!(load(folder(&[project, there]).path()).is_ok());
+}
+
+#[test]
+fn config_finds_secrets_where_it_is_told_and_never_in_the_file() {
+    let folder = folder(&[(".env", "OUR_KEY=from-dotenv\n"), ("key", "from-file\n")]);
+    let config = load(folder.path()).unwrap().config;
+    assert_eq!(config.secret("x", "env:OUR_KEY").unwrap(), "from-dotenv");
+    assert_eq!(config.secret("x", &format!("file:{}", folder.path().join("key").display())).unwrap(), "from-file");
+    for wrong in ["from-dotenv", "env:NOBODY_SET_THIS", "file:/nowhere/at/all"] {
+        let fault = config.secret("destinations.cloud.secret_key", wrong).unwrap_err();
+        assert!(fault.code == Code::ConfigInvalid && fault.to_string().contains("destinations.cloud.secret_key"), "{fault}");
+    }
+    assert!(!format!("{config:?}").contains("from-dotenv"), "and nobody gets to see them");
+}

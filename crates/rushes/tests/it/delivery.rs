@@ -8,6 +8,7 @@ use rushes_core::destination::{Abilities, Condition, Destination, Listing, Proof
 use rushes_core::store::AssetFilter;
 use rushes_core::{Code, Fault, JobState};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -69,6 +70,7 @@ fn cloud() -> Cloud {
     let (primary, second) = (Arc::new(Moody::default()), Arc::new(Moody::default()));
     let places = Places {
         destinations: vec![("primary".into(), primary.clone()), ("second".into(), second.clone())],
+        kinds: BTreeMap::new(),
         catalog: Arc::new(JsonCatalog::new(folder.path().join("records"))),
     };
     Cloud { folder, primary, second, places }

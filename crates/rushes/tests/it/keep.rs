@@ -10,6 +10,7 @@ use rushes_engine::KeepRules;
 use rushes_engine::fetch::fetch;
 use rushes_engine::keep::{Swept, sweep};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -168,6 +169,7 @@ async fn keep_what_is_owed_to_a_place_no_longer_configured_is_refused_in_words()
     let second = Arc::new(FileDestination::new(folder.path().join("second")));
     let both = Places {
         destinations: vec![places.destinations[0].clone(), ("gone".into(), Arc::new(crate::support::Down))],
+        kinds: BTreeMap::new(),
         catalog: places.catalog.clone(),
     };
     let engine = TestEngine::start(folder.path(), &both, &Recipes::default());

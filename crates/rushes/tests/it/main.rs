@@ -1,6 +1,6 @@
 //! The integration tests: one binary, one module per capability.
 //!
-//! `survives` kills, starves and stops the real program and asks an oracle outside of it; `proof` plants faults and has
+//! `clouds` delivers to real servers in every weather; `survives` kills, starves and stops the real program and asks an oracle outside of it; `proof` plants faults and has
 //! them found and mended; `schema` opens homes of older programs, and `replay` runs recorded journals through today's
 //! workflows. `engine`, `delivery` and `keep` drive the engine in this process with small recipes of their own; the others
 //! start the real `rushes` and look at what it leaves behind.
@@ -9,6 +9,7 @@
 
 mod bad_files;
 mod cli;
+mod clouds;
 mod delivery;
 mod engine;
 mod keep;

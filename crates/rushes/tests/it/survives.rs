@@ -2,7 +2,7 @@
 //! while another takes over. `RUSHES_KILLS` says how many random kills; `RUSHES_SEED` repeats a run.
 
 use crate::support::program::{end, signal};
-use crate::support::survivor::{Dice, LONG, Survivor, hashes, report};
+use crate::support::survivor::{Dice, LONG, Survivor, hashes, number, report};
 use rushes_core::faults::{PLACES, Place};
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,6 @@ use std::time::{Duration, Instant};
 fn of_a_production() -> Vec<Place> {
     use Place::{Backup, Evict, Fetched, HomeLock, Migrate, PutOff};
     PLACES.iter().map(|(place, _)| *place).filter(|place| ![Backup, Evict, Fetched, HomeLock, Migrate, PutOff].contains(place)).collect()
-}
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
 #[test]

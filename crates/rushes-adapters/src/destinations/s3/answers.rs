@@ -60,7 +60,11 @@ pub(super) async fn refusal(answer: Answer, about: About<'_>) -> Said {
     let date = httpdate::parse_http_date(answer.header("date")).ok();
     let theirs_ms = date.and_then(|date| date.duration_since(std::time::UNIX_EPOCH).ok()).and_then(|d| i64::try_from(d.as_millis()).ok());
     let skew_ms = theirs_ms.map(|theirs| theirs - about.signed_ms).filter(|skew| status == 403 && skew.abs() > SKEW_MS);
-    let body = answer.bytes().await.unwrap_or_default();
+    // A refusal of which half is missing is none: what it says decides whether trying again helps.
+    let body = match answer.bytes().await {
+        Ok(body) => body,
+        Err(fault) => return fault.with("bucket", about.bucket).with("key", about.key).into(),
+    };
     let error: ErrorXml = quick_xml::de::from_reader(&body[..]).unwrap_or_default();
     let message = if error.message.is_empty() { words(&body) } else { words(error.message.as_bytes()) };
     let fault = fault(status, &error.code, &message, wait, about);
@@ -85,8 +89,8 @@ fn fault(status: http::StatusCode, code: &str, message: &str, wait: Option<Durat
         }
         "RequestTimeTooSkewed" => refused("this machine's clock is wrong; set it".into()).verdict(Verdict::Transient),
         "BadDigest" | "XAmzContentSHA256Mismatch" | "InvalidDigest" | "IncompleteBody" => new(Code::ProofFailed).because(said),
-        "RequestTimeout" | "OperationAborted" | "ConditionalRequestConflict" | "SlowDown" | "ServiceUnavailable" | "InternalError" => {
-            let fault = new(Code::DestinationDown).because(said);
+        "SlowDown" | "RequestTimeout" | "OperationAborted" | "ConditionalRequestConflict" | "ServiceUnavailable" | "InternalError" => {
+            let fault = new(if code == "SlowDown" { Code::DestinationBusy } else { Code::DestinationDown }).because(said);
             wait.map_or(fault.clone(), |wait| fault.retry_after(wait))
         }
         _ => match passing(status, operation, wait) {
@@ -94,6 +98,8 @@ fn fault(status: http::StatusCode, code: &str, message: &str, wait: Option<Durat
             None if status == 401 => refused("the keys are not accepted any more; renew them".into()).verdict(Verdict::Transient),
             None if status == 403 => refused(format!("the keys lack {needs} on this bucket or key; grant it")),
             None if status == 404 => new(Code::NotFound).because(said),
+            // S3 names its refusals; what has no name came from somebody between us.
+            None if status == 400 && code.is_empty() => new(Code::DestinationDown).because(said),
             None if status == 501 => new(Code::DestinationRefused).because(format!("the store does not know {needs} ({said})")),
             None => new(Code::DestinationRefused).because(said),
         },

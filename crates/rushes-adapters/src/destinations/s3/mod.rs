@@ -8,7 +8,7 @@ mod keys;
 mod parts;
 mod sign;
 
-use crate::http::{Answer, Body, Client, HttpOptions, Request, body_of, encode_path};
+use crate::http::{Answer, Body, Client, HttpOptions, Request, body_of, crc32c_of, damaged, encode_path};
 use answers::{About, Said, document, etag_in, hash_in, proof_in, refusal};
 use async_trait::async_trait;
 use base64::Engine;
@@ -17,7 +17,7 @@ pub use keys::AccessKey;
 use keys::KeyRing;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::destination::{Abilities, Condition, Destination, Links, Listing, Proof, ProofHash, Put, Uploads};
-use rushes_core::{Blob, Code, Fault};
+use rushes_core::{Blob, Code, Fault, Verdict};
 use sign::{Scope, Signed, UNSIGNED};
 use std::ops::Range;
 use std::path::Path;
@@ -75,6 +75,8 @@ pub struct S3Destination {
     skew_ms: AtomicI64,
     /// Whether the store was seen to refuse a second create of one key.
     keeps_conditions: AtomicBool,
+    /// Whether the bucket was seen.
+    has_bucket: AtomicBool,
     /// Whether the store takes sums of parts that add up to the sum of the whole.
     sums_parts: AtomicBool,
 }
@@ -170,6 +172,7 @@ impl S3Destination {
             base,
             skew_ms: AtomicI64::new(0),
             keeps_conditions: AtomicBool::new(false),
+            has_bucket: AtomicBool::new(false),
             sums_parts: AtomicBool::new(true),
             settings,
         })
@@ -225,9 +228,34 @@ impl S3Destination {
                 Some(proof) => Ok(Some(proof)),
                 None => self.read_back(key).await,
             },
-            Err(said) if said.status == 404 && said.code != "NoSuchBucket" => Ok(None),
+            Err(said) if said.status == 404 => self.none_there(key).await,
+            // A refused HEAD has no body to say why.
+            Err(said) if matches!(said.status, 400 | 401 | 403) => match self.why(key).await {
+                Some(fault) if fault.code == Code::NotFound => Ok(None),
+                why => Err(why.unwrap_or_else(|| said.fault.verdict(Verdict::Transient))),
+            },
             Err(said) => Err(said.into()),
         }
+    }
+
+    /// A missing object and a missing bucket look alike to a HEAD; the bucket is looked at once.
+    async fn none_there(&self, key: &str) -> Result<Option<Proof>, Fault> {
+        if self.has_bucket.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        match self.why(key).await {
+            Some(fault) if fault.code != Code::NotFound => Err(fault),
+            _ => {
+                self.has_bucket.store(true, Ordering::Relaxed);
+                Ok(None)
+            }
+        }
+    }
+
+    /// What the store says, in words, when it is asked for the first byte of an object.
+    async fn why(&self, key: &str) -> Option<Fault> {
+        let call = Call::new(Method::GET, key, "look at object", "s3:GetObject and s3:ListBucket").with("range", "bytes=0-0");
+        self.call(&call).await.err().map(Fault::from)
     }
 
     /// The proof of last resort: the bytes themselves.
@@ -238,7 +266,9 @@ impl S3Destination {
             Err(said) if said.status == 404 => return Ok(None),
             Err(said) => return Err(said.into()),
         };
-        let etag = etag_in(&answer);
+        // Without an etag it is no object that answers, whatever the status says.
+        let none = || Fault::new(Code::DestinationDown, "read object back").with("key", key).because("the answer is no object");
+        let etag = Some(etag_in(&answer).ok_or_else(none)?);
         let (sha256, size_bytes) = answer.sha256().await?;
         Ok(Some(Proof { size_bytes, hash: ProofHash::Sha256(sha256), etag }))
     }
@@ -249,7 +279,7 @@ impl S3Destination {
             Condition::CreateOnly if self.keeps_conditions.load(Ordering::Relaxed) => Target::New,
             _ => target(self.look(put.key).await?, &put)?,
         };
-        let body = body_of(put.file, put.blob.size_bytes).await?;
+        let body = body_of(put.file, put.blob).await?;
         for _ in 0..2 {
             if let Target::Done(proof) = next {
                 return Ok(proof);
@@ -267,7 +297,7 @@ impl S3Destination {
                 Err(said) if said.status == 412 || said.status == 404 && said.code != "NoSuchBucket" => {
                     next = target(self.look(put.key).await?, &put)?;
                 }
-                Err(said) => return Err(said.into()),
+                Err(said) => return Err(unless_damaged(&body, put, said.into()).await),
             }
         }
         match next {
@@ -289,11 +319,17 @@ impl S3Destination {
     }
 
     async fn proof_of_put(&self, answer: &Answer, put: Put<'_>) -> Result<Proof, Fault> {
-        if let Some(hash) = hash_in(answer) {
-            return Ok(Proof { size_bytes: put.blob.size_bytes, hash, etag: etag_in(answer) });
+        let failed = |reason: &str| Fault::new(Code::ProofFailed, "put object").with("key", put.key).because(reason);
+        let proof = match hash_in(answer) {
+            Some(hash) => Proof { size_bytes: put.blob.size_bytes, hash, etag: etag_in(answer) },
+            None => self.look(put.key).await?.ok_or_else(|| failed("the store took it and does not have it"))?,
+        };
+        if proof.is_of(put.blob) {
+            return Ok(proof);
         }
-        let gone = || Fault::new(Code::ProofFailed, "put object").with("key", put.key).because("the store took it and does not have it");
-        self.look(put.key).await?.ok_or_else(gone)
+        // A store that does not check what arrives keeps what is wrong. It is ours, and would stand in the way of the next try.
+        self.delete(put.key).await?;
+        Err(failed("it arrived otherwise than it was sent"))
     }
 
     /// Creates once more what was just created, with the same bytes: a store that keeps conditions refuses.
@@ -318,6 +354,15 @@ impl S3Destination {
         let scope = Scope { region: &self.settings.region, keys: &keys, at_ms: self.now_ms() };
         Ok(format!("{}://{}{path}?{}", self.scheme, self.host, sign::sign_query(&signed, &scope, valid.as_secs().max(1))))
     }
+}
+
+/// A store that says the bytes are wrong may be right: then sending them again does not help.
+async fn unless_damaged(body: &Body, put: Put<'_>, fault: Fault) -> Fault {
+    let Body::File { file, range, .. } = body else { return fault };
+    if fault.code == Code::ProofFailed && crc32c_of(file.clone(), range.clone()).await.is_ok_and(|sum| sum != put.blob.crc32c) {
+        return damaged().with("path", put.file.display()).because("the local file is not what was registered");
+    }
+    fault
 }
 
 fn sha256_text(blob: &Blob) -> String {

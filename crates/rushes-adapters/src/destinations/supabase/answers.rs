@@ -70,7 +70,11 @@ fn text(value: &Value) -> &str {
 /// Reads a refusal.
 pub(super) async fn refusal(answer: Answer, about: About<'_>) -> Said {
     let (status, wait) = (answer.status, answer.retry_after());
-    let body = answer.bytes().await.unwrap_or_default();
+    // A refusal of which half is missing is none: what it says decides whether trying again helps.
+    let body = match answer.bytes().await {
+        Ok(body) => body,
+        Err(fault) => return fault.with("bucket", about.bucket).with("key", about.key).into(),
+    };
     read(status, &body, wait, about)
 }
 

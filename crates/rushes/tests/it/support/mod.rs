@@ -15,10 +15,11 @@ use rushes_core::delivery::{DeliveryState, Route, Routes};
 use rushes_core::destination::{Abilities, Destination, Listing, Proof, Put};
 use rushes_core::inspect::{Inspect, MediaInfo};
 use rushes_core::store::AssetFilter;
-use rushes_core::{Code, Fault, Job, JobId};
-use rushes_engine::{Engine, Home, KeepRules, Lanes, NewJobRequest, Parts, Site};
+use rushes_core::{Code, Fault, Job, JobId, Kind};
+use rushes_engine::{Access, Engine, Home, KeepRules, Lanes, NewJobRequest, Parts, Site};
 use rushes_store::{Mode, SqliteStore};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -105,6 +106,8 @@ pub(crate) struct TestEngine {
 #[derive(Clone)]
 pub(crate) struct Places {
     pub(crate) destinations: Vec<(String, Arc<dyn Destination>)>,
+    /// By destination: only these kinds go there.
+    pub(crate) kinds: BTreeMap<String, Vec<Kind>>,
     pub(crate) catalog: Arc<dyn Catalog>,
 }
 
@@ -112,6 +115,7 @@ impl Places {
     pub(crate) fn memory(folder: &Path) -> Self {
         Self {
             destinations: vec![("remote".into(), Arc::new(MemoryDestination::default()))],
+            kinds: BTreeMap::new(),
             catalog: Arc::new(JsonCatalog::new(folder.join("records"))),
         }
     }
@@ -133,23 +137,28 @@ impl TestEngine {
             .iter()
             .map(|(name, port)| {
                 let (name, in_flight, first_backoff) = site(name);
-                Site { name, prefix: "base/".into(), port: port.clone(), in_flight, first_backoff }
+                Site { name, prefix: "base/".into(), port: port.clone(), in_flight, first_backoff, access: Access::Private }
             })
             .collect();
         let (name, in_flight, first_backoff) = site("records");
-        let catalogs = vec![Site { name, prefix: String::new(), port: places.catalog.clone(), in_flight, first_backoff }];
-        let routes = Routes {
-            destinations: destinations.iter().map(|site| Route { name: site.name.clone(), prefix: site.prefix.clone() }).collect(),
-            catalogs: vec!["records".into()],
+        let catalogs =
+            vec![Site { name, prefix: String::new(), port: places.catalog.clone(), in_flight, first_backoff, access: Access::Private }];
+        let route = |site: &Site<dyn Destination>| Route {
+            name: site.name.clone(),
+            prefix: site.prefix.clone(),
+            kinds: places.kinds.get(&site.name).cloned(),
+            subjects: None,
         };
+        let routes = Routes { destinations: destinations.iter().map(route).collect(), catalogs: vec!["records".into()] };
         let owner = clock.new_id().to_string();
-        let store = SqliteStore::open(&home.database(), &Mode::Own { owner: owner.clone() }, clock.clone(), routes).unwrap();
+        let store = SqliteStore::open(&home.database(), &Mode::Own { owner: owner.clone() }, clock.clone(), routes.clone()).unwrap();
         let parts = Parts {
             home,
             watch: store.watch(),
             store: Arc::new(store),
             clock,
             inspect: Arc::new(AnyFile),
+            routes,
             destinations,
             catalogs,
             lanes: Lanes::new(2, 8, 1),

@@ -22,6 +22,11 @@ pub(crate) const TINY: &str =
 /// Longer than any production here takes on a busy machine.
 pub(crate) const LONG: Duration = Duration::from_secs(240);
 
+/// A number from the environment.
+pub(crate) fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
 /// Numbers that follow from a seed.
 pub(crate) struct Dice {
     state: u64,

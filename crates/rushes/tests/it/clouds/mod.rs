@@ -1,0 +1,5 @@
+//! Delivery to stores in the cloud, by real servers on this machine, in every weather. Each test names the servers it did
+//! not find.
+
+mod stand;
+mod weather;

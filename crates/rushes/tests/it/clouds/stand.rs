@@ -1,0 +1,149 @@
+//! One real place to deliver to, with a proxy before it that makes the weather, and a way to look at what it holds that
+//! does not pass through the code under test.
+
+use crate::support::survivor::hashes;
+use rushes_adapters::HttpOptions;
+use rushes_adapters::destinations::s3::{AccessKey, Addressing, S3Destination, S3Settings};
+use rushes_adapters::destinations::supabase::{SupabaseDestination, SupabaseSettings};
+use rushes_core::destination::{Destination, Links};
+use rushes_core::digest::digest;
+use rushes_testkit::chaos::{Chaos, Weather};
+use rushes_testkit::open;
+use rushes_testkit::servers::{S3Server, moto, s3s_fs};
+use rushes_testkit::supabase::Supabase;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) const BUCKET: &str = "bucket";
+const STALLED_AFTER: Duration = Duration::from_millis(700);
+const MIB: u64 = 1024 * 1024;
+
+/// What stands behind the proxy.
+enum Server {
+    S3(S3Server),
+    Supabase(Supabase),
+}
+
+pub(crate) struct Stand {
+    pub(crate) name: &'static str,
+    server: Server,
+    pub(crate) chaos: Chaos,
+}
+
+impl Stand {
+    /// The one of that name; None where its server is not on this machine.
+    pub(crate) async fn named(name: &'static str) -> Option<Self> {
+        let (server, address) = match name {
+            "supabase" => {
+                let server = Supabase::start().await?;
+                server.make_bucket(BUCKET, false).await;
+                let address = server.address;
+                (Server::Supabase(server), address)
+            }
+            _ => {
+                let server = if name == "moto" { moto()? } else { s3s_fs()? };
+                server.make_bucket(BUCKET);
+                let address = server.address;
+                (Server::S3(server), address)
+            }
+        };
+        Some(Self { name, server, chaos: Chaos::before(address).await })
+    }
+
+    /// The adapter, as it speaks through the proxy; impatient.
+    pub(crate) fn port(&self) -> Arc<dyn Destination> {
+        match &self.server {
+            Server::S3(server) => Arc::new(self.s3(server, &self.chaos.url())),
+            Server::Supabase(server) => {
+                let mut settings = SupabaseSettings::new(&self.chaos.url(), BUCKET, &server.service_key);
+                settings.http = HttpOptions { stalled_after: STALLED_AFTER };
+                Arc::new(SupabaseDestination::new(settings).unwrap())
+            }
+        }
+    }
+
+    fn s3(&self, server: &S3Server, endpoint: &str) -> S3Destination {
+        S3Destination::new(S3Settings {
+            bucket: BUCKET.into(),
+            endpoint: Some(endpoint.into()),
+            region: server.region.clone(),
+            addressing: Addressing::Path,
+            key: Some(AccessKey { id: server.access_key.clone(), secret: server.secret_key.clone(), token: None }),
+            public_base: None,
+            part_bytes: 5 * MIB,
+            http: HttpOptions { stalled_after: STALLED_AFTER },
+        })
+        .unwrap()
+    }
+
+    /// The section of `rushes.toml` that leads here through the proxy; its secrets are in [`Stand::secrets`].
+    pub(crate) fn section(&self, name: &str) -> String {
+        let endpoint = self.chaos.url();
+        let options = match &self.server {
+            Server::S3(_) => "uri = \"s3://bucket\"\naccess_key = \"env:STAND_ID\"\nsecret_key = \"env:STAND_SECRET\"\npart_mb = 5\n",
+            Server::Supabase(_) => "uri = \"supabase://bucket\"\nsecret_key = \"env:STAND_SECRET\"\n",
+        };
+        format!("[[destinations]]\nname = \"{name}\"\nendpoint = \"{endpoint}\"\n{options}")
+    }
+
+    pub(crate) fn secrets(&self) -> Vec<(&str, String)> {
+        match &self.server {
+            Server::S3(server) => vec![("STAND_ID", server.access_key.clone()), ("STAND_SECRET", server.secret_key.clone())],
+            Server::Supabase(server) => vec![("STAND_SECRET", server.service_key.clone())],
+        }
+    }
+
+    /// What the server says when keys may not write there.
+    pub(crate) fn forbids(&self) -> Weather {
+        match &self.server {
+            Server::S3(_) => Weather::s3_error(403, "AccessDenied"),
+            Server::Supabase(_) => Weather::json(
+                400,
+                &serde_json::json!({"statusCode": "403", "error": "Unauthorized", "message": "new row violates row-level security policy"}),
+            ),
+        }
+    }
+
+    /// Every object, with the SHA-256 of its bytes, as the server itself keeps them.
+    pub(crate) async fn objects(&self) -> BTreeMap<String, String> {
+        match &self.server {
+            Server::S3(server) => match &server.folder {
+                Some(folder) => hashes(&folder.join(BUCKET)),
+                None => of_moto(&self.s3(server, &server.endpoint)).await,
+            },
+            Server::Supabase(server) => {
+                let objects = server.objects().await;
+                objects.into_iter().map(|object| (unescaped(&object.key), sha256(&object.bytes))).collect()
+            }
+        }
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    digest(bytes, "").unwrap().sha256
+}
+
+/// Keys at Supabase carry bytes it would refuse as `=XX`.
+fn unescaped(key: &str) -> String {
+    let mut parts = key.split('=');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
+        bytes.extend_from_slice(&part.as_bytes()[2..]);
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+/// moto keeps its objects in memory: asked past the proxy, and read by a stranger's request.
+async fn of_moto(port: &S3Destination) -> BTreeMap<String, String> {
+    let page = port.list("", None).await.unwrap();
+    assert!(page.next.is_none(), "one page holds all");
+    let mut objects = BTreeMap::new();
+    for key in page.keys {
+        let (status, bytes) = open(&port.signed_url(&key, Duration::from_mins(1)).await.unwrap());
+        assert_eq!(status, 200, "{key}");
+        objects.insert(key, sha256(&bytes));
+    }
+    objects
+}
