@@ -1,6 +1,7 @@
 #!/bin/sh
 # Every way of breaking it at length: RUSHES_KILLS random kills (500 unless given), a kill at each fault point the first
-# and one later time it is passed, and the others; then the report. RUSHES_SEED repeats a run.
+# and one later time it is passed, and the others; every weather before every store, with 10,000 files and 5 GB in all;
+# then the report. RUSHES_SEED repeats a run. `scripts/reliability.sh clouds_` goes through one part only.
 set -eu
 cd "$(dirname "$0")/.."
 . ./scripts/path.sh
@@ -8,7 +9,12 @@ cd "$(dirname "$0")/.."
 rows=$(mktemp)
 trap 'rm -f "$rows"' EXIT
 export RUSHES_KILLS="${RUSHES_KILLS:-500}" RUSHES_ALL_POINTS=1 RUSHES_REPORT="$rows"
-cargo test --locked -p rushes --test it -- --test-threads=1 --nocapture survives_
+# 15 weathers before three stores, 220 small files and one large under each; then 1,200 at once in a storm before each.
+export RUSHES_EVERYTHING=1 RUSHES_CLOUD_KILLS="${RUSHES_CLOUD_KILLS:-40}" RUSHES_FILES=220 RUSHES_LARGE_MB=110
+export RUSHES_STORM_FILES=300 RUSHES_SOON_S=600
+for part in ${1:-survives_ clouds_}; do
+    cargo test --locked -p rushes --test it -- --test-threads=1 --nocapture "$part"
+done
 {
     printf '# Reliability\n\n'
     printf 'What `make reliability` last went through, at commit %s. The driver is a program outside of Rushes\n' "$(git rev-parse --short HEAD)"

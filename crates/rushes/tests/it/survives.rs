@@ -207,10 +207,15 @@ fn is_written_to(home: &std::path::Path) -> bool {
 
 #[test]
 fn survives_being_stopped_past_its_lease_while_another_takes_over() {
-    let mut survivor = Survivor::new(&["--no-variants"]);
-    let log = survivor.program.path("sleeper.log");
     // It holds an object and a record that it has not put in place yet, which no lock of its may keep from the other.
-    let sleeper = survivor.start_logging("object_written:2=pause:30000,record_written:2=pause:30000", &log);
+    stopped_past_its_lease(Survivor::new(&["--no-variants"]), "object_written:2=pause:30000,record_written:2=pause:30000");
+    report("stopped past its lease", "a second engine completed the job; nothing the sleeper wrote counted");
+}
+
+/// Stops a production under this plan until its leases have run out and a second one has ended it, then wakes it.
+pub(crate) fn stopped_past_its_lease(mut survivor: Survivor, plan: &str) {
+    let log = survivor.program.path("sleeper.log");
+    let sleeper = survivor.start_logging(plan, &log);
     Survivor::until_logged(&log, "/dance primary");
     // Not in the middle of a write: SQLite's lock would stop the other one too, which no lease can help.
     let began = Instant::now();
@@ -238,5 +243,4 @@ fn survives_being_stopped_past_its_lease_while_another_takes_over() {
     // What the sleeper left in scratch goes with the next start.
     survivor.finish();
     survivor.oracle();
-    report("stopped past its lease", "a second engine completed the job; nothing the sleeper wrote counted");
 }

@@ -2,5 +2,6 @@
 //! not find.
 
 mod processes;
+mod routes;
 mod stand;
 mod weather;

@@ -4,6 +4,7 @@
 use super::stand::{Stand, stores};
 use crate::support::program::{Program, end, ffmpeg, signal};
 use crate::support::survivor::{Dice, LONG, Survivor, TINY, make_reference, number, report};
+use crate::survives::stopped_past_its_lease;
 use rushes_testkit::chaos::Weather;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -92,6 +93,16 @@ fn clouds_survive_being_asked_to_end_while_throttled() {
         survivor.finish();
         survivor.oracle();
         report(&format!("SIGTERM while throttled by {name}"), &format!("ended after {:.1} s, then completed", took.as_secs_f32()));
+    }
+}
+
+/// Stopped with an object that has arrived and is not written down, until another has taken over.
+#[test]
+fn clouds_survive_a_sleeper() {
+    for name in stores(&mut Dice::roll("sleeper")) {
+        let Some(cloud) = Cloud::named(name) else { continue };
+        stopped_past_its_lease(cloud.survivor(), "object_there:2=pause:30000,record_written:2=pause:30000");
+        report(&format!("stopped past its lease before {name}"), "a second engine completed the job; nothing the sleeper wrote counted");
     }
 }
 

@@ -153,13 +153,17 @@ fn unescaped(key: &str) -> String {
 
 /// moto keeps its objects in memory: asked past the proxy, and read by a stranger's request.
 async fn of_moto(port: &S3Destination) -> BTreeMap<String, String> {
-    let page = port.list("", None).await.unwrap();
-    assert!(page.next.is_none(), "one page holds all");
-    let mut objects = BTreeMap::new();
-    for key in page.keys {
-        let (status, bytes) = open(&port.signed_url(&key, Duration::from_mins(1)).await.unwrap());
-        assert_eq!(status, 200, "{key}");
-        objects.insert(key, sha256(&bytes));
+    let (mut objects, mut cursor) = (BTreeMap::new(), None);
+    loop {
+        let page = port.list("", cursor.as_deref()).await.unwrap();
+        for key in page.keys {
+            let (status, bytes) = open(&port.signed_url(&key, Duration::from_mins(1)).await.unwrap());
+            assert_eq!(status, 200, "{key}");
+            objects.insert(key, sha256(&bytes));
+        }
+        cursor = page.next;
+        if cursor.is_none() {
+            return objects;
+        }
     }
-    objects
 }

@@ -2,7 +2,7 @@
 //! record, and the weather did happen.
 //!
 //! The oracle asks the server itself. A sample by a printed seed; all with `RUSHES_EVERYTHING=1`. `RUSHES_FILES` says how many small files a job has (12), `RUSHES_LARGE_MB` how many
-//! millions of bytes its large one (22).
+//! millions of bytes its large one (22), `RUSHES_STORM_FILES` how many files each of the four jobs of a storm has.
 
 use super::stand::{STORES, Stand, sample, stores};
 use crate::support::recipes::Recipes;
@@ -161,7 +161,7 @@ async fn clouds_storm() {
         scene.stand.chaos.set(Weather::Storm { seed: dice.below(u64::MAX), percent: 40, of });
         let mut jobs = Vec::new();
         for index in 0..4 {
-            jobs.push(scene.job(&format!("storm{index}"), number("RUSHES_FILES", 12), SMALL_BYTES).await);
+            jobs.push(scene.job(&format!("storm{index}"), number("RUSHES_STORM_FILES", 12), SMALL_BYTES).await);
         }
         jobs.push(scene.job("large", 1, number("RUSHES_LARGE_MB", 22) * 1_000_000).await);
         let until = std::time::Instant::now() + Duration::from_secs(8);
@@ -176,7 +176,8 @@ async fn clouds_storm() {
             assert_eq!(job.state, JobState::Completed, "{name}: {:?}", scene.faults().await);
         }
         scene.oracle().await;
-        report(&format!("storm before {name}"), &format!("{spoilt} requests spoilt, seed {}", dice.seed));
+        let files = 4 * number("RUSHES_STORM_FILES", 12);
+        report(&format!("storm before {name}: {files} files at once"), &format!("{spoilt} requests spoilt, seed {}", dice.seed));
     }
 }
 

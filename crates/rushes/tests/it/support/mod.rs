@@ -25,8 +25,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Longer than anything here should take on a busy machine.
-pub(crate) const SOON: Duration = Duration::from_secs(30);
+/// Longer than anything here should take on a busy machine; `RUSHES_SOON_S` for runs with many files.
+pub(crate) fn soon() -> Duration {
+    let told = std::env::var("RUSHES_SOON_S").ok().and_then(|text| text.parse().ok());
+    Duration::from_secs(told.unwrap_or(30))
+}
 
 /// The machine's clock, so many milliseconds ahead.
 #[derive(Default)]
@@ -180,7 +183,7 @@ impl TestEngine {
     }
 
     pub(crate) async fn ended(&self, job: JobId) -> Job {
-        tokio::time::timeout(SOON, self.engine.ended(job)).await.expect("the job ends soon").unwrap()
+        tokio::time::timeout(soon(), self.engine.ended(job)).await.expect("the job ends soon").unwrap()
     }
 
     pub(crate) async fn run(&self, workflow: &str, input: Value) -> Job {
@@ -190,7 +193,7 @@ impl TestEngine {
 
     /// Waits until something holds.
     pub(crate) async fn until<F: Future<Output = bool>>(&self, what: &str, mut holds: impl FnMut() -> F) {
-        let end = tokio::time::Instant::now() + SOON;
+        let end = tokio::time::Instant::now() + soon();
         while !holds().await {
             assert!(tokio::time::Instant::now() < end, "not in time: {what}");
             tokio::time::sleep(Duration::from_millis(10)).await;
