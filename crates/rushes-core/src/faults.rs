@@ -62,6 +62,8 @@ places! {
     ObjectWrite "object_write";
     /// A folder destination has written an object that has no name yet.
     ObjectWritten "object_written";
+    /// How far an upload in parts has come is about to be written down.
+    PartSent "part_sent";
     /// An object is at its destination and its proof is not written down.
     ObjectThere "object_there";
     /// A record is about to be taken from local truth.

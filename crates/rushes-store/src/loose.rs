@@ -13,7 +13,7 @@ use rusqlite::params;
 pub(crate) const ENDING: &str =
     "link_until_ms < ?1 AND state = 'proven' AND EXISTS (SELECT 1 FROM assets a WHERE a.id = asset AND a.retired_ms IS NULL)";
 /// What is not owed any more keeps its session only where it was refused, and not for ever.
-pub(crate) const LEFT: &str = "SELECT id, destination, key, session FROM outbox WHERE session IS NOT NULL AND (state = 'done' OR state = 'refused' AND done_ms < ?1) LIMIT ?2";
+pub(crate) const LEFT: &str = "SELECT id, destination, key, session FROM outbox WHERE session IS NOT NULL AND (state NOT IN ('owed', 'sending', 'refused') OR state = 'refused' AND done_ms < ?1) LIMIT ?2";
 
 #[async_trait]
 impl Loose for SqliteStore {

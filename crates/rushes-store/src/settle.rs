@@ -32,7 +32,7 @@ pub(crate) fn settle(write: &mut Write<'_>, root: JobId, catalogs: &[String]) ->
     let was_refused = job.value.is_some() && job.fault.as_ref().is_some_and(|fault| fault.code == Code::DestinationRefused);
     let (state, fault) = match job.state {
         JobState::Delivering | JobState::Failed if refused > 0 && (job.state == JobState::Delivering || was_refused) => {
-            let reason = format!("{refused} of what it owes was refused; `rushes audit` names it");
+            let reason = format!("{refused} of what it owes was refused{}; `rushes audit` names it", reasons(write, &id)?);
             (JobState::Failed, Some(Fault::new(Code::DestinationRefused, "deliver job").with("job", root).because(reason)))
         }
         JobState::Delivering => (JobState::Completed, None),
@@ -56,6 +56,17 @@ pub(crate) fn settle(write: &mut Write<'_>, root: JobId, catalogs: &[String]) ->
     }
     write.wakes.job(root);
     mirror(write, root, catalogs)
+}
+
+/// Where what was refused should have gone, each place with what it said first.
+fn reasons(write: &Write<'_>, root: &str) -> Result<String, Fault> {
+    let said = rows::all(
+        write.sql,
+        "SELECT destination, json_extract(last_fault, '$.reason'), min(id) FROM outbox WHERE root = ?1 AND state = 'refused' GROUP BY destination ORDER BY 3",
+        [root],
+        |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)),
+    )?;
+    Ok(said.into_iter().map(|(place, reason)| format!("; {place}: {}", reason.as_deref().unwrap_or("it does not say why"))).collect())
 }
 
 fn shared_deliveries(states: &str) -> String {

@@ -34,7 +34,7 @@ impl Pace {
     pub(super) fn new(most: usize, least: usize, first_pause: Duration) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "a few dozen")]
         let now = most as f64;
-        Self { most, now, least, first_pause, failures: 0, paused_until: None, pause: first_pause, is_down: false, has_come_up: false }
+        Self { most, now, least, first_pause, failures: 0, paused_until: None, pause: first_pause, is_down: false, has_come_up: true }
     }
 
     /// How much may be carried at once.
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn pace_halves_when_asked_and_grows_back() {
         let (mut pace, at) = (Pace::new(24, 3, SECOND), Instant::now());
-        assert_eq!(pace.carries(), 24);
+        assert_eq!((pace.carries(), pace.hurries(), pace.hurries()), (24, true, false), "the first look hurries");
         let busy = Fault::new(Code::DestinationBusy, "put object");
         pace.ended(Some(&busy), at);
         assert_eq!((pace.carries(), pace.rests(at)), (12, None));

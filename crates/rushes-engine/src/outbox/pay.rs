@@ -45,6 +45,7 @@ impl Session for InRow<'_> {
     }
 
     async fn keep(&self, text: &str) -> Result<(), Fault> {
+        faults::pass(Place::PartSent)?;
         self.store.keep_session(self.due, text).await
     }
 }

@@ -8,8 +8,12 @@ use std::time::{Duration, Instant};
 
 /// Places that a production passes each time; the others need a migration, an eviction or a second engine.
 fn of_a_production() -> Vec<Place> {
-    use Place::{Backup, Evict, Fetched, HomeLock, Migrate, PutOff};
-    PLACES.iter().map(|(place, _)| *place).filter(|place| ![Backup, Evict, Fetched, HomeLock, Migrate, PutOff].contains(place)).collect()
+    use Place::{Backup, Evict, Fetched, HomeLock, Migrate, PartSent, PutOff};
+    PLACES
+        .iter()
+        .map(|(place, _)| *place)
+        .filter(|place| ![Backup, Evict, Fetched, HomeLock, Migrate, PartSent, PutOff].contains(place))
+        .collect()
 }
 
 #[test]

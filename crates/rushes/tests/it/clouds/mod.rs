@@ -1,5 +1,6 @@
 //! Delivery to stores in the cloud, by real servers on this machine, in every weather. Each test names the servers it did
 //! not find.
 
+mod processes;
 mod stand;
 mod weather;

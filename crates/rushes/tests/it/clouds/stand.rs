@@ -1,7 +1,7 @@
 //! One real place to deliver to, with a proxy before it that makes the weather, and a way to look at what it holds that
 //! does not pass through the code under test.
 
-use crate::support::survivor::hashes;
+use crate::support::survivor::{Dice, hashes, number};
 use rushes_adapters::HttpOptions;
 use rushes_adapters::destinations::s3::{AccessKey, Addressing, S3Destination, S3Settings};
 use rushes_adapters::destinations::supabase::{SupabaseDestination, SupabaseSettings};
@@ -16,6 +16,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) const BUCKET: &str = "bucket";
+/// Every store there is a server for.
+pub(crate) const STORES: [&str; 3] = ["s3s-fs", "moto", "supabase"];
+
+/// One of them, or all with `RUSHES_EVERYTHING=1`, as `make reliability` has it.
+pub(crate) fn stores(dice: &mut Dice) -> Vec<&'static str> {
+    if number("RUSHES_EVERYTHING", 0) == 1 { STORES.to_vec() } else { sample(STORES.to_vec(), 1, dice) }
+}
+
+/// So many of these, in their order, or all with `RUSHES_EVERYTHING=1`.
+pub(crate) fn sample<T>(mut of: Vec<T>, count: usize, dice: &mut Dice) -> Vec<T> {
+    while number("RUSHES_EVERYTHING", 0) == 0 && of.len() > count {
+        of.remove(usize::try_from(dice.below(of.len() as u64)).unwrap());
+    }
+    of
+}
+
 const STALLED_AFTER: Duration = Duration::from_millis(700);
 const MIB: u64 = 1024 * 1024;
 

@@ -1,12 +1,12 @@
 //! Every weather a network and a store can make, before every store: the files of a job arrive whole, once, and in one
 //! record, and the weather did happen.
 //!
-//! The oracle asks the server itself. `RUSHES_FILES` says how many small files a job has (12), `RUSHES_LARGE_MB` how many
+//! The oracle asks the server itself. A sample by a printed seed; all with `RUSHES_EVERYTHING=1`. `RUSHES_FILES` says how many small files a job has (12), `RUSHES_LARGE_MB` how many
 //! millions of bytes its large one (22).
 
-use super::stand::Stand;
+use super::stand::{STORES, Stand, sample, stores};
 use crate::support::recipes::Recipes;
-use crate::support::survivor::{number, report};
+use crate::support::survivor::{Dice, number, report};
 use crate::support::{Places, TestEngine};
 use rushes_core::delivery::DeliveryState;
 use rushes_core::store::AssetFilter;
@@ -15,8 +15,6 @@ use rushes_testkit::chaos::Weather;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-const STORES: [&str; 3] = ["s3s-fs", "moto", "supabase"];
 
 /// Bytes of each small file; more than what goes into one packet or one buffer.
 const SMALL_BYTES: u64 = 150_000;
@@ -111,7 +109,8 @@ async fn weather_before(name: &'static str) {
     let (files, large) = (number("RUSHES_FILES", 12), number("RUSHES_LARGE_MB", 22) * 1_000_000);
     let chaos = &scene.stand.chaos;
     let mut seen = Vec::new();
-    for (index, (what, weather)) in weathers(&scene.stand).into_iter().enumerate() {
+    let mut dice = Dice::roll(&format!("weather before {name}"));
+    for (index, (what, weather)) in sample(weathers(&scene.stand), 5, &mut dice).into_iter().enumerate() {
         let began = std::time::Instant::now();
         chaos.forget();
         chaos.set(weather.clone());
@@ -155,8 +154,8 @@ async fn clouds_weather_before_supabase() {
 /// A storm of everything at once while files keep coming.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clouds_storm() {
-    let mut dice = crate::support::survivor::Dice::roll("storm");
-    for name in STORES {
+    let mut dice = Dice::roll("storm");
+    for name in stores(&mut dice) {
         let Some(scene) = Scene::before(name).await else { continue };
         let of = weathers(&scene.stand).into_iter().map(|(_, weather)| weather).filter(|weather| *weather != Weather::Down).collect();
         scene.stand.chaos.set(Weather::Storm { seed: dice.below(u64::MAX), percent: 40, of });

@@ -96,11 +96,27 @@ pub(crate) struct Survivor {
     seen: Seen,
     log_read: usize,
     pub(crate) productions: u32,
+    /// What the destination holds, by its own account; none = the folder `remote` of the home.
+    objects: Option<Objects>,
 }
+
+/// Every object of a destination, by path, with the SHA-256 of its bytes.
+pub(crate) type Objects = Box<dyn Fn() -> BTreeMap<String, String>>;
 
 impl Survivor {
     pub(crate) fn new(options: &[&str]) -> Self {
-        let program = Program::with(TINY);
+        Self::of(Program::with(TINY), options, None)
+    }
+
+    /// One that delivers to where this configuration leads, with these secrets in its `.env`.
+    pub(crate) fn delivering(options: &[&str], destinations: &str, secrets: &[(&str, String)], objects: Objects) -> Self {
+        let program = Program::with(&format!("{TINY}stalled_after_s = 0.7\n{destinations}"));
+        let lines: String = secrets.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        program.write(".env", lines.as_bytes());
+        Self::of(program, options, Some(objects))
+    }
+
+    fn of(program: Program, options: &[&str], objects: Option<Objects>) -> Self {
         make_reference(&program);
         Self {
             program,
@@ -110,6 +126,7 @@ impl Survivor {
             seen: Seen::default(),
             log_read: 0,
             productions: 0,
+            objects,
         }
     }
 
@@ -259,9 +276,10 @@ impl Survivor {
         assert!(jobs.iter().all(|job| job.state == JobState::Completed), "{jobs:?}");
 
         let wanted: BTreeMap<String, String> = current.iter().map(|(asset, _)| (asset.path.clone(), asset.blob.sha256.clone())).collect();
-        let mut objects = hashes(&home.join("remote"));
-        let records: Vec<String> = objects.keys().filter(|key| key.starts_with("records/")).cloned().collect();
-        objects.retain(|key, _| !key.starts_with("records/"));
+        let mut local = hashes(&home.join("remote"));
+        let records: Vec<String> = local.keys().filter(|key| key.starts_with("records/")).cloned().collect();
+        local.retain(|key, _| !key.starts_with("records/"));
+        let objects = self.objects.as_ref().map_or(local, |objects| objects());
 
         equal("remote: one object each, with equal bytes, and nothing else", &objects, &wanted);
         equal("the library shows each, and nothing else", &hashes(&home.join("library")), &wanted);
