@@ -124,6 +124,7 @@ impl SupabaseDestination {
             .with("x-upsert", if is_over { "true" } else { "false" })
     }
 
+    /// Begins an upload. One whose answer is lost cannot be found again; the server forgets it after a while.
     async fn begin(&self, put: Put<'_>, is_over: bool) -> Result<Kept, Said> {
         let object_name = super::keys::encode(put.key);
         let pairs =
@@ -248,7 +249,7 @@ impl SupabaseDestination {
         }
     }
 
-    /// Whatever made it useless stays the answer, so a fault is only noted; the server forgets uploads after a day.
+    /// Whatever made it useless stays the answer, so a fault is only noted; the server forgets uploads after a while.
     async fn clear_upload(&self, kept: &Kept) {
         if let Err(fault) = self.remove_upload(kept).await {
             tracing::warn!(%fault, "what an upload left could not be removed");
