@@ -9,7 +9,7 @@ use rushes_core::{Code, Fault, Verdict};
 use serde::Deserialize;
 use std::time::Duration;
 
-/// The metadata in which the hash of an object put in parts is noted.
+/// The metadata in which the hash of what was to be put is noted.
 pub(super) const NOTED: &str = "x-amz-meta-rushes-sha256";
 /// Clocks this far apart make signatures invalid; the published limit is 15 minutes.
 const SKEW_MS: i64 = 5 * 60_000;
@@ -220,8 +220,9 @@ pub(super) fn hash_in(answer: &Answer) -> Option<ProofHash> {
         return Some(ProofHash::Md5(md5.to_owned()));
     }
     // Before a sum of the whole: some stores show another than the one they checked, and the etag names the version.
+    // It counts only where each part was proven before they were joined.
     let noted = answer.header(NOTED);
-    if !noted.is_empty() {
+    if !noted.is_empty() && answer.header("etag").contains('-') {
         return Some(ProofHash::Noted(noted.to_owned()));
     }
     let crc32c = hex_of(answer.header("x-amz-checksum-crc32c"), 4).filter(|_| is_whole)?;

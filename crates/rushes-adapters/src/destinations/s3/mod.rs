@@ -9,7 +9,7 @@ mod parts;
 mod sign;
 
 use crate::http::{Answer, Body, Client, HttpOptions, Request, body_of, crc32c_of, damaged, encode_path};
-use answers::{About, Said, document, etag_in, hash_in, proof_in, refusal};
+use answers::{About, NOTED, Said, document, etag_in, hash_in, proof_in, refusal};
 use async_trait::async_trait;
 use base64::Engine;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -125,13 +125,23 @@ enum Target {
     Over(String),
 }
 
-fn target(there: Option<Proof>, put: &Put<'_>) -> Result<Target, Fault> {
-    match (there, put.condition) {
-        (None, _) => Ok(Target::New),
-        (Some(proof), _) if proof.is_of(put.blob) => Ok(Target::Done(proof)),
-        (Some(Proof { hash, etag: Some(etag), .. }), Condition::Replace(old)) if hash == old.hash || Some(&etag) == old.etag.as_ref() => {
-            Ok(Target::Over(etag))
-        }
+/// What is at a key, and the hash noted beside it by whoever put it there.
+struct There {
+    proof: Proof,
+    noted: Option<String>,
+}
+
+fn target(there: Option<There>, put: &Put<'_>) -> Result<Target, Fault> {
+    let Some(There { proof, noted }) = there else { return Ok(Target::New) };
+    if proof.is_of(put.blob) {
+        return Ok(Target::Done(proof));
+    }
+    // With our note and other bytes, it is a put of ours that was spoilt on its way and whose answer was lost.
+    let is_spoilt = noted.as_ref() == Some(&put.blob.sha256);
+    let is_known =
+        matches!(put.condition, Condition::Replace(old) if proof.hash == old.hash || proof.etag.is_some() && proof.etag == old.etag);
+    match proof.etag {
+        Some(etag) if is_spoilt || is_known => Ok(Target::Over(etag)),
         _ => Err(Fault::new(Code::DestinationConflict, "put object")
             .with("key", put.key)
             .because("the object there is neither the old nor the new version")),
@@ -221,13 +231,17 @@ impl S3Destination {
         if answer.status.is_success() { Ok(answer) } else { Err(refusal(answer, self.about(call, at_ms)).await) }
     }
 
-    async fn look(&self, key: &str) -> Result<Option<Proof>, Fault> {
+    async fn look(&self, key: &str) -> Result<Option<There>, Fault> {
         let call = Call::new(Method::HEAD, key, "look at object", "s3:GetObject and s3:ListBucket").with("x-amz-checksum-mode", "ENABLED");
         match self.call(&call).await {
-            Ok(answer) => match proof_in(&answer) {
-                Some(proof) => Ok(Some(proof)),
-                None => self.read_back(key).await,
-            },
+            Ok(answer) => {
+                let noted = Some(answer.header(NOTED).to_owned()).filter(|noted| !noted.is_empty());
+                let proof = match proof_in(&answer) {
+                    Some(proof) => Some(proof),
+                    None => self.read_back(key).await?,
+                };
+                Ok(proof.map(|proof| There { proof, noted }))
+            }
             Err(said) if said.status == 404 => self.none_there(key).await,
             // A refused HEAD has no body to say why.
             Err(said) if matches!(said.status, 400 | 401 | 403) => match self.why(key).await {
@@ -239,7 +253,7 @@ impl S3Destination {
     }
 
     /// A missing object and a missing bucket look alike to a HEAD; the bucket is looked at once.
-    async fn none_there(&self, key: &str) -> Result<Option<Proof>, Fault> {
+    async fn none_there(&self, key: &str) -> Result<Option<There>, Fault> {
         if self.has_bucket.load(Ordering::Relaxed) {
             return Ok(None);
         }
@@ -312,7 +326,8 @@ impl S3Destination {
         let sum = sha256_text(put.blob);
         let mut call = Call::new(Method::PUT, put.key, "put object", "s3:PutObject")
             .with("content-type", &put.blob.mime)
-            .with("x-amz-checksum-sha256", &sum);
+            .with("x-amz-checksum-sha256", &sum)
+            .with(NOTED, &put.blob.sha256);
         call.body = body.again();
         call.payload = &put.blob.sha256;
         call
@@ -322,7 +337,7 @@ impl S3Destination {
         let failed = |reason: &str| Fault::new(Code::ProofFailed, "put object").with("key", put.key).because(reason);
         let proof = match hash_in(answer) {
             Some(hash) => Proof { size_bytes: put.blob.size_bytes, hash, etag: etag_in(answer) },
-            None => self.look(put.key).await?.ok_or_else(|| failed("the store took it and does not have it"))?,
+            None => self.look(put.key).await?.ok_or_else(|| failed("the store took it and does not have it"))?.proof,
         };
         if proof.is_of(put.blob) {
             return Ok(proof);
@@ -386,7 +401,7 @@ impl Destination for S3Destination {
     }
 
     async fn stat(&self, key: &str) -> Result<Option<Proof>, Fault> {
-        self.look(key).await
+        Ok(self.look(key).await?.map(|there| there.proof))
     }
 
     async fn get(&self, key: &str, bytes: Option<Range<u64>>, into: &Path) -> Result<(), Fault> {
