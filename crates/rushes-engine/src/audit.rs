@@ -4,9 +4,10 @@
 use crate::blobs::hash_file;
 use crate::parts::{Parts, Site};
 use crate::view;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use rushes_core::catalog::Catalog;
 use rushes_core::delivery::{Delivery, DeliveryState};
-use rushes_core::destination::Destination;
+use rushes_core::destination::{Destination, Proof};
 use rushes_core::record::{self, Listed};
 use rushes_core::store::{AssetFilter, JobFilter, Owe};
 use rushes_core::{Asset, Fault, Kind};
@@ -14,6 +15,8 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Objects looked at at once.
+const AT_ONCE: usize = 16;
 /// Assets whose bytes are looked up in one go.
 const PAGE: usize = 1_000;
 
@@ -233,6 +236,9 @@ async fn destination(site: &Site<dyn Destination>, listed: &[Listed], report: &m
             break;
         }
     }
+    let own = listed.iter().flat_map(|(_, deliveries)| deliveries).filter(|delivery| delivery.destination == site.name);
+    let keys: BTreeSet<String> = own.map(|delivery| delivery.key.clone()).filter(|key| there.contains(key)).collect();
+    let proofs = proofs(site.port.as_ref(), keys).await?;
     let mut known: BTreeMap<&str, Kind> = BTreeMap::new();
     for (asset, deliveries) in listed {
         for delivery in deliveries.iter().filter(|d| d.destination == site.name) {
@@ -240,7 +246,8 @@ async fn destination(site: &Site<dyn Destination>, listed: &[Listed], report: &m
             if known.insert(&delivery.key, asset.kind).is_none() && there.contains(&delivery.key) {
                 report.held(kind, &site.name).objects += 1;
             }
-            object(site, asset, delivery, &there, report).await?;
+            let proof = proofs.get(&delivery.key).cloned().flatten();
+            object(site, asset, delivery, proof, report);
         }
     }
     for key in there.iter().filter(|key| !known.contains_key(key.as_str())) {
@@ -252,16 +259,18 @@ async fn destination(site: &Site<dyn Destination>, listed: &[Listed], report: &m
     Ok(())
 }
 
-async fn object(
-    site: &Site<dyn Destination>,
-    asset: &Asset,
-    delivery: &Delivery,
-    there: &BTreeSet<String>,
-    report: &mut Report,
-) -> Result<(), Fault> {
+/// What a destination says of each of these objects, several asked for at once.
+async fn proofs(port: &dyn Destination, keys: BTreeSet<String>) -> Result<BTreeMap<String, Option<Proof>>, Fault> {
+    let looks = stream::iter(keys).map(|key| async move {
+        let proof = port.stat(&key).await?;
+        Ok::<_, Fault>((key, proof))
+    });
+    looks.buffer_unordered(AT_ONCE).try_collect().await
+}
+
+fn object(site: &Site<dyn Destination>, asset: &Asset, delivery: &Delivery, proof: Option<Proof>, report: &mut Report) {
     let kind = asset.kind.name();
     let owe = |there| Cure::Owe(Owe::Object { asset: asset.id, destination: site.name.clone(), there });
-    let proof = if there.contains(&delivery.key) { site.port.stat(&delivery.key).await? } else { None };
     match proof {
         None => {
             report.held(kind, &site.name).missing += 1;
@@ -278,7 +287,6 @@ async fn object(
             report.find("changed", Some(asset), (Some(&site.name), &delivery.key), detail, cure);
         }
     }
-    Ok(())
 }
 
 /// Every document there should be, as local truth has it, by collection and id.

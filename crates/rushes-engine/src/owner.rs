@@ -37,6 +37,10 @@ pub enum Ask {
     Retry {
         /// Which.
         job: JobId,
+        /// Whether it had failed when the engine was started for this request: the start itself sends what was refused,
+        /// and may have been faster.
+        #[serde(default)]
+        had_failed: bool,
     },
     /// Send what a subject still owes. Gives how many deliveries that made due.
     Sync {

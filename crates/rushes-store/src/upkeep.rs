@@ -44,9 +44,6 @@ fn retry(write: &mut Write<'_>, id: JobId, catalogs: &[String]) -> Result<Job, F
              WHERE root = ?1 AND (id = ?1 OR (state = 'failed' AND value IS NULL))",
             params![text, write.now_ms],
         )?;
-    } else if job.state == JobState::Completed {
-        // The start that this request came to may have delivered it already.
-        return Ok(job);
     } else if job.state == JobState::Failed && (refused > 0 || rows::number(write.sql, settle::GOES_ON, [&text])? == 1) {
         rows::change(
             write.sql,

@@ -9,7 +9,7 @@ use crate::parts::Parts;
 use rushes_core::flow::{Workflows, hash};
 use rushes_core::job::Job;
 use rushes_core::store::{JobFilter, Owe};
-use rushes_core::{Code, Fault, JobId};
+use rushes_core::{Code, Fault, JobId, JobState};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::net::UnixListener;
@@ -42,7 +42,16 @@ pub(super) async fn answer<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result
             Ok(json!({"job": job.id}))
         }
         Ask::Cancel { job } => parts.store.cancel(job).await.map(|job| json!({"job": job.id})),
-        Ask::Retry { job } => parts.store.retry(job).await.map(|job| json!({"job": job.id})),
+        Ask::Retry { job, had_failed } => {
+            let retried = match parts.store.retry(job).await {
+                Err(fault) if had_failed && fault.code == Code::InputInvalid => {
+                    let root = parts.store.job(parts.store.job(job).await?.root).await?;
+                    if root.state == JobState::Completed { Ok(root) } else { Err(fault) }
+                }
+                retried => retried,
+            };
+            retried.map(|job| json!({"job": job.id}))
+        }
         Ask::Sync { subject } => parts.store.owe(&Owe::Subject(subject)).await.map(|owed| json!({"owed": owed})),
         Ask::Sweep => {
             let swept = keep::sweep(parts, true).await?;

@@ -5,9 +5,10 @@ use crate::wire;
 use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::record::{proven_uri, rfc3339};
 use rushes_core::store::AssetFilter;
-use rushes_core::{Asset, AssetId, Kind};
+use rushes_core::{Asset, AssetId, Code, Fault, Kind};
 use rushes_engine::Parts;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -31,6 +32,18 @@ pub(crate) enum Command {
         /// The asset's id.
         #[arg(value_parser = asset_id)]
         id: AssetId,
+    },
+    /// Give an address that others can open, without an account, until it runs out.
+    Link {
+        /// The asset's id.
+        #[arg(value_parser = asset_id)]
+        id: AssetId,
+        /// For how many hours it opens.
+        #[arg(long, default_value_t = 24.0)]
+        hours: f64,
+        /// At which destination; the first that gives addresses and has the asset proven, unless given.
+        #[arg(long)]
+        at: Option<String>,
     },
     /// Show one asset, where it is and what it was made from.
     Show {
@@ -61,8 +74,33 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<u
             list(context, &parts, AssetFilter { kind, subject, after: cursor, limit, ..AssetFilter::default() }).await
         }
         Command::Lineage { id } => lineage(context, &parts, id).await,
+        Command::Link { id, hours, at } => link(context, &parts, id, hours, at.as_deref()).await,
         Command::Show { id } => show(context, &parts, id).await,
     }
+}
+
+async fn link(context: &Context, parts: &Parts, id: AssetId, hours: f64, at: Option<&str>) -> anyhow::Result<u8> {
+    let refuse = |reason: String| Fault::new(Code::InputInvalid, "make address").with("asset", id).because(reason);
+    if !(0.01..=8760.0).contains(&hours) {
+        return Err(refuse("an address opens for 0.01 to 8760 hours".to_owned()).into());
+    }
+    let asset = parts.store.asset(id).await?;
+    let filter = AssetFilter { sha256: Some(asset.blob.sha256), all_versions: true, ..AssetFilter::default() };
+    let listed = parts.store.assets(&filter).await?;
+    let proven = listed.iter().filter(|(asset, _)| asset.id == id).flat_map(|(_, deliveries)| deliveries);
+    let proven: Vec<&Delivery> = proven.filter(|delivery| delivery.state == DeliveryState::Proven).collect();
+    for site in parts.destinations.iter().filter(|site| at.is_none_or(|at| at == site.name)) {
+        let Some(delivery) = proven.iter().find(|delivery| delivery.destination == site.name) else { continue };
+        let Some(links) = site.port.abilities().links else { continue };
+        let url = links.signed_url(&delivery.key, Duration::from_secs_f64(hours * 3600.0)).await?;
+        if context.json {
+            print::json(&json!({"asset": id, "destination": site.name, "url": url, "hours": hours}))?;
+        } else {
+            print::line(url);
+        }
+        return Ok(exit::DONE);
+    }
+    Err(refuse("it is proven at no destination that gives addresses; `rushes assets show` says where it is".to_owned()).into())
 }
 
 fn as_json(parts: &Parts, asset: &Asset, deliveries: &[Delivery]) -> Value {

@@ -54,7 +54,11 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<u
         Command::Ls { state, limit } => list(context, state, limit).await,
         Command::Show { id } => show(context, id).await,
         Command::Cancel { id } => change(context, Ask::Cancel { job: id }, true).await,
-        Command::Retry { id, no_wait } => change(context, Ask::Retry { job: id }, !no_wait).await,
+        Command::Retry { id, no_wait } => {
+            let parts = wire::look(&context.home, &context.loaded.config)?;
+            let had_failed = parts.store.job(id).await.is_ok_and(|job| job.state == JobState::Failed);
+            change(context, Ask::Retry { job: id, had_failed }, !no_wait).await
+        }
     }
 }
 

@@ -88,6 +88,8 @@ fn clouds_records_carry_signed_addresses() {
         let (status, bytes) = open(fields["signed_url"].as_str().unwrap());
         assert_eq!((status, bytes), (200, std::fs::read(program.path("step.mp4")).unwrap()), "{name}");
         assert!(fields["signed_until"].as_str().unwrap() > "2026-01-01");
+        let link = program.run(&["assets", "link", put["asset"].as_str().unwrap(), "--hours", "0.5"]).expect(0).stdout;
+        assert_eq!(open(link.trim()).0, 200, "{name}: {link}");
         let unsigned = fields["signed_url"].as_str().unwrap().split('?').next().unwrap().to_owned();
         assert_ne!(open(&unsigned).0, 200, "{name}: without its signature it stays shut");
     }
