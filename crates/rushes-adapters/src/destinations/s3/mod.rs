@@ -301,7 +301,10 @@ impl S3Destination {
             let call = self.put_call(&put, &body);
             match self.call(&conditioned(call, &next)).await {
                 Ok(answer) => {
-                    let proof = self.proof_of_put(&answer, put).await?;
+                    let proof = match self.proof_of_put(&answer, put).await {
+                        Ok(proof) => proof,
+                        Err(fault) => return Err(unless_damaged(&body, put, fault).await),
+                    };
                     if matches!(next, Target::New) {
                         self.learn(put, &body).await;
                     }
@@ -311,7 +314,8 @@ impl S3Destination {
                 Err(said) if said.status == 412 || said.status == 404 && said.code != "NoSuchBucket" => {
                     next = target(self.look(put.key).await?, &put)?;
                 }
-                Err(said) => return Err(unless_damaged(&body, put, said.into()).await),
+                Err(said) if said.status == 0 => return Err(said.fault),
+                Err(said) => return Err(unless_damaged(&body, put, said.fault).await),
             }
         }
         match next {
@@ -371,10 +375,10 @@ impl S3Destination {
     }
 }
 
-/// A store that says the bytes are wrong may be right: then sending them again does not help.
+/// A store that does not take the bytes may be right, in whatever words: then sending them again does not help.
 async fn unless_damaged(body: &Body, put: Put<'_>, fault: Fault) -> Fault {
     let Body::File { file, range, .. } = body else { return fault };
-    if fault.code == Code::ProofFailed && crc32c_of(file.clone(), range.clone()).await.is_ok_and(|sum| sum != put.blob.crc32c) {
+    if fault.is_transient() && crc32c_of(file.clone(), range.clone()).await.is_ok_and(|sum| sum != put.blob.crc32c) {
         return damaged().with("path", put.file.display()).because("the local file is not what was registered");
     }
     fault

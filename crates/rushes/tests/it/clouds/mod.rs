@@ -1,6 +1,7 @@
 //! Delivery to stores in the cloud, by real servers on this machine, in every weather. Each test names the servers it did
 //! not find.
 
+mod behind;
 mod processes;
 mod routes;
 mod stand;

@@ -63,23 +63,24 @@ fn weathers(stand: &Stand) -> Vec<(&'static str, Weather)> {
     all
 }
 
-struct Scene {
-    stand: Stand,
-    engine: TestEngine,
-    _folder: tempfile::TempDir,
+/// An engine that delivers to one store through its proxy.
+pub(crate) struct Scene {
+    pub(crate) stand: Stand,
+    pub(crate) engine: TestEngine,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Scene {
-    async fn before(name: &'static str) -> Option<Self> {
+    pub(crate) async fn before(name: &'static str) -> Option<Self> {
         let stand = Stand::named(name).await?;
         let folder = tempfile::tempdir().unwrap();
         let mut places = Places::memory(folder.path());
         places.destinations = vec![("cloud".into(), stand.port())];
         let engine = TestEngine::start(folder.path(), &places, &Recipes::default());
-        Some(Self { stand, engine, _folder: folder })
+        Some(Self { stand, engine, folder })
     }
 
-    async fn job(&self, subject: &str, count: u64, bytes: u64) -> rushes_core::JobId {
+    pub(crate) async fn job(&self, subject: &str, count: u64, bytes: u64) -> rushes_core::JobId {
         self.engine.submit("files", json!({"subject": subject, "text": subject, "count": count, "bytes": bytes})).await
     }
 
