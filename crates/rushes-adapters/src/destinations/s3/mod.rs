@@ -6,18 +6,19 @@
 mod answers;
 mod keys;
 mod parts;
+mod put;
 mod sign;
 
-use crate::http::{Answer, Body, Client, HttpOptions, Request, body_of, crc32c_of, damaged, encode_path};
-use answers::{About, NOTED, Said, document, etag_in, hash_in, proof_in, refusal};
+use crate::http::{Answer, Body, Client, HttpOptions, Request, encode_path};
+use answers::{About, NOTED, Said, document, etag_in, proof_in, refusal};
 use async_trait::async_trait;
-use base64::Engine;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub use keys::AccessKey;
 use keys::KeyRing;
+use put::There;
 use rushes_core::clock::{Clock, SystemClock};
-use rushes_core::destination::{Abilities, Condition, Destination, Links, Listing, Proof, ProofHash, Put, Uploads};
-use rushes_core::{Blob, Code, Fault, Verdict};
+use rushes_core::destination::{Abilities, Destination, Links, Listing, Proof, ProofHash, Put, Uploads};
+use rushes_core::{Code, Fault, Verdict};
 use sign::{Scope, Signed, UNSIGNED};
 use std::ops::Range;
 use std::path::Path;
@@ -30,8 +31,6 @@ const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b785
 const LINK_MAX: Duration = Duration::from_hours(7 * 24);
 /// Files of more than this many parts' size go in parts.
 const WHOLE_PARTS: u64 = 4;
-/// Objects up to this are put twice, once in a process, to learn whether the store keeps conditions.
-const LEARN_MAX_BYTES: u64 = 1024 * 1024;
 
 /// Where the bucket's name stands in an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,46 +111,6 @@ impl<'a> Call<'a> {
     fn asking(mut self, name: &str, value: &str) -> Self {
         self.query.push((name.to_owned(), value.to_owned()));
         self
-    }
-}
-
-/// What a put meets at its key.
-enum Target {
-    /// These very bytes.
-    Done(Proof),
-    /// Nothing.
-    New,
-    /// The version that may be written over.
-    Over(String),
-}
-
-/// What is at a key, and the hash noted beside it by whoever put it there.
-struct There {
-    proof: Proof,
-    noted: Option<String>,
-}
-
-fn target(there: Option<There>, put: &Put<'_>) -> Result<Target, Fault> {
-    let Some(There { proof, noted }) = there else { return Ok(Target::New) };
-    if proof.is_of(put.blob) {
-        return Ok(Target::Done(proof));
-    }
-    // With our note and other bytes, it is a put of ours that was spoilt on its way and whose answer was lost.
-    let is_spoilt = noted.as_ref() == Some(&put.blob.sha256);
-    let is_known =
-        matches!(put.condition, Condition::Replace(old) if proof.hash == old.hash || proof.etag.is_some() && proof.etag == old.etag);
-    match proof.etag {
-        Some(etag) if is_spoilt || is_known => Ok(Target::Over(etag)),
-        _ => Err(Fault::new(Code::DestinationConflict, "put object")
-            .with("key", put.key)
-            .because("the object there is neither the old nor the new version")),
-    }
-}
-
-fn conditioned<'a>(call: Call<'a>, target: &Target) -> Call<'a> {
-    match target {
-        Target::Over(etag) => call.with("if-match", &format!("\"{etag}\"")),
-        _ => call.with("if-none-match", "*"),
     }
 }
 
@@ -287,81 +246,6 @@ impl S3Destination {
         Ok(Some(Proof { size_bytes, hash: ProofHash::Sha256(sha256), etag }))
     }
 
-    async fn put_whole(&self, put: Put<'_>) -> Result<Proof, Fault> {
-        // A store that keeps conditions needs no look before: what was not to be written over refuses by itself.
-        let mut next = match put.condition {
-            Condition::CreateOnly if self.keeps_conditions.load(Ordering::Relaxed) => Target::New,
-            _ => target(self.look(put.key).await?, &put)?,
-        };
-        let body = body_of(put.file, put.blob).await?;
-        for _ in 0..2 {
-            if let Target::Done(proof) = next {
-                return Ok(proof);
-            }
-            let call = self.put_call(&put, &body);
-            match self.call(&conditioned(call, &next)).await {
-                Ok(answer) => {
-                    let proof = match self.proof_of_put(&answer, put).await {
-                        Ok(proof) => proof,
-                        Err(fault) => return Err(unless_damaged(&body, put, fault).await),
-                    };
-                    if matches!(next, Target::New) {
-                        self.learn(put, &body).await;
-                    }
-                    return Ok(proof);
-                }
-                // 404: what was to be written over is gone.
-                Err(said) if said.status == 412 || said.status == 404 && said.code != "NoSuchBucket" => {
-                    next = target(self.look(put.key).await?, &put)?;
-                }
-                Err(said) if said.status == 0 => return Err(said.fault),
-                Err(said) => return Err(unless_damaged(&body, put, said.fault).await),
-            }
-        }
-        match next {
-            Target::Done(proof) => Ok(proof),
-            _ => {
-                Err(Fault::new(Code::DestinationDown, "put object").with("key", put.key).because("somebody else is writing there just now"))
-            }
-        }
-    }
-
-    fn put_call<'a>(&self, put: &Put<'a>, body: &Body) -> Call<'a> {
-        let sum = sha256_text(put.blob);
-        let mut call = Call::new(Method::PUT, put.key, "put object", "s3:PutObject")
-            .with("content-type", &put.blob.mime)
-            .with("x-amz-checksum-sha256", &sum)
-            .with(NOTED, &put.blob.sha256);
-        call.body = body.again();
-        call.payload = &put.blob.sha256;
-        call
-    }
-
-    async fn proof_of_put(&self, answer: &Answer, put: Put<'_>) -> Result<Proof, Fault> {
-        let failed = |reason: &str| Fault::new(Code::ProofFailed, "put object").with("key", put.key).because(reason);
-        let proof = match hash_in(answer) {
-            Some(hash) => Proof { size_bytes: put.blob.size_bytes, hash, etag: etag_in(answer) },
-            None => self.look(put.key).await?.ok_or_else(|| failed("the store took it and does not have it"))?.proof,
-        };
-        if proof.is_of(put.blob) {
-            return Ok(proof);
-        }
-        // A store that does not check what arrives keeps what is wrong. It is ours, and would stand in the way of the next try.
-        self.delete(put.key).await?;
-        Err(failed("it arrived otherwise than it was sent"))
-    }
-
-    /// Creates once more what was just created, with the same bytes: a store that keeps conditions refuses.
-    async fn learn(&self, put: Put<'_>, body: &Body) {
-        if self.keeps_conditions.load(Ordering::Relaxed) || put.blob.size_bytes > LEARN_MAX_BYTES {
-            return;
-        }
-        let again = self.call(&conditioned(self.put_call(&put, body), &Target::New)).await;
-        if again.is_err_and(|said| said.status == 412) {
-            self.keeps_conditions.store(true, Ordering::Relaxed);
-        }
-    }
-
     async fn sign_link(&self, key: &str, valid: Duration) -> Result<String, Fault> {
         if valid > LINK_MAX {
             let reason = "an address is valid for at most seven days";
@@ -373,21 +257,6 @@ impl S3Destination {
         let scope = Scope { region: &self.settings.region, keys: &keys, at_ms: self.now_ms() };
         Ok(format!("{}://{}{path}?{}", self.scheme, self.host, sign::sign_query(&signed, &scope, valid.as_secs().max(1))))
     }
-}
-
-/// A store that does not take the bytes may be right, in whatever words: then sending them again does not help.
-async fn unless_damaged(body: &Body, put: Put<'_>, fault: Fault) -> Fault {
-    let Body::File { file, range, .. } = body else { return fault };
-    if fault.is_transient() && crc32c_of(file.clone(), range.clone()).await.is_ok_and(|sum| sum != put.blob.crc32c) {
-        return damaged().with("path", put.file.display()).because("the local file is not what was registered");
-    }
-    fault
-}
-
-fn sha256_text(blob: &Blob) -> String {
-    let bytes: Vec<u8> =
-        (0..blob.sha256.len()).step_by(2).filter_map(|at| u8::from_str_radix(blob.sha256.get(at..at + 2)?, 16).ok()).collect();
-    base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
 #[async_trait]

@@ -2,7 +2,8 @@
 //! restart sends at most one part again; what nobody will finish is removed.
 
 use super::answers::{self, Begun, Completed, NOTED, bare, crc32c_text, document, md5_in};
-use super::{Call, EMPTY, S3Destination, Said, Target, UNSIGNED, conditioned, target};
+use super::put::{Target, conditioned, target};
+use super::{Call, EMPTY, S3Destination, Said, UNSIGNED};
 use crate::http::{Body, Sums, damaged};
 use bytes::Bytes;
 use http::Method;

@@ -1,0 +1,145 @@
+//! Small objects, each by one request: on a condition the store keeps, proven by its answer.
+
+use super::answers::{NOTED, etag_in, hash_in};
+use super::{Call, S3Destination};
+use crate::http::{Answer, Body, body_of, crc32c_of, damaged};
+use base64::Engine;
+use http::Method;
+use rushes_core::destination::{Condition, Destination, Proof, Put};
+use rushes_core::{Blob, Code, Fault};
+use std::sync::atomic::Ordering;
+
+/// Objects up to this are put twice, once in a process, to learn whether the store keeps conditions.
+const LEARN_MAX_BYTES: u64 = 1024 * 1024;
+
+/// What a put meets at its key.
+pub(super) enum Target {
+    /// These very bytes.
+    Done(Proof),
+    /// Nothing.
+    New,
+    /// The version that may be written over.
+    Over(String),
+}
+
+/// What is at a key, and the hash noted beside it by whoever put it there.
+pub(super) struct There {
+    pub(super) proof: Proof,
+    pub(super) noted: Option<String>,
+}
+
+pub(super) fn target(there: Option<There>, put: &Put<'_>) -> Result<Target, Fault> {
+    let Some(There { proof, noted }) = there else { return Ok(Target::New) };
+    if proof.is_of(put.blob) {
+        return Ok(Target::Done(proof));
+    }
+    // With our note and other bytes, it is a put of ours that was spoilt on its way and whose answer was lost.
+    let is_spoilt = noted.as_ref() == Some(&put.blob.sha256);
+    let is_known =
+        matches!(put.condition, Condition::Replace(old) if proof.hash == old.hash || proof.etag.is_some() && proof.etag == old.etag);
+    match proof.etag {
+        Some(etag) if is_spoilt || is_known => Ok(Target::Over(etag)),
+        _ => Err(Fault::new(Code::DestinationConflict, "put object")
+            .with("key", put.key)
+            .because("the object there is neither the old nor the new version")),
+    }
+}
+
+pub(super) fn conditioned<'a>(call: Call<'a>, target: &Target) -> Call<'a> {
+    match target {
+        Target::Over(etag) => call.with("if-match", &format!("\"{etag}\"")),
+        _ => call.with("if-none-match", "*"),
+    }
+}
+
+impl S3Destination {
+    pub(super) async fn put_whole(&self, put: Put<'_>) -> Result<Proof, Fault> {
+        // A store that keeps conditions needs no look before: what was not to be written over refuses by itself.
+        let mut next = match put.condition {
+            Condition::CreateOnly if self.keeps_conditions.load(Ordering::Relaxed) => Target::New,
+            _ => target(self.look(put.key).await?, &put)?,
+        };
+        let body = body_of(put.file, put.blob).await?;
+        for _ in 0..2 {
+            if let Target::Done(proof) = next {
+                return Ok(proof);
+            }
+            let call = self.put_call(&put, &body);
+            match self.call(&conditioned(call, &next)).await {
+                Ok(answer) => {
+                    let proof = match self.proof_of_put(&answer, put).await {
+                        Ok(proof) => proof,
+                        Err(fault) => return Err(unless_damaged(&body, put, fault).await),
+                    };
+                    if matches!(next, Target::New) {
+                        self.learn(put, &body).await;
+                    }
+                    return Ok(proof);
+                }
+                // 404: what was to be written over is gone.
+                Err(said) if said.status == 412 || said.status == 404 && said.code != "NoSuchBucket" => {
+                    next = target(self.look(put.key).await?, &put)?;
+                }
+                Err(said) if said.status == 0 => return Err(said.fault),
+                Err(said) => return Err(unless_damaged(&body, put, said.fault).await),
+            }
+        }
+        match next {
+            Target::Done(proof) => Ok(proof),
+            _ => {
+                Err(Fault::new(Code::DestinationDown, "put object").with("key", put.key).because("somebody else is writing there just now"))
+            }
+        }
+    }
+
+    fn put_call<'a>(&self, put: &Put<'a>, body: &Body) -> Call<'a> {
+        let sum = sha256_text(put.blob);
+        let mut call = Call::new(Method::PUT, put.key, "put object", "s3:PutObject")
+            .with("content-type", &put.blob.mime)
+            .with("x-amz-checksum-sha256", &sum)
+            .with(NOTED, &put.blob.sha256);
+        call.body = body.again();
+        call.payload = &put.blob.sha256;
+        call
+    }
+
+    async fn proof_of_put(&self, answer: &Answer, put: Put<'_>) -> Result<Proof, Fault> {
+        let failed = |reason: &str| Fault::new(Code::ProofFailed, "put object").with("key", put.key).because(reason);
+        let proof = match hash_in(answer) {
+            Some(hash) => Proof { size_bytes: put.blob.size_bytes, hash, etag: etag_in(answer) },
+            None => self.look(put.key).await?.ok_or_else(|| failed("the store took it and does not have it"))?.proof,
+        };
+        if proof.is_of(put.blob) {
+            return Ok(proof);
+        }
+        // A store that does not check what arrives keeps what is wrong. It is ours, and would stand in the way of the next try.
+        self.delete(put.key).await?;
+        Err(failed("it arrived otherwise than it was sent"))
+    }
+
+    /// Creates once more what was just created, with the same bytes: a store that keeps conditions refuses.
+    async fn learn(&self, put: Put<'_>, body: &Body) {
+        if self.keeps_conditions.load(Ordering::Relaxed) || put.blob.size_bytes > LEARN_MAX_BYTES {
+            return;
+        }
+        let again = self.call(&conditioned(self.put_call(&put, body), &Target::New)).await;
+        if again.is_err_and(|said| said.status == 412) {
+            self.keeps_conditions.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A store that does not take the bytes may be right, in whatever words: then sending them again does not help.
+async fn unless_damaged(body: &Body, put: Put<'_>, fault: Fault) -> Fault {
+    let Body::File { file, range, .. } = body else { return fault };
+    if fault.is_transient() && crc32c_of(file.clone(), range.clone()).await.is_ok_and(|sum| sum != put.blob.crc32c) {
+        return damaged().with("path", put.file.display()).because("the local file is not what was registered");
+    }
+    fault
+}
+
+fn sha256_text(blob: &Blob) -> String {
+    let bytes: Vec<u8> =
+        (0..blob.sha256.len()).step_by(2).filter_map(|at| u8::from_str_radix(blob.sha256.get(at..at + 2)?, 16).ok()).collect();
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
