@@ -48,20 +48,29 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     checks.push(Check::of("ffmpeg", blocking(|| rushes_media::run::version(&Cancel::new())).await));
     checks.push(Check::of("fonts", blocking(|| rushes_media::draw::lettering::find_font().map(|path| path.display().to_string())).await));
     // A home that nothing has used yet has no database; that is no fault.
-    if context.home.database().exists() {
+    let parts = if context.home.database().exists() {
         let parts = wire::look(&context.home, &context.loaded.config);
         checks.push(Check::of("database", parts.as_ref().map(|parts| parts.home.database().display().to_string()).map_err(Clone::clone)));
-        if let Ok(parts) = parts {
-            let probe = Probe::new(&parts.clock.new_id().to_string());
-            for site in &parts.destinations {
-                checks.push(Check::of(format!("destination {}", site.name), destination(site, &probe).await));
-            }
-            for site in &parts.catalogs {
-                checks.push(Check::of(format!("catalog {}", site.name), catalog(site, &probe).await));
-            }
-        }
+        parts.ok()
     } else {
         checks.push(Check { name: "database".into(), ok: true, detail: "none yet; `rushes init` or any run makes it".into() });
+        match wire::look_without_database(&context.home, &context.loaded.config) {
+            // The home's own folders are not there yet either; what is configured is tried all the same.
+            Ok(parts) => context.loaded.config.has_places().then_some(parts),
+            Err(fault) => {
+                checks.push(Check::of("configuration", Err(fault)));
+                None
+            }
+        }
+    };
+    if let Some(parts) = parts {
+        let probe = Probe::new(&parts.clock.new_id().to_string());
+        for site in &parts.destinations {
+            checks.push(Check::of(format!("destination {}", site.name), destination(site, &probe).await));
+        }
+        for site in parts.catalogs.iter().filter(|_| context.home.database().exists() || !context.loaded.config.catalogs.is_empty()) {
+            checks.push(Check::of(format!("catalog {}", site.name), catalog(site, &probe).await));
+        }
     }
     let is_well = checks.iter().all(|check| check.ok);
     if context.json {
@@ -121,7 +130,7 @@ impl Drop for Probe {
     }
 }
 
-/// Each permission on its own: write, look, read, list, delete.
+/// Each permission on its own, so that one look tells of all that are missing.
 async fn destination(site: &Site<dyn Destination>, probe: &Probe) -> Result<String, Fault> {
     let bytes = probe.key.as_bytes();
     let blob = digest(bytes, "text/plain").map_err(|e| Fault::io("make probe", &probe.file, &e))?;
@@ -129,17 +138,39 @@ async fn destination(site: &Site<dyn Destination>, probe: &Probe) -> Result<Stri
         .and_then(|mut file| std::io::Write::write_all(&mut file, bytes))
         .map_err(|e| Fault::io("make probe", &probe.file, &e))?;
     let key = format!("{}{}", site.prefix, probe.key);
-    let back = probe.file.with_extension("back");
-    let tried = async {
-        site.port.put(Put::new(&key, &probe.file, &blob, Condition::CreateOnly)).await?;
-        let is_equal = site.port.stat(&key).await?.is_some_and(|proof| proof.is_of(&blob));
-        site.port.get(&key, None, &back).await?;
-        let is_listed = site.port.list(&key, None).await?.keys.contains(&key);
-        if is_equal && is_listed { Ok(()) } else { Err(Fault::new(Code::ProofFailed, "read probe back").with("key", &key)) }
-    }
-    .await;
+    let put = site.port.put(Put::new(&key, &probe.file, &blob, Condition::CreateOnly)).await;
+    let is_there = put.is_ok();
+    let differs = |what: &str| Fault::new(Code::ProofFailed, "try destination").with("key", &key).because(format!("the probe {what}"));
+    let look = site.port.stat(&key).await.and_then(|proof| match proof {
+        Some(proof) if !proof.is_of(&blob) => Err(differs("holds other bytes than were written")),
+        None if is_there => Err(differs("was written and is not there")),
+        _ => Ok(()),
+    });
+    let read = match site.port.get(&key, None, &probe.file.with_extension("back")).await {
+        Err(fault) if fault.code == Code::NotFound && !is_there => Ok(()),
+        read => read,
+    };
+    let list = site
+        .port
+        .list(&key, None)
+        .await
+        .and_then(|page| if is_there && !page.keys.contains(&key) { Err(differs("was written and is not listed")) } else { Ok(()) });
     let removed = site.port.delete(&key).await;
-    tried.and(removed).map(|()| format!("write, look, read, list, delete: {}", site.port.uri(&site.prefix)))
+    let tried = [("write", put.map(drop)), ("look", look), ("read", read), ("list", list), ("delete", removed)];
+    let failed: Vec<(&str, Fault)> = tried.into_iter().filter_map(|(what, tried)| Some((what, tried.err()?))).collect();
+    let Some((_, first)) = failed.first() else {
+        return Ok(format!("write, look, read, list, delete: {}", site.port.uri(&site.prefix)));
+    };
+    let mut reasons: Vec<(Vec<&str>, &str)> = Vec::new();
+    for (what, fault) in &failed {
+        let reason = fault.reason.as_deref().unwrap_or(fault.code.row().title);
+        match reasons.iter_mut().find(|(_, known)| *known == reason) {
+            Some((of, _)) => of.push(what),
+            None => reasons.push((vec![what], reason)),
+        }
+    }
+    let said: Vec<String> = reasons.into_iter().map(|(of, reason)| format!("{}: {reason}", of.join(", "))).collect();
+    Err(Fault::new(first.code, "try destination").with("uri", site.port.uri(&site.prefix)).because(said.join("; ")))
 }
 
 async fn catalog(site: &Site<dyn Catalog>, probe: &Probe) -> Result<String, Fault> {

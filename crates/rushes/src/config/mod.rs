@@ -123,30 +123,42 @@ pub(crate) struct DestinationSection {
     /// Goes before each path, such as `anime_dance`.
     pub(crate) prefix: String,
     /// Only these kinds go there; none = all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) kinds: Vec<String>,
     /// Only what belongs to subjects of these types goes there; none = everything.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) subjects: Vec<String>,
     /// Uploads in flight there; none = `delivery.in_flight`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) in_flight: Option<usize>,
     /// Who may open what is there.
     pub(crate) access: AccessSetting,
     /// How long an address with `access = "signed"` opens, hours; it is renewed in time.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) signed_hours: Option<f64>,
     /// Goes before the key in public addresses, where that is not the endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) public_base: Option<String>,
     /// `https://host`; for `s3://` none = Amazon's.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) endpoint: Option<String>,
     /// As the store calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) region: Option<String>,
     /// Where the bucket's name stands in an address: `path` or `host`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) addressing: Option<AddressingSetting>,
     /// `env:NAME` or `file:/path`; for `s3://` none = what the machine offers.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) access_key: Option<String>,
     /// `env:NAME` or `file:/path`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) secret_key: Option<String>,
     /// `env:NAME` or `file:/path`, where the keys are lent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) session_token: Option<String>,
     /// Large files go in parts of so many millions of bytes; a restart sends at most one again.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) part_mb: Option<u32>,
 }
 
@@ -195,6 +207,11 @@ impl std::fmt::Debug for Dotenv {
 }
 
 impl Config {
+    /// Whether any destination or catalog is configured.
+    pub(crate) fn has_places(&self) -> bool {
+        !self.destinations.is_empty() || !self.catalogs.is_empty()
+    }
+
     /// A variable of the environment, or of `.env`.
     pub(crate) fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok().or_else(|| self.dotenv.0.get(name).cloned()).filter(|text| !text.is_empty())

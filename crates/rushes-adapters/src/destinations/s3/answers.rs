@@ -66,7 +66,7 @@ pub(super) async fn refusal(answer: Answer, about: About<'_>) -> Said {
         Err(fault) => return fault.with("bucket", about.bucket).with("key", about.key).into(),
     };
     let error: ErrorXml = quick_xml::de::from_reader(&body[..]).unwrap_or_default();
-    let message = if error.message.is_empty() { words(&body) } else { words(error.message.as_bytes()) };
+    let message = if error.code.is_empty() { words(&body) } else { words(error.message.as_bytes()) };
     let fault = fault(status, &error.code, &message, wait, about);
     Said { status: status.as_u16(), code: error.code, fault, skew_ms }
 }
@@ -74,7 +74,7 @@ pub(super) async fn refusal(answer: Answer, about: About<'_>) -> Said {
 fn fault(status: http::StatusCode, code: &str, message: &str, wait: Option<Duration>, about: About<'_>) -> Fault {
     let About { operation, needs, bucket, key, .. } = about;
     let new = |code: Code| Fault::new(code, operation).with("bucket", bucket).with("key", key);
-    let said = if code.is_empty() { format!("{status}: {message}") } else { format!("{status} {code}: {message}") };
+    let said = [status.as_str(), code, message].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
     let refused = |advice: String| new(Code::DestinationRefused).because(format!("{advice} ({said})"));
     match code {
         "NoSuchBucket" => refused(format!("there is no bucket {bucket:?}; make it, or correct the destination's uri")),
