@@ -148,6 +148,10 @@ pub(crate) struct DestinationSection {
     pub(crate) session_token: Option<String>,
     /// Large files go in parts of so many millions of bytes; a restart sends at most one again.
     pub(crate) part_mb: Option<u32>,
+    /// Pictures go there as JPEG, their longest side at most so many pixels; none = as they are.
+    pub(crate) pictures_max_px: Option<u32>,
+    /// The quality of those, 1 to 100.
+    pub(crate) pictures_quality: Option<u8>,
 }
 
 /// Who may open what is at a destination.

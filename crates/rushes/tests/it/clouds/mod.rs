@@ -2,6 +2,7 @@
 //! not find.
 
 mod processes;
+mod renditions;
 mod routes;
 mod stand;
 mod weather;
