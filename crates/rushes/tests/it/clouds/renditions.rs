@@ -15,6 +15,7 @@ use rushes_engine::audit::audit;
 use rushes_engine::fetch::fetch;
 use rushes_engine::keep::sweep;
 use rushes_engine::mend::mend;
+use rushes_engine::restore::prove;
 use rushes_engine::verify::verify;
 use serde_json::json;
 use std::path::Path;
@@ -91,6 +92,10 @@ async fn clouds_renditions_are_proven_and_never_taken_for_the_asset() {
     assert_eq!((at(&deliveries, "own").key.as_str(), &at(&deliveries, "own").rendition), (PICTURE, &None));
     let record = places.catalog.get("assets", &asset.id.to_string()).await.unwrap().unwrap();
     assert_eq!(record.fields["uri"], json!(own.uri(PICTURE)), "records tell of the original");
+
+    let empty = tempfile::tempdir().unwrap();
+    let proven = prove(engine.parts(), empty.path(), &|_| {}).await.unwrap();
+    assert_eq!((proven.files, proven.lost, proven.unrecorded), (3, Vec::new(), Vec::new()));
 
     assert_eq!(sweep(engine.parts(), false).await.unwrap().evicted, 3);
     let (path, pin) = fetch(engine.parts(), &asset.blob).await.unwrap();
