@@ -1,6 +1,6 @@
 //! Deliveries and the outbox: what is owed to whom, and how far it has got.
 
-use crate::asset::Asset;
+use crate::asset::{Asset, Blob};
 use crate::destination::Proof;
 use crate::fault::Fault;
 use crate::ids::AssetId;
@@ -88,10 +88,26 @@ pub struct Delivery {
     pub link: Option<Link>,
     /// What was read back, once proven.
     pub proof: Option<Proof>,
+    /// What the destination holds in place of the asset's own bytes, once proven; None: those very bytes.
+    pub rendition: Option<Blob>,
     /// When it was proven.
     pub proven_ms: Option<i64>,
     /// Why the last try failed.
     pub last_fault: Option<Fault>,
+}
+
+impl Delivery {
+    /// What the destination holds of its asset: the bytes themselves, or the rendition it asked for.
+    #[must_use]
+    pub fn held<'a>(&'a self, asset: &'a Asset) -> &'a Blob {
+        self.rendition.as_ref().unwrap_or(&asset.blob)
+    }
+
+    /// Whether the asset's own bytes were proven there.
+    #[must_use]
+    pub fn has_original(&self) -> bool {
+        self.state == DeliveryState::Proven && self.rendition.is_none()
+    }
 }
 
 /// An address that people and programs without an account of ours can open.
@@ -112,6 +128,8 @@ pub struct Held {
     pub uri: String,
     /// The address for others.
     pub link: Option<Link>,
+    /// What was read back, where that is not the asset's own bytes.
+    pub rendition: Option<Blob>,
 }
 
 /// An upload in parts that nobody will finish.
@@ -209,6 +227,15 @@ pub struct Routes {
     pub catalogs: Vec<String>,
 }
 
+/// How a destination wants its pictures: as JPEG of this quality, scaled down to this size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+pub struct Pictures {
+    /// Of the longest side; smaller pictures keep their size.
+    pub max_px: u32,
+    /// Of 100.
+    pub quality: u8,
+}
+
 /// One destination as the store needs to know it.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Route {
@@ -220,6 +247,8 @@ pub struct Route {
     pub kinds: Option<Vec<Kind>>,
     /// Only what belongs to subjects of these types goes there; None: everything.
     pub subjects: Option<Vec<SubjectType>>,
+    /// Pictures go there as renditions; None: as they are.
+    pub pictures: Option<Pictures>,
 }
 
 impl Route {
@@ -229,6 +258,28 @@ impl Route {
         self.kinds.as_ref().is_none_or(|kinds| kinds.contains(&kind))
             && self.subjects.as_ref().is_none_or(|types| owner.is_some_and(|owner| types.contains(&owner)))
     }
+
+    /// Whether such an asset goes there as a rendition. Stickers never do: they live by their transparency.
+    #[must_use]
+    pub fn renders(&self, kind: Kind, mime: &str) -> bool {
+        self.pictures.is_some()
+            && matches!(mime, "image/png" | "image/jpeg" | "image/webp")
+            && !matches!(kind, Kind::IconSticker | Kind::NameSticker)
+    }
+
+    /// Where such an asset goes. A rendition's key ends in `.jpg`; where the path ends otherwise that is added, not put in
+    /// its place, so that `a.png` and `a.jpg`, which are two assets, stay two objects.
+    #[must_use]
+    pub fn key(&self, path: &str, kind: Kind, mime: &str) -> String {
+        let end = if self.renders(kind, mime) && !path.ends_with(".jpg") { ".jpg" } else { "" };
+        format!("{}{path}{end}", self.prefix)
+    }
+
+    /// [`Route::key`] of an asset.
+    #[must_use]
+    pub fn key_of(&self, asset: &Asset) -> String {
+        self.key(&asset.path, asset.kind, &asset.blob.mime)
+    }
 }
 
 impl Routes {
@@ -237,10 +288,13 @@ impl Routes {
         self.destinations.iter().filter(move |route| route.takes(kind, owner))
     }
 
-    /// The delivery to the primary destination among those of one asset.
+    /// The delivery to the primary destination among those of one asset: the first that is no rendition, since records
+    /// tell of originals.
     #[must_use]
     pub fn primary<'a>(&self, deliveries: &'a [Delivery]) -> Option<&'a Delivery> {
-        self.destinations.iter().find_map(|route| deliveries.iter().find(|delivery| delivery.destination == route.name))
+        self.destinations
+            .iter()
+            .find_map(|route| deliveries.iter().find(|delivery| delivery.destination == route.name && delivery.rendition.is_none()))
     }
 }
 
@@ -272,4 +326,22 @@ pub struct Owed {
     pub refused: u64,
     /// Rows proven.
     pub proven: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delivery_keys_of_renditions_end_in_jpg_and_never_meet() {
+        let mut route = Route { prefix: "base/".into(), ..Route::default() };
+        let keys = |route: &Route| {
+            let key = |end: &str, mime: &str| route.key(&format!("a/b.{end}"), Kind::Photo, mime);
+            [key("png", "image/png"), key("jpg", "image/jpeg"), key("webp", "image/webp"), key("mp4", "video/mp4")]
+        };
+        assert_eq!(keys(&route), ["base/a/b.png", "base/a/b.jpg", "base/a/b.webp", "base/a/b.mp4"]);
+        route.pictures = Some(Pictures { max_px: 2048, quality: 85 });
+        assert_eq!(keys(&route), ["base/a/b.png.jpg", "base/a/b.jpg", "base/a/b.webp.jpg", "base/a/b.mp4"]);
+        assert_eq!(route.key("icon.png", Kind::IconSticker, "image/png"), "base/icon.png");
+    }
 }

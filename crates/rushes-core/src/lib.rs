@@ -7,6 +7,7 @@ pub mod asset;
 pub mod catalog;
 pub mod clock;
 pub mod codes;
+pub mod compress;
 pub mod delivery;
 pub mod destination;
 pub mod digest;

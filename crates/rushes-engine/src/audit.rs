@@ -278,10 +278,10 @@ fn object(site: &Site<dyn Destination>, asset: &Asset, delivery: &Delivery, proo
                 report.find("missing", Some(asset), (Some(&site.name), &delivery.key), "it was proven there and is gone", owe(None));
             }
         }
-        Some(proof) if proof.holds(&asset.blob, delivery.proof.as_ref()) => report.held(kind, &site.name).proven += 1,
+        Some(proof) if proof.holds(delivery.held(asset), delivery.proof.as_ref()) => report.held(kind, &site.name).proven += 1,
         Some(proof) => {
             report.held(kind, &site.name).changed += 1;
-            let detail = format!("the object holds other bytes: {} instead of {}", proof.size_bytes, asset.blob.size_bytes);
+            let detail = format!("the object holds other bytes: {} instead of {}", proof.size_bytes, delivery.held(asset).size_bytes);
             // What was never ours under that key is not written over, not even when asked to mend.
             let cure = if delivery.state == DeliveryState::Proven { owe(Some(proof)) } else { Cure::Nothing };
             report.find("changed", Some(asset), (Some(&site.name), &delivery.key), detail, cure);

@@ -1,11 +1,10 @@
 //! Bytes that are not on this machine are fetched back from wherever they were proven, checked by their hash, and shown
-//! in the library again.
+//! in the library again. What a destination holds as a rendition is not the asset and never comes back as it.
 
 use crate::blobs::hash_file;
 use crate::parts::Parts;
 use crate::pins::Pinned;
 use crate::view;
-use rushes_core::delivery::DeliveryState;
 use rushes_core::faults::{self, Place};
 use rushes_core::store::AssetFilter;
 use rushes_core::{Blob, Code, Fault};
@@ -29,7 +28,7 @@ pub async fn fetch(parts: &Parts, blob: &Blob) -> Result<(PathBuf, Pinned), Faul
     let listed = parts.store.assets(&filter).await?;
     let mut last = Fault::new(Code::BlobMissing, "fetch bytes back").with("sha256", &blob.sha256);
     for (asset, deliveries) in &listed {
-        for delivery in deliveries.iter().filter(|delivery| delivery.state == DeliveryState::Proven) {
+        for delivery in deliveries.iter().filter(|delivery| delivery.has_original()) {
             let Some(site) = parts.destinations.iter().find(|site| site.name == delivery.destination) else { continue };
             match get(parts, blob, site.port.as_ref(), &delivery.key).await {
                 Ok(()) => {

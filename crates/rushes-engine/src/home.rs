@@ -56,6 +56,12 @@ impl Home {
         self.root.join("scratch").join("fetching")
     }
 
+    /// Where what destinations asked for is made, until it is proven there.
+    #[must_use]
+    pub fn renditions(&self) -> PathBuf {
+        self.root.join("scratch").join("renditions")
+    }
+
     /// Reference videos.
     #[must_use]
     pub fn references(&self) -> PathBuf {

@@ -41,7 +41,7 @@ impl Default for KeepRules {
 /// What a sweep removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Swept {
-    /// Scratch folders.
+    /// Scratch folders, and renditions that nobody came to deliver.
     pub scratch: u64,
     /// Blobs no asset has.
     pub garbage: u64,
@@ -115,7 +115,13 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
 
 async fn scratch(parts: &Parts) -> Result<u64, Fault> {
     let mut removed = 0;
-    for folder in entries(&parts.home.root().join("scratch"))? {
+    for file in entries(&parts.home.renditions())? {
+        if age(parts, &file).is_some_and(|age| age >= GARBAGE_AGE) {
+            remove(&file)?;
+            removed += 1;
+        }
+    }
+    for folder in entries(&parts.home.root().join("scratch"))?.into_iter().filter(|folder| *folder != parts.home.renditions()) {
         let id: Option<JobId> = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
         let is_old = |limit| age(parts, &folder).is_some_and(|age| age >= limit);
         let goes = match id {
@@ -232,7 +238,8 @@ async fn forget(parts: &Parts, blob: &Blob) -> Result<bool, Fault> {
     let filter = AssetFilter { sha256: Some(blob.sha256.clone()), ..AssetFilter::default() };
     let is_everywhere = |deliveries: &[Delivery]| {
         let is_at = |name: &str| deliveries.iter().any(|d| d.destination == name && d.state == DeliveryState::Proven);
-        parts.destinations.iter().all(|site| is_at(&site.name))
+        let has_original = |name: &str| deliveries.iter().any(|d| d.destination == name && d.has_original());
+        parts.destinations.iter().all(|site| is_at(&site.name)) && parts.destinations.iter().any(|site| has_original(&site.name))
     };
     let listed = parts.store.assets(&filter).await?;
     if !listed.iter().all(|(_, deliveries)| is_everywhere(deliveries)) {

@@ -7,6 +7,7 @@ use crate::lanes::Lanes;
 use crate::pins::Pins;
 use rushes_core::catalog::Catalog;
 use rushes_core::clock::Clock;
+use rushes_core::compress::Compress;
 use rushes_core::delivery::Routes;
 use rushes_core::destination::Destination;
 use rushes_core::inspect::Inspect;
@@ -70,6 +71,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Looks at files before they become assets.
     pub inspect: Arc<dyn Inspect>,
+    /// Makes what destinations ask for in place of large files.
+    pub compress: Arc<dyn Compress>,
     /// Which assets go where.
     pub routes: Routes,
     /// Where objects go, the primary one first.

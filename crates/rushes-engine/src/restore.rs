@@ -82,7 +82,8 @@ pub async fn prove(parts: &Parts, folder: &std::path::Path, each: &(dyn Fn(f32) 
     Ok(restored)
 }
 
-/// Where an address lies: the destination and the key under which it has it.
+/// Where an address lies: the destination and the key under which it has it. Records tell of originals only, which lie
+/// under their path wherever they are.
 fn locate<'a>(parts: &'a Parts, told: &Told) -> Result<(&'a Site<dyn Destination>, String), Fault> {
     for site in &parts.destinations {
         let key = format!("{}{}", site.prefix, told.asset.path);
@@ -187,7 +188,9 @@ fn subject_of(record: &Record) -> Option<(NewSubject, u64)> {
 async fn unrecorded(parts: &Parts, told: &[Told]) -> Result<Vec<String>, Fault> {
     let mut unrecorded = Vec::new();
     for site in &parts.destinations {
-        let known: std::collections::BTreeSet<String> = told.iter().map(|one| format!("{}{}", site.prefix, one.asset.path)).collect();
+        let mut known: std::collections::BTreeSet<String> = told.iter().map(|one| format!("{}{}", site.prefix, one.asset.path)).collect();
+        let route = parts.routes.destinations.iter().find(|route| route.name == site.name);
+        known.extend(route.into_iter().flat_map(|route| told.iter().map(|one| route.key_of(&one.asset))));
         let mut cursor: Option<String> = None;
         loop {
             let page = site.port.list(&site.prefix, cursor.as_deref()).await?;

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::destination::Destination;
 use rushes_core::store::AssetFilter;
-use rushes_core::{Asset, Code, Fault};
+use rushes_core::{Asset, Blob, Code, Fault};
 use serde::Serialize;
 
 /// Objects looked at at once.
@@ -15,7 +15,7 @@ const AT_ONCE: usize = 8;
 /// What was looked at, and what was not as it should be.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Verified {
-    /// Objects that hold the bytes of their asset.
+    /// Objects that hold the bytes of their asset, or the rendition of them that was proven there.
     pub equal: u64,
     /// Their size, bytes.
     pub bytes: u64,
@@ -39,16 +39,19 @@ pub async fn verify(parts: &Parts, deep: bool, each: &(dyn Fn(f32) + Sync)) -> R
     let mut verified = Verified::default();
     let mut done = 0;
     let mut running = stream::iter(looks)
-        .map(|(site, asset, delivery)| async move { Ok::<_, Fault>((asset, look(parts, site, asset, delivery, deep).await?)) })
+        .map(|(site, asset, delivery)| async move {
+            let held = delivery.held(asset);
+            Ok::<_, Fault>((held, look(parts, site, held, delivery, deep).await?))
+        })
         .buffer_unordered(AT_ONCE);
-    while let Some((asset, wrong)) = running.try_next().await? {
+    while let Some((held, wrong)) = running.try_next().await? {
         done += 1;
         #[expect(clippy::cast_precision_loss, reason = "a share for people")]
         each(done as f32 / total as f32);
         match wrong {
             None => {
                 verified.equal += 1;
-                verified.bytes += asset.blob.size_bytes;
+                verified.bytes += held.size_bytes;
             }
             Some(words) => verified.differing.push(words),
         }
@@ -61,24 +64,18 @@ pub async fn verify(parts: &Parts, deep: bool, each: &(dyn Fn(f32) + Sync)) -> R
     Ok(verified)
 }
 
-async fn look(
-    parts: &Parts,
-    site: &Site<dyn Destination>,
-    asset: &Asset,
-    delivery: &Delivery,
-    deep: bool,
-) -> Result<Option<String>, Fault> {
+async fn look(parts: &Parts, site: &Site<dyn Destination>, held: &Blob, delivery: &Delivery, deep: bool) -> Result<Option<String>, Fault> {
     let at = format!("{} at {}", delivery.key, site.name);
     if !deep {
         return Ok(match site.port.stat(&delivery.key).await? {
-            Some(proof) if proof.holds(&asset.blob, delivery.proof.as_ref()) => None,
-            Some(proof) => Some(format!("{at}: it holds other bytes: {} instead of {}", proof.size_bytes, asset.blob.size_bytes)),
+            Some(proof) if proof.holds(held, delivery.proof.as_ref()) => None,
+            Some(proof) => Some(format!("{at}: it holds other bytes: {} instead of {}", proof.size_bytes, held.size_bytes)),
             None => Some(format!("{at}: it is gone")),
         });
     }
     let file = std::env::temp_dir().join(format!("rushes-verify-{}", parts.clock.new_id()));
     let got = site.port.get(&delivery.key, None, &file).await;
-    let (path, mime) = (file.clone(), asset.blob.mime.clone());
+    let (path, mime) = (file.clone(), held.mime.clone());
     let hashed = match got {
         Ok(()) => blocking(move || hash_file(&path, &mime)).await.map(Some),
         Err(fault) if fault.code == Code::NotFound => Ok(None),
@@ -86,7 +83,7 @@ async fn look(
     };
     let _ = tokio::fs::remove_file(&file).await;
     Ok(match hashed? {
-        Some(found) if found.sha256 == asset.blob.sha256 => None,
+        Some(found) if found.sha256 == held.sha256 => None,
         Some(found) => Some(format!("{at}: {} bytes came back with another hash", found.size_bytes)),
         None => Some(format!("{at}: it is gone")),
     })

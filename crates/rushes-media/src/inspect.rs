@@ -19,6 +19,7 @@ mod tests;
 use rushes_core::inspect::{Inspect, MediaInfo};
 use rushes_core::{Cancel, Code, Fault};
 use sniff::{Content, sniff};
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, TryLockError};
@@ -48,15 +49,30 @@ impl Inspect for MediaInspector {
 /// Errors: `file_missing`, `file_empty`, `file_truncated`, `file_corrupt`, `file_forbidden`, `file_too_large`;
 /// `media_tool`, `media_tool_missing`, `cancelled`, `time_limit`, `io`.
 pub fn inspect_file(path: &Path, cancel: &Cancel) -> Result<MediaInfo, Fault> {
-    let io = |error: std::io::Error| Fault::io("inspect file", path, &error);
-    let mut file = door::open(path)?;
-    let mut head = Vec::with_capacity(4096);
-    file.by_ref().take(4096).read_to_end(&mut head).map_err(io)?;
-    match sniff(&head) {
+    let (mut file, content) = open(path)?;
+    match content {
         Some(Content::Still(format)) => still::inspect(path, file, format, cancel),
         Some(Content::Film(container)) => film::inspect(path, &mut file, container, cancel),
         None => Err(refuse(Code::FileForbidden, path, "its content is none of png, jpg, webp, mp4, mov, webm, mkv, wav, flac, mp3, m4a")),
     }
+}
+
+/// Decodes a picture as [`inspect_file`] does, within its limits. Errors: the same; `file_forbidden` for what is no picture.
+pub(crate) fn decode_picture(path: &Path, cancel: &Cancel) -> Result<still::Decoded, Fault> {
+    let (file, content) = open(path)?;
+    match content {
+        Some(Content::Still(format)) => still::decode(path, file, format, cancel),
+        _ => Err(refuse(Code::FileForbidden, path, "its content is none of png, jpg, webp")),
+    }
+}
+
+/// Opens a file and looks at its head.
+fn open(path: &Path) -> Result<(File, Option<Content>), Fault> {
+    let mut file = door::open(path)?;
+    let mut head = Vec::with_capacity(4096);
+    file.by_ref().take(4096).read_to_end(&mut head).map_err(|error| Fault::io("inspect file", path, &error))?;
+    let content = sniff(&head);
+    Ok((file, content))
 }
 
 /// Waits until no other large file is being decoded: two at once would take twice the memory.

@@ -2,11 +2,12 @@
 //!
 //! [`run`] starts ffmpeg and ffprobe (the only room that starts processes); [`probe`] and [`inspect`] tell what a
 //! file is; [`edit`] compiles edit lists into one ffmpeg plan; [`beat`], [`loudness`], [`stills`] and [`waveform`]
-//! measure and picture; [`score`] lays music under films; [`draw`] and [`music`] are the built-in renderers, and [`builtin`] puts them behind the
+//! measure and picture; [`score`] lays music under films; [`compress`] makes renditions; [`draw`] and [`music`] are the built-in renderers, and [`builtin`] puts them behind the
 //! provider ports.
 
 pub mod beat;
 pub mod builtin;
+pub mod compress;
 pub mod draw;
 pub mod edit;
 pub mod inspect;

@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_speed.sql"),
     include_str!("migrations/0003_upkeep.sql"),
     include_str!("migrations/0004_clouds.sql"),
+    include_str!("migrations/0005_renditions.sql"),
 ];
 
 /// The schema this program writes.

@@ -214,7 +214,7 @@ fn proven(write: &mut Write<'_>, due: &Due, held: &Held, routes: &Routes) -> Res
     // Every asset with these bytes at this path is delivered by this one object.
     rows::change(
         write.sql,
-        "UPDATE deliveries SET state = 'proven', uri = ?4, proof = ?5, proven_ms = ?6, last_fault = NULL, link = ?9, link_until_ms = ?10
+        "UPDATE deliveries SET state = 'proven', uri = ?4, proof = ?5, proven_ms = ?6, last_fault = NULL, link = ?9, link_until_ms = ?10, rendition = ?11
          WHERE destination = ?1 AND key = ?2 AND asset IN (SELECT id FROM assets WHERE path = ?3 AND sha256 = ?7 AND version = ?8)",
         params![
             destination,
@@ -226,7 +226,8 @@ fn proven(write: &mut Write<'_>, due: &Due, held: &Held, routes: &Routes) -> Res
             asset.blob.sha256,
             asset.version,
             held.link.as_ref().map(json).transpose()?,
-            held.link.as_ref().and_then(|link| link.until_ms)
+            held.link.as_ref().and_then(|link| link.until_ms),
+            held.rendition.as_ref().map(json).transpose()?
         ],
     )?;
     let data = object!({"asset": asset.id, "kind": asset.kind, "destination": destination, "uri": held.uri, "ms": write.now_ms - asset.created_ms});

@@ -188,7 +188,7 @@ pub(crate) fn known(write: &Write<'_>, asset: &Asset) -> Result<(), Fault> {
 
 /// Owes one asset to one destination; gives the outbox row, which may be an older one for the same bytes.
 fn owe_object(write: &mut Write<'_>, maker: &Maker<'_>, file: &Ingested, version: i64, route: &Route) -> Result<i64, Fault> {
-    let key = format!("{}{}", route.prefix, file.path);
+    let key = route.key(&file.path, file.asset.kind, &file.blob.mime);
     let id = file.asset.id.to_string();
     let size_bytes = i64::try_from(file.blob.size_bytes).unwrap_or(i64::MAX);
     let before = rows::all(
@@ -241,8 +241,9 @@ fn share(write: &mut Write<'_>, id: &str, route: &Route, key: &str, version: i64
     )?;
     rows::change(
         write.sql,
-        "INSERT INTO deliveries(asset, destination, key, state, uri, proof, proven_ms, link, link_until_ms)
-         SELECT ?1, destination, key, state, uri, proof, proven_ms, link, link_until_ms FROM deliveries WHERE asset = ?2 AND destination = ?3 AND key = ?4",
+        "INSERT INTO deliveries(asset, destination, key, state, uri, proof, proven_ms, link, link_until_ms, rendition)
+         SELECT ?1, destination, key, state, uri, proof, proven_ms, link, link_until_ms, rendition
+         FROM deliveries WHERE asset = ?2 AND destination = ?3 AND key = ?4",
         params![id, first, route.name, key],
     )?;
     Ok(row)

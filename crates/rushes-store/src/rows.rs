@@ -137,7 +137,7 @@ pub(crate) fn blob(row: &Row<'_>, first: usize) -> Read<Blob> {
     })
 }
 
-pub(crate) const DELIVERY: &str = "asset, destination, key, state, uri, proof, proven_ms, last_fault, link";
+pub(crate) const DELIVERY: &str = "asset, destination, key, state, uri, proof, proven_ms, last_fault, link, rendition";
 
 pub(crate) fn delivery(row: &Row<'_>) -> Read<Delivery> {
     let state: String = row.get(3)?;
@@ -151,6 +151,7 @@ pub(crate) fn delivery(row: &Row<'_>) -> Read<Delivery> {
         proven_ms: row.get(6)?,
         last_fault: from_json_or_none(row, 7)?,
         link: from_json_or_none(row, 8)?,
+        rendition: from_json_or_none(row, 9)?,
     })
 }
 

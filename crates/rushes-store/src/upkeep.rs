@@ -111,7 +111,11 @@ fn owe_subject(write: &mut Write<'_>, subject: &str, routes: &Routes) -> Result<
 fn owe_object(write: &mut Write<'_>, asset: &Asset, destination: &str, there: Option<&Proof>, routes: &Routes) -> Result<u64, Fault> {
     let unknown = || Fault::new(Code::InputInvalid, "owe object").with("destination", destination).because("it is not configured");
     let route = routes.destinations.iter().find(|route| route.name == destination).ok_or_else(unknown)?;
-    let key = format!("{}{}", route.prefix, asset.path);
+    // What went there before the destination asked for renditions stays what it is, under its own key.
+    let plain = format!("{}{}", route.prefix, asset.path);
+    let known = "SELECT key FROM deliveries WHERE asset = ?1 AND destination = ?2 AND key = ?3";
+    let known = rows::one(write.sql, known, params![asset.id.to_string(), destination, plain], |row| row.get::<_, String>(0))?;
+    let key = known.unwrap_or_else(|| route.key_of(asset));
     let root = rows::one(write.sql, "SELECT root FROM assets WHERE id = ?1", [asset.id.to_string()], |row| row.get::<_, String>(0))?;
     let size_bytes = i64::try_from(asset.blob.size_bytes).unwrap_or(i64::MAX);
     let there = there.map(json).transpose()?;
@@ -126,7 +130,8 @@ fn owe_object(write: &mut Write<'_>, asset: &Asset, destination: &str, there: Op
     rows::change(
         write.sql,
         "INSERT INTO deliveries(asset, destination, key, state) VALUES (?1, ?2, ?3, 'owed')
-         ON CONFLICT(asset, destination, key) DO UPDATE SET state = 'owed', proof = NULL, uri = NULL, proven_ms = NULL, link = NULL, link_until_ms = NULL",
+         ON CONFLICT(asset, destination, key) DO UPDATE SET state = 'owed', proof = NULL, uri = NULL, proven_ms = NULL, link = NULL, link_until_ms = NULL,
+             rendition = NULL",
         params![asset.id.to_string(), destination, key],
     )?;
     write.wakes.outbox = true;
@@ -180,12 +185,12 @@ const TAKES: &str = "(json_extract(place.value, '$.kinds') IS NULL OR a.kind IN 
     AND (json_extract(place.value, '$.subjects') IS NULL
          OR (SELECT type FROM subjects s WHERE s.id = a.subject) IN (SELECT value FROM json_each(place.value, '$.subjects')))";
 
-/// `a` is proven at each of the places that take it, and at one at least, of those `?1` lists.
+/// `a` is proven at each of the places that take it, of those `?1` lists, and its own bytes, no rendition, at one at least.
 fn proven_everywhere() -> String {
     let proven =
         "SELECT 1 FROM deliveries d WHERE d.asset = a.id AND d.destination = json_extract(place.value, '$.name') AND d.state = 'proven'";
     format!(
-        "EXISTS (SELECT 1 FROM json_each(?1) place WHERE EXISTS ({proven}))
+        "EXISTS (SELECT 1 FROM json_each(?1) place WHERE EXISTS ({proven} AND d.rendition IS NULL))
          AND NOT EXISTS (SELECT 1 FROM json_each(?1) place WHERE {TAKES} AND NOT EXISTS ({proven}))"
     )
 }

@@ -15,6 +15,7 @@ use rushes_media::builtin::image::BuiltinImage;
 use rushes_media::builtin::motion::BuiltinMotion;
 use rushes_media::builtin::music::BuiltinMusic;
 use rushes_media::builtin::text::BuiltinText;
+use rushes_media::compress::MediaCompressor;
 use rushes_media::inspect::MediaInspector;
 use rushes_store::{Mode, SqliteStore};
 use rushes_workflows::{Kit, Registry};
@@ -65,6 +66,7 @@ fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
         store: Arc::new(store),
         clock,
         inspect: Arc::new(MediaInspector),
+        compress: Arc::new(MediaCompressor::new(cores)),
         routes,
         destinations: sites,
         catalogs,

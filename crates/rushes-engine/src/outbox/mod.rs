@@ -5,6 +5,7 @@
 
 mod pace;
 mod pay;
+mod rendition;
 
 use crate::breaker::Breaker;
 use crate::parts::{Parts, Site};
@@ -47,7 +48,8 @@ fn weight(due: &Due) -> usize {
 pub(crate) fn start(parts: &Parts, stop: &Cancel, breaker: &Breaker) -> JoinSet<()> {
     let mut senders = JoinSet::new();
     for site in &parts.destinations {
-        let payer = ToDestination { port: site.port.clone(), parts: parts.clone(), access: site.access };
+        let route = parts.routes.destinations.iter().find(|route| route.name == site.name).cloned().unwrap_or_default();
+        let payer = ToDestination { port: site.port.clone(), parts: parts.clone(), access: site.access, route };
         senders.spawn(breaker.guard("send objects", Sender::new(parts, site, payer).run(stop.clone())));
     }
     for site in &parts.catalogs {

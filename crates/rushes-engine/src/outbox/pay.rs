@@ -1,16 +1,17 @@
 //! How one row is paid: an object put and proven, a record written whole.
 
+use super::rendition::rendition;
 use crate::fetch::fetch;
 use crate::loose::link;
 use crate::parts::Access;
 use crate::parts::Parts;
 use async_trait::async_trait;
 use rushes_core::catalog::Catalog;
-use rushes_core::delivery::{Due, Held, Work};
-use rushes_core::destination::{Condition, Destination, Put, Session};
+use rushes_core::delivery::{Due, Held, Pictures, Route, Work};
+use rushes_core::destination::{Condition, Destination, Proof, Put, Session};
 use rushes_core::faults::{self, Place};
 use rushes_core::store::Store;
-use rushes_core::{Code, Fault};
+use rushes_core::{Asset, Blob, Code, Fault};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -54,6 +55,31 @@ pub(super) struct ToDestination {
     pub(super) port: Arc<dyn Destination>,
     pub(super) parts: Parts,
     pub(super) access: Access,
+    pub(super) route: Route,
+}
+
+impl ToDestination {
+    /// How this asset is wanted under this key. What was owed under another before renditions were asked for goes as it is.
+    fn wanted(&self, asset: &Asset, key: &str) -> Option<Pictures> {
+        self.route.pictures.filter(|_| self.route.renders(asset.kind, &asset.blob.mime) && self.route.key_of(asset) == key)
+    }
+
+    /// Puts a file and gives what was read back, if that is the file.
+    async fn put(&self, due: &Due, put: Put<'_>) -> Result<Proof, Fault> {
+        let (key, blob) = (put.key, put.blob);
+        let limit = CALL_LIMIT + Duration::from_secs(blob.size_bytes / SLOWEST_BYTES_PER_S);
+        let kept = InRow { store: self.parts.store.as_ref(), due };
+        let put = self.port.put(Put { session: &kept, ..put });
+        let proof = tokio::time::timeout(limit, put).await.map_err(|_| {
+            Fault::new(Code::DestinationDown, "put object").with("key", key).because(format!("no answer within {} s", limit.as_secs()))
+        })??;
+        if !proof.is_of(blob) {
+            return Err(Fault::new(Code::ProofFailed, "prove object")
+                .with("key", key)
+                .because(format!("it holds {} bytes with {:?}", proof.size_bytes, proof.hash)));
+        }
+        Ok(proof)
+    }
 }
 
 #[async_trait]
@@ -70,26 +96,32 @@ impl Payer for ToDestination {
             }
             _ => return Err(misplaced(due)),
         };
-        let (file, _pin) = fetch(&self.parts, &asset.blob).await?;
+        let (file, _pin, rendition) = match self.wanted(asset, key) {
+            None => {
+                let (file, pin) = fetch(&self.parts, &asset.blob).await?;
+                (file, Some(pin), None)
+            }
+            Some(how) => {
+                let (file, blob) = rendition(&self.parts, asset, how, due.row).await?;
+                (file, None, Some(blob))
+            }
+        };
+        let blob: &Blob = rendition.as_ref().unwrap_or(&asset.blob);
         let condition = match replaces {
-            Some(proof) if !proof.is_of(&asset.blob) => Condition::Replace(proof),
+            Some(proof) if !proof.is_of(blob) => Condition::Replace(proof),
             _ => Condition::CreateOnly,
         };
         faults::pass(Place::ObjectPut)?;
-        let limit = CALL_LIMIT + Duration::from_secs(asset.blob.size_bytes / SLOWEST_BYTES_PER_S);
-        let kept = InRow { store: self.parts.store.as_ref(), due };
-        let put = self.port.put(Put { key, file: &file, blob: &asset.blob, condition, session: &kept });
-        let proof = tokio::time::timeout(limit, put).await.map_err(|_| {
-            Fault::new(Code::DestinationDown, "put object").with("key", key).because(format!("no answer within {} s", limit.as_secs()))
-        })??;
-        if !proof.is_of(&asset.blob) {
-            return Err(Fault::new(Code::ProofFailed, "prove object")
-                .with("key", key)
-                .because(format!("it holds {} bytes with {:?}", proof.size_bytes, proof.hash)));
-        }
+        let proof = self.put(due, Put::new(key, &file, blob, condition)).await?;
         faults::pass(Place::ObjectThere)?;
         let link = link(self.port.as_ref(), key, self.access, self.parts.clock.now_ms()).await?;
-        self.parts.store.proven(due, &Held { proof, uri: self.port.uri(key), link }).await
+        let is_rendition = rendition.is_some();
+        self.parts.store.proven(due, &Held { proof, uri: self.port.uri(key), link, rendition }).await?;
+        if is_rendition {
+            // Left by a crash or a refusal, it is swept in time.
+            let _ = tokio::fs::remove_file(&file).await;
+        }
+        Ok(())
     }
 }
 

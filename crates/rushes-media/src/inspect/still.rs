@@ -3,15 +3,50 @@
 use super::limits::{LARGE_PICTURE_BYTES, MAX_PICTURE_BYTES, MAX_PICTURE_MEMORY_BYTES, MAX_PICTURE_PIXELS};
 use super::sniff::missing_riff_bytes;
 use super::{alone, refuse};
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use rushes_core::inspect::MediaInfo;
 use rushes_core::{Cancel, Code, Fault};
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
+use std::sync::MutexGuard;
+
+/// A picture, decoded whole.
+pub(crate) struct Decoded {
+    /// As it is stored, not yet turned.
+    pub(crate) picture: DynamicImage,
+    /// How it is to be turned.
+    pub(crate) orientation: Orientation,
+    /// What its colours mean, where it says.
+    pub(crate) icc_profile: Option<Vec<u8>>,
+    /// While this is held, no other large picture is decoded.
+    _alone: Option<MutexGuard<'static, ()>>,
+}
+
+/// Says what a picture is after decoding all of it.
+pub(super) fn inspect(path: &Path, file: File, format: ImageFormat, cancel: &Cancel) -> Result<MediaInfo, Fault> {
+    let Decoded { picture, orientation, .. } = decode(path, file, format, cancel)?;
+    let (width, height) = (picture.width(), picture.height());
+    let is_turned = matches!(orientation.to_exif(), 5..=8);
+    let (mime, extension) = match format {
+        ImageFormat::Png => ("image/png", "png"),
+        ImageFormat::Jpeg => ("image/jpeg", "jpg"),
+        _ => ("image/webp", "webp"),
+    };
+    Ok(MediaInfo {
+        mime: mime.into(),
+        extension: extension.into(),
+        width: Some(if is_turned { height } else { width }),
+        height: Some(if is_turned { width } else { height }),
+        duration_ms: None,
+        fps: None,
+        has_audio: false,
+    })
+}
 
 /// Decodes all of a picture, in bounded memory.
-pub(super) fn inspect(path: &Path, mut file: File, format: ImageFormat, cancel: &Cancel) -> Result<MediaInfo, Fault> {
+pub(super) fn decode(path: &Path, mut file: File, format: ImageFormat, cancel: &Cancel) -> Result<Decoded, Fault> {
     let io = |error: std::io::Error| Fault::io("inspect file", path, &error);
     let length = file.metadata().map_err(io)?.len();
     if length > MAX_PICTURE_BYTES {
@@ -53,26 +88,14 @@ pub(super) fn inspect(path: &Path, mut file: File, format: ImageFormat, cancel: 
     }
     let _alone = (memory > LARGE_PICTURE_BYTES).then(|| alone(cancel)).transpose()?;
     let orientation = decoder.orientation().map_err(judge)?;
-    drop(DynamicImage::from_decoder(decoder).map_err(judge)?);
+    // Colours a little off are no reason to refuse a picture.
+    let icc_profile = decoder.icc_profile().ok().flatten();
+    let picture = DynamicImage::from_decoder(decoder).map_err(judge)?;
     // The JPEG decoder fills what is missing with gray and says nothing.
     if !is_ended {
         return Err(refuse(Code::FileTruncated, path, "it has no end marker"));
     }
-    let is_turned = matches!(orientation.to_exif(), 5..=8);
-    let (mime, extension) = match format {
-        ImageFormat::Png => ("image/png", "png"),
-        ImageFormat::Jpeg => ("image/jpeg", "jpg"),
-        _ => ("image/webp", "webp"),
-    };
-    Ok(MediaInfo {
-        mime: mime.into(),
-        extension: extension.into(),
-        width: Some(if is_turned { height } else { width }),
-        height: Some(if is_turned { width } else { height }),
-        duration_ms: None,
-        fps: None,
-        has_audio: false,
-    })
+    Ok(Decoded { picture, orientation, icc_profile, _alone })
 }
 
 /// The code for what a decoder says.

@@ -85,6 +85,7 @@ async fn round(pace: Pace, used: &mut Vec<TempDir>) -> (u64, String) {
     let places = Places {
         destinations: vec![("folder".into(), Arc::new(FileDestination::new(folder.path().join("bucket"))))],
         kinds: BTreeMap::new(),
+        pictures: BTreeMap::new(),
         catalog: Arc::new(JsonCatalog::new(folder.path().join("records"))),
     };
     let engine = TestEngine::start(folder.path(), &places, &Recipes::default());

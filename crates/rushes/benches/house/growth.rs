@@ -129,7 +129,8 @@ async fn audits(folder: &Path, has_files: bool, what: &'static str, costs: &mut 
     }
     let truth = Arc::new(Truth::of(listed, &engine.parts().store.subjects().await.unwrap(), &engine.parts().routes));
     engine.engine.stop().await;
-    let places = Places { destinations: vec![("remote".into(), truth.clone())], kinds: BTreeMap::new(), catalog: truth };
+    let places =
+        Places { destinations: vec![("remote".into(), truth.clone())], kinds: BTreeMap::new(), pictures: BTreeMap::new(), catalog: truth };
     let engine = TestEngine::start(folder, &places, &Recipes::default());
     let mut tries = Vec::new();
     for _ in 0..2 {

@@ -160,6 +160,10 @@ pub(crate) struct DestinationSection {
     /// Large files go in parts of so many millions of bytes; a restart sends at most one again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) part_mb: Option<u32>,
+    /// Pictures go there as JPEG, their longest side at most so many pixels; none = as they are.
+    pub(crate) pictures_max_px: Option<u32>,
+    /// The quality of those, 1 to 100.
+    pub(crate) pictures_quality: Option<u8>,
 }
 
 /// Who may open what is at a destination.

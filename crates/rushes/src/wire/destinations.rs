@@ -6,7 +6,7 @@ use rushes_adapters::destinations::file::FileDestination;
 use rushes_adapters::destinations::memory::MemoryDestination;
 use rushes_adapters::destinations::s3::{AccessKey, Addressing, S3Destination, S3Settings};
 use rushes_adapters::destinations::supabase::{PART_BYTES, SupabaseDestination, SupabaseSettings};
-use rushes_core::delivery::Route;
+use rushes_core::delivery::{Pictures, Route};
 use rushes_core::destination::Destination;
 use rushes_core::kinds::KINDS;
 use rushes_core::subject::SubjectType;
@@ -18,6 +18,7 @@ use std::time::Duration;
 /// Bytes of a part unless told otherwise: what a restart may have to send again.
 const PART_MB: u32 = 16;
 const SIGNED_HOURS: f64 = 7.0 * 24.0;
+const PICTURES_QUALITY: u8 = 85;
 
 /// The configured destinations, the primary one first, and what goes to each.
 pub(super) struct Destinations {
@@ -45,7 +46,27 @@ pub(super) fn all(home: &Home, config: &Config) -> Result<Destinations, Fault> {
             return Err(Fault::new(Code::ConfigInvalid, "read configuration").with("setting", "destinations").because(reason));
         }
     }
+    originals(&routes)?;
     Ok(Destinations { sites, routes })
+}
+
+/// Records tell of what the primary destination holds, and what comes back comes from there: that is to be the original.
+fn originals(routes: &[Route]) -> Result<(), Fault> {
+    let types = [SubjectType::Character, SubjectType::Person, SubjectType::User, SubjectType::Shoot];
+    let owners = || std::iter::once(None).chain(types.map(Some));
+    for (row, owner) in KINDS.iter().flat_map(|row| owners().map(move |owner| (row, owner))) {
+        let primary = routes.iter().find(|route| route.takes(row.kind, owner));
+        if let Some(route) = primary.filter(|route| route.renders(row.kind, "image/png")) {
+            let of = owner.map_or_else(String::new, |owner| format!(" of a {}", owner.name()));
+            let reason = format!(
+                "{:?} would be the first to take every {}{of}, which comes back from there only if it holds originals; put a destination without it above",
+                route.name, row.name
+            );
+            let setting = format!("destinations.{}.pictures_max_px", route.name);
+            return Err(Fault::new(Code::ConfigInvalid, "read configuration").with("setting", setting).because(reason));
+        }
+    }
+    Ok(())
 }
 
 fn invalid(place: &DestinationSection, key: &str, reason: impl std::fmt::Display) -> Fault {
@@ -93,7 +114,26 @@ fn route(place: &DestinationSection) -> Result<Route, Fault> {
         prefix: prefix(place),
         kinds: (!kinds.is_empty()).then_some(kinds),
         subjects: (!subjects.is_empty()).then_some(subjects),
+        pictures: pictures(place)?,
     })
+}
+
+fn pictures(place: &DestinationSection) -> Result<Option<Pictures>, Fault> {
+    let Some(max_px) = place.pictures_max_px else {
+        return match place.pictures_quality {
+            Some(_) => Err(invalid(place, "pictures_quality", "it is of no use without pictures_max_px")),
+            None => Ok(None),
+        };
+    };
+    // Scaling the largest picture to more than that takes more memory than there is reason to.
+    if !(64..=4096).contains(&max_px) {
+        return Err(invalid(place, "pictures_max_px", "the longest side is 64 to 4096 pixels"));
+    }
+    let quality = place.pictures_quality.unwrap_or(PICTURES_QUALITY);
+    if !(1..=100).contains(&quality) {
+        return Err(invalid(place, "pictures_quality", "it is 1 to 100"));
+    }
+    Ok(Some(Pictures { max_px, quality }))
 }
 
 /// One section, and the whole of which it is part.
@@ -194,3 +234,6 @@ impl Kept<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,6 +71,7 @@ fn cloud() -> Cloud {
     let places = Places {
         destinations: vec![("primary".into(), primary.clone()), ("second".into(), second.clone())],
         kinds: BTreeMap::new(),
+        pictures: BTreeMap::new(),
         catalog: Arc::new(JsonCatalog::new(folder.path().join("records"))),
     };
     Cloud { folder, primary, second, places }

@@ -170,6 +170,7 @@ async fn keep_what_is_owed_to_a_place_no_longer_configured_is_refused_in_words()
     let both = Places {
         destinations: vec![places.destinations[0].clone(), ("gone".into(), Arc::new(crate::support::Down))],
         kinds: BTreeMap::new(),
+        pictures: BTreeMap::new(),
         catalog: places.catalog.clone(),
     };
     let engine = TestEngine::start(folder.path(), &both, &Recipes::default());

@@ -3,6 +3,7 @@
 
 mod behind;
 mod processes;
+mod renditions;
 mod routes;
 mod stand;
 mod weather;

@@ -11,15 +11,18 @@ use rushes_adapters::catalogs::json::JsonCatalog;
 use rushes_adapters::destinations::memory::MemoryDestination;
 use rushes_core::catalog::Catalog;
 use rushes_core::clock::{Clock, SystemClock};
-use rushes_core::delivery::{DeliveryState, Route, Routes};
+use rushes_core::delivery::{DeliveryState, Pictures, Route, Routes};
 use rushes_core::destination::{Abilities, Destination, Listing, Proof, Put};
 use rushes_core::inspect::{Inspect, MediaInfo};
 use rushes_core::store::AssetFilter;
 use rushes_core::{Code, Fault, Job, JobId, Kind};
 use rushes_engine::{Access, Engine, Home, KeepRules, Lanes, NewJobRequest, Parts, Site};
+use rushes_media::compress::MediaCompressor;
+use rushes_media::inspect::MediaInspector;
 use rushes_store::{Mode, SqliteStore};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -45,13 +48,18 @@ impl Clock for Ahead {
     }
 }
 
-/// Takes every file for plain bytes.
+/// Takes every file for plain bytes, but pictures.
 struct AnyFile;
 
 #[async_trait]
 impl Inspect for AnyFile {
     async fn inspect(&self, path: &Path) -> Result<MediaInfo, Fault> {
-        std::fs::metadata(path).map_err(|e| Fault::io("inspect", path, &e))?;
+        let mut head = Vec::new();
+        let read = std::fs::File::open(path).and_then(|file| file.take(4).read_to_end(&mut head));
+        read.map_err(|e| Fault::io("inspect", path, &e))?;
+        if head == b"\x89PNG" {
+            return MediaInspector.inspect(path).await;
+        }
         Ok(MediaInfo {
             mime: "application/octet-stream".into(),
             extension: "bin".into(),
@@ -111,6 +119,8 @@ pub(crate) struct Places {
     pub(crate) destinations: Vec<(String, Arc<dyn Destination>)>,
     /// By destination: only these kinds go there.
     pub(crate) kinds: BTreeMap<String, Vec<Kind>>,
+    /// By destination: how it wants its pictures.
+    pub(crate) pictures: BTreeMap<String, Pictures>,
     pub(crate) catalog: Arc<dyn Catalog>,
 }
 
@@ -119,6 +129,7 @@ impl Places {
         Self {
             destinations: vec![("remote".into(), Arc::new(MemoryDestination::default()))],
             kinds: BTreeMap::new(),
+            pictures: BTreeMap::new(),
             catalog: Arc::new(JsonCatalog::new(folder.join("records"))),
         }
     }
@@ -151,6 +162,7 @@ impl TestEngine {
             prefix: site.prefix.clone(),
             kinds: places.kinds.get(&site.name).cloned(),
             subjects: None,
+            pictures: places.pictures.get(&site.name).copied(),
         };
         let routes = Routes { destinations: destinations.iter().map(route).collect(), catalogs: vec!["records".into()] };
         let owner = clock.new_id().to_string();
@@ -161,6 +173,7 @@ impl TestEngine {
             store: Arc::new(store),
             clock,
             inspect: Arc::new(AnyFile),
+            compress: Arc::new(MediaCompressor::new(2)),
             routes,
             destinations,
             catalogs,
@@ -211,7 +224,7 @@ impl TestEngine {
                 assert_eq!(delivery.state, DeliveryState::Proven, "{} at {}", asset.path, delivery.destination);
                 let site = self.parts().destinations.iter().find(|site| site.name == delivery.destination).unwrap();
                 let proof = site.port.stat(&delivery.key).await.unwrap().expect("a proven object is there");
-                assert!(proof.is_of(&asset.blob), "{} holds the bytes of its asset", delivery.key);
+                assert!(proof.is_of(delivery.held(&asset)), "{} holds the bytes of its asset", delivery.key);
             }
         }
         let audit = rushes_engine::audit::audit(self.parts(), false).await.unwrap();

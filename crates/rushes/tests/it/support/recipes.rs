@@ -66,6 +66,7 @@ impl Workflows for Recipes {
         match workflow {
             "files" => self.files(flow, input).await,
             "workspace" => self.workspace(flow, input).await,
+            "pictures" => self.pictures(flow, input).await,
             "steps" => self.steps(flow, input).await,
             "parent" => self.parent(flow, input).await,
             "faulty" => self.faulty(flow, input).await,
@@ -128,6 +129,23 @@ impl Recipes {
             })
             .await?;
         Ok(json!(asset))
+    }
+
+    /// A picture of 400 by 300 and a sticker, both PNG, and a film; each `shade` gives others.
+    async fn pictures<F: Flow>(&self, flow: &F, input: Value) -> Result<Value, Stop> {
+        let shade = u8::try_from(input["shade"].as_u64().unwrap_or(0)).unwrap_or(0);
+        let body = move |context: StepContext| async move {
+            let grain = |x: u32, y: u32| image::Rgb([(x * 7 + y * 13) as u8 % 64 + shade, (x / 2) as u8, (x * y) as u8 % 32]);
+            let mut done = Done::value(json!({ "shade": shade }));
+            for (name, kind, side) in [("made.png", Kind::AnimeImage, 400), ("icon.png", Kind::IconSticker, 200)] {
+                let file = context.scratch()?.join(name);
+                image::RgbImage::from_fn(side, side * 3 / 4, grain).save(&file).unwrap();
+                done = done.with(context.new_asset(kind, "ana", file).name("ref", "ref").name("name", "Ana"));
+            }
+            let film = scratch_file(&context, "film", format!("film {shade}").as_bytes());
+            Ok(done.with(context.new_asset(Kind::DanceVideo, "ana", film).name("ref", "ref")))
+        };
+        flow.step(Step::new("pictures"), body).await
     }
 
     /// `count` steps, one after the other, then perhaps a wait for a signal.

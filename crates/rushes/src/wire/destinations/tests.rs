@@ -1,0 +1,52 @@
+//! Tests of what is refused before anything is sent.
+
+use super::*;
+
+fn place(name: &str, changes: &str) -> String {
+    format!("[[destinations]]\nname = {name:?}\nuri = \"memory://{name}\"\n{changes}\n")
+}
+
+fn opened(places: &[String]) -> Result<Destinations, Fault> {
+    let folder = tempfile::tempdir().unwrap();
+    all(&Home::at(folder.path()), &toml::from_str(&places.concat()).unwrap())
+}
+
+fn refused(places: &[String]) -> String {
+    let fault = opened(places).err().expect("it is refused");
+    assert_eq!(fault.code, Code::ConfigInvalid);
+    fault.to_string()
+}
+
+#[test]
+fn config_takes_renditions_behind_a_destination_with_originals() {
+    let all = opened(&[place("own", ""), place("web", "pictures_max_px = 2048")]).unwrap();
+    assert_eq!(all.routes[0].pictures, None);
+    assert_eq!(all.routes[1].pictures, Some(Pictures { max_px: 2048, quality: 85 }));
+    // The first takes other kinds; the second keeps the originals of all the rest.
+    let stickers = "kinds = [\"icon_sticker\", \"name_sticker\"]\npictures_max_px = 64\npictures_quality = 1";
+    assert!(opened(&[place("stickers", stickers), place("own", "")]).is_ok(), "stickers stay as they are");
+}
+
+#[test]
+fn config_refuses_renditions_where_records_need_originals() {
+    let said = refused(&[place("web", "pictures_max_px = 2048"), place("own", "")]);
+    assert!(said.contains("destinations.web.pictures_max_px") && said.contains("anime_image"), "{said}");
+    let said = refused(&[place("own", "kinds = [\"anime_image\"]"), place("web", "pictures_max_px = 2048")]);
+    assert!(said.contains("cosplay_image"), "{said}");
+    let said = refused(&[place("users", "subjects = [\"user\"]\npictures_max_px = 2048"), place("own", "")]);
+    assert!(said.contains("of a user"), "{said}");
+}
+
+#[test]
+fn config_refuses_sizes_and_qualities_that_are_none() {
+    for (changes, named) in [
+        ("pictures_max_px = 0", "pictures_max_px"),
+        ("pictures_max_px = 5000", "pictures_max_px"),
+        ("pictures_max_px = 2048\npictures_quality = 0", "pictures_quality"),
+        ("pictures_max_px = 2048\npictures_quality = 101", "pictures_quality"),
+        ("pictures_quality = 80", "without pictures_max_px"),
+    ] {
+        let said = refused(&[place("own", ""), place("web", changes)]);
+        assert!(said.contains("destinations.web") && said.contains(named), "{changes}: {said}");
+    }
+}
