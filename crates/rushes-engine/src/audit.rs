@@ -10,6 +10,7 @@ use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::destination::{Destination, Proof};
 use rushes_core::record::{self, Listed};
 use rushes_core::store::{AssetFilter, JobFilter, Owe};
+use rushes_core::subject::SubjectType;
 use rushes_core::{Asset, Fault, Kind};
 use serde::Serialize;
 use serde_json::Value;
@@ -96,6 +97,8 @@ pub struct Audit {
 /// bytes on this machine, not only their sizes.
 pub async fn audit(parts: &Parts, deep: bool) -> Result<Audit, Fault> {
     let listed = parts.store.assets(&AssetFilter::default()).await?;
+    let subjects = parts.store.subjects().await?;
+    let types: BTreeMap<String, SubjectType> = subjects.into_iter().map(|subject| (subject.made.id, subject.made.subject_type)).collect();
     let mut report = Report::default();
     for page in listed.chunks(PAGE) {
         let seen: Vec<Seen> = page.iter().map(|(asset, _)| Seen::of(parts, asset)).collect();
@@ -110,7 +113,7 @@ pub async fn audit(parts: &Parts, deep: bool) -> Result<Audit, Fault> {
             if !(is_evicted && is_doubtful(seen)) {
                 local(parts, asset, seen, deep, &mut report).await?;
             }
-            owed(parts, asset, deliveries, &mut report);
+            owed(parts, asset, types.get(&asset.subject).copied(), deliveries, &mut report);
         }
     }
     for site in &parts.destinations {
@@ -207,9 +210,9 @@ async fn local(parts: &Parts, asset: &Asset, seen: &Seen, deep: bool, report: &m
     Ok(())
 }
 
-/// What every destination was told of an asset.
-fn owed(parts: &Parts, asset: &Asset, deliveries: &[Delivery], report: &mut Report) {
-    for site in &parts.destinations {
+/// What every destination that takes such an asset was told of it.
+fn owed(parts: &Parts, asset: &Asset, owner: Option<SubjectType>, deliveries: &[Delivery], report: &mut Report) {
+    for site in parts.routes.of(asset.kind, owner) {
         let owe = || Cure::Owe(Owe::Object { asset: asset.id, destination: site.name.clone(), there: None });
         match deliveries.iter().find(|delivery| delivery.destination == site.name) {
             None => {

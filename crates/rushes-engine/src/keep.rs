@@ -9,7 +9,8 @@ use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::faults::{self, Place};
 use rushes_core::record::Listed;
 use rushes_core::store::AssetFilter;
-use rushes_core::{Blob, Cancel, Code, Fault, JobId, JobState};
+use rushes_core::subject::SubjectType;
+use rushes_core::{Asset, Blob, Cancel, Code, Fault, JobId, JobState};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -236,14 +237,17 @@ async fn forget(parts: &Parts, blob: &Blob) -> Result<bool, Fault> {
     }
     // Looked at again, now that nobody registers anything: equal bytes may have come back a moment ago.
     let filter = AssetFilter { sha256: Some(blob.sha256.clone()), ..AssetFilter::default() };
-    let is_everywhere = |deliveries: &[Delivery]| {
+    let is_everywhere = |asset: &Asset, owner: Option<SubjectType>, deliveries: &[Delivery]| {
         let is_at = |name: &str| deliveries.iter().any(|d| d.destination == name && d.state == DeliveryState::Proven);
         let has_original = |name: &str| deliveries.iter().any(|d| d.destination == name && d.has_original());
-        parts.destinations.iter().all(|site| is_at(&site.name)) && parts.destinations.iter().any(|site| has_original(&site.name))
+        parts.routes.of(asset.kind, owner).all(|route| is_at(&route.name)) && parts.destinations.iter().any(|site| has_original(&site.name))
     };
     let listed = parts.store.assets(&filter).await?;
-    if !listed.iter().all(|(_, deliveries)| is_everywhere(deliveries)) {
-        return Ok(false);
+    for (asset, deliveries) in &listed {
+        let owner = parts.store.subject(&asset.subject).await?.map(|subject| subject.made.subject_type);
+        if !is_everywhere(asset, owner, deliveries) {
+            return Ok(false);
+        }
     }
     unlink(parts, blob, &listed)?;
     parts.store.set_present(&blob.sha256, false).await?;

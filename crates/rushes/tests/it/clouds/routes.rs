@@ -47,6 +47,9 @@ async fn clouds_routes_send_each_kind_where_it_belongs() {
         let primary = engine.parts().routes.primary(deliveries).unwrap();
         assert_eq!(primary.destination, wanted.last().copied().filter(|_| wanted.len() == 2).unwrap_or("all"));
     }
+    engine.until("nothing is owed", || async { store.backlog().await.unwrap().values().all(|backlog| backlog.owed == 0) }).await;
+    let found = rushes_engine::audit::audit(engine.parts(), false).await.unwrap();
+    assert!(found.findings.is_empty(), "what a destination does not take is not missing there: {:?}", found.findings);
     assert_eq!(keys(films.as_ref()).await.len(), 2);
     assert_eq!(keys(all.as_ref()).await.len(), listed.len());
 }
