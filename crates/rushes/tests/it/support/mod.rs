@@ -43,7 +43,7 @@ impl Clock for Ahead {
 }
 
 /// Takes every file for plain bytes.
-struct AnyFile;
+pub(crate) struct AnyFile;
 
 #[async_trait]
 impl Inspect for AnyFile {
