@@ -5,9 +5,8 @@ use crate::flow::hex;
 use sha2::Digest;
 use std::io::Read;
 
-/// Bytes read at once.
-const BUFFER_BYTES: usize = 256 * 1024;
-const SMALL_BUFFER_BYTES: usize = 64 * 1024;
+/// Bytes read at once: little enough to stay near the processor until all three have seen them.
+const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Reads to the end and gives what a [`Blob`] says; `mime` is left as given.
 pub fn digest(mut from: impl Read, mime: &str) -> std::io::Result<Blob> {
@@ -31,7 +30,7 @@ pub fn digest(mut from: impl Read, mime: &str) -> std::io::Result<Blob> {
 
 /// The SHA-256 alone, and the size: for reading back what is known already.
 pub fn sha256(mut from: impl Read) -> std::io::Result<(String, u64)> {
-    let (mut hash, mut size_bytes, mut buffer) = (sha2::Sha256::new(), 0_u64, vec![0_u8; SMALL_BUFFER_BYTES]);
+    let (mut hash, mut size_bytes, mut buffer) = (sha2::Sha256::new(), 0_u64, vec![0_u8; BUFFER_BYTES]);
     loop {
         let read = match from.read(&mut buffer) {
             Ok(0) => return Ok((hex(&hash.finalize()), size_bytes)),

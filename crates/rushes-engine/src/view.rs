@@ -18,6 +18,10 @@ pub fn link(library: &Path, path: &str, blob: &Path) -> Result<(), Fault> {
     faults::pass(Place::Link)?;
     let target = library.join(path);
     let folder = target.parent().unwrap_or(library);
+    // Most folders are there already.
+    if hard_link(blob, &target).is_ok() {
+        return Ok(());
+    }
     std::fs::create_dir_all(folder).map_err(|e| Fault::io("make library folder", folder, &e))?;
     if hard_link(blob, &target).is_ok() {
         return Ok(());

@@ -23,7 +23,9 @@ const LEASE_MS: i64 = 15_000;
 /// Files up to this size never wait behind larger ones. The index `outbox_ready` is made for this very number.
 const SMALL_BYTES: u64 = SMALL_MAX_BYTES;
 
-const READY: &str = "state = 'owed' AND not_before_ms <= ?2 AND NOT EXISTS (SELECT 1 FROM outbox_needs n JOIN outbox o ON o.id = n.needs WHERE n.row = outbox.id AND o.state IN ('owed', 'sending'))";
+/// The plus keeps the database from finding rows by their time: that finds every row that is owed, to look at each and put
+/// them in order for the few that are leased.
+const READY: &str = "state = 'owed' AND +not_before_ms <= ?2 AND NOT EXISTS (SELECT 1 FROM outbox_needs n JOIN outbox o ON o.id = n.needs WHERE n.row = outbox.id AND o.state IN ('owed', 'sending'))";
 
 struct Row {
     id: i64,

@@ -6,6 +6,7 @@ use crate::writer::{Write, Writer, failed};
 use rushes_core::clock::Clock;
 use rushes_core::delivery::Routes;
 use rushes_core::{Code, Fault};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -160,9 +161,10 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, Fault> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection
         .execute_batch(&format!(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};"
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};"
         ))
         .map_err(|e| failed("set up database", e))?;
+    keep_plans(&connection)?;
     Ok(connection)
 }
 
@@ -187,5 +189,12 @@ fn open_reader(path: &Path) -> Result<Connection, Fault> {
     let connection = Connection::open_with_flags(path, flags).map_err(|e| failed("open database", e).with("path", path.display()))?;
     connection.busy_timeout(Duration::from_secs(10)).map_err(|e| failed("set up database", e))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    keep_plans(&connection)?;
     Ok(connection)
+}
+
+/// One plan for each statement, whatever values it is given: otherwise some are prepared anew with each new value, such
+/// as that of a LIMIT.
+fn keep_plans(connection: &Connection) -> Result<(), Fault> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop).map_err(|e| failed("set up database", e))
 }

@@ -165,16 +165,24 @@ impl Thread {
                 .and_then(|mut s| s.execute((now_ms + LEASE_MS, &self.owner)))
                 .map_err(|e| failed("renew leases", e))?;
         }
+        // One alone is undone with the whole transaction; a savepoint costs a copy of every page it changes.
+        let is_alone = batch.len() == 1 && !renew;
         for command in batch {
-            run(&transaction, "SAVEPOINT command")?;
+            if !is_alone {
+                run(&transaction, "SAVEPOINT command")?;
+            }
             let mut woken = Wakes::default();
             let is_ok = command.apply(&mut Write { sql: &transaction, now_ms, wakes: &mut woken, tokens: &mut self.tokens });
             if is_ok {
                 wakes.add(woken);
+            } else if is_alone {
+                return transaction.rollback().map_err(|e| failed("roll back", e));
             } else {
                 run(&transaction, "ROLLBACK TO command")?;
             }
-            run(&transaction, "RELEASE command")?;
+            if !is_alone {
+                run(&transaction, "RELEASE command")?;
+            }
         }
         faults::pass(Place::Commit)?;
         transaction.commit().map_err(|e| failed("commit", e))?;

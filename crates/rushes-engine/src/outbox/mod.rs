@@ -18,6 +18,7 @@ use rushes_core::{Cancel, Code, Fault};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::watch::error::RecvError;
 use tokio::task::{Id, JoinError, JoinSet};
 
 /// The longest wait between two tries of a transient failure.
@@ -27,6 +28,8 @@ const BACKOFF_MAX: Duration = Duration::from_mins(5);
 const RENEW_EVERY: Duration = Duration::from_secs(5);
 /// How long after something was leased the next look comes, when no bell rings.
 const LOOK_AFTER_WORK: Duration = Duration::from_millis(50);
+/// How long after a look a bell makes a place look again that takes what there is together.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Objects up to this are light: they cost a place more waiting than bandwidth.
 const LIGHT_BYTES: u64 = 1024 * 1024;
 /// What anything but a light object weighs; a sender carries this for each of its places.
@@ -105,13 +108,14 @@ impl<P: Payer> Sender<P> {
         while !stop.is_cancelled() {
             bell.mark_unchanged();
             let wait = self.look().await;
+            let not_before = tokio::time::Instant::now() + if P::LEASES_AHEAD { Duration::ZERO } else { LOOK_AGAIN };
             self.start_what_fits();
             if wait.is_zero() {
                 continue;
             }
             tokio::select! {
                 () = stop.cancelled() => {}
-                changed = bell.changed() => if changed.is_err() { break },
+                changed = rung(&mut bell, not_before) => if changed.is_err() { break },
                 Some(ended) = self.under_way.join_next_with_id(), if !self.under_way.is_empty() => {
                     let mut next = Some(ended);
                     while let Some(ended) = next {
@@ -133,9 +137,12 @@ impl<P: Payer> Sender<P> {
         if small + large == 0 && self.renewed.elapsed() < RENEW_EVERY {
             return rest.map_or(idle, |rest| rest.min(idle));
         }
-        self.renewed = Instant::now();
-        let waiting = self.small.iter().chain(&self.large).map(|due| due.lease);
-        let held = waiting.chain(self.carried.values().map(|carried| carried.lease)).collect();
+        let mut held = Vec::new();
+        if self.renewed.elapsed() >= RENEW_EVERY {
+            self.renewed = Instant::now();
+            held.extend(self.small.iter().chain(&self.large).map(|due| due.lease));
+            held.extend(self.carried.values().map(|carried| carried.lease));
+        }
         let count = |room: usize| u32::try_from(room).unwrap_or(1);
         let at_once = small + large > 0 && self.pace.hurries();
         match self.parts.store.due(&self.name, Wanted { small: count(small), large: count(large), held, at_once }).await {
@@ -248,6 +255,13 @@ impl<P: Payer> Sender<P> {
         let idle = self.parts.scan_every.min(RENEW_EVERY);
         if wait_ms <= 0 { idle } else { Duration::from_millis(wait_ms.unsigned_abs()).min(idle) }
     }
+}
+
+/// Waits for the bell, and then until this moment.
+async fn rung(bell: &mut tokio::sync::watch::Receiver<u64>, not_before: tokio::time::Instant) -> Result<(), RecvError> {
+    bell.changed().await?;
+    tokio::time::sleep_until(not_before).await;
+    Ok(())
 }
 
 fn carried_weight(carried: &HashMap<Id, Carried>, is_large: bool) -> usize {

@@ -132,8 +132,8 @@ pub(super) struct ToCatalog {
 }
 
 /// How many times as long as a document's last writing took the next one waits: a document that always has something
-/// new is written a quarter of the time, and each writing tells of all that came meanwhile.
-const PAUSE: u32 = 3;
+/// new is written a tenth of the time, and each writing tells of all that came meanwhile.
+const PAUSE: u32 = 9;
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Documents remembered, at most, beyond those that pause now.
 const PAUSES_MAX: usize = 1_000;

@@ -4,11 +4,12 @@
 //! [`steps`] durable steps a second; [`delivery`] the time from a file's commit to its proof, beside what the disk alone
 //! needs; [`growth`] what looking and starting cost as a home grows; [`outputs`] five files of one remix, beside other
 //! ways to make them; [`beat`] how rightly tempo and beats are heard; [`production`] one whole production by the real
-//! program. Names of parts as arguments run those parts only: `cargo bench -p rushes --bench house -- steps`.
+//! program; [`clouds`] `s3://` beside rclone on one server. Names of parts as arguments run those parts only: `cargo bench -p rushes --bench house -- steps`.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, times and stops at once when it fails")]
 
 mod beat;
+mod clouds;
 mod delivery;
 mod growth;
 mod measure;
@@ -21,6 +22,9 @@ mod support;
 mod truth;
 
 fn main() {
+    if clouds::was_child() {
+        return;
+    }
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let is_wanted = |part: &str| wanted.is_empty() || wanted.iter().any(|word| word == part);
@@ -41,5 +45,8 @@ fn main() {
     }
     if is_wanted("production") {
         production::measure();
+    }
+    if is_wanted("clouds") {
+        runtime.block_on(clouds::measure());
     }
 }

@@ -49,7 +49,7 @@ impl Clock for Ahead {
 }
 
 /// Takes every file for plain bytes, but pictures.
-struct AnyFile;
+pub(crate) struct AnyFile;
 
 #[async_trait]
 impl Inspect for AnyFile {

@@ -1,0 +1,88 @@
+//! Many files at once: files a second, processor seconds and peak memory of ours and of rclone.
+
+use super::Ground;
+use super::runs::{Ran, Running, make_files, ours_with, rclone};
+use std::fs::File;
+use std::path::PathBuf;
+
+/// What is copied, and the settings of which each takes its best.
+pub(super) struct Load {
+    words: &'static str,
+    files: usize,
+    per_job: usize,
+    bytes: usize,
+    ours: &'static [usize],
+    theirs: &'static [usize],
+}
+
+pub(super) const SMALL: Load =
+    Load { words: "1,000 × 100 KB", files: 1_000, per_job: 63, bytes: 100_000, ours: &[4, 8, 16], theirs: &[8, 16, 32] };
+pub(super) const LARGE: Load = Load { words: "8 × 64 MB", files: 8, per_job: 2, bytes: 64_000_000, ours: &[4, 8], theirs: &[4, 8] };
+
+/// Rounds with the best settings, of which the median counts.
+const ROUNDS: usize = 3;
+const HUGE_BYTES: u64 = 5 * 1024 * 1024 * 1024;
+
+pub(super) fn measure(ground: &Ground, load: &Load) {
+    let source = ground.fresh("source");
+    let jobs = make_files(&source, load.files, load.per_job, load.bytes, u64::from(ground.number()) << 32);
+    let ours = |in_flight: usize| ours_with(&ground.fresh("home"), &ground.place(), in_flight, &jobs).end();
+    let theirs = |transfers: usize| Running::start(rclone(&source, &ground.place(), &["--transfers", &transfers.to_string()])).end();
+    let (our_best, their_best) = (best(load.ours, ours), best(load.theirs, theirs));
+    let (mut our_rounds, mut their_rounds) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        our_rounds.push(ours(our_best));
+        their_rounds.push(theirs(their_best));
+    }
+    let (a, b) = (medians(&our_rounds), medians(&their_rounds));
+    #[expect(clippy::cast_precision_loss, reason = "a thousand")]
+    let rate = |ran: &Ran| load.files as f64 / ran.wall_s;
+    let row = |what: &str, setting: usize, ran: &Ran| {
+        println!(
+            "clouds      {}, {what} {setting}: {:.1} files/s, {:.2} s wall, {:.2} s CPU, {:.0} MB at most (median of {ROUNDS})",
+            load.words,
+            rate(ran),
+            ran.wall_s,
+            ran.cpu_s,
+            ran.peak_mb
+        );
+    };
+    row("ours, places", our_best, &a);
+    row("rclone --transfers", their_best, &b);
+    println!(
+        "clouds      {}, ours to rclone: {:.2} × the files/s, {:.2} × the CPU, {:.2} × the memory",
+        load.words,
+        rate(&a) / rate(&b),
+        a.cpu_s / b.cpu_s,
+        a.peak_mb / b.peak_mb
+    );
+}
+
+/// The setting with the shortest time.
+fn best(settings: &[usize], run: impl Fn(usize) -> Ran) -> usize {
+    // The first of all finds everything cold.
+    run(settings[0]);
+    settings.iter().copied().map(|setting| (run(setting).wall_s, setting)).min_by(|a, b| a.0.total_cmp(&b.0)).unwrap().1
+}
+
+fn medians(rounds: &[Ran]) -> Ran {
+    let middle = |of: fn(&Ran) -> f64| {
+        let mut values: Vec<f64> = rounds.iter().map(of).collect();
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    Ran { wall_s: middle(|ran| ran.wall_s), cpu_s: middle(|ran| ran.cpu_s), peak_mb: middle(|ran| ran.peak_mb) }
+}
+
+/// One file of 5 GB: its bytes are none in particular, and are all sent.
+pub(super) fn huge(ground: &Ground) {
+    let (source, home, place) = (ground.fresh("source"), ground.fresh("home"), ground.place());
+    let file: PathBuf = source.join("s0-huge.bin");
+    std::fs::create_dir_all(&source).unwrap();
+    File::create(&file).unwrap().set_len(HUGE_BYTES).unwrap();
+    let ran = ours_with(&home, &place, 8, &[vec![file]]).end();
+    println!("clouds      one file of 5 GiB, ours: {:.0} MB at most, {:.1} s wall, {:.1} s CPU", ran.peak_mb, ran.wall_s, ran.cpu_s);
+    for folder in [ground.objects(&place), home, source] {
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
