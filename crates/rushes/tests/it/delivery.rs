@@ -270,7 +270,8 @@ async fn delivery_whoever_shares_an_object_waits_for_it_too() {
         // The same bytes at the same path, made twice.
         jobs.push(engine.submit("files", json!({"count": 1})).await);
         let job = *jobs.last().unwrap();
-        engine.until("the workflow has ended", || async { store.job(job).await.unwrap().state != JobState::Running }).await;
+        // Not before it has begun, either.
+        engine.until("the workflow has ended", || async { store.job(job).await.unwrap().state == JobState::Delivering }).await;
     }
     engine.until("it was tried again", || async { cloud.second.puts.load(Ordering::SeqCst) > 2 }).await;
     for job in &jobs {
