@@ -14,7 +14,7 @@ lint: ## Formatting, lints and the house rules, without the tests
 	@./scripts/setup.sh develop
 	@./scripts/lint.sh
 
-bench: ## Measure the engine and one whole production
+bench: ## Measure the engine, delivery beside rclone (where it is), and one whole production
 	@./scripts/setup.sh
 	@. ./scripts/path.sh && cargo bench --locked -p rushes --bench house
 
