@@ -185,19 +185,23 @@ impl<W: Workflows> Engine<W> {
     }
 }
 
-/// What a start finds to put in order, then the sweeps.
+/// What a start finds to put in order, and the sweeps.
 async fn keep_house(parts: Parts, stop: Cancel) {
+    tokio::join!(put_in_order(&parts), keep::run(parts.clone(), stop));
+}
+
+/// What the configuration has changed: places that are no longer there, and places that are new.
+async fn put_in_order(parts: &Parts) {
     match parts.store.refuse_unrouted().await {
         Ok(0) => {}
         Ok(refused) => tracing::warn!(refused, "deliveries to places that are no longer configured are refused"),
         Err(fault) => tracing::error!(%fault, "deliveries to places no longer configured could not be refused"),
     }
-    match loose::backfill(&parts).await {
+    match loose::backfill(parts).await {
         Ok(0) => {}
         Ok(owed) => tracing::info!(owed, "assets are owed to destinations that did not have them"),
         Err(fault) => tracing::error!(%fault, "assets could not be owed to new destinations"),
     }
-    keep::run(parts, stop).await;
 }
 
 /// A job row for a request. Errors: `workflow_unknown`.

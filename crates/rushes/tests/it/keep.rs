@@ -91,7 +91,8 @@ async fn keep_evicts_only_what_is_proven_and_fetches_it_back() {
     engine.run("files", json!({"count": 5, "text": "x".repeat(60)})).await;
     engine.settle().await;
     let swept = sweep(engine.parts(), false).await.unwrap();
-    assert_eq!(swept.evicted, 4, "five files of 62 bytes, and room for one");
+    // The engine's own first sweep may have come in the middle, and taken some of them.
+    assert!(swept.evicted <= 4, "five files of 62 bytes, and room for one: {swept:?}");
     let listed = engine.parts().store.assets(&AssetFilter::default()).await.unwrap();
     let gone: Vec<_> = listed.iter().filter(|(asset, _)| engine.parts().blobs().existing(&asset.blob.sha256).is_err()).collect();
     assert_eq!(gone.len(), 4);
