@@ -102,6 +102,7 @@ impl Client {
     /// Sends one request. Errors: `destination_down` when no answer begins; `blob_missing`, `io` from reading the file.
     pub(crate) async fn send(&self, request: Request) -> Result<Answer, Fault> {
         let operation = request.operation;
+        let is_look = matches!(request.method, Method::GET | Method::HEAD) && matches!(request.body, Body::Empty);
         let moved = Arc::new(AtomicU64::new(0));
         let broken = Arc::new(Mutex::new(None));
         let mut builder = self.inner.request(request.method, &request.url).headers(request.headers);
@@ -118,8 +119,16 @@ impl Client {
                 builder.header(http::header::CONTENT_LENGTH, length).body(reqwest::Body::wrap_stream(body))
             }
         };
+        // A connection that the other side closed while nobody used it fails the next look; once more, on another one.
+        let again = if is_look { builder.try_clone() } else { None };
+        let sent = async {
+            match (builder.send().await, again) {
+                (Err(error), Some(again)) if !error.is_connect() && !error.is_timeout() => again.send().await,
+                (answer, _) => answer,
+            }
+        };
         let response = tokio::select! {
-            response = builder.send() => response.map_err(|e| {
+            response = sent => response.map_err(|e| {
                 let own = broken.lock().unwrap_or_else(PoisonError::into_inner).take();
                 own.unwrap_or_else(|| down(operation, &e))
             })?,

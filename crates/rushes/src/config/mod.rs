@@ -81,7 +81,7 @@ pub(crate) enum Quality {
 pub(crate) struct DeliverySection {
     /// Uploads in flight to each destination; three objects of up to 1 MiB count as one.
     pub(crate) in_flight: usize,
-    /// The wait after a first failure, seconds; it doubles, up to five minutes.
+    /// The wait after a first failure, seconds; it doubles, up to half a minute.
     pub(crate) first_backoff_s: f64,
     /// Seconds between the safety scans of the outbox.
     pub(crate) scan_every_s: f64,
