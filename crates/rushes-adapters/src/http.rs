@@ -3,7 +3,7 @@
 
 mod body;
 
-pub(crate) use body::{Body, Sums, body_of, bytes_of, crc32c_of, damaged, file_of};
+pub(crate) use body::{Body, Sums, body_of, bytes_of, crc32c_of, damaged, file_of, md5_of};
 
 use body::{SLICE_BYTES, pieces, slices};
 use bytes::Bytes;

@@ -139,8 +139,8 @@ impl NewAsset {
 pub struct Blob {
     /// Hex.
     pub sha256: String,
-    /// Hex.
-    pub md5: String,
+    /// Hex; None where it was not taken: it takes longer than both others together, and few stores need it.
+    pub md5: Option<String>,
     /// Castagnoli.
     pub crc32c: u32,
     /// Bytes.

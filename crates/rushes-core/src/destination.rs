@@ -38,19 +38,33 @@ impl Proof {
     /// Whether the object held is this blob.
     #[must_use]
     pub fn is_of(&self, blob: &Blob) -> bool {
-        self.size_bytes == blob.size_bytes
-            && match &self.hash {
-                ProofHash::Sha256(hex) | ProofHash::Noted(hex) => *hex == blob.sha256,
-                ProofHash::Md5(hex) => *hex == blob.md5,
-                ProofHash::Crc32c(sum) => *sum == blob.crc32c,
-            }
+        self.tells(blob) == Some(true)
+    }
+
+    /// Whether only the blob's MD5, which was not taken, could tell what is held.
+    #[must_use]
+    pub fn needs_md5_of(&self, blob: &Blob) -> bool {
+        self.tells(blob).is_none()
+    }
+
+    fn tells(&self, blob: &Blob) -> Option<bool> {
+        let is_same = match &self.hash {
+            ProofHash::Sha256(hex) | ProofHash::Noted(hex) => *hex == blob.sha256,
+            ProofHash::Md5(hex) if self.size_bytes == blob.size_bytes => hex == blob.md5.as_ref()?,
+            ProofHash::Md5(_) => false,
+            ProofHash::Crc32c(sum) => *sum == blob.crc32c,
+        };
+        Some(is_same && self.size_bytes == blob.size_bytes)
     }
 
     /// Whether the object held is this blob, and where its hash is only noted, also the very version that was proven.
+    /// Where the hash cannot tell, it is the version or the hash that was proven, or it is not.
     #[must_use]
     pub fn holds(&self, blob: &Blob, proven: Option<&Self>) -> bool {
-        let is_noted = matches!(self.hash, ProofHash::Noted(_));
-        self.is_of(blob) && !proven.is_some_and(|proven| is_noted && proven.etag != self.etag)
+        match self.tells(blob) {
+            Some(is_same) => is_same && (!matches!(self.hash, ProofHash::Noted(_)) || proven.is_none_or(|proven| proven.etag == self.etag)),
+            None => proven.is_some_and(|proven| proven.hash == self.hash || self.etag.is_some() && proven.etag == self.etag),
+        }
     }
 }
 
@@ -119,6 +133,8 @@ pub struct Abilities<'a> {
     pub uploads: Option<&'a dyn Uploads>,
     /// Has folders that exist without objects.
     pub folders: bool,
+    /// May show nothing but an MD5 of what it holds; what is put there has one.
+    pub proves_by_md5: bool,
 }
 
 /// Addresses for people and programs without an account of ours.
@@ -177,4 +193,28 @@ pub trait Destination: Send + Sync {
 
     /// Makes a folder exist, with its parents; success where folders mean nothing.
     async fn ensure_folder(&self, key: &str) -> Result<(), Fault>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proof(hash: ProofHash, etag: &str) -> Proof {
+        Proof { size_bytes: 9, hash, etag: Some(etag.to_owned()) }
+    }
+
+    #[test]
+    fn proof_by_md5_of_a_blob_without_one_is_the_proven_version_or_none() {
+        let blob = crate::digest::digest_without_md5(&b"123456789"[..], "").unwrap();
+        let md5 = |hex: &str| ProofHash::Md5(hex.repeat(16));
+        let told = proof(md5("ab"), "e1");
+        assert!(told.needs_md5_of(&blob) && !told.is_of(&blob) && !told.holds(&blob, None));
+        assert!(told.holds(&blob, Some(&proof(ProofHash::Sha256(blob.sha256.clone()), "e1"))), "the very version");
+        assert!(told.holds(&blob, Some(&proof(md5("ab"), "e2"))), "the very hash");
+        assert!(!told.holds(&blob, Some(&proof(md5("cd"), "e2"))), "another one");
+        let longer = Proof { size_bytes: 10, ..told.clone() };
+        assert!(!longer.needs_md5_of(&blob) && !longer.holds(&blob, Some(&told)), "its length says it");
+        let with = Blob { md5: Some("ab".repeat(16)), ..blob };
+        assert!(told.is_of(&with) && told.holds(&with, None));
+    }
 }

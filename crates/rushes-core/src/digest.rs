@@ -1,4 +1,4 @@
-//! The hashes of bytes, taken in one reading: SHA-256 names a blob, MD5 and CRC-32C are what stores answer with.
+//! The hashes of bytes, taken in one reading: SHA-256 names a blob, CRC-32C and MD5 are what stores answer with.
 
 use crate::asset::Blob;
 use crate::flow::hex;
@@ -9,8 +9,17 @@ use std::io::Read;
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Reads to the end and gives what a [`Blob`] says; `mime` is left as given.
-pub fn digest(mut from: impl Read, mime: &str) -> std::io::Result<Blob> {
-    let (mut sha256, mut md5, mut crc32c, mut size_bytes) = (sha2::Sha256::new(), md5::Md5::new(), 0_u32, 0_u64);
+pub fn digest(from: impl Read, mime: &str) -> std::io::Result<Blob> {
+    take(from, mime, Some(md5::Md5::new()))
+}
+
+/// The same without the MD5, which takes longer than the rest together.
+pub fn digest_without_md5(from: impl Read, mime: &str) -> std::io::Result<Blob> {
+    take(from, mime, None)
+}
+
+fn take(mut from: impl Read, mime: &str, mut md5: Option<md5::Md5>) -> std::io::Result<Blob> {
+    let (mut sha256, mut crc32c, mut size_bytes) = (sha2::Sha256::new(), 0_u32, 0_u64);
     let mut buffer = vec![0_u8; BUFFER_BYTES];
     loop {
         let read = match from.read(&mut buffer) {
@@ -21,11 +30,11 @@ pub fn digest(mut from: impl Read, mime: &str) -> std::io::Result<Blob> {
         };
         let bytes = &buffer[..read];
         sha256.update(bytes);
-        md5.update(bytes);
+        md5.iter_mut().for_each(|md5| md5.update(bytes));
         crc32c = crc32c::crc32c_append(crc32c, bytes);
         size_bytes += read as u64;
     }
-    Ok(Blob { sha256: hex(&sha256.finalize()), md5: hex(&md5.finalize()), crc32c, size_bytes, mime: mime.to_owned() })
+    Ok(Blob { sha256: hex(&sha256.finalize()), md5: md5.map(|md5| hex(&md5.finalize())), crc32c, size_bytes, mime: mime.to_owned() })
 }
 
 /// The SHA-256 alone, and the size: for reading back what is known already.
@@ -49,7 +58,9 @@ mod tests {
     fn digest_gives_the_published_hashes() {
         let blob = super::digest(&b"123456789"[..], "text/plain").unwrap();
         assert_eq!(blob.sha256, "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225");
-        assert_eq!(blob.md5, "25f9e794323b453885f5181f1b624d0b");
+        assert_eq!(blob.md5.as_deref(), Some("25f9e794323b453885f5181f1b624d0b"));
+        let lean = super::digest_without_md5(&b"123456789"[..], "text/plain").unwrap();
+        assert_eq!(lean, crate::Blob { md5: None, ..blob.clone() });
         assert_eq!(blob.crc32c, 0xe306_9283);
         assert_eq!(blob.size_bytes, 9);
         assert_eq!(super::sha256(&b"123456789"[..]).unwrap(), (blob.sha256, 9));

@@ -177,7 +177,7 @@ pub fn asset_of(entry: &Value, subject: &str, job: JobId) -> Result<Asset, Fault
         version: small("version").unwrap_or(1),
         blob: Blob {
             sha256: text("sha256")?,
-            md5: String::new(),
+            md5: None,
             crc32c: 0,
             size_bytes: number("size_bytes").ok_or_else(|| lacks("size_bytes"))?,
             mime: text("mime")?,

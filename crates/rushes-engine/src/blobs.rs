@@ -1,12 +1,15 @@
 //! The blob store: immutable files named by their SHA-256. A file is in it whole or not at all.
 
-use rushes_core::digest::digest;
+use rushes_core::digest::{digest, digest_without_md5};
 use rushes_core::faults::{self, Place};
 use rushes_core::{Blob, Code, Fault};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+
+/// From so many files on, syncing the whole disk twice costs less than each file and each folder once.
+const MANY: usize = if cfg!(target_os = "linux") { 16 } else { usize::MAX };
 
 /// One folder of blobs.
 #[derive(Debug, Clone)]
@@ -34,41 +37,62 @@ impl Blobs {
         if path.is_file() { Ok(path) } else { Err(Fault::new(Code::BlobMissing, "open blob").with("sha256", sha256)) }
     }
 
-    /// Makes one of the 256 folders, and sees once in each process that a power cut cannot take it away: whoever made it
-    /// may have been killed before that.
+    /// Makes the 256 folders, and sees once in each process that a power cut cannot take them away: whoever made them
+    /// may have been killed before that. All in one go: syncing the folder above costs as much for one as for all.
     fn make_durable(&self, folder: &Path) -> Result<(), Fault> {
         static DURABLE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
         let mut durable = DURABLE.lock().unwrap_or_else(PoisonError::into_inner);
-        if durable.contains(folder) && folder.is_dir() {
+        if durable.contains(&self.root) && folder.is_dir() {
             return Ok(());
         }
-        std::fs::create_dir_all(folder).map_err(|e| Fault::io("make blob folder", folder, &e))?;
+        for head in 0..=0xff_u8 {
+            let folder = self.root.join(format!("{head:02x}"));
+            std::fs::create_dir_all(&folder).map_err(|e| Fault::io("make blob folder", &folder, &e))?;
+        }
         sync_folder(&self.root)?;
-        durable.insert(folder.to_owned());
+        durable.insert(self.root.clone());
         Ok(())
     }
 
-    /// Takes a finished file in: syncs it, makes it read-only and moves it under its hash. The file is gone
+    /// Takes finished files in: makes them read-only, syncs them and moves them under their hashes. The files are gone
     /// afterwards. Errors: `io`, `disk_full`, `file_missing`.
-    pub fn take(&self, file: &Path, blob: &Blob) -> Result<(), Fault> {
-        let path = self.path(&blob.sha256);
-        let folder = path.parent().unwrap_or(&self.root);
-        if path.metadata().is_ok_and(|there| there.len() == blob.size_bytes) {
-            std::fs::remove_file(file).map_err(|e| Fault::io("remove scratch file", file, &e))?;
-            // Whoever moved it there may not have come to this line yet.
-            return sync_folder(folder);
+    pub fn take(&self, files: &[(&Path, &Blob)]) -> Result<(), Fault> {
+        let are_many = files.len() >= MANY;
+        let mut folders = BTreeSet::new();
+        let mut to_move = Vec::with_capacity(files.len());
+        for (file, blob) in files {
+            let path = self.path(&blob.sha256);
+            let folder = path.parent().unwrap_or(&self.root);
+            if path.metadata().is_ok_and(|there| there.len() == blob.size_bytes) {
+                std::fs::remove_file(file).map_err(|e| Fault::io("remove scratch file", file, &e))?;
+            } else {
+                self.make_durable(folder)?;
+                faults::pass(Place::BlobSync)?;
+                keep(file, are_many)?;
+                to_move.push((file, path.clone()));
+            }
+            // Also for what is there already: whoever moved it there may not have come to that line yet.
+            folders.insert(folder.to_owned());
         }
-        self.make_durable(folder)?;
-        faults::pass(Place::BlobSync)?;
-        let open = File::open(file).map_err(|e| Fault::io("open scratch file", file, &e))?;
-        let mut mode = open.metadata().map_err(|e| Fault::io("look at scratch file", file, &e))?.permissions();
-        mode.set_readonly(true);
-        open.set_permissions(mode).and_then(|()| open.sync_all()).map_err(|e| Fault::io("sync blob", file, &e))?;
-        faults::pass(Place::BlobMove)?;
-        place(file, &path)?;
-        faults::pass_quietly(Place::BlobPlaced);
-        sync_folder(folder)
+        if are_many {
+            sync_disk(&self.root)?;
+        }
+        for (file, path) in to_move {
+            faults::pass(Place::BlobMove)?;
+            place(file, &path)?;
+            faults::pass_quietly(Place::BlobPlaced);
+        }
+        if are_many { sync_disk(&self.root) } else { folders.iter().try_for_each(|folder| sync_folder(folder)) }
     }
+}
+
+/// Makes a file read-only, and its bytes durable unless the whole disk is synced afterwards.
+fn keep(file: &Path, is_synced_later: bool) -> Result<(), Fault> {
+    let open = File::open(file).map_err(|e| Fault::io("open scratch file", file, &e))?;
+    let mut mode = open.metadata().map_err(|e| Fault::io("look at scratch file", file, &e))?.permissions();
+    mode.set_readonly(true);
+    let sync = || if is_synced_later { Ok(()) } else { open.sync_all() };
+    open.set_permissions(mode).and_then(|()| sync()).map_err(|e| Fault::io("sync blob", file, &e))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the blob store is where scratch files are moved to")]
@@ -93,6 +117,15 @@ pub(crate) fn put_back(aside: &Path, path: &Path) -> Result<(), Fault> {
     std::fs::rename(aside, path).map_err(|e| Fault::io("put damaged bytes back", path, &e))
 }
 
+/// Makes everything on the disk of a folder durable.
+fn sync_disk(folder: &Path) -> Result<(), Fault> {
+    let open = File::open(folder).map_err(|e| Fault::io("sync disk", folder, &e))?;
+    #[cfg(target_os = "linux")]
+    return rustix::fs::syncfs(&open).map_err(|e| Fault::io("sync disk", folder, &e.into()));
+    #[cfg(not(target_os = "linux"))]
+    return open.sync_all().map_err(|e| Fault::io("sync disk", folder, &e));
+}
+
 /// Makes a rename or link in a folder durable.
 pub(crate) fn sync_folder(folder: &Path) -> Result<(), Fault> {
     File::open(folder).and_then(|open| open.sync_all()).map_err(|e| Fault::io("sync folder", folder, &e))
@@ -101,4 +134,9 @@ pub(crate) fn sync_folder(folder: &Path) -> Result<(), Fault> {
 /// The hashes and the size of a file. Errors: `io`, `file_missing`.
 pub fn hash_file(path: &Path, mime: &str) -> Result<Blob, Fault> {
     File::open(path).and_then(|file| digest(file, mime)).map_err(|e| Fault::io("hash file", path, &e))
+}
+
+/// The same without the MD5. Errors: `io`, `file_missing`.
+pub(crate) fn hash_file_without_md5(path: &Path, mime: &str) -> Result<Blob, Fault> {
+    File::open(path).and_then(|file| digest_without_md5(file, mime)).map_err(|e| Fault::io("hash file", path, &e))
 }

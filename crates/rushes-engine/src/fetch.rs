@@ -61,7 +61,7 @@ pub(crate) async fn get(parts: &Parts, blob: &Blob, port: &dyn rushes_core::dest
                 return Err(Fault::new(Code::ProofFailed, "fetch bytes back").with("key", key).because(reason));
             }
             faults::pass(Place::Fetched)?;
-            blobs.take(&taken, &found)
+            blobs.take(&[(&taken, &found)])
         })
         .await
         .map_err(|e| Fault::new(Code::Panicked, "fetch bytes back").because(e))?,

@@ -1,37 +1,74 @@
 //! The one door by which a file becomes an asset: strict check, hash, blob; the transaction follows in the store.
 
-use crate::blobs::{Blobs, hash_file};
+use crate::blobs::hash_file_without_md5;
+use crate::parts::Parts;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use rushes_core::faults::{self, Place};
-use rushes_core::inspect::Inspect;
+use rushes_core::inspect::{Inspect, MediaInfo};
 use rushes_core::store::Ingested;
 use rushes_core::{Code, Fault, NewAsset};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Checks a step's file strictly, hashes it and moves its bytes into the blob store.
+/// Files of one step checked and hashed at once.
+const AT_ONCE: usize = 4;
+
+/// Checks a step's files strictly, hashes them and moves their bytes into the blob store: all of them, or none is an asset.
 ///
-/// `scratch` is the folder the file must lie in, if the step has one: nothing else on the machine can be made an asset
+/// `scratch` is the folder the files must lie in, if the step has one: nothing else on the machine can be made an asset
 /// by mistake.
 /// Errors: those of `Inspect`, `io`, `disk_full`, `input_invalid` for a file outside scratch.
-pub async fn ingest(asset: NewAsset, scratch: Option<&Path>, blobs: &Blobs, inspect: &Arc<dyn Inspect>) -> Result<Ingested, Fault> {
-    let file = asset.file.clone();
-    check_place(&file, scratch)?;
-    let info = inspect.inspect(&file).await.map_err(|fault| fault.with("kind", asset.kind.name()))?;
+pub async fn ingest(assets: Vec<NewAsset>, scratch: Option<&Path>, parts: &Parts) -> Result<Vec<Ingested>, Fault> {
+    if assets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let checked: Vec<Checked> =
+        stream::iter(assets).map(|asset| check(asset, scratch, &parts.inspect)).buffered(AT_ONCE).try_collect().await?;
+    // In few pieces: handing each small file to a thread of its own costs more than hashing it.
+    let mut rest = checked.into_iter();
+    let piece = rest.len().div_ceil(AT_ONCE);
+    let pieces = std::iter::from_fn(|| Some(rest.by_ref().take(piece).collect::<Vec<_>>()).filter(|piece| !piece.is_empty()));
+    let hashed = stream::iter(pieces).map(|piece| blocking(move || piece.into_iter().map(Checked::hashed).collect()));
+    let hashed: Vec<Vec<Ingested>> = hashed.buffered(AT_ONCE).try_collect().await?;
+    let blobs = parts.blobs();
+    blocking(move || {
+        let ingested: Vec<Ingested> = hashed.into_iter().flatten().collect();
+        let files: Vec<_> = ingested.iter().map(|one| (one.asset.file.as_path(), &one.blob)).collect();
+        blobs.take(&files).map(|()| ingested)
+    })
+    .await
+}
+
+/// A file that is what it should be, and the path it gets.
+struct Checked {
+    asset: NewAsset,
+    info: MediaInfo,
+    path: String,
+}
+
+impl Checked {
+    /// Without the MD5: whoever delivers to a store that needs it takes it then.
+    fn hashed(self) -> Result<Ingested, Fault> {
+        let Self { asset, info, path } = self;
+        let blob = hash_file_without_md5(&asset.file, &info.mime)?;
+        Ok(Ingested { asset, blob, info, path })
+    }
+}
+
+async fn check(asset: NewAsset, scratch: Option<&Path>, inspect: &Arc<dyn Inspect>) -> Result<Checked, Fault> {
+    check_place(&asset.file, scratch)?;
+    let info = inspect.inspect(&asset.file).await.map_err(|fault| fault.with("kind", asset.kind.name()))?;
     let path = format!("{}.{}", asset.kind.stem(&asset.subject, &asset.names)?, info.extension);
     if path.split('/').any(|part| part.is_empty() || part == "." || part == "..") || path.contains('\0') {
         let reason = "its path would leave the library; a name in it is empty or dots";
         return Err(Fault::new(Code::InputInvalid, "ingest file").with("path", path).because(reason));
     }
     faults::pass(Place::Checked)?;
-    let (blobs, mime) = (blobs.clone(), info.mime.clone());
-    let blob = tokio::task::spawn_blocking(move || {
-        let blob = hash_file(&file, &mime)?;
-        blobs.take(&file, &blob)?;
-        Ok::<_, Fault>(blob)
-    })
-    .await
-    .map_err(|e| Fault::new(Code::Panicked, "ingest file").because(e))??;
-    Ok(Ingested { asset, blob, info, path })
+    Ok(Checked { asset, info, path })
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| Fault::new(Code::Panicked, "ingest file").because(e))?
 }
 
 /// A file of scratch is the very thing that is taken in: neither outside nor a link, whose target would be read and made

@@ -174,8 +174,15 @@ fn blob_row(write: &Write<'_>, blob: &Blob) -> Result<(), Fault> {
     rows::change(
         write.sql,
         "INSERT INTO blobs(sha256, md5, crc32c, size_bytes, mime, state, used_ms) VALUES (?1, ?2, ?3, ?4, ?5, 'present', ?6)
-         ON CONFLICT(sha256) DO UPDATE SET state = 'present', used_ms = excluded.used_ms",
-        params![blob.sha256, blob.md5, blob.crc32c, i64::try_from(blob.size_bytes).unwrap_or(i64::MAX), blob.mime, write.now_ms],
+         ON CONFLICT(sha256) DO UPDATE SET state = 'present', used_ms = excluded.used_ms, md5 = max(md5, excluded.md5)",
+        params![
+            blob.sha256,
+            blob.md5.as_deref().unwrap_or_default(),
+            blob.crc32c,
+            i64::try_from(blob.size_bytes).unwrap_or(i64::MAX),
+            blob.mime,
+            write.now_ms
+        ],
     )?;
     Ok(())
 }

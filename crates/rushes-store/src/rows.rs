@@ -130,7 +130,7 @@ pub(crate) fn asset(row: &Row<'_>) -> Read<Asset> {
 pub(crate) fn blob(row: &Row<'_>, first: usize) -> Read<Blob> {
     Ok(Blob {
         sha256: row.get(first)?,
-        md5: row.get(first + 1)?,
+        md5: Some(row.get::<_, String>(first + 1)?).filter(|md5| !md5.is_empty()),
         crc32c: row.get(first + 2)?,
         size_bytes: size(row, first + 3)?,
         mime: row.get(first + 4)?,

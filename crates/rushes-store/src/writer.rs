@@ -13,6 +13,10 @@ use tokio::sync::oneshot;
 
 /// Commands in one transaction at most: bounds how long the first of them waits.
 const BATCH: usize = 512;
+/// How long the first few of many wait for the others: fewer and fuller transactions. One caller alone never waits.
+const GATHER: Duration = Duration::from_millis(1);
+/// So many commands in the last transaction are many.
+const MANY: usize = 4;
 /// Commands waiting at most; beyond that callers wait.
 const QUEUE: usize = 4096;
 /// How long a job's lease lasts without renewal.
@@ -122,6 +126,7 @@ struct Thread {
 impl Thread {
     fn run(mut self, commands: &Receiver<Box<dyn Command>>) {
         let mut renewed_ms = self.clock.now_ms();
+        let mut expected = 0;
         loop {
             let mut batch = Vec::new();
             match commands.recv_timeout(RENEW) {
@@ -129,12 +134,12 @@ impl Thread {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            while batch.len() < BATCH {
-                match commands.try_recv() {
-                    Ok(next) => batch.push(next),
-                    Err(_) => break,
-                }
+            batch.extend(commands.try_iter().take(BATCH - batch.len()));
+            if !batch.is_empty() && batch.len() < expected {
+                std::thread::sleep(GATHER);
+                batch.extend(commands.try_iter().take(BATCH - batch.len()));
             }
+            expected = if batch.len() < MANY { expected / 2 } else { batch.len() };
             let now_ms = self.clock.now_ms();
             let must_renew = (now_ms - renewed_ms).abs() >= i64::try_from(RENEW.as_millis()).unwrap_or(1_000);
             if batch.is_empty() && !must_renew {

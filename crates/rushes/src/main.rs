@@ -7,6 +7,10 @@ mod wire;
 use clap::Parser;
 use std::process::ExitCode;
 
+/// Threads here hand buffers to each other all day; the system's own allocator gives each back to the system at once.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     cli::log::start(cli.verbose);

@@ -4,6 +4,8 @@
 use bytes::Bytes;
 use futures_util::stream;
 use md5::{Digest, Md5};
+use rushes_core::destination::Put;
+use rushes_core::digest::digest;
 use rushes_core::{Blob, Code, Fault};
 use std::fs::File;
 use std::ops::Range;
@@ -120,6 +122,20 @@ fn read_piece(file: &File, rest: &Range<u64>, sums: Option<&Sums>) -> Result<Byt
     Ok(Bytes::from(bytes))
 }
 
+/// Reads what the system holds in memory, without ever waiting for the disk; gives how many bytes those were.
+fn read_held(file: &File, bytes: &mut [u8], at: u64) -> usize {
+    #[cfg(target_os = "linux")]
+    {
+        let mut into = [std::io::IoSliceMut::new(bytes)];
+        rustix::io::preadv2(file, &mut into, at, rustix::io::ReadWriteFlags::NOWAIT).unwrap_or(0)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (file, bytes, at);
+        0
+    }
+}
+
 fn read_exact(file: &File, bytes: &mut [u8], at: u64) -> Result<(), Fault> {
     file.read_exact_at(bytes, at).map_err(|e| match e.kind() {
         // Blobs do not shrink by themselves.
@@ -141,9 +157,14 @@ pub(crate) fn file_of(path: &Path, size_bytes: u64) -> Result<Arc<File>, Fault> 
 
 /// These bytes of a file, in memory. Errors: `blob_missing`, `io`.
 pub(crate) async fn bytes_of(file: Arc<File>, range: Range<u64>) -> Result<Bytes, Fault> {
+    let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or_default()];
+    // What was just made is still in memory; then no other thread need be woken for it.
+    let held = read_held(&file, &mut bytes, range.start);
+    if held == bytes.len() {
+        return Ok(Bytes::from(bytes));
+    }
     let read = tokio::task::spawn_blocking(move || {
-        let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or_default()];
-        read_exact(&file, &mut bytes, range.start)?;
+        read_exact(&file, &mut bytes[held..], range.start + held as u64)?;
         Ok(Bytes::from(bytes))
     });
     read.await.map_err(|e| Fault::new(Code::Panicked, "read what is sent").because(e))?
@@ -161,6 +182,18 @@ pub(crate) async fn crc32c_of(file: Arc<File>, range: Range<u64>) -> Result<u32,
         Ok(sum)
     });
     summed.await.map_err(|e| Fault::new(Code::Panicked, "read what is sent").because(e))?
+}
+
+/// The MD5 of what is put, hex. Errors: `blob_missing` where the file holds other bytes.
+pub(crate) async fn md5_of(put: &Put<'_>) -> Result<String, Fault> {
+    let file = put.file.to_owned();
+    let hashed = tokio::task::spawn_blocking(move || File::open(file).and_then(|file| digest(file, ""))).await;
+    let hashed = hashed.map_err(|e| Fault::new(Code::Panicked, "hash what is sent").because(e))?;
+    let found = hashed.map_err(|e| damaged().with("path", put.file.display()).because(e))?;
+    if found.sha256 != put.blob.sha256 {
+        return Err(damaged().with("path", put.file.display()).because("the local file is not what was registered"));
+    }
+    Ok(found.md5.unwrap_or_default())
 }
 
 /// The local file is no longer what was registered: sending it again would not help, mending it does.

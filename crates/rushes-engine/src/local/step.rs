@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::{Branch, Data, Step, Workflows};
 use rushes_core::job::Outcome;
-use rushes_core::store::{Ingested, StepCommit};
+use rushes_core::store::StepCommit;
 use rushes_core::{Asset, Code, Fault, Stop, Verdict};
 use serde_json::Value;
 use std::panic::AssertUnwindSafe;
@@ -112,10 +112,7 @@ impl<W: Workflows> LocalFlow<W> {
         }
         let _kept = self.shared.parts.gate.read().await;
         let blobs = self.shared.parts.blobs();
-        let mut assets: Vec<Ingested> = Vec::with_capacity(files.len());
-        for file in files {
-            assets.push(ingest::ingest(file, scratch.as_deref(), &blobs, &self.shared.parts.inspect).await?);
-        }
+        let assets = ingest::ingest(files, scratch.as_deref(), &self.shared.parts).await?;
         let assets = self.commit(StepCommit { outcome: Outcome::Value(value.clone()), assets, subjects, ..commit }).await?;
         faults::note("kept", &format_args!("{}/{}", self.job.id, step.name));
         faults::pass_quietly(Place::StepKept);

@@ -1,6 +1,7 @@
 //! How one row is paid: an object put and proven, a record written whole.
 
 use super::rendition::rendition;
+use crate::blobs::hash_file;
 use crate::fetch::fetch;
 use crate::loose::link;
 use crate::parts::Access;
@@ -13,6 +14,7 @@ use rushes_core::faults::{self, Place};
 use rushes_core::store::Store;
 use rushes_core::{Asset, Blob, Code, Fault};
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -66,14 +68,15 @@ impl ToDestination {
 
     /// Puts a file and gives what was read back, if that is the file.
     async fn put(&self, due: &Due, put: Put<'_>) -> Result<Proof, Fault> {
-        let (key, blob) = (put.key, put.blob);
+        let (key, file, blob) = (put.key, put.file, put.blob);
         let limit = CALL_LIMIT + Duration::from_secs(blob.size_bytes / SLOWEST_BYTES_PER_S);
         let kept = InRow { store: self.parts.store.as_ref(), due };
         let put = self.port.put(Put { session: &kept, ..put });
         let proof = tokio::time::timeout(limit, put).await.map_err(|_| {
             Fault::new(Code::DestinationDown, "put object").with("key", key).because(format!("no answer within {} s", limit.as_secs()))
         })??;
-        if !proof.is_of(blob) {
+        let with_md5 = if proof.needs_md5_of(blob) { Some(with_md5(file, blob).await?) } else { None };
+        if !proof.is_of(with_md5.as_ref().unwrap_or(blob)) {
             return Err(Fault::new(Code::ProofFailed, "prove object")
                 .with("key", key)
                 .because(format!("it holds {} bytes with {:?}", proof.size_bytes, proof.hash)));
@@ -106,7 +109,9 @@ impl Payer for ToDestination {
                 (file, None, Some(blob))
             }
         };
-        let blob: &Blob = rendition.as_ref().unwrap_or(&asset.blob);
+        let mut blob = rendition.as_ref().unwrap_or(&asset.blob);
+        let with_md5 = if self.port.abilities().proves_by_md5 && blob.md5.is_none() { Some(with_md5(&file, blob).await?) } else { None };
+        blob = with_md5.as_ref().unwrap_or(blob);
         let condition = match replaces {
             Some(proof) if !proof.is_of(blob) => Condition::Replace(proof),
             _ => Condition::CreateOnly,
@@ -123,6 +128,18 @@ impl Payer for ToDestination {
         }
         Ok(())
     }
+}
+
+/// The blob with the MD5 that was not taken when it was registered. Errors: `blob_missing` where the file holds other bytes.
+async fn with_md5(file: &Path, blob: &Blob) -> Result<Blob, Fault> {
+    let (path, mime) = (file.to_owned(), blob.mime.clone());
+    let hashed = tokio::task::spawn_blocking(move || hash_file(&path, &mime)).await;
+    let found = hashed.map_err(|e| Fault::new(Code::Panicked, "hash bytes").because(e))??;
+    if found.sha256 == blob.sha256 {
+        return Ok(found);
+    }
+    let reason = "the local file is not what was registered";
+    Err(Fault::new(Code::BlobMissing, "read what is sent").with("path", file.display()).because(reason))
 }
 
 pub(super) struct ToCatalog {

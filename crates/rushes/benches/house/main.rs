@@ -21,6 +21,10 @@ mod steps;
 mod support;
 mod truth;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     if clouds::was_child() {
         return;

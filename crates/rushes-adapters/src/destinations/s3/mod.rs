@@ -22,6 +22,7 @@ use rushes_core::{Code, Fault, Verdict};
 use sign::{Scope, Signed, UNSIGNED};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -74,6 +75,8 @@ pub struct S3Destination {
     skew_ms: AtomicI64,
     /// Whether the store was seen to refuse a second create of one key.
     keeps_conditions: AtomicBool,
+    /// Whether the store shows the SHA-256 it was given, also to who looks later, as the first new object showed.
+    shows_sums: OnceLock<bool>,
     /// Whether the bucket was seen.
     has_bucket: AtomicBool,
     /// Whether the store takes sums of parts that add up to the sum of the whole.
@@ -141,6 +144,7 @@ impl S3Destination {
             base,
             skew_ms: AtomicI64::new(0),
             keeps_conditions: AtomicBool::new(false),
+            shows_sums: OnceLock::new(),
             has_bucket: AtomicBool::new(false),
             sums_parts: AtomicBool::new(true),
             settings,
@@ -262,7 +266,7 @@ impl S3Destination {
 #[async_trait]
 impl Destination for S3Destination {
     fn abilities(&self) -> Abilities<'_> {
-        Abilities { links: Some(self), uploads: Some(self), folders: false }
+        Abilities { links: Some(self), uploads: Some(self), folders: false, proves_by_md5: self.shows_sums.get() != Some(&true) }
     }
 
     fn uri(&self, key: &str) -> String {

@@ -94,7 +94,7 @@ impl Kept {
 impl S3Destination {
     pub(super) async fn put_parts(&self, put: Put<'_>) -> Result<Proof, Fault> {
         let kept = put.session.kept().as_deref().and_then(Kept::read);
-        let goal = match target(self.look(put.key).await?, &put) {
+        let goal = match target(self.look(put.key).await?, &put).await {
             Ok(goal) => goal,
             Err(fault) => return Err(self.give_up(put, kept.as_ref(), fault).await),
         };
@@ -221,7 +221,7 @@ impl S3Destination {
         match joined {
             Ok(completed) => self.proof_of_parts(put, kept, &completed).await,
             // Joined already, its answer lost; or written to by somebody else meanwhile.
-            Err(said) if said.status == 412 || said.code == "NoSuchUpload" => match target(self.look(put.key).await?, &put) {
+            Err(said) if said.status == 412 || said.code == "NoSuchUpload" => match target(self.look(put.key).await?, &put).await {
                 Ok(Target::Done(proof)) => Ok(proof),
                 Ok(_) => Err(said.fault),
                 Err(fault) => Err(self.give_up(put, Some(kept), fault).await),

@@ -2,10 +2,10 @@
 
 use super::answers::{NOTED, etag_in, hash_in};
 use super::{Call, S3Destination};
-use crate::http::{Answer, Body, body_of, crc32c_of, damaged};
+use crate::http::{Answer, Body, body_of, crc32c_of, damaged, md5_of};
 use base64::Engine;
 use http::Method;
-use rushes_core::destination::{Condition, Destination, Proof, Put};
+use rushes_core::destination::{Condition, Destination, Proof, ProofHash, Put};
 use rushes_core::{Blob, Code, Fault};
 use std::sync::atomic::Ordering;
 
@@ -28,9 +28,9 @@ pub(super) struct There {
     pub(super) noted: Option<String>,
 }
 
-pub(super) fn target(there: Option<There>, put: &Put<'_>) -> Result<Target, Fault> {
+pub(super) async fn target(there: Option<There>, put: &Put<'_>) -> Result<Target, Fault> {
     let Some(There { proof, noted }) = there else { return Ok(Target::New) };
-    if proof.is_of(put.blob) {
+    if is_held(&proof, put).await? {
         return Ok(Target::Done(proof));
     }
     // With our note and other bytes, it is a put of ours that was spoilt on its way and whose answer was lost.
@@ -42,6 +42,14 @@ pub(super) fn target(there: Option<There>, put: &Put<'_>) -> Result<Target, Faul
         _ => Err(Fault::new(Code::DestinationConflict, "put object")
             .with("key", put.key)
             .because("the object there is neither the old nor the new version")),
+    }
+}
+
+/// Whether this is what is put; its MD5 is taken where nothing else can tell.
+async fn is_held(proof: &Proof, put: &Put<'_>) -> Result<bool, Fault> {
+    match &proof.hash {
+        ProofHash::Md5(told) if proof.needs_md5_of(put.blob) => Ok(*told == md5_of(put).await?),
+        _ => Ok(proof.is_of(put.blob)),
     }
 }
 
@@ -57,7 +65,7 @@ impl S3Destination {
         // A store that keeps conditions needs no look before: what was not to be written over refuses by itself.
         let mut next = match put.condition {
             Condition::CreateOnly if self.keeps_conditions.load(Ordering::Relaxed) => Target::New,
-            _ => target(self.look(put.key).await?, &put)?,
+            _ => target(self.look(put.key).await?, &put).await?,
         };
         let body = body_of(put.file, put.blob).await?;
         for _ in 0..2 {
@@ -72,13 +80,13 @@ impl S3Destination {
                         Err(fault) => return Err(unless_damaged(&body, put, fault).await),
                     };
                     if matches!(next, Target::New) {
-                        self.learn(put, &body).await;
+                        self.learn(put, &body, &proof).await;
                     }
                     return Ok(proof);
                 }
                 // 404: what was to be written over is gone.
                 Err(said) if said.status == 412 || said.status == 404 && said.code != "NoSuchBucket" => {
-                    next = target(self.look(put.key).await?, &put)?;
+                    next = target(self.look(put.key).await?, &put).await?;
                 }
                 Err(said) if said.status == 0 => return Err(said.fault),
                 Err(said) => return Err(unless_damaged(&body, put, said.fault).await),
@@ -109,7 +117,7 @@ impl S3Destination {
             Some(hash) => Proof { size_bytes: put.blob.size_bytes, hash, etag: etag_in(answer) },
             None => self.look(put.key).await?.ok_or_else(|| failed("the store took it and does not have it"))?.proof,
         };
-        if proof.is_of(put.blob) {
+        if is_held(&proof, &put).await? {
             return Ok(proof);
         }
         // A store that does not check what arrives keeps what is wrong. It is ours, and would stand in the way of the next try.
@@ -117,8 +125,15 @@ impl S3Destination {
         Err(failed("it arrived otherwise than it was sent"))
     }
 
-    /// Creates once more what was just created, with the same bytes: a store that keeps conditions refuses.
-    async fn learn(&self, put: Put<'_>, body: &Body) {
+    /// What the first new object tells of the store: whether it shows to who looks what it showed to who wrote; and by
+    /// creating once more what was just created, with the same bytes, whether it keeps conditions: then it refuses.
+    async fn learn(&self, put: Put<'_>, body: &Body, proof: &Proof) {
+        if self.shows_sums.get().is_none()
+            && let Ok(there) = self.look(put.key).await
+        {
+            let is_sum = |proof: &Proof| matches!(proof.hash, ProofHash::Sha256(_));
+            let _ = self.shows_sums.set(is_sum(proof) && there.is_some_and(|there| is_sum(&there.proof)));
+        }
         if self.keeps_conditions.load(Ordering::Relaxed) || put.blob.size_bytes > LEARN_MAX_BYTES {
             return;
         }

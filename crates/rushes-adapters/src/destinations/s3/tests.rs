@@ -1,6 +1,7 @@
 //! The promises of a destination, kept before two servers that speak S3.
 
 use super::*;
+use rushes_core::destination::Condition;
 use rushes_testkit::servers::{S3Server, moto, s3s_fs};
 use rushes_testkit::{destination_suite_up_to, links_suite, uploads_suite};
 
@@ -73,4 +74,29 @@ async fn s3_links_open_the_object_and_nothing_else() {
 async fn s3_links_open_at_moto() {
     let Some(server) = moto() else { return };
     links_suite(&bucket(&server), false).await;
+}
+
+#[tokio::test]
+async fn s3_knows_what_others_put_there_by_its_md5_alone() {
+    for server in [s3s_fs(), moto()].into_iter().flatten() {
+        let bucket = bucket(&server);
+        // As a program puts it that sends no sums along, and not under conditions.
+        let mut call = Call::new(Method::PUT, "theirs.bin", "put object", "s3:PutObject");
+        call.body = Body::Bytes(bytes::Bytes::from_static(b"123456789"));
+        call.payload = UNSIGNED;
+        bucket.call(&call).await.map_err(Fault::from).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (same, other) = (folder.path().join("same"), folder.path().join("other"));
+        for (file, bytes) in [(&same, b"123456789"), (&other, b"987654321")] {
+            std::fs::File::create(file).and_then(|mut file| std::io::Write::write_all(&mut file, bytes)).unwrap();
+        }
+        let blob = |text: &str| rushes_core::digest::digest_without_md5(text.as_bytes(), "").unwrap();
+        let (nine, back) = (blob("123456789"), blob("987654321"));
+        let create = |file, blob| Put::new("theirs.bin", file, blob, Condition::CreateOnly);
+        let proof = bucket.put(create(&same, &nine)).await.unwrap();
+        assert!(proof.needs_md5_of(&nine) || proof.is_of(&nine), "{proof:?}");
+        assert_eq!(bucket.put(create(&other, &back)).await.unwrap_err().code, Code::DestinationConflict);
+        // The bytes there are those of a local file that is no longer what was registered.
+        assert_eq!(bucket.put(create(&same, &back)).await.unwrap_err().code, Code::BlobMissing);
+    }
 }

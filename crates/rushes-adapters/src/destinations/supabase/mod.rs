@@ -211,7 +211,7 @@ struct Signed {
 #[async_trait]
 impl Destination for SupabaseDestination {
     fn abilities(&self) -> Abilities<'_> {
-        Abilities { links: Some(self), uploads: Some(self), folders: false }
+        Abilities { links: Some(self), uploads: Some(self), folders: false, proves_by_md5: true }
     }
 
     fn uri(&self, key: &str) -> String {

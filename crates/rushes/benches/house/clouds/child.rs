@@ -16,7 +16,7 @@ use rushes_core::destination::Destination;
 use rushes_core::flow::{Flow, Step, StepContext, Workflows};
 use rushes_core::store::JobFilter;
 use rushes_core::subject::{NewSubject, SubjectType};
-use rushes_core::{Code, Done, Fault, JobId, JobState, Kind, Stop};
+use rushes_core::{Code, Done, Fault, JobId, JobState, Kind, NewAsset, Stop};
 use rushes_engine::{Access, Engine, Home, KeepRules, Lanes, NewJobRequest, Parts, Site};
 use rushes_media::compress::MediaCompressor;
 use rushes_store::{Mode, SqliteStore};
@@ -30,6 +30,8 @@ use tokio::sync::mpsc;
 pub(super) const NAME: &str = "clouds-child";
 /// Goes before each path in the bucket.
 pub(super) const PREFIX: &str = "base/";
+/// As a folder is taken in: so many files by one transaction.
+const FILES_A_STEP: usize = 32;
 /// As configured where nothing else is said.
 const PART_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -164,8 +166,14 @@ impl Workflows for Takes {
             };
             flow.step(Step::new("subject"), make).await?;
         }
-        for file in files {
-            flow.step(Step::new(file.display().to_string()), move |context: StepContext| async move { one(&context, &file) }).await?;
+        for some in files.chunks(FILES_A_STEP) {
+            let (name, some) = (some[0].display().to_string(), some.to_vec());
+            let make = move |context: StepContext| async move {
+                let made =
+                    (0..).zip(&some).map(|(idx, file)| Ok::<_, Stop>(one(&context, file)?.idx(idx))).collect::<Result<Vec<_>, _>>()?;
+                Ok(Done { made, ..Done::value(Value::Null) })
+            };
+            flow.step(Step::new(name), make).await?;
         }
         Ok(Value::Null)
     }
@@ -173,10 +181,9 @@ impl Workflows for Takes {
 
 /// A link of the file in scratch: as if it had been made there, and without writing its bytes once more.
 #[expect(clippy::disallowed_methods, reason = "the bench's files are scratch from the beginning")]
-fn one(context: &StepContext, file: &Path) -> Result<Done<Value>, Stop> {
-    let made = context.scratch()?.join("made");
-    std::fs::hard_link(file, &made).map_err(|e| Fault::io("take file", file, &e))?;
+fn one(context: &StepContext, file: &Path) -> Result<NewAsset, Stop> {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-    let asset = context.new_asset(Kind::DanceVideo, &subject_of(file), made).name("ref", stem.clone()).title(stem);
-    Ok(Done::value(Value::Null).with(asset))
+    let made = context.scratch()?.join(&*stem);
+    std::fs::hard_link(file, &made).map_err(|e| Fault::io("take file", file, &e))?;
+    Ok(context.new_asset(Kind::DanceVideo, &subject_of(file), made).name("ref", stem.clone()).title(stem))
 }

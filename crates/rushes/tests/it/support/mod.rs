@@ -229,7 +229,7 @@ impl TestEngine {
                     looked = site.port.stat(&delivery.key).await;
                 }
                 let proof = looked.unwrap().expect("a proven object is there");
-                assert!(proof.is_of(delivery.held(&asset)), "{} holds the bytes of its asset", delivery.key);
+                assert!(proof.holds(delivery.held(&asset), delivery.proof.as_ref()), "{} holds the bytes of its asset", delivery.key);
             }
         }
         let audit = rushes_engine::audit::audit(self.parts(), false).await.unwrap();
