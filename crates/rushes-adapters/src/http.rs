@@ -14,7 +14,7 @@ use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::{Code, Fault};
 use sha2::Digest;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::io::AsyncWriteExt;
@@ -80,7 +80,11 @@ pub(crate) struct Answer {
 pub(crate) struct Client {
     inner: reqwest::Client,
     options: HttpOptions,
+    /// As the last answer's date said; [`UNTOLD`] before.
+    clock_ahead_ms: Arc<AtomicI64>,
 }
+
+const UNTOLD: i64 = i64::MIN;
 
 impl Client {
     /// Errors: `config_invalid` where the machine's certificates cannot be read.
@@ -96,7 +100,12 @@ impl Client {
             .user_agent(concat!("rushes/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|e| Fault::new(Code::ConfigInvalid, "make HTTP client").because(told(&e)))?;
-        Ok(Self { inner, options })
+        Ok(Self { inner, options, clock_ahead_ms: Arc::new(AtomicI64::new(UNTOLD)) })
+    }
+
+    /// How far this machine's clock is ahead of the other side's, to about a second; None before the first answer.
+    pub(crate) fn clock_ahead_ms(&self) -> Option<i64> {
+        Some(self.clock_ahead_ms.load(Ordering::Relaxed)).filter(|ms| *ms != UNTOLD)
     }
 
     /// Sends one request. Errors: `destination_down` when no answer begins; `blob_missing`, `io` from reading the file.
@@ -138,6 +147,10 @@ impl Client {
             }
         };
         let (status, headers) = (response.status(), response.headers().clone());
+        let date = headers.get(http::header::DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+        if let Some(date) = date.and_then(|date| i64::try_from(date.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_millis()).ok()) {
+            self.clock_ahead_ms.store(SystemClock.now_ms() - date, Ordering::Relaxed);
+        }
         Ok(Answer { status, headers, response, operation, stalled_after: self.options.stalled_after })
     }
 }
@@ -242,7 +255,9 @@ async fn next_within(
 }
 
 fn down(operation: &'static str, error: &reqwest::Error) -> Fault {
-    Fault::new(Code::DestinationDown, operation).because(told(error))
+    let host = error.url().filter(|_| error.is_connect()).and_then(reqwest::Url::host_str);
+    let reason = host.map_or_else(|| told(error), |host| format!("{host} could not be reached: {}", told(error)));
+    Fault::new(Code::DestinationDown, operation).because(reason)
 }
 
 /// The innermost words of an error. Never its address, whose query may hold a signature.

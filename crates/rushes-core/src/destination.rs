@@ -131,8 +131,12 @@ pub struct Abilities<'a> {
     pub links: Option<&'a dyn Links>,
     /// Uploads in parts, which outlive the process that began them.
     pub uploads: Option<&'a dyn Uploads>,
+    /// Can make the place itself, where it is missing.
+    pub setup: Option<&'a dyn Setup>,
     /// Has folders that exist without objects.
     pub folders: bool,
+    /// How far this machine's clock is ahead of the destination's, as its last answer said.
+    pub clock_ahead_ms: Option<i64>,
     /// May show nothing but an MD5 of what it holds; what is put there has one.
     pub proves_by_md5: bool,
 }
@@ -153,6 +157,14 @@ pub trait Links: Send + Sync {
 pub trait Uploads: Send + Sync {
     /// Removes what an upload that nobody will finish has left there; nothing there is success. `session` is what it kept.
     async fn abandon(&self, key: &str, session: &str) -> Result<(), Fault>;
+}
+
+/// The place itself: a bucket.
+#[async_trait]
+pub trait Setup: Send + Sync {
+    /// Makes the bucket where there is none, closed to strangers or open to every reader; gives whether it was made now.
+    /// Errors: `destination_refused`, `destination_down`.
+    async fn make(&self, is_public: bool) -> Result<bool, Fault>;
 }
 
 /// One page of a listing.

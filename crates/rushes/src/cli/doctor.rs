@@ -7,7 +7,7 @@ use rushes_core::catalog::{Catalog, Record};
 use rushes_core::destination::{Condition, Destination, Put};
 use rushes_core::digest::digest;
 use rushes_core::{Cancel, Code, Fault};
-use rushes_engine::{Ask, Site};
+use rushes_engine::{Access, Ask, Site};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -30,7 +30,7 @@ impl Check {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Put the home in order: make what is missing, bring the database to today's schema, remove what may go.
+    /// Put the home in order: make what is missing, buckets too, bring the database to today's schema, remove what may go.
     #[arg(long)]
     fix: bool,
 }
@@ -66,7 +66,13 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     if let Some(parts) = parts {
         let probe = Probe::new(&parts.clock.new_id().to_string());
         for site in &parts.destinations {
+            if args.fix
+                && let Some(made) = make(site).await
+            {
+                checks.push(Check::of(format!("bucket {}", site.name), made));
+            }
             checks.push(Check::of(format!("destination {}", site.name), destination(site, &probe).await));
+            checks.extend(clock(site));
         }
         for site in parts.catalogs.iter().filter(|_| context.home.database().exists() || !context.loaded.config.catalogs.is_empty()) {
             checks.push(Check::of(format!("catalog {}", site.name), catalog(site, &probe).await));
@@ -128,6 +134,26 @@ impl Drop for Probe {
         let _ = std::fs::remove_file(&self.file);
         let _ = std::fs::remove_file(self.file.with_extension("back"));
     }
+}
+
+/// Makes the bucket where it is missing; None where there was nothing to make.
+async fn make(site: &Site<dyn Destination>) -> Option<Result<String, Fault>> {
+    let setup = site.port.abilities().setup?;
+    match setup.make(site.access == Access::Public).await {
+        Ok(false) => None,
+        made => Some(made.map(|_| format!("made {}", site.port.uri("")))),
+    }
+}
+
+/// The longest our clock may differ: signatures are refused at five minutes and more.
+const CLOCK_MAX_MS: i64 = 60_000;
+
+/// Whether this machine's clock agrees with the destination's; None where it does, or nobody says.
+fn clock(site: &Site<dyn Destination>) -> Option<Check> {
+    let ahead_ms = site.port.abilities().clock_ahead_ms.filter(|ms| ms.abs() > CLOCK_MAX_MS)?;
+    let (minutes, way) = (ahead_ms.abs() / 60_000, if ahead_ms > 0 { "ahead of" } else { "behind" });
+    let reason = format!("this machine's clock is {minutes} min {way} that of {}; set it (`timedatectl set-ntp true`)", site.name);
+    Some(Check::of("clock", Err(Fault::new(Code::DestinationRefused, "compare clocks").because(reason))))
 }
 
 /// Each permission on its own, so that one look tells of all that are missing.

@@ -7,6 +7,7 @@ mod answers;
 mod keys;
 mod parts;
 mod put;
+mod setup;
 mod sign;
 
 use crate::http::{Answer, Body, Client, HttpOptions, Request, encode_path};
@@ -266,7 +267,9 @@ impl S3Destination {
 #[async_trait]
 impl Destination for S3Destination {
     fn abilities(&self) -> Abilities<'_> {
-        Abilities { links: Some(self), uploads: Some(self), folders: false, proves_by_md5: self.shows_sums.get() != Some(&true) }
+        let proves_by_md5 = self.shows_sums.get() != Some(&true);
+        let clock_ahead_ms = self.client.clock_ahead_ms();
+        Abilities { links: Some(self), uploads: Some(self), setup: Some(self), folders: false, clock_ahead_ms, proves_by_md5 }
     }
 
     fn uri(&self, key: &str) -> String {

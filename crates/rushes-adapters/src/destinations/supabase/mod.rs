@@ -18,7 +18,7 @@ use answers::{About, Info, Said, document, refusal};
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use list::Listings;
-use rushes_core::destination::{Abilities, Destination, Links, Listing, Proof, ProofHash, Put, Uploads};
+use rushes_core::destination::{Abilities, Destination, Links, Listing, Proof, ProofHash, Put, Setup, Uploads};
 use rushes_core::{Blob, Code, Fault};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -211,7 +211,8 @@ struct Signed {
 #[async_trait]
 impl Destination for SupabaseDestination {
     fn abilities(&self) -> Abilities<'_> {
-        Abilities { links: Some(self), uploads: Some(self), folders: false, proves_by_md5: true }
+        let clock_ahead_ms = self.client.clock_ahead_ms();
+        Abilities { links: Some(self), uploads: Some(self), setup: Some(self), folders: false, clock_ahead_ms, proves_by_md5: true }
     }
 
     fn uri(&self, key: &str) -> String {
@@ -254,6 +255,24 @@ impl Destination for SupabaseDestination {
 
     async fn ensure_folder(&self, _key: &str) -> Result<(), Fault> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Setup for SupabaseDestination {
+    async fn make(&self, is_public: bool) -> Result<bool, Fault> {
+        let about = self.about("make bucket", "INSERT on storage.buckets", "");
+        match self.ask::<Value>(Call::new(Method::GET, format!("bucket/{}", self.encoded_bucket()), about), "id").await {
+            Ok(_) => return Ok(false),
+            Err(said) if said.status == 404 => {}
+            Err(said) => return Err(said.into()),
+        }
+        let mut call = Call::new(Method::POST, "bucket".to_owned(), about).with("content-type", "application/json");
+        call.body = Body::Bytes(json!({"id": self.bucket(), "name": self.bucket(), "public": is_public}).to_string().into());
+        match self.ask::<Value>(call, "name").await {
+            Err(said) if said.is_taken() => Ok(false),
+            made => made.map(|_| true).map_err(Fault::from),
+        }
     }
 }
 

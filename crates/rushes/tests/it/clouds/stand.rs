@@ -121,6 +121,14 @@ impl Stand {
         }
     }
 
+    /// The rights to name when requests with this method are forbidden.
+    pub(crate) fn rights(&self) -> &'static [(&'static str, &'static [&'static str])] {
+        match &self.server {
+            Server::S3(_) => &[("PUT", &["s3:PutObject"]), ("GET", &["s3:GetObject", "s3:ListBucket"]), ("DELETE", &["s3:DeleteObject"])],
+            Server::Supabase(_) => &[("POST", &["INSERT", "SELECT"]), ("GET", &["SELECT"]), ("DELETE", &["DELETE"])],
+        }
+    }
+
     /// Every object, with the SHA-256 of its bytes, as the server itself keeps them.
     pub(crate) async fn objects(&self) -> BTreeMap<String, String> {
         match &self.server {
