@@ -133,3 +133,6 @@ pub(crate) fn owe_record(
         |row| row.get(0),
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,8 @@ use documents::Documents;
 pub use documents::Fields;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tonic::{Code, Status};
+pub use tonic::Code;
+use tonic::Status;
 
 /// The server. Dropping it ends it.
 pub struct Firestore {

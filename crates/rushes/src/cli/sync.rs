@@ -10,10 +10,9 @@ use rushes_engine::{Ask, Parts};
 use serde_json::json;
 
 #[derive(Debug, clap::Args)]
-#[group(id = "what", required = true, multiple = false, args = ["subject", "records"])]
 pub(crate) struct Args {
     /// Send what this one still owes: the id or unique slug of a subject, or a user's name.
-    #[arg(long)]
+    #[arg(long, required_unless_present = "records", conflicts_with = "records")]
     subject: Option<String>,
     /// Write every record anew, from what is known here.
     #[arg(long)]
