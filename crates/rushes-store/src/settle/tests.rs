@@ -1,5 +1,7 @@
 //! Tests of how mirrors are owed.
 
+#![expect(clippy::disallowed_methods, reason = "a look at the rows themselves")]
+
 use crate::{Mode, SqliteStore};
 use rushes_core::JobId;
 use rushes_core::catalog::Record;

@@ -25,14 +25,14 @@ impl About {
         }
     }
 
-    fn new(&self, code: Code, operation: &str) -> Fault {
+    fn begin(&self, code: Code, operation: &str) -> Fault {
         Fault::new(code, operation).with("host", &self.host).with("database", &self.database)
     }
 
     /// The connection, its encryption, or the log-in before the database says anything.
     fn unreachable(&self, operation: &str, error: &Error) -> Fault {
         let words = told(error);
-        let refused = |reason: String| self.new(Code::DestinationRefused, operation).because(reason);
+        let refused = |reason: String| self.begin(Code::DestinationRefused, operation).because(reason);
         if words.contains("password missing") {
             return refused(format!("{} needs a password; set password = \"env:NAME\" or \"file:/path\"", self.user));
         }
@@ -50,11 +50,11 @@ impl About {
         let mut cause = error.source();
         while let Some(inner) = cause {
             if inner.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
-                return self.new(Code::CatalogDown, operation).because("nothing listens there; is the server up, and the port right?");
+                return self.begin(Code::CatalogDown, operation).because("nothing listens there; start the server, or mend the port");
             }
             cause = inner.source();
         }
-        self.new(Code::CatalogDown, operation).because(words)
+        self.begin(Code::CatalogDown, operation).because(words)
     }
 
     /// An answer of the database's own.
@@ -70,7 +70,7 @@ impl About {
             _ if *state == SqlState::READ_ONLY_SQL_TRANSACTION => Code::CatalogDown,
             _ => Code::DestinationRefused,
         };
-        let fault = self.new(code, operation).with("table", table);
+        let fault = self.begin(code, operation).with("table", table);
         fault.because(self.cure(table, state, message).map_or_else(|| message.to_owned(), |cure| format!("{message}; {cure}")))
     }
 
