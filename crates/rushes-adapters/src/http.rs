@@ -260,8 +260,8 @@ fn down(operation: &'static str, error: &reqwest::Error) -> Fault {
     Fault::new(Code::DestinationDown, operation).because(reason)
 }
 
-/// The innermost words of an error. Never its address, whose query may hold a signature.
-fn told(error: &reqwest::Error) -> String {
+/// The innermost words of an error. Never its outermost, which may show an address, whose query may hold a signature.
+pub(crate) fn told<E: std::error::Error + 'static>(error: &E) -> String {
     let mut at: &dyn std::error::Error = error;
     while let Some(source) = at.source() {
         at = source;

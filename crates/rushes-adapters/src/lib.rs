@@ -5,5 +5,6 @@
 pub mod catalogs;
 pub mod destinations;
 mod folder;
+pub mod google;
 mod http;
 pub use http::HttpOptions;

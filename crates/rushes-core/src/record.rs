@@ -294,7 +294,7 @@ pub fn job_fields(job: &Job, family: &Family, routes: &Routes) -> Value {
             "total_characters": job.input.get("count").cloned().unwrap_or(json!(children.len())),
             "completed": children.iter().filter(is_done).count(),
             "current_stage": stage(job, &family.listed),
-            "current_character": current.map(|result| result["name"].clone()),
+            "current_character": current.map(|result| result["character_id"].clone()),
         },
         "results": results,
         "errors": errors(family),

@@ -3,17 +3,17 @@
 
 use crate::blobs::hash_file;
 use crate::parts::{Parts, Site};
+use crate::records::{Documents, documents};
 use crate::view;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use rushes_core::catalog::Catalog;
 use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::destination::{Destination, Proof};
 use rushes_core::record::{self, Listed};
-use rushes_core::store::{AssetFilter, JobFilter, Owe};
+use rushes_core::store::{AssetFilter, Owe};
 use rushes_core::subject::SubjectType;
 use rushes_core::{Asset, Fault, Kind};
 use serde::Serialize;
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Objects looked at at once.
@@ -292,38 +292,7 @@ fn object(site: &Site<dyn Destination>, asset: &Asset, delivery: &Delivery, proo
     }
 }
 
-/// Every document there should be, as local truth has it, by collection and id.
-async fn documents(parts: &Parts, listed: &[Listed]) -> Result<BTreeMap<(String, String), Value>, Fault> {
-    let mut wanted = BTreeMap::new();
-    let subjects = parts.store.subjects().await?;
-    let types: BTreeMap<&str, _> = subjects.iter().map(|subject| (subject.made.id.as_str(), subject.made.subject_type)).collect();
-    let mut by_subject: BTreeMap<&str, Vec<Listed>> = BTreeMap::new();
-    for (asset, deliveries) in listed {
-        let owner = types.get(asset.subject.as_str()).copied();
-        match record::document_of(asset.kind, owner, &asset.subject, &asset.id.to_string()) {
-            None => {}
-            Some(own) if own.is_own => {
-                wanted.insert((own.collection.to_owned(), own.id), record::asset_fields(asset, deliveries, &parts.routes));
-            }
-            Some(_) => by_subject.entry(&asset.subject).or_default().push((asset.clone(), deliveries.clone())),
-        }
-    }
-    for subject in &subjects {
-        if let Some(own) = by_subject.get(subject.made.id.as_str()) {
-            let key = (subject.made.subject_type.collection().to_owned(), subject.made.id.clone());
-            wanted.insert(key, record::subject_fields(subject, own, &parts.routes));
-        }
-    }
-    for job in parts.store.jobs(&JobFilter { limit: u32::MAX, ..JobFilter::default() }).await? {
-        if let Some(collection) = &job.collection {
-            let family = parts.store.family(job.id).await?;
-            wanted.insert((collection.clone(), job.id.to_string()), record::job_fields(&job, &family, &parts.routes));
-        }
-    }
-    Ok(wanted)
-}
-
-async fn catalog(site: &Site<dyn Catalog>, wanted: &BTreeMap<(String, String), Value>, report: &mut Report) -> Result<(), Fault> {
+async fn catalog(site: &Site<dyn Catalog>, wanted: &Documents, report: &mut Report) -> Result<(), Fault> {
     for ((collection, id), fields) in wanted {
         let document = format!("{collection}/{id}");
         let owe = |above| Cure::Owe(Owe::Record { catalog: site.name.clone(), collection: collection.clone(), id: id.clone(), above });

@@ -19,6 +19,7 @@ pub mod outbox;
 pub mod owner;
 mod parts;
 pub mod pins;
+pub mod records;
 pub mod restore;
 pub mod verify;
 pub mod view;

@@ -47,6 +47,11 @@ pub enum Ask {
         /// Its id.
         subject: String,
     },
+    /// Write every record anew. Gives how many that made due.
+    Records {
+        /// Only those of this catalog.
+        catalog: Option<String>,
+    },
     /// Remove what may go. Gives how much of each sort.
     Sweep,
     /// Mend what an audit finds. Gives what was done.

@@ -4,6 +4,7 @@ use crate::events::tell;
 use crate::jobs::{check_lease, load, root_of};
 use crate::register::{self, Maker};
 use crate::rows::{self, STEP, json};
+use crate::settle;
 use crate::sqlite::SqliteStore;
 use crate::writer::Write;
 use async_trait::async_trait;
@@ -24,7 +25,10 @@ fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result
         Vec::new()
     } else {
         let root = root_of(write.sql, job)?;
-        register::assets(write, &Maker { job, root, step: &commit.step }, &commit.assets, routes)?
+        let made = register::assets(write, &Maker { job, root, step: &commit.step }, &commit.assets, routes)?;
+        // What there is says which stage the family is in.
+        settle::mirror(write, job, &routes.catalogs)?;
+        made
     };
     rows::change(
         write.sql,

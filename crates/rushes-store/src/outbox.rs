@@ -4,7 +4,7 @@ use crate::assets;
 use crate::events::tell;
 use crate::register;
 use crate::rows::{self, json};
-use crate::settle::settle;
+use crate::settle::{mirror, settle};
 use crate::snapshot;
 use crate::sqlite::SqliteStore;
 use crate::writer::Write;
@@ -238,6 +238,7 @@ fn proven(write: &mut Write<'_>, due: &Due, held: &Held, routes: &Routes) -> Res
         let (sharer, deliveries) = assets::with_deliveries(write.sql, &id)?;
         if routes.primary(&deliveries).is_some_and(|primary| primary.destination == destination) {
             register::owe_late_record(write, &sharer, Some(root), &routes.catalogs)?;
+            mirror(write, root, &routes.catalogs)?;
         }
         families.push(root);
     }

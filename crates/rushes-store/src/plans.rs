@@ -43,7 +43,7 @@ fn plans_of_hot_questions_walk_no_table() {
     let store = SqliteStore::open(&path, &Mode::Own { owner: "test".into() }, Arc::new(SystemClock), Routes::default()).unwrap();
     let sql = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     let mut hot: Vec<String> = TAKE_OVER.iter().map(|statement| (*statement).to_owned()).collect();
-    hot.extend([jobs::ABANDONED, jobs::QUEUED, settle::GOES_ON, crate::writer::RENEW_LEASES].map(str::to_owned));
+    hot.extend([jobs::ABANDONED, jobs::QUEUED, settle::GOES_ON, settle::PAID_BEFORE, crate::writer::RENEW_LEASES].map(str::to_owned));
     hot.extend(jobs::LISTS.map(jobs::list_of));
     hot.extend([jobs::cancel_family(), outbox::ready_rows(), outbox::ready_records()]);
     hot.extend(outbox::BACKLOG.map(str::to_owned));
@@ -61,6 +61,7 @@ fn plans_of_hot_questions_walk_no_table() {
             "SELECT count(*) FROM outbox WHERE root = ?1 AND state IN ('owed', 'sending')",
             "SELECT id FROM outbox WHERE op = 'put_record' AND destination = ?1 AND key = ?2 AND state = 'sending'",
             "SELECT count(*) FROM outbox WHERE op = 'put_record' AND destination = ?1 AND key = ?2 AND state = 'owed'",
+            "SELECT id, collection FROM jobs WHERE id IN (?1, (SELECT root FROM jobs WHERE id = ?1)) AND collection IS NOT NULL",
             "SELECT root FROM outbox WHERE lease = ?1 AND state = 'sending'",
             "SELECT seq FROM events WHERE seq > ?1 ORDER BY seq LIMIT 100",
             "SELECT coalesce(max(seq), 0) FROM events",

@@ -75,18 +75,42 @@ fn shared_deliveries(states: &str) -> String {
     )
 }
 
-/// Owes a job's mirror to every catalog, when its workflow is mirrored. No job waits for these rows.
+/// The row of the outbox by which a document was paid, or refused, the last time.
+pub(crate) const PAID_BEFORE: &str =
+    "SELECT id FROM outbox WHERE op = 'put_record' AND destination = ?1 AND key = ?2 AND state IN ('done', 'refused')
+    ORDER BY rev DESC LIMIT 1";
+
+/// Owes the mirrors of a job and of its topmost one to every catalog, where their workflows are mirrored. No job waits for
+/// these rows. One that is owed already tells of this too, and one that was paid is owed again: however often a job
+/// changes, its mirror is a row or two for each catalog.
 pub(crate) fn mirror(write: &mut Write<'_>, job: JobId, catalogs: &[String]) -> Result<(), Fault> {
-    let id = job.to_string();
-    let mirrored = rows::one(
+    let mirrored = rows::all(
         write.sql,
-        "UPDATE jobs SET rev = rev + 1 WHERE id = ?1 AND collection IS NOT NULL RETURNING collection, rev",
-        [&id],
-        |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)),
+        "SELECT id, collection FROM jobs WHERE id IN (?1, (SELECT root FROM jobs WHERE id = ?1)) AND collection IS NOT NULL",
+        [job.to_string()],
+        |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
     )?;
-    let Some((collection, rev)) = mirrored else { return Ok(()) };
-    for catalog in catalogs {
-        owe_record(write, catalog, &collection, &id, rev, None)?;
+    for (id, collection) in mirrored {
+        let key = format!("{collection}/{id}");
+        for catalog in catalogs {
+            let owed = "SELECT count(*) FROM outbox WHERE op = 'put_record' AND destination = ?1 AND key = ?2 AND state = 'owed'";
+            if rows::number(write.sql, owed, params![catalog, key])? > 0 {
+                continue;
+            }
+            let rev = rows::number(write.sql, "UPDATE jobs SET rev = rev + 1 WHERE id = ?1 RETURNING rev", [&id])?;
+            match rows::one(write.sql, PAID_BEFORE, params![catalog, key], |row| row.get::<_, i64>(0))? {
+                None => drop(owe_record(write, catalog, &collection, &id, rev, None)?),
+                Some(paid) => {
+                    rows::change(
+                        write.sql,
+                        "UPDATE outbox SET state = 'owed', rev = ?2, not_before_ms = ?3, created_ms = ?3, attempts = 0, lease = 0, done_ms = NULL,
+                             last_fault = NULL WHERE id = ?1",
+                        params![paid, rev, write.now_ms],
+                    )?;
+                    write.wakes.outbox = true;
+                }
+            }
+        }
     }
     Ok(())
 }
@@ -109,3 +133,6 @@ pub(crate) fn owe_record(
         |row| row.get(0),
     )
 }
+
+#[cfg(test)]
+mod tests;

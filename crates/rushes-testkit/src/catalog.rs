@@ -1,7 +1,16 @@
 //! What every catalog must keep.
 
 use rushes_core::catalog::{Catalog, Record};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// How many writers there are in all, however many processes they are spread over.
+pub const WRITERS: u64 = 16;
+/// How often each of them changes the record.
+const CHANGES: u64 = 100;
+/// The record they all write.
+const CHANGED: (&str, &str) = ("characters", "busy_1");
 
 fn record(id: &str, rev: u64, fields: serde_json::Value) -> Record {
     Record { collection: "characters".into(), id: id.into(), rev, fields }
@@ -49,4 +58,45 @@ async fn writers_in_any_order_end_with_the_highest(catalog: &dyn Catalog) {
     }
     let found = catalog.get("characters", "race_1").await.expect("get").expect("the record");
     assert_eq!((found.rev, found.fields["from"].as_u64()), (9, Some(9)));
+}
+
+/// Those of the [`WRITERS`] who live in this process, each with a catalog of its own: each changes one record over and over,
+/// under numbers that nobody else uses and that come in any order.
+pub async fn writers(open: impl Fn() -> Arc<dyn Catalog>, which: Range<u64>) {
+    let writing: Vec<_> = which.map(|writer| tokio::spawn(write(open(), writer))).collect();
+    for one in writing {
+        one.await.expect("a writer ends");
+    }
+}
+
+async fn write(catalog: Arc<dyn Catalog>, writer: u64) {
+    for change in 0..CHANGES {
+        let rev = change * WRITERS + writer + 1;
+        let record = Record {
+            collection: CHANGED.0.into(),
+            id: CHANGED.1.into(),
+            rev,
+            fields: json!({"from": writer, "change": change, "assets": [{"title": "primary", "dance_video": format!("gs://bucket/{rev}")}]}),
+        };
+        // As the outbox does: what passes is tried again.
+        while let Err(fault) = catalog.put(&record).await {
+            assert!(fault.is_transient(), "writer {writer}, change {change}: {fault}");
+        }
+    }
+}
+
+/// Once all of them have ended: the last change is what stands, a late one changes nothing, and what `theirs` says somebody
+/// else wrote meanwhile is still there.
+pub async fn writers_ended(catalog: &dyn Catalog, theirs: &[(&str, Value)]) {
+    let (collection, id) = CHANGED;
+    let last = WRITERS * CHANGES;
+    let late = Record { collection: collection.into(), id: id.into(), rev: last - 1, fields: json!({"from": "the past"}) };
+    catalog.put(&late).await.expect("an old writer's late write is success");
+    let found = catalog.get(collection, id).await.expect("get").expect("the record");
+    assert_eq!((found.rev, &found.fields["from"], &found.fields["change"]), (last, &json!(WRITERS - 1), &json!(CHANGES - 1)));
+    assert_eq!(found.fields["assets"], json!([{"title": "primary", "dance_video": format!("gs://bucket/{last}")}]));
+    for (field, value) in theirs {
+        assert_eq!(found.fields.get(*field), Some(value), "{field} is another writer's");
+    }
+    catalog.delete(collection, id).await.expect("delete");
 }

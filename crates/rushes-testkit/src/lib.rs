@@ -9,6 +9,8 @@ pub mod bad_files;
 mod catalog;
 pub mod chaos;
 mod destination;
+pub mod firestore;
+pub mod google;
 mod links;
 pub mod replay;
 pub mod rhythms;
@@ -16,7 +18,7 @@ pub mod servers;
 pub mod supabase;
 mod uploads;
 
-pub use catalog::catalog_suite;
+pub use catalog::{WRITERS, catalog_suite, writers, writers_ended};
 pub use destination::{destination_suite, destination_suite_up_to};
 pub use links::{links_suite, open};
 pub use uploads::uploads_suite;

@@ -1,16 +1,15 @@
 //! Puts the product together: the only place that names concrete adapters and providers.
 
+mod catalogs;
 mod destinations;
 
-use crate::config::{CatalogSection, Config, Quality};
-use rushes_adapters::catalogs::json::JsonCatalog;
-use rushes_core::catalog::Catalog;
+use crate::config::{Config, Quality};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::Routes;
 use rushes_core::inspect::Inspect;
 use rushes_core::provider::Providers;
 use rushes_core::{Code, Fault};
-use rushes_engine::{Access, Engine, Home, KeepRules, Lanes, Lock, Parts, Site};
+use rushes_engine::{Engine, Home, KeepRules, Lanes, Lock, Parts};
 use rushes_media::builtin::image::BuiltinImage;
 use rushes_media::builtin::motion::BuiltinMotion;
 use rushes_media::builtin::music::BuiltinMusic;
@@ -54,7 +53,7 @@ pub(crate) fn look_without_database(home: &Home, config: &Config) -> Result<Part
 
 fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
     let destinations::Destinations { sites, routes } = destinations::all(home, config)?;
-    let catalogs = catalogs(home, config)?;
+    let catalogs = catalogs::all(home, config)?;
     let routes = Routes { destinations: routes, catalogs: catalogs.iter().map(|site| site.name.clone()).collect() };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = SqliteStore::open(&home.database(), mode, clock.clone(), routes.clone())?;
@@ -104,31 +103,6 @@ fn kit(home: &Home, config: &Config, inspect: Arc<dyn Inspect>) -> Kit {
         fps: config.media.fps,
         dance_max_ms: u64::from(config.media.dance_max_s) * 1_000,
         is_final_quality,
-    }
-}
-
-fn site(config: &Config, name: &str, port: Arc<dyn Catalog>) -> Site<dyn Catalog> {
-    Site {
-        name: name.to_owned(),
-        prefix: String::new(),
-        port,
-        in_flight: config.delivery.in_flight,
-        first_backoff: Duration::from_secs_f64(config.delivery.first_backoff_s),
-        access: Access::Private,
-    }
-}
-
-fn catalogs(home: &Home, config: &Config) -> Result<Vec<Site<dyn Catalog>>, Fault> {
-    if config.catalogs.is_empty() {
-        return Ok(vec![site(config, "records", Arc::new(JsonCatalog::new(home.remote().join("records"))))]);
-    }
-    config.catalogs.iter().map(|place| Ok(site(config, &place.name, catalog(place)?))).collect()
-}
-
-fn catalog(place: &CatalogSection) -> Result<Arc<dyn Catalog>, Fault> {
-    match place.uri.split_once("://") {
-        Some(("file", path)) => Ok(Arc::new(JsonCatalog::new(folder("catalogs", &place.name, path)?))),
-        _ => Err(unknown("catalogs", &place.name, &place.uri, "file://")),
     }
 }
 

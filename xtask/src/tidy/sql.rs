@@ -1,7 +1,8 @@
 //! SQL stays in the store: no statement and no database crate anywhere else.
 //!
-//! Two rooms are left out: the testkit's Supabase, which plays a server with a database inside, and its manifest, for that
-//! server's sake. Nothing of them is part of the product.
+//! Left out are the testkit's Supabase, which plays a server with a database inside, and its manifest, for that server's
+//! sake: nothing of them is part of the product; and the catalog `postgres://`, whose other side speaks nothing else. That
+//! one may speak to Postgres and to no other database.
 //!
 //! Without a database crate no statement can run, so the crates are the strict half; the texts are the hint that
 //! somebody writes SQL to hand it over.
@@ -14,6 +15,11 @@ const ROOM: &str = "crates/rushes-store/";
 
 /// Plays a server whose inside is a database; it and the manifest that brings its client.
 const PLAYED: &[&str] = &["crates/rushes-testkit/src/supabase/", "crates/rushes-testkit/Cargo.toml"];
+
+/// The catalog whose records lie in a database of somebody else's, its manifest, and the one client they may use.
+const CATALOG: &str = "crates/rushes-adapters/src/catalogs/postgres/";
+const CATALOG_MANIFEST: &str = "crates/rushes-adapters/Cargo.toml";
+const CATALOG_CRATE: &str = "tokio_postgres";
 
 /// This file names what it looks for.
 const SELF: &str = "xtask/src/tidy/sql.rs";
@@ -51,7 +57,7 @@ pub(super) fn check(house: &House) -> Vec<Finding> {
         for piece in pieces(text) {
             match piece.part {
                 Part::Code => found.extend(crates_in(path, piece.text, piece.line)),
-                Part::Literal if is_statement(piece.text) => {
+                Part::Literal if is_statement(piece.text) && !path.starts_with(CATALOG) => {
                     let what = "a text that looks like SQL; put it into rushes-store and call that";
                     found.push(Finding::at(path, piece.line, RULE, what));
                 }
@@ -60,7 +66,9 @@ pub(super) fn check(house: &House) -> Vec<Finding> {
         }
     }
     for member in house.members().filter(|member| !is_free(&member.manifest)) {
-        let wrong = member.needs.iter().filter(|need| CRATES.contains(&need.name.replace('-', "_").as_str()));
+        let is_allowed = |name: &str| member.manifest == CATALOG_MANIFEST && name == CATALOG_CRATE;
+        let is_database = |name: String| CRATES.contains(&name.as_str()) && !is_allowed(&name);
+        let wrong = member.needs.iter().filter(|need| is_database(need.name.replace('-', "_")));
         found.extend(wrong.map(|need| {
             let what = format!("depends on `{}`; only rushes-store speaks to a database, call that", need.name);
             Finding::new(&member.manifest, RULE, what)
@@ -73,7 +81,7 @@ pub(super) fn check(house: &House) -> Vec<Finding> {
 fn crates_in(path: &str, code: &str, first_line: usize) -> Vec<Finding> {
     let mut found = Vec::new();
     for (at, line) in code.split('\n').enumerate() {
-        for name in CRATES {
+        for name in CRATES.iter().filter(|name| **name != CATALOG_CRATE || !path.starts_with(CATALOG)) {
             let is_named = line.match_indices(name).any(|(start, _)| {
                 let (before, after) = (&line[..start], &line[start + name.len()..]);
                 let word_begins = !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '.'));
@@ -115,6 +123,19 @@ mod tests {
             assert!(check(&House::of(&[("crates/rushes-testkit/src/supabase/a.rs", &text)])).is_empty());
             assert_eq!(check(&House::of(&[("crates/rushes-testkit/src/a.rs", &text)])).len(), 1);
         }
+    }
+
+    #[test]
+    fn tidy_sql_lets_the_catalog_speak_to_postgres_alone() {
+        let text = "//! x\nuse tokio_postgres::Client;\nlet q = \"SELECT id FROM jobs\";";
+        let of = |path: &str, text: &str| check(&House::of(&[(path, text)])).len();
+        assert_eq!(of("crates/rushes-adapters/src/catalogs/postgres/mod.rs", text), 0);
+        assert_eq!(of("crates/rushes-adapters/src/catalogs/json.rs", text), 2);
+        assert_eq!(of("crates/rushes-adapters/src/catalogs/postgres/mod.rs", "use rusqlite::Connection;"), 1);
+        let mut house = House::default();
+        let needs = ["tokio-postgres", "rusqlite"].map(|name| Need { name: name.into(), is_dev: false }).into();
+        house.packages.push(Package { is_member: true, manifest: CATALOG_MANIFEST.into(), needs, ..Package::default() });
+        assert_eq!(check(&house).len(), 1, "and its manifest brings no other");
     }
 
     #[test]

@@ -148,6 +148,15 @@ mod tests {
         rushes_testkit::catalog_suite(&JsonCatalog::new(folder.path().join("records"))).await;
     }
 
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn json_ends_with_the_last_of_many_writers() {
+        let folder = tempfile::tempdir().unwrap();
+        // One process at a time works on a home, so these share what keeps them apart.
+        let catalog = JsonCatalog::new(folder.path().to_owned());
+        rushes_testkit::writers(|| Arc::new(catalog.clone()), 0..rushes_testkit::WRITERS).await;
+        rushes_testkit::writers_ended(&catalog, &[]).await;
+    }
+
     #[tokio::test]
     async fn json_does_not_overwrite_what_it_cannot_read() {
         let folder = tempfile::tempdir().unwrap();

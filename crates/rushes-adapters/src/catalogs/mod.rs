@@ -1,3 +1,10 @@
 //! Where records go.
 
+#[cfg(feature = "firestore")]
+pub mod firestore;
 pub mod json;
+pub mod postgres;
+pub mod titles;
+
+#[cfg(test)]
+mod processes;

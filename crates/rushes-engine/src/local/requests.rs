@@ -6,6 +6,7 @@ use crate::keep;
 use crate::mend::mend;
 use crate::owner::{self, Ask};
 use crate::parts::Parts;
+use crate::records::owe_all;
 use rushes_core::flow::{Workflows, hash};
 use rushes_core::job::Job;
 use rushes_core::store::{JobFilter, Owe};
@@ -53,6 +54,7 @@ pub(super) async fn answer<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result
             retried.map(|job| json!({"job": job.id}))
         }
         Ask::Sync { subject } => parts.store.owe(&Owe::Subject(subject)).await.map(|owed| json!({"owed": owed})),
+        Ask::Records { catalog } => owe_all(parts, catalog.as_deref()).await.map(|owed| json!({"owed": owed})),
         Ask::Sweep => {
             let swept = keep::sweep(parts, true).await?;
             serde_json::to_value(swept).map_err(|e| Fault::new(Code::Unexpected, "answer request").because(e))

@@ -183,10 +183,15 @@ async fn destination(site: &Site<dyn Destination>, probe: &Probe) -> Result<Stri
         .and_then(|page| if is_there && !page.keys.contains(&key) { Err(differs("was written and is not listed")) } else { Ok(()) });
     let removed = site.port.delete(&key).await;
     let tried = [("write", put.map(drop)), ("look", look), ("read", read), ("list", list), ("delete", removed)];
+    let address = site.port.uri(&site.prefix);
+    told(tried, |code| Fault::new(code, "try destination").with("uri", &address)).map(|done| format!("{done}: {address}"))
+}
+
+/// One line of all that was tried: what went well, or what did not, each reason once.
+fn told<const N: usize>(tried: [(&'static str, Result<(), Fault>); N], fault: impl Fn(Code) -> Fault) -> Result<String, Fault> {
+    let done = tried.each_ref().map(|(what, _)| *what).join(", ");
     let failed: Vec<(&str, Fault)> = tried.into_iter().filter_map(|(what, tried)| Some((what, tried.err()?))).collect();
-    let Some((_, first)) = failed.first() else {
-        return Ok(format!("write, look, read, list, delete: {}", site.port.uri(&site.prefix)));
-    };
+    let Some((_, first)) = failed.first() else { return Ok(done) };
     let mut reasons: Vec<(Vec<&str>, &str)> = Vec::new();
     for (what, fault) in &failed {
         let reason = fault.reason.as_deref().unwrap_or(fault.code.row().title);
@@ -196,22 +201,25 @@ async fn destination(site: &Site<dyn Destination>, probe: &Probe) -> Result<Stri
         }
     }
     let said: Vec<String> = reasons.into_iter().map(|(of, reason)| format!("{}: {reason}", of.join(", "))).collect();
-    Err(Fault::new(first.code, "try destination").with("uri", site.port.uri(&site.prefix)).because(said.join("; ")))
+    Err(fault(first.code).because(said.join("; ")))
 }
 
 async fn catalog(site: &Site<dyn Catalog>, probe: &Probe) -> Result<String, Fault> {
     let id = probe.key.replace(['/', '.'], "-");
     let record = Record { collection: "rushes-doctor".into(), id, rev: 1, fields: serde_json::json!({"probe": true}) };
-    let tried = async {
-        site.port.put(&record).await?;
-        let found = site.port.get(&record.collection, &record.id).await?;
-        if found.as_ref() == Some(&record) {
-            Ok(())
-        } else {
-            Err(Fault::new(Code::ProofFailed, "read probe record back").with("id", &record.id))
-        }
-    }
-    .await;
+    let put = site.port.put(&record).await;
+    let is_there = put.is_ok();
+    let differs = |what: &str| Fault::new(Code::ProofFailed, "try catalog").with("id", &record.id).because(format!("the probe {what}"));
+    let read = site.port.get(&record.collection, &record.id).await.and_then(|found| match found {
+        found if is_there && found.as_ref() != Some(&record) => Err(differs("reads otherwise than it was written")),
+        _ => Ok(()),
+    });
+    let list = site.port.list(&record.collection, None).await.and_then(|ids| match ids.contains(&record.id) {
+        false if is_there => Err(differs("was written and is not listed")),
+        _ => Ok(()),
+    });
     let removed = site.port.delete(&record.collection, &record.id).await;
-    tried.and(removed).map(|()| "write, read, delete".to_owned())
+    told([("write", put), ("read", read), ("list", list), ("delete", removed)], |code| {
+        Fault::new(code, "try catalog").with("catalog", &site.name)
+    })
 }

@@ -1,49 +1,79 @@
-//! `rushes sync --subject ID`: sends what one subject still owes.
+//! `rushes sync`: sends what one subject still owes, or writes every record anew.
 
 use super::hand::{self, By};
 use super::{Context, exit, print};
 use crate::wire;
+use rushes_core::delivery::{Delivery, DeliveryState};
+use rushes_core::store::AssetFilter;
 use rushes_core::{Code, Fault};
-use rushes_engine::Ask;
+use rushes_engine::{Ask, Parts};
+use serde_json::json;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Whose: the id or unique slug of a subject, or a user's name.
+    /// Send what this one still owes: the id or unique slug of a subject, or a user's name.
+    #[arg(long, required_unless_present = "records", conflicts_with = "records")]
+    subject: Option<String>,
+    /// Write every record anew, from what is known here.
     #[arg(long)]
-    subject: String,
+    records: bool,
+    /// Only to the catalog of this name.
+    #[arg(long, requires = "records", value_name = "NAME")]
+    catalog: Option<String>,
 }
 
 pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     let parts = wire::look(&context.home, &context.loaded.config)?;
-    let known = parts.store.subject(&args.subject).await?.map(|subject| subject.made.id);
+    match args.subject {
+        Some(subject) => of_subject(context, &parts, subject).await,
+        None => of_records(context, &parts, args.catalog).await,
+    }
+}
+
+async fn of_subject(context: &Context, parts: &Parts, subject: String) -> anyhow::Result<u8> {
+    let known = parts.store.subject(&subject).await?.map(|subject| subject.made.id);
     let subject = match known {
         Some(id) => id,
-        None if parts.store.assets(&of(&args.subject)).await?.is_empty() => {
-            return Err(Fault::new(Code::NotFound, "sync").with("subject", &args.subject).because("nothing here belongs to it").into());
+        None if parts.store.assets(&of(&subject)).await?.is_empty() => {
+            return Err(Fault::new(Code::NotFound, "sync").with("subject", &subject).because("nothing here belongs to it").into());
         }
-        None => args.subject,
+        None => subject,
     };
-    let (answer, by) = hand::ask(context, Ask::Sync { subject: subject.clone() }).await?;
-    let is_done = hand::drain(&parts).await?;
-    if let By::Us(running) = by {
-        running.engine.stop().await;
-    }
+    let (owed, is_done) = ask(context, parts, Ask::Sync { subject: subject.clone() }).await?;
     let open = parts.store.assets(&of(&subject)).await?;
-    let is_proven = |d: &rushes_core::delivery::Delivery| d.state == rushes_core::delivery::DeliveryState::Proven;
+    let is_proven = |d: &Delivery| d.state == DeliveryState::Proven;
     let left = open.iter().filter(|(_, deliveries)| deliveries.is_empty() || !deliveries.iter().all(is_proven)).count();
     if context.json {
-        print::json(&serde_json::json!({"subject": subject, "owed": answer["owed"], "assets": open.len(), "undelivered": left}))?;
+        print::json(&json!({"subject": subject, "owed": owed, "assets": open.len(), "undelivered": left}))?;
     } else {
-        print::line(format!(
-            "{subject}: {} deliveries made due, {} of {} assets proven everywhere.",
-            answer["owed"],
-            open.len() - left,
-            open.len()
-        ));
+        print::line(format!("{subject}: {owed} deliveries made due, {} of {} assets proven everywhere.", open.len() - left, open.len()));
     }
     Ok(if left == 0 && is_done { exit::DONE } else { exit::PARTLY })
 }
 
-fn of(subject: &str) -> rushes_core::store::AssetFilter {
-    rushes_core::store::AssetFilter { subject: Some(subject.to_owned()), ..rushes_core::store::AssetFilter::default() }
+async fn of_records(context: &Context, parts: &Parts, catalog: Option<String>) -> anyhow::Result<u8> {
+    let (owed, is_done) = ask(context, parts, Ask::Records { catalog: catalog.clone() }).await?;
+    let backlog = parts.store.backlog().await?;
+    let is_meant = |name: &&String| parts.routes.catalogs.contains(name) && catalog.as_ref().is_none_or(|only| only == *name);
+    let refused: u64 = backlog.iter().filter(|(name, _)| is_meant(name)).map(|(_, backlog)| backlog.refused).sum();
+    if context.json {
+        print::json(&json!({"owed": owed, "refused": refused}))?;
+    } else {
+        print::line(format!("{owed} records written anew, {refused} refused."));
+    }
+    Ok(if refused == 0 && is_done { exit::DONE } else { exit::PARTLY })
+}
+
+/// Has it done, and waits for it; gives how much was made due, and whether all of it arrived.
+async fn ask(context: &Context, parts: &Parts, what: Ask) -> anyhow::Result<(u64, bool)> {
+    let (answer, by) = hand::ask(context, what).await?;
+    let is_done = hand::drain(parts).await?;
+    if let By::Us(running) = by {
+        running.engine.stop().await;
+    }
+    Ok((answer["owed"].as_u64().unwrap_or(0), is_done))
+}
+
+fn of(subject: &str) -> AssetFilter {
+    AssetFilter { subject: Some(subject.to_owned()), ..AssetFilter::default() }
 }

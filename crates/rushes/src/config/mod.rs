@@ -184,14 +184,37 @@ pub(crate) enum AddressingSetting {
     Host,
 }
 
-/// One catalog.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// One catalog. What a type has no use for is refused.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct CatalogSection {
     /// As it appears in tables and records.
     pub(crate) name: String,
-    /// Its type and address: `file:///srv/records`.
+    /// Its type and address: `file:///srv/records`, `postgres://user@host/database`, `firestore://project/(default)`; or
+    /// `env:NAME`, `file:/path` where an address holds a password.
     pub(crate) uri: String,
+    /// How `assets` stands in a record.
+    pub(crate) assets_shape: AssetsShape,
+    /// `postgres://`: `env:NAME` or `file:/path`; none = PGPASSWORD.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) password: Option<String>,
+    /// `postgres://`: a file of certificates (PEM) that vouch for the server; none = those the machine trusts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) authority: Option<String>,
+    /// `firestore://`: the account's key (JSON), `env:NAME` or `file:/path`; none = what the machine offers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) credentials: Option<String>,
+}
+
+/// How the sets of a subject's assets stand in its record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AssetsShape {
+    /// One after the other, each with its title.
+    #[default]
+    Array,
+    /// By title.
+    Map,
 }
 
 /// The configuration and where it came from.
@@ -264,6 +287,14 @@ pub(crate) fn load(folder: &Path) -> Result<Loaded, Fault> {
     if config.variable("SUPABASE_URL").is_some() && !config.destinations.iter().any(|place| place.uri.starts_with("supabase://")) {
         let reason = "it names a Supabase project, and no destination goes there; add one with uri = \"supabase://BUCKET\", or unset it";
         return Err(Fault::new(Code::ConfigInvalid, "read configuration").with("setting", "SUPABASE_URL").because(reason));
+    }
+    let database = config.variable("FIRESTORE_DATABASE").filter(|_| config.variable("USE_FIRESTORE").as_deref() != Some("false"));
+    if let Some(database) = database.filter(|_| !config.catalogs.iter().any(|place| place.uri.starts_with("firestore://"))) {
+        let project = config.variable("GCP_PROJECT_ID").unwrap_or_else(|| "PROJECT".to_owned());
+        let reason = format!(
+            "it names a Firestore database, and no catalog goes there; add one with uri = \"firestore://{project}/{database}\", or unset it"
+        );
+        return Err(Fault::new(Code::ConfigInvalid, "read configuration").with("setting", "FIRESTORE_DATABASE").because(reason));
     }
     Ok(Loaded { config, origin })
 }

@@ -22,7 +22,6 @@ const NAMES: &[(&str, Means)] = &[
     ("FOLDER_SYNC_INTERVAL", Means::Number("delivery", "scan_every_s")),
     ("GCS_BUCKET_NAME", Means::NotYet("a Cloud Storage destination")),
     ("DRIVE_ROOT_FOLDER_ID", Means::NotYet("a Google Drive destination")),
-    ("FIRESTORE_DATABASE", Means::NotYet("a Firestore catalog")),
 ];
 
 /// A `.env` file: every line, and those that name a setting of ours as nested values.

@@ -79,6 +79,16 @@ fn config_takes_a_supabase_project_only_with_a_destination_there() {
 }
 
 #[test]
+fn config_takes_a_firestore_database_only_with_a_catalog_there() {
+    let database = (".env", "FIRESTORE_DATABASE=(default)\nGCP_PROJECT_ID=mine\n");
+    let fault = load(folder(&[database]).path()).err().unwrap();
+    assert!(fault.to_string().contains("firestore://mine/(default)"), "{fault}");
+    let there = ("rushes.toml", "[[catalogs]]\nname = \"cloud\"\nuri = \"firestore://mine/(default)\"\n");
+    assert!(load(folder(&[database, there]).path()).is_ok());
+    assert!(load(folder(&[(".env", "FIRESTORE_DATABASE=x\nUSE_FIRESTORE=false\n")]).path()).is_ok());
+}
+
+#[test]
 fn config_finds_secrets_where_it_is_told_and_never_in_the_file() {
     let folder = folder(&[(".env", "OUR_KEY=from-dotenv\n"), ("key", "from-file\n")]);
     let config = load(folder.path()).unwrap().config;

@@ -1,7 +1,7 @@
 //! The integration tests: one binary, one module per capability.
 //!
 //! `clouds` delivers to real servers in every weather; `survives` kills, starves and stops the real program and asks an oracle outside of it; `proof` plants faults and has
-//! them found and mended; `schema` opens homes of older programs, and `replay` runs recorded journals through today's
+//! them found and mended; `records` writes to Firestore and Postgres; `schema` opens homes of older programs, and `replay` runs recorded journals through today's
 //! workflows. `engine`, `delivery` and `keep` drive the engine in this process with small recipes of their own; the others
 //! start the real `rushes` and look at what it leaves behind.
 
@@ -16,6 +16,8 @@ mod keep;
 mod production;
 mod proof;
 mod put;
+#[cfg(feature = "firestore")]
+mod records;
 mod replay;
 mod schema;
 mod support;

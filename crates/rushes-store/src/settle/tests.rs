@@ -1,0 +1,103 @@
+//! Tests of how mirrors are owed.
+
+#![expect(clippy::disallowed_methods, reason = "a look at the rows themselves")]
+
+use crate::{Mode, SqliteStore};
+use rushes_core::JobId;
+use rushes_core::catalog::Record;
+use rushes_core::clock::{Clock, SystemClock};
+use rushes_core::delivery::{Due, Routes, Wanted};
+use rushes_core::job::NewJob;
+use rushes_core::store::{Jobs, Outbox, Owe, Upkeep};
+use rusqlite::{Connection, OpenFlags};
+use serde_json::json;
+use std::sync::Arc;
+
+struct Home {
+    store: SqliteStore,
+    sql: Connection,
+    root: JobId,
+    _folder: tempfile::TempDir,
+}
+
+impl Home {
+    async fn with_a_mirrored_job() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rushes.db");
+        let routes = Routes { catalogs: vec!["records".into()], ..Routes::default() };
+        let store = SqliteStore::open(&path, &Mode::Own { owner: "test".into() }, Arc::new(SystemClock), routes).unwrap();
+        let sql = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let home = Self { store, sql, root: JobId(SystemClock.new_id()), _folder: folder };
+        home.job(home.root, None).await;
+        home
+    }
+
+    async fn job(&self, id: JobId, name: Option<&str>) {
+        let job = NewJob {
+            id,
+            workflow: "w".into(),
+            version: 1,
+            input: json!({"count": 2}),
+            input_hash: "h".into(),
+            parent: name.map(|name| (self.root, name.to_owned())),
+            root: self.root,
+            collection: name.is_none().then(|| "pipeline_jobs".to_owned()),
+        };
+        self.store.create(job).await.unwrap();
+    }
+
+    async fn due(&self) -> Option<(Due, Record)> {
+        let wanted = Wanted { small: 8, at_once: true, ..Wanted::default() };
+        let mut rows = self.store.due("records", wanted).await.unwrap().rows;
+        assert!(rows.len() <= 1, "one document, one writing at a time: {rows:?}");
+        let due = rows.pop()?;
+        let record = self.store.snapshot(&due).await.unwrap();
+        Some((due, record))
+    }
+
+    fn rows(&self) -> i64 {
+        self.sql.query_row("SELECT count(*) FROM outbox", [], |row| row.get(0)).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn settle_mirrors_of_a_job_are_a_row_or_two_however_often_it_changes() {
+    let home = Home::with_a_mirrored_job().await;
+    let mut rev = 0;
+    for child in 0..40 {
+        home.job(JobId(SystemClock.new_id()), Some(&format!("child {child}"))).await;
+        if child % 4 != 0 {
+            continue;
+        }
+        let (due, record) = home.due().await.expect("a change is told");
+        assert!(record.rev > rev, "{} after {rev}", record.rev);
+        rev = record.rev;
+        if child % 8 == 0 {
+            // What comes while it is written is told by the next.
+            home.job(JobId(SystemClock.new_id()), Some(&format!("late {child}"))).await;
+            home.store.recorded(&due).await.unwrap();
+            let (late, record) = home.due().await.expect("what came meanwhile");
+            assert!(record.rev > rev);
+            rev = record.rev;
+            home.store.recorded(&late).await.unwrap();
+        } else {
+            let down = rushes_core::Fault::new(rushes_core::Code::DestinationRefused, "put record");
+            home.store.failed(&due, &down, None).await.unwrap();
+        }
+    }
+    assert!(home.rows() <= 2, "{} rows", home.rows());
+    home.job(JobId(SystemClock.new_id()), Some("last")).await;
+    let (due, _) = home.due().await.expect("the last change");
+    home.store.recorded(&due).await.unwrap();
+    assert_eq!(home.store.backlog().await.unwrap()["records"].refused, 0, "what was refused is over once a later one is written");
+    assert!(home.due().await.is_none());
+}
+
+#[tokio::test]
+async fn settle_a_document_is_owed_again_also_where_only_the_outbox_knows_its_number() {
+    let home = Home::with_a_mirrored_job().await;
+    let again = || Owe::Record { catalog: "records".into(), collection: "assets".into(), id: "a".into(), above: 0 };
+    for _ in 0..3 {
+        assert_eq!(home.store.owe(&again()).await.unwrap(), 1, "each time anew");
+    }
+}

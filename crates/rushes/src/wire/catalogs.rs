@@ -1,0 +1,203 @@
+//! Catalogs as configured: each type is an arm here, with the settings it has a use for.
+
+use crate::config::{AssetsShape, CatalogSection, Config};
+use rushes_adapters::catalogs::json::JsonCatalog;
+use rushes_adapters::catalogs::postgres::{PostgresCatalog, PostgresSettings};
+use rushes_adapters::catalogs::titles::ByTitle;
+use rushes_core::catalog::Catalog;
+use rushes_core::{Code, Fault};
+use rushes_engine::{Access, Home, Site};
+use std::sync::Arc;
+use std::time::Duration;
+
+#[cfg(feature = "firestore")]
+const TYPES: &str = "file://, firestore://, postgres://";
+#[cfg(not(feature = "firestore"))]
+const TYPES: &str = "file://, postgres:// (and firestore:// where it is built in: cargo's feature firestore)";
+
+/// The configured catalogs; speaks to none yet. Errors: `config_invalid`, naming the setting.
+pub(super) fn all(home: &Home, config: &Config) -> Result<Vec<Site<dyn Catalog>>, Fault> {
+    if config.catalogs.is_empty() {
+        return Ok(vec![site(config, "records", Arc::new(JsonCatalog::new(home.remote().join("records"))))]);
+    }
+    let open = |place| {
+        let port = Kept { config, place }.port()?;
+        let port: Arc<dyn Catalog> = if place.assets_shape == AssetsShape::Map { Arc::new(ByTitle(port)) } else { port };
+        Ok(site(config, &place.name, port))
+    };
+    config.catalogs.iter().map(open).collect()
+}
+
+fn site(config: &Config, name: &str, port: Arc<dyn Catalog>) -> Site<dyn Catalog> {
+    Site {
+        name: name.to_owned(),
+        prefix: String::new(),
+        port,
+        in_flight: config.delivery.in_flight,
+        first_backoff: Duration::from_secs_f64(config.delivery.first_backoff_s),
+        access: Access::Private,
+    }
+}
+
+/// One section, and the whole of which it is part.
+struct Kept<'a> {
+    config: &'a Config,
+    place: &'a CatalogSection,
+}
+
+impl Kept<'_> {
+    fn port(&self) -> Result<Arc<dyn Catalog>, Fault> {
+        let is_elsewhere =
+            self.place.uri.starts_with("env:") || self.place.uri.starts_with("file:") && !self.place.uri.starts_with("file://");
+        // An address that holds a password stands elsewhere, like all secrets.
+        let uri = if is_elsewhere { self.secret("uri", &self.place.uri)? } else { self.place.uri.clone() };
+        match uri.split_once("://") {
+            Some(("file", path)) => {
+                self.only(&[])?;
+                Ok(Arc::new(JsonCatalog::new(super::folder("catalogs", &self.place.name, path)?)))
+            }
+            Some(("postgres" | "postgresql", rest)) => {
+                self.only(&["password", "authority"])?;
+                let login = rest.split('@').next().filter(|_| rest.contains('@'));
+                if !is_elsewhere && login.is_some_and(|login| login.contains(':')) {
+                    return Err(self
+                        .invalid("uri", "a password stands elsewhere: set password = \"env:NAME\", or uri = \"env:NAME\" for all of it"));
+                }
+                Ok(Arc::new(PostgresCatalog::new(&self.postgres(uri.clone())?)?))
+            }
+            #[cfg(feature = "firestore")]
+            Some(("firestore", rest)) => self.firestore(rest),
+            _ if is_elsewhere => Err(self.invalid("uri", format!("what {} holds is no address of: {TYPES}", self.place.uri))),
+            _ => Err(super::unknown("catalogs", &self.place.name, &self.place.uri, TYPES)),
+        }
+    }
+
+    fn invalid(&self, key: &str, reason: impl std::fmt::Display) -> Fault {
+        Fault::new(Code::ConfigInvalid, "read configuration").with("setting", format!("catalogs.{}.{key}", self.place.name)).because(reason)
+    }
+
+    fn secret(&self, key: &str, at: &str) -> Result<String, Fault> {
+        self.config.secret(&format!("catalogs.{}.{key}", self.place.name), at)
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_secs_f64(self.config.delivery.stalled_after_s)
+    }
+
+    /// Refuses settings that this type has no use for: whoever wrote them believes something that is not so.
+    fn only(&self, used: &[&str]) -> Result<(), Fault> {
+        let place = self.place;
+        let given = [
+            ("password", place.password.is_some()),
+            ("authority", place.authority.is_some()),
+            ("credentials", place.credentials.is_some()),
+        ];
+        match given.iter().find(|(name, is_given)| *is_given && !used.contains(name)) {
+            Some((name, _)) => Err(self.invalid(name, format!("{} has no use for it", place.uri))),
+            None => Ok(()),
+        }
+    }
+
+    fn postgres(&self, address: String) -> Result<PostgresSettings, Fault> {
+        let password = self.place.password.as_ref().map(|at| self.secret("password", at)).transpose()?;
+        let read = |path: &String| std::fs::read(path).map_err(|e| self.invalid("authority", format!("{path}: {e}")));
+        Ok(PostgresSettings {
+            address,
+            password: password.or_else(|| self.config.variable("PGPASSWORD")),
+            authority: self.place.authority.as_ref().map(read).transpose()?,
+            patience: self.patience(),
+        })
+    }
+
+    #[cfg(feature = "firestore")]
+    fn firestore(&self, rest: &str) -> Result<Arc<dyn Catalog>, Fault> {
+        use rushes_adapters::catalogs::firestore::{FirestoreCatalog, FirestoreSettings};
+        use rushes_adapters::google::Credentials;
+        self.only(&["credentials"])?;
+        let (project, database) = rest.split_once('/').unwrap_or((rest, ""));
+        if project.is_empty() || database.contains('/') {
+            return Err(self.invalid("uri", "it is written firestore://project/database, most often firestore://project/(default)"));
+        }
+        let emulator = self.config.variable("FIRESTORE_EMULATOR_HOST");
+        let credentials = match &emulator {
+            Some(_) => Credentials::None,
+            None => self.credentials()?,
+        };
+        Ok(Arc::new(FirestoreCatalog::new(FirestoreSettings {
+            project: project.to_owned(),
+            database: if database.is_empty() { "(default)".to_owned() } else { database.to_owned() },
+            endpoint: emulator.map(|host| if host.contains("://") { host } else { format!("http://{host}") }),
+            credentials,
+            patience: self.patience(),
+        })?))
+    }
+
+    /// Those named here, by the environment, by `gcloud auth application-default login`, else the machine's.
+    #[cfg(feature = "firestore")]
+    fn credentials(&self) -> Result<rushes_adapters::google::Credentials, Fault> {
+        use rushes_adapters::google::Credentials;
+        let named = |fault: Fault| fault.with("setting", format!("catalogs.{}.credentials", self.place.name));
+        if let Some(at) = &self.place.credentials {
+            return Credentials::parse(&self.secret("credentials", at)?).map_err(named);
+        }
+        let login = self.config.variable("HOME").map(|home| format!("{home}/.config/gcloud/application_default_credentials.json"));
+        let login = login.filter(|path| std::path::Path::new(path).is_file());
+        match self.config.variable("GOOGLE_APPLICATION_CREDENTIALS").or(login) {
+            Some(path) => {
+                Credentials::parse(&self.config.secret("GOOGLE_APPLICATION_CREDENTIALS", &format!("file:{path}"))?).map_err(named)
+            }
+            None => Ok(Credentials::machine(self.config.variable("GCE_METADATA_HOST").as_deref())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened(section: &str) -> Result<Vec<Site<dyn Catalog>>, Fault> {
+        let folder = tempfile::tempdir().unwrap();
+        all(&Home::at(folder.path()), &toml::from_str(&format!("[[catalogs]]\nname = \"c\"\n{section}\n")).unwrap())
+    }
+
+    #[test]
+    fn config_opens_each_type_of_catalog() {
+        for section in [
+            "uri = \"file:///srv/records\"\nassets_shape = \"map\"",
+            "uri = \"postgres://rushes@localhost/app?sslmode=disable\"",
+            "uri = \"postgresql://rushes@db.example.com:6543/app?sslmode=verify-full\"",
+        ] {
+            assert_eq!(opened(section).map(|sites| sites.len()).map_err(|fault| fault.to_string()), Ok(1), "{section}");
+        }
+    }
+
+    #[test]
+    fn config_refuses_catalogs_that_cannot_be_meant() {
+        for (section, named) in [
+            ("uri = \"mysql://x\"", "postgres://"),
+            ("uri = \"postgres://rushes:s3cret@localhost/app\"", "a password stands elsewhere"),
+            ("uri = \"postgres://localhost/app\"", "names no user"),
+            ("uri = \"file:///srv/records\"\npassword = \"env:X\"", "catalogs.c.password"),
+            ("uri = \"env:NOBODY_SET_THIS\"", "NOBODY_SET_THIS"),
+            ("uri = \"postgres://rushes@localhost/app\"\nauthority = \"/nowhere.pem\"", "catalogs.c.authority"),
+            ("uri = \"postgres://rushes@localhost/app\"\ncredentials = \"env:X\"", "catalogs.c.credentials"),
+        ] {
+            let fault = opened(section).err().expect("it is refused");
+            assert_eq!(fault.code, Code::ConfigInvalid);
+            assert!(fault.to_string().contains(named) && !fault.to_string().contains("s3cret"), "{section}: {fault}");
+        }
+    }
+
+    #[cfg(feature = "firestore")]
+    #[test]
+    fn config_refuses_a_firestore_without_a_project_or_key() {
+        for (section, named) in [
+            ("uri = \"firestore://\"", "firestore://project/(default)"),
+            ("uri = \"firestore://p\"\ncredentials = \"file:/nowhere/at/all\"", "catalogs.c.credentials"),
+            ("uri = \"firestore://p/(default)\"\npassword = \"env:X\"", "catalogs.c.password"),
+        ] {
+            let fault = opened(section).err().expect("it is refused");
+            assert!(fault.code == Code::ConfigInvalid && fault.to_string().contains(named), "{section}: {fault}");
+        }
+    }
+}
