@@ -9,6 +9,7 @@ pub mod bad_files;
 mod catalog;
 pub mod chaos;
 mod destination;
+pub mod gcs;
 pub mod google;
 mod links;
 pub mod replay;
@@ -18,6 +19,6 @@ pub mod supabase;
 mod uploads;
 
 pub use catalog::catalog_suite;
-pub use destination::{destination_suite, destination_suite_up_to};
+pub use destination::{destination_suite, destination_suite_up_to, simple_suite};
 pub use links::{links_suite, open};
 pub use uploads::uploads_suite;

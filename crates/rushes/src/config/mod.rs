@@ -118,7 +118,7 @@ impl Default for KeepSection {
 pub(crate) struct DestinationSection {
     /// As it appears in tables and records.
     pub(crate) name: String,
-    /// Its type and address: `file:///srv/bucket`, `s3://bucket`, `supabase://bucket`.
+    /// Its type and address: `file:///srv/bucket`, `gs://bucket`, `s3://bucket`, `supabase://bucket`.
     pub(crate) uri: String,
     /// Goes before each path, such as `anime_dance`.
     pub(crate) prefix: String,
@@ -157,6 +157,9 @@ pub(crate) struct DestinationSection {
     /// `env:NAME` or `file:/path`, where the keys are lent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) session_token: Option<String>,
+    /// Google's JSON of an account: `env:NAME` or `file:/path`; none = what the machine offers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) credentials: Option<String>,
     /// Large files go in parts of so many millions of bytes; a restart sends at most one again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) part_mb: Option<u32>,
