@@ -2,7 +2,7 @@
 //! one was refused.
 
 use super::credentials::{Credentials, ExternalAccount, Machine, ServiceAccount};
-use super::refusals::{About, Said, refusal};
+use super::refusals::{About, Said, clock, refusal};
 use crate::http::{Answer, Body, Client, Request, encode_query};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use rushes_core::clock::{Clock, SystemClock};
@@ -293,8 +293,7 @@ impl Tokens {
         let skew_ms = theirs_ms - SystemClock.now_ms();
         let skew_ms = if skew_ms.abs() > SKEW_MS { skew_ms } else { 0 };
         if (self.skew_ms.swap(skew_ms, Ordering::Relaxed) - skew_ms).abs() > SKEW_MS && skew_ms != 0 {
-            let minutes = skew_ms / 60_000;
-            tracing::warn!(minutes, "this machine's clock is wrong by so much; Google's is followed. Set it");
+            tracing::warn!("{}; Google's is followed. Set it", clock(skew_ms));
         }
         skew_ms
     }

@@ -15,6 +15,7 @@ use rushes_testkit::open;
 use rushes_testkit::servers::{S3Server, moto, s3s_fs};
 use rushes_testkit::supabase::Supabase;
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,7 +43,8 @@ const MIB: u64 = 1024 * 1024;
 enum Server {
     S3(S3Server),
     Supabase(Supabase),
-    Gcs(Gcs),
+    /// And the key of its account, in a file.
+    Gcs(Gcs, tempfile::NamedTempFile),
 }
 
 pub(crate) struct Stand {
@@ -64,8 +66,9 @@ impl Stand {
             "gcs" => {
                 let server = Gcs::start().await;
                 server.make_bucket(BUCKET, false);
-                let address = server.address;
-                (Server::Gcs(server), address)
+                let (key, address) = (tempfile::NamedTempFile::new().unwrap(), server.address);
+                key.as_file().write_all(server.google.service_account().as_bytes()).unwrap();
+                (Server::Gcs(server, key), address)
             }
             _ => {
                 let server = if name == "moto" { moto()? } else { s3s_fs()? };
@@ -86,7 +89,7 @@ impl Stand {
                 settings.http = HttpOptions { stalled_after: STALLED_AFTER };
                 Arc::new(SupabaseDestination::new(settings).unwrap())
             }
-            Server::Gcs(server) => Arc::new(
+            Server::Gcs(server, _) => Arc::new(
                 GsDestination::new(GsSettings {
                     bucket: BUCKET.into(),
                     endpoint: Some(self.chaos.url()),
@@ -118,9 +121,11 @@ impl Stand {
     pub(crate) fn section(&self, name: &str) -> String {
         let endpoint = self.chaos.url();
         let options = match &self.server {
-            Server::S3(_) => "uri = \"s3://bucket\"\naccess_key = \"env:STAND_ID\"\nsecret_key = \"env:STAND_SECRET\"\npart_mb = 5\n",
-            Server::Supabase(_) => "uri = \"supabase://bucket\"\nsecret_key = \"env:STAND_SECRET\"\n",
-            Server::Gcs(_) => "uri = \"gs://bucket\"\ncredentials = \"env:STAND_SECRET\"\npart_mb = 5\n",
+            Server::S3(_) => {
+                "uri = \"s3://bucket\"\naccess_key = \"env:STAND_ID\"\nsecret_key = \"env:STAND_SECRET\"\npart_mb = 5\n".to_owned()
+            }
+            Server::Supabase(_) => "uri = \"supabase://bucket\"\nsecret_key = \"env:STAND_SECRET\"\n".to_owned(),
+            Server::Gcs(_, key) => format!("uri = \"gs://bucket\"\ncredentials = \"file:{}\"\npart_mb = 5\n", key.path().display()),
         };
         format!("[[destinations]]\nname = \"{name}\"\nendpoint = \"{endpoint}\"\n{options}")
     }
@@ -129,7 +134,7 @@ impl Stand {
         match &self.server {
             Server::S3(server) => vec![("STAND_ID", server.access_key.clone()), ("STAND_SECRET", server.secret_key.clone())],
             Server::Supabase(server) => vec![("STAND_SECRET", server.service_key.clone())],
-            Server::Gcs(server) => vec![("STAND_SECRET", server.google.service_account())],
+            Server::Gcs(..) => Vec::new(),
         }
     }
 
@@ -141,7 +146,7 @@ impl Stand {
                 400,
                 &serde_json::json!({"statusCode": "403", "error": "Unauthorized", "message": "new row violates row-level security policy"}),
             ),
-            Server::Gcs(_) => {
+            Server::Gcs(..) => {
                 gcs_error(403, "forbidden", "mover does not have storage.objects.create access to the Google Cloud Storage object.")
             }
         }
@@ -158,7 +163,7 @@ impl Stand {
                 let objects = server.objects().await;
                 objects.into_iter().map(|object| (unescaped(&object.key), sha256(&object.bytes))).collect()
             }
-            Server::Gcs(server) => {
+            Server::Gcs(server, _) => {
                 let objects = server.objects(BUCKET);
                 objects.into_iter().map(|object| (object.name.clone(), sha256(&server.bytes(&object)))).collect()
             }
