@@ -38,8 +38,16 @@ async fn google_tokens_are_for_all_who_have_credentials() {
     let plain = google.external_account(&json!({"file": plain}), false);
     let format = json!({"type": "json", "subject_token_field_name": "access_token"});
     let wrapped = google.external_account(&json!({"file": wrapped, "format": format}), true);
+    let format = json!({"type": "json", "subject_token_field_name": "token"});
+    let source = json!({"url": format!("{}/subject", google.url), "headers": {"x-asks": "rushes"}, "format": format});
+    let asked = google.external_account(&source, true);
     let who = |bearer: &str| google.accounts.who(Some(bearer), &[SCOPE]);
-    for (text, email) in [(google.service_account(), Google::EMAIL), (google.authorized_user(), Google::PERSON), (wrapped, Google::EMAIL)] {
+    for (text, email) in [
+        (google.service_account(), Google::EMAIL),
+        (google.authorized_user(), Google::PERSON),
+        (wrapped, Google::EMAIL),
+        (asked, Google::EMAIL),
+    ] {
         assert_eq!(who(&token(&of(&text)).await).unwrap(), email);
     }
     assert!(who(&token(&of(&plain)).await).unwrap().starts_with("principal://"));

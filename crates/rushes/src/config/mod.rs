@@ -264,9 +264,13 @@ pub(crate) fn load(folder: &Path) -> Result<Loaded, Fault> {
     let mut config: Config = origin.extract().map_err(invalid)?;
     config.dotenv = Dotenv(dotenv.all);
     check(&config)?;
-    if config.variable("SUPABASE_URL").is_some() && !config.destinations.iter().any(|place| place.uri.starts_with("supabase://")) {
-        let reason = "it names a Supabase project, and no destination goes there; add one with uri = \"supabase://BUCKET\", or unset it";
-        return Err(Fault::new(Code::ConfigInvalid, "read configuration").with("setting", "SUPABASE_URL").because(reason));
+    for (name, scheme, what) in
+        [("SUPABASE_URL", "supabase://", "a Supabase project"), ("GCS_BUCKET_NAME", "gs://", "a bucket of Cloud Storage")]
+    {
+        if config.variable(name).is_some() && !config.destinations.iter().any(|place| place.uri.starts_with(scheme)) {
+            let reason = format!("it names {what}, and no destination goes there; add one with uri = \"{scheme}BUCKET\", or unset it");
+            return Err(Fault::new(Code::ConfigInvalid, "read configuration").with("setting", name).because(reason));
+        }
     }
     Ok(Loaded { config, origin })
 }
