@@ -72,11 +72,12 @@ async fn google_tokens_are_asked_for_once_and_renewed_in_time() {
     tokens.forget(&first).await;
     assert_eq!(token(&tokens).await, second, "who is late does not forget the next one");
 
-    google.accounts.set_life(4);
+    // A quarter of it is left when it is renewed; the server counts whole seconds.
+    google.accounts.set_life(8);
     tokens.forget(&second).await;
     let short = token(&tokens).await;
     assert_eq!(token(&tokens).await, short);
-    tokio::time::sleep(Duration::from_millis(3_200)).await;
+    tokio::time::sleep(Duration::from_millis(6_200)).await;
     let renewed = token(&tokens).await;
     assert_ne!(renewed, short, "a new one comes before the old one has ended");
     google.accounts.who(Some(&short), &[SCOPE]).unwrap();
@@ -106,12 +107,13 @@ async fn google_tokens_outlive_a_server_that_is_down() {
         let fault = refused(&tokens).await;
         assert!(fault.is_transient() && !fault.to_string().contains("secret-token"), "{weather:?}: {fault}");
     }
-    google.accounts.set_life(4);
+    // A quarter of it is left when it is renewed; the server counts whole seconds.
+    google.accounts.set_life(8);
     let first = token(&tokens).await;
     chaos.set(Weather::Down);
-    tokio::time::sleep(Duration::from_millis(3_200)).await;
+    tokio::time::sleep(Duration::from_millis(6_200)).await;
     assert_eq!(token(&tokens).await, first, "what is still good serves");
-    tokio::time::sleep(Duration::from_millis(1_000)).await;
+    tokio::time::sleep(Duration::from_millis(2_000)).await;
     assert!(refused(&tokens).await.is_transient());
     chaos.set(Weather::Clear);
     assert_ne!(token(&tokens).await, first);
