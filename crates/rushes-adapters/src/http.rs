@@ -3,11 +3,13 @@
 
 mod body;
 
-pub(crate) use body::{Body, Sums, body_of, bytes_of, crc32c_of, damaged, file_of, md5_of};
+pub(crate) use body::{Body, Sums, body_of, bytes_of, crc32c_of, damaged, file_of, md5_of, unless_damaged};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use body::{SLICE_BYTES, pieces, slices};
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use http::{HeaderMap, Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rushes_core::clock::{Clock, SystemClock};
@@ -39,6 +41,19 @@ pub(crate) fn encode_path(key: &str) -> String {
 /// A name or value as part of a query.
 pub(crate) fn encode_query(text: &str) -> String {
     utf8_percent_encode(text, QUERY).to_string()
+}
+
+/// A query as it is sent and signed: encoded and in order.
+pub(crate) fn query_of(pairs: &[(String, String)]) -> String {
+    let mut encoded: Vec<String> = pairs.iter().map(|(name, value)| format!("{}={}", encode_query(name), encode_query(value))).collect();
+    encoded.sort_unstable();
+    encoded.join("&")
+}
+
+/// A hash in hex as headers and JSON carry it: in base64.
+pub(crate) fn base64_of(hex: &str) -> String {
+    let bytes: Vec<u8> = (0..hex.len()).step_by(2).filter_map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()).collect();
+    STANDARD.encode(bytes)
 }
 
 /// How HTTP is spoken: patience, and nothing else so far.
@@ -121,6 +136,12 @@ impl Client {
             Body::Bytes(bytes) => {
                 let length = bytes.len();
                 builder.header(http::header::CONTENT_LENGTH, length).body(reqwest::Body::wrap_stream(slices(bytes, moved.clone())))
+            }
+            Body::Framed { head, file, range, tail } => {
+                let length = (head.len() + tail.len()) as u64 + range.end - range.start;
+                let [head, tail] = [head, tail].map(|bytes| stream::iter([Ok(bytes)]));
+                let body = head.chain(pieces(file, range, None, moved.clone(), broken.clone())).chain(tail);
+                builder.header(http::header::CONTENT_LENGTH, length).body(reqwest::Body::wrap_stream(body))
             }
             Body::File { file, range, sums } => {
                 let length = range.end - range.start;
@@ -295,6 +316,9 @@ mod tests {
     fn http_keys_are_encoded_once_and_wholly() {
         assert_eq!(encode_path("a b/[kpop]#1%+é~.mp4"), "a%20b/%5Bkpop%5D%231%25%2B%C3%A9~.mp4");
         assert_eq!(encode_query("a/b c=&"), "a%2Fb%20c%3D%26");
+        let pairs = [("b", "2 "), ("a", "1/+")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(query_of(&pairs), "a=1%2F%2B&b=2%20");
+        assert_eq!(base64_of("25f9e794323b453885f5181f1b624d0b"), "JfnnlDI7RTiF9RgfG2JNCw==");
     }
 
     #[test]

@@ -52,6 +52,12 @@ pub async fn destination_suite_up_to(destination: &dyn Destination, name_bytes: 
     assert!(left.is_empty(), "the suite leaves nothing: {left:?}");
 }
 
+/// The promises about single objects, for servers that keep no conditions and list no pages.
+pub async fn simple_suite(destination: &dyn Destination, name_bytes: usize) {
+    puts_are_proven_and_come_back(destination, name_bytes).await;
+    absence_is_an_answer(destination).await;
+}
+
 async fn puts_are_proven_and_come_back(destination: &dyn Destination, name_bytes: usize) {
     let long = format!("suite/{}.bin", "n".repeat(name_bytes - 4));
     let keys: Vec<&str> = ODD_KEYS.iter().copied().chain([long.as_str()]).collect();

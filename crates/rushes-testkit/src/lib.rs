@@ -10,6 +10,7 @@ mod catalog;
 pub mod chaos;
 mod destination;
 pub mod firestore;
+pub mod gcs;
 pub mod google;
 mod links;
 pub mod replay;
@@ -19,6 +20,6 @@ pub mod supabase;
 mod uploads;
 
 pub use catalog::{WRITERS, catalog_suite, writers, writers_ended};
-pub use destination::{destination_suite, destination_suite_up_to};
+pub use destination::{destination_suite, destination_suite_up_to, simple_suite};
 pub use links::{links_suite, open};
 pub use uploads::uploads_suite;

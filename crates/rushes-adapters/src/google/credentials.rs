@@ -38,6 +38,7 @@ pub enum Credentials {
 #[derive(Clone)]
 pub struct ServiceAccount {
     pub(super) email: String,
+    project: Option<String>,
     pub(super) key_id: String,
     pub(super) token_uri: String,
     key: Arc<RsaKeyPair>,
@@ -96,6 +97,7 @@ struct Format {
 enum Written {
     ServiceAccount {
         client_email: String,
+        project_id: Option<String>,
         #[serde(default)]
         private_key_id: String,
         private_key: String,
@@ -121,6 +123,11 @@ fn invalid(reason: impl fmt::Display) -> Fault {
 }
 
 impl Credentials {
+    /// The project the account belongs to, where its key says so.
+    pub(crate) fn project(&self) -> Option<&str> {
+        if let Self::ServiceAccount(account) = self { account.project.as_deref() } else { None }
+    }
+
     /// From the JSON of a key file. Errors: `config_invalid`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let value: Value = serde_json::from_str(text)
@@ -132,12 +139,12 @@ impl Credentials {
         }
         let written = serde_json::from_value(value).map_err(|e| invalid(format!("the JSON is incomplete: {e}")))?;
         Ok(match written {
-            Written::ServiceAccount { client_email: email, private_key_id: key_id, private_key, token_uri } => {
+            Written::ServiceAccount { client_email: email, project_id: project, private_key_id: key_id, private_key, token_uri } => {
                 let broken = |e: String| invalid(format!("the private_key cannot be read ({e}); download the key anew"));
                 let der = PrivatePkcs8KeyDer::from_pem_slice(private_key.as_bytes()).map_err(|e| broken(e.to_string()))?;
                 let key = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).map_err(|e| broken(e.to_string()))?;
                 let token_uri = address(token_uri.as_deref().unwrap_or(TOKEN_URI))?;
-                Self::ServiceAccount(ServiceAccount { email, key_id, token_uri, key: Arc::new(key) })
+                Self::ServiceAccount(ServiceAccount { email, project, key_id, token_uri, key: Arc::new(key) })
             }
             Written::AuthorizedUser { client_id, client_secret, refresh_token, token_uri } => {
                 let token_uri = address(token_uri.as_deref().unwrap_or(TOKEN_URI))?;

@@ -5,6 +5,7 @@
 
 mod credentials;
 mod refusals;
+mod signing;
 #[cfg(test)]
 mod tests;
 mod tokens;

@@ -64,8 +64,9 @@ fn read(status: StatusCode, body: &[u8], wait: Option<Duration>, about: About<'_
 }
 
 /// In which direction the clock is wrong, and by how much where that is known.
-fn clock(skew_ms: i64) -> String {
-    match skew_ms / 60_000 {
+pub(super) fn clock(skew_ms: i64) -> String {
+    // To the nearest minute.
+    match (skew_ms + 30_000 * skew_ms.signum()) / 60_000 {
         0 => "this machine's clock is wrong".to_owned(),
         minutes if minutes > 0 => format!("this machine's clock is {minutes} minutes behind"),
         minutes => format!("this machine's clock is {} minutes ahead", -minutes),

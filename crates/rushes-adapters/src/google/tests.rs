@@ -38,8 +38,16 @@ async fn google_tokens_are_for_all_who_have_credentials() {
     let plain = google.external_account(&json!({"file": plain}), false);
     let format = json!({"type": "json", "subject_token_field_name": "access_token"});
     let wrapped = google.external_account(&json!({"file": wrapped, "format": format}), true);
+    let format = json!({"type": "json", "subject_token_field_name": "token"});
+    let source = json!({"url": format!("{}/subject", google.url), "headers": {"x-asks": "rushes"}, "format": format});
+    let asked = google.external_account(&source, true);
     let who = |bearer: &str| google.accounts.who(Some(bearer), &[SCOPE]);
-    for (text, email) in [(google.service_account(), Google::EMAIL), (google.authorized_user(), Google::PERSON), (wrapped, Google::EMAIL)] {
+    for (text, email) in [
+        (google.service_account(), Google::EMAIL),
+        (google.authorized_user(), Google::PERSON),
+        (wrapped, Google::EMAIL),
+        (asked, Google::EMAIL),
+    ] {
         assert_eq!(who(&token(&of(&text)).await).unwrap(), email);
     }
     assert!(who(&token(&of(&plain)).await).unwrap().starts_with("principal://"));
@@ -64,11 +72,12 @@ async fn google_tokens_are_asked_for_once_and_renewed_in_time() {
     tokens.forget(&first).await;
     assert_eq!(token(&tokens).await, second, "who is late does not forget the next one");
 
-    google.accounts.set_life(4);
+    // A quarter of it is left when it is renewed; the server counts whole seconds.
+    google.accounts.set_life(8);
     tokens.forget(&second).await;
     let short = token(&tokens).await;
     assert_eq!(token(&tokens).await, short);
-    tokio::time::sleep(Duration::from_millis(3_200)).await;
+    tokio::time::sleep(Duration::from_millis(6_200)).await;
     let renewed = token(&tokens).await;
     assert_ne!(renewed, short, "a new one comes before the old one has ended");
     google.accounts.who(Some(&short), &[SCOPE]).unwrap();
@@ -98,12 +107,13 @@ async fn google_tokens_outlive_a_server_that_is_down() {
         let fault = refused(&tokens).await;
         assert!(fault.is_transient() && !fault.to_string().contains("secret-token"), "{weather:?}: {fault}");
     }
-    google.accounts.set_life(4);
+    // A quarter of it is left when it is renewed; the server counts whole seconds.
+    google.accounts.set_life(8);
     let first = token(&tokens).await;
     chaos.set(Weather::Down);
-    tokio::time::sleep(Duration::from_millis(3_200)).await;
+    tokio::time::sleep(Duration::from_millis(6_200)).await;
     assert_eq!(token(&tokens).await, first, "what is still good serves");
-    tokio::time::sleep(Duration::from_millis(1_000)).await;
+    tokio::time::sleep(Duration::from_millis(2_000)).await;
     assert!(refused(&tokens).await.is_transient());
     chaos.set(Weather::Clear);
     assert_ne!(token(&tokens).await, first);

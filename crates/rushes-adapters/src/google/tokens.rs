@@ -2,7 +2,7 @@
 //! one was refused.
 
 use super::credentials::{Credentials, ExternalAccount, Machine, ServiceAccount};
-use super::refusals::{About, Said, refusal};
+use super::refusals::{About, Said, clock, refusal};
 use crate::http::{Answer, Body, Client, Request, encode_query};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use rushes_core::clock::{Clock, SystemClock};
@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 /// A token is renewed this long before it ends; metadata servers have the next one five minutes before.
 const EARLY: Duration = Duration::from_mins(4);
@@ -26,7 +26,7 @@ const PLATFORM: &str = "https://www.googleapis.com/auth/cloud-platform";
 /// The tokens of one account for some scopes.
 #[derive(Debug)]
 pub(crate) struct Tokens {
-    credentials: Credentials,
+    pub(super) credentials: Credentials,
     /// Parted by spaces.
     scopes: String,
     client: Client,
@@ -35,6 +35,8 @@ pub(crate) struct Tokens {
     skew_ms: AtomicI64,
     /// Whether a metadata server ever answered.
     has_machine: AtomicBool,
+    /// Of the machine's account, once it is known.
+    email: OnceCell<String>,
 }
 
 #[derive(Debug, Default)]
@@ -88,6 +90,7 @@ impl Tokens {
             held: Mutex::default(),
             skew_ms: AtomicI64::new(0),
             has_machine: AtomicBool::new(false),
+            email: OnceCell::new(),
         }
     }
 
@@ -187,6 +190,15 @@ impl Tokens {
         Ok(document(answer, "get access token").await?)
     }
 
+    /// The e-mail of the machine's account.
+    pub(super) async fn email_of(&self, machine: &Machine) -> Result<String, Fault> {
+        let ask = async || {
+            let answer = self.metadata(machine, "email").await?;
+            Ok(String::from_utf8_lossy(&answer.bytes().await?).trim().to_owned())
+        };
+        self.email.get_or_try_init(ask).await.cloned()
+    }
+
     /// What the metadata server says of the machine's account. Errors: `destination_refused` where there is no such server.
     async fn metadata(&self, machine: &Machine, what: &str) -> Result<Answer, Fault> {
         let url = format!("http://{}/computeMetadata/v1/instance/service-accounts/default/{what}", machine.host);
@@ -256,7 +268,7 @@ impl Tokens {
         document(answer, "get access token").await
     }
 
-    async fn post_json<T: DeserializeOwned>(&self, url: &str, bearer: &str, body: &serde_json::Value) -> Result<T, Said> {
+    pub(super) async fn post_json<T: DeserializeOwned>(&self, url: &str, bearer: &str, body: &serde_json::Value) -> Result<T, Said> {
         let mut headers = HeaderMap::new();
         headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(http::header::AUTHORIZATION, secret(&format!("Bearer {bearer}"))?);
@@ -281,8 +293,7 @@ impl Tokens {
         let skew_ms = theirs_ms - SystemClock.now_ms();
         let skew_ms = if skew_ms.abs() > SKEW_MS { skew_ms } else { 0 };
         if (self.skew_ms.swap(skew_ms, Ordering::Relaxed) - skew_ms).abs() > SKEW_MS && skew_ms != 0 {
-            let minutes = skew_ms / 60_000;
-            tracing::warn!(minutes, "this machine's clock is wrong by so much; Google's is followed. Set it");
+            tracing::warn!("{}; Google's is followed. Set it", clock(skew_ms));
         }
         skew_ms
     }

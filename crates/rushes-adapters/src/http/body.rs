@@ -30,6 +30,13 @@ pub(crate) enum Body {
         range: Range<u64>,
         sums: Option<Arc<Sums>>,
     },
+    /// These bytes of a file between two texts.
+    Framed {
+        head: Bytes,
+        file: Arc<File>,
+        range: Range<u64>,
+        tail: Bytes,
+    },
 }
 
 impl Body {
@@ -42,6 +49,18 @@ impl Body {
                 sums.iter().for_each(|sums| sums.reset());
                 Self::File { file: file.clone(), range: range.clone(), sums: sums.clone() }
             }
+            Self::Framed { head, file, range, tail } => {
+                Self::Framed { head: head.clone(), file: file.clone(), range: range.clone(), tail: tail.clone() }
+            }
+        }
+    }
+
+    /// The same between two texts, as a body of several parts has it.
+    pub(crate) fn framed(self, head: String, tail: String) -> Self {
+        match self {
+            Self::File { file, range, .. } => Self::Framed { head: head.into(), file, range, tail: tail.into() },
+            Self::Bytes(bytes) => Self::Bytes([head.as_bytes(), &bytes, tail.as_bytes()].concat().into()),
+            other => other,
         }
     }
 }
@@ -199,6 +218,22 @@ pub(crate) async fn md5_of(put: &Put<'_>) -> Result<String, Fault> {
 /// The local file is no longer what was registered: sending it again would not help, mending it does.
 pub(crate) fn damaged() -> Fault {
     Fault::new(Code::BlobMissing, "read what is sent")
+}
+
+/// This fault, unless the file is no longer what was registered: a store that does not take such bytes is right, in whatever
+/// words, and sending them again would not help.
+pub(crate) async fn unless_damaged(path: &Path, blob: &Blob, fault: Fault) -> Fault {
+    if !fault.is_transient() {
+        return fault;
+    }
+    let file = match file_of(path, blob.size_bytes) {
+        Ok(file) => file,
+        Err(damaged) => return damaged,
+    };
+    match crc32c_of(file, 0..blob.size_bytes).await {
+        Ok(sum) if sum != blob.crc32c => damaged().with("path", path.display()).because("the local file is not what was registered"),
+        _ => fault,
+    }
 }
 
 /// A file to send: read whole where it is small. Errors: `blob_missing` where it is gone, has another length, or, where it

@@ -36,6 +36,8 @@ pub(super) async fn answer(
     }
     let answered = match (method, path) {
         ("POST", "/token") => token(&accounts, &form(&body), &format!("http://{host}/token")),
+        // Another provider's, beside us.
+        ("GET", "/subject") if parts.headers.get("x-asks").is_some_and(|who| who == "rushes") => Ok(json!({"token": Google::SUBJECT})),
         ("POST", "/sts") => exchange(&accounts, &form(&body)),
         ("POST", path) if path.contains("/serviceAccounts/") => iam(&accounts, &parts.headers, path, &body),
         _ => Err((404, json!({"error": {"code": 404, "message": "Not found", "status": "NOT_FOUND"}}))),

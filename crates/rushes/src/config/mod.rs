@@ -118,7 +118,7 @@ impl Default for KeepSection {
 pub(crate) struct DestinationSection {
     /// As it appears in tables and records.
     pub(crate) name: String,
-    /// Its type and address: `file:///srv/bucket`, `s3://bucket`, `supabase://bucket`.
+    /// Its type and address: `file:///srv/bucket`, `gs://bucket`, `s3://bucket`, `supabase://bucket`.
     pub(crate) uri: String,
     /// Goes before each path, such as `anime_dance`.
     pub(crate) prefix: String,
@@ -157,6 +157,9 @@ pub(crate) struct DestinationSection {
     /// `env:NAME` or `file:/path`, where the keys are lent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) session_token: Option<String>,
+    /// Google's JSON of an account: `env:NAME` or `file:/path`; none = what the machine offers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) credentials: Option<String>,
     /// Large files go in parts of so many millions of bytes; a restart sends at most one again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) part_mb: Option<u32>,
@@ -284,9 +287,13 @@ pub(crate) fn load(folder: &Path) -> Result<Loaded, Fault> {
     let mut config: Config = origin.extract().map_err(invalid)?;
     config.dotenv = Dotenv(dotenv.all);
     check(&config)?;
-    if config.variable("SUPABASE_URL").is_some() && !config.destinations.iter().any(|place| place.uri.starts_with("supabase://")) {
-        let reason = "it names a Supabase project, and no destination goes there; add one with uri = \"supabase://BUCKET\", or unset it";
-        return Err(Fault::new(Code::ConfigInvalid, "read configuration").with("setting", "SUPABASE_URL").because(reason));
+    for (name, scheme, what) in
+        [("SUPABASE_URL", "supabase://", "a Supabase project"), ("GCS_BUCKET_NAME", "gs://", "a bucket of Cloud Storage")]
+    {
+        if config.variable(name).is_some() && !config.destinations.iter().any(|place| place.uri.starts_with(scheme)) {
+            let reason = format!("it names {what}, and no destination goes there; add one with uri = \"{scheme}BUCKET\", or unset it");
+            return Err(Fault::new(Code::ConfigInvalid, "read configuration").with("setting", name).because(reason));
+        }
     }
     let database = config.variable("FIRESTORE_DATABASE").filter(|_| config.variable("USE_FIRESTORE").as_deref() != Some("false"));
     if let Some(database) = database.filter(|_| !config.catalogs.iter().any(|place| place.uri.starts_with("firestore://"))) {

@@ -20,7 +20,6 @@ const NAMES: &[(&str, Means)] = &[
     ("UPLOAD_BATCH_SIZE", Means::Number("delivery", "in_flight")),
     ("UPLOAD_RETRY_DELAY", Means::Number("delivery", "first_backoff_s")),
     ("FOLDER_SYNC_INTERVAL", Means::Number("delivery", "scan_every_s")),
-    ("GCS_BUCKET_NAME", Means::NotYet("a Cloud Storage destination")),
     ("DRIVE_ROOT_FOLDER_ID", Means::NotYet("a Google Drive destination")),
 ];
 

@@ -64,18 +64,20 @@ fn config_names_the_setting_that_is_wrong() {
 
 #[test]
 fn config_refuses_a_cloud_this_build_does_not_have() {
-    let folder = folder(&[(".env", "GCS_BUCKET_NAME=somewhere\n")]);
+    let folder = folder(&[(".env", "DRIVE_ROOT_FOLDER_ID=somewhere\n")]);
     let fault = load(folder.path()).err().unwrap();
-    assert!(fault.to_string().contains("GCS_BUCKET_NAME"), "{fault}");
+    assert!(fault.to_string().contains("DRIVE_ROOT_FOLDER_ID"), "{fault}");
 }
 
 #[test]
-fn config_takes_a_supabase_project_only_with_a_destination_there() {
-    let project = (".env", "SUPABASE_URL=https://project.example.com\n");
-    let fault = load(folder(&[project]).path()).err().unwrap();
-    assert!(fault.to_string().contains("supabase://BUCKET"), "{fault}");
-    let there = ("rushes.toml", "[[destinations]]\nname = \"cloud\"\nuri = \"supabase://workspace-temp\"\n");
-    assert!(load(folder(&[project, there]).path()).is_ok());
+fn config_takes_a_cloud_only_with_a_destination_there() {
+    for (line, scheme) in [("SUPABASE_URL=https://project.example.com", "supabase://"), ("GCS_BUCKET_NAME=somewhere", "gs://")] {
+        let env = format!("{line}\n");
+        let fault = load(folder(&[(".env", &env)]).path()).err().unwrap();
+        assert!(fault.to_string().contains(&format!("{scheme}BUCKET")), "{fault}");
+        let there = format!("[[destinations]]\nname = \"cloud\"\nuri = \"{scheme}somewhere\"\n");
+        assert!(load(folder(&[(".env", &env), ("rushes.toml", &there)]).path()).is_ok());
+    }
 }
 
 #[test]

@@ -3,9 +3,11 @@
 use crate::config::{AccessSetting, AddressingSetting, Config, DestinationSection};
 use rushes_adapters::HttpOptions;
 use rushes_adapters::destinations::file::FileDestination;
+use rushes_adapters::destinations::gs::{GsDestination, GsSettings};
 use rushes_adapters::destinations::memory::MemoryDestination;
 use rushes_adapters::destinations::s3::{AccessKey, Addressing, S3Destination, S3Settings};
 use rushes_adapters::destinations::supabase::{PART_BYTES, SupabaseDestination, SupabaseSettings};
+use rushes_adapters::google::Credentials;
 use rushes_core::delivery::{Pictures, Route};
 use rushes_core::destination::Destination;
 use rushes_core::kinds::KINDS;
@@ -153,9 +155,10 @@ impl Kept<'_> {
                 self.only(&[])?;
                 Ok(Arc::new(MemoryDestination::default()))
             }
+            Some(("gs", bucket)) => Ok(Arc::new(GsDestination::new(self.gs(bucket)?)?)),
             Some(("s3", bucket)) => Ok(Arc::new(S3Destination::new(self.s3(bucket)?)?)),
             Some(("supabase", bucket)) => Ok(Arc::new(SupabaseDestination::new(self.supabase(bucket)?)?)),
-            _ => Err(super::unknown("destinations", &self.place.name, &self.place.uri, "file://, memory://, s3://, supabase://")),
+            _ => Err(super::unknown("destinations", &self.place.name, &self.place.uri, "file://, memory://, gs://, s3://, supabase://")),
         }
     }
 
@@ -169,6 +172,7 @@ impl Kept<'_> {
             ("access_key", place.access_key.is_some()),
             ("secret_key", place.secret_key.is_some()),
             ("session_token", place.session_token.is_some()),
+            ("credentials", place.credentials.is_some()),
             ("public_base", place.public_base.is_some()),
             ("part_mb", place.part_mb.is_some()),
         ];
@@ -201,6 +205,47 @@ impl Kept<'_> {
             whole_max_bytes: PART_BYTES,
             http: self.http(),
         })
+    }
+
+    fn gs(&self, bucket: &str) -> Result<GsSettings, Fault> {
+        let place = self.place;
+        self.only(&["endpoint", "credentials", "public_base", "part_mb"])?;
+        let emulator = || {
+            let host = self.config.variable("STORAGE_EMULATOR_HOST")?;
+            Some(if host.contains("://") { host } else { format!("http://{host}") })
+        };
+        let endpoint = place.endpoint.clone().or_else(emulator);
+        // Only emulators speak without TLS, and they want no token.
+        let is_emulator = endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
+        Ok(GsSettings {
+            bucket: bucket.trim_matches('/').to_owned(),
+            project: self.config.variable("GOOGLE_CLOUD_PROJECT"),
+            credentials: if is_emulator && place.credentials.is_none() { Credentials::None } else { self.google()? },
+            endpoint,
+            public_base: place.public_base.clone(),
+            part_bytes: u64::from(place.part_mb.unwrap_or(PART_MB)) * 1024 * 1024,
+            http: self.http(),
+        })
+    }
+
+    /// Who asks Google: as configured, as Google's own tools find it, or the machine's account.
+    fn google(&self) -> Result<Credentials, Fault> {
+        let setting = format!("destinations.{}.credentials", self.place.name);
+        let parsed =
+            |text: String, from: &str| Credentials::parse(&text).map_err(|fault| fault.with("setting", &setting).with("from", from));
+        if let Some(at) = &self.place.credentials {
+            return parsed(self.config.secret(&setting, at)?, at);
+        }
+        if let Some(path) = self.config.variable("GOOGLE_APPLICATION_CREDENTIALS") {
+            let from = "GOOGLE_APPLICATION_CREDENTIALS";
+            return parsed(self.config.secret(from, &format!("file:{path}"))?, from);
+        }
+        let folder = self.config.variable("CLOUDSDK_CONFIG").or_else(|| Some(format!("{}/.config/gcloud", self.config.variable("HOME")?)));
+        let login = folder.map(|folder| format!("{folder}/application_default_credentials.json"));
+        if let Some(login) = login.filter(|login| std::path::Path::new(login).is_file()) {
+            return parsed(self.config.secret(&setting, &format!("file:{login}"))?, &login);
+        }
+        Ok(Credentials::machine(self.config.variable("GCE_METADATA_HOST").as_deref()))
     }
 
     fn s3(&self, bucket: &str) -> Result<S3Settings, Fault> {

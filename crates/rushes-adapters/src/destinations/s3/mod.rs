@@ -10,7 +10,7 @@ mod put;
 mod setup;
 mod sign;
 
-use crate::http::{Answer, Body, Client, HttpOptions, Request, encode_path};
+use crate::http::{Answer, Body, Client, HttpOptions, Request, encode_path, query_of};
 use answers::{About, NOTED, Said, document, etag_in, proof_in, refusal};
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -186,7 +186,7 @@ impl S3Destination {
         sign::sign(&signed, &Scope { region: &self.settings.region, keys: &keys, at_ms }, &mut headers);
         let mut url = format!("{}://{}{path}", self.scheme, self.host);
         if !call.query.is_empty() {
-            url = format!("{url}?{}", sign::query_of(&call.query));
+            url = format!("{url}?{}", query_of(&call.query));
         }
         let body = call.body.again();
         let (method, operation, answers_within) = (call.method.clone(), call.operation, call.answers_within);

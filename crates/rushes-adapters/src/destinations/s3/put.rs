@@ -2,11 +2,10 @@
 
 use super::answers::{NOTED, etag_in, hash_in};
 use super::{Call, S3Destination};
-use crate::http::{Answer, Body, body_of, crc32c_of, damaged, md5_of};
-use base64::Engine;
+use crate::http::{Answer, Body, base64_of, body_of, md5_of, unless_damaged};
 use http::Method;
 use rushes_core::destination::{Condition, Destination, Proof, ProofHash, Put};
-use rushes_core::{Blob, Code, Fault};
+use rushes_core::{Code, Fault};
 use std::sync::atomic::Ordering;
 
 /// Objects up to this are put twice, once in a process, to learn whether the store keeps conditions.
@@ -77,7 +76,7 @@ impl S3Destination {
                 Ok(answer) => {
                     let proof = match self.proof_of_put(&answer, put).await {
                         Ok(proof) => proof,
-                        Err(fault) => return Err(unless_damaged(&body, put, fault).await),
+                        Err(fault) => return Err(unless_changed(&body, put, fault).await),
                     };
                     if matches!(next, Target::New) {
                         self.learn(put, &body, &proof).await;
@@ -89,7 +88,7 @@ impl S3Destination {
                     next = target(self.look(put.key).await?, &put).await?;
                 }
                 Err(said) if said.status == 0 => return Err(said.fault),
-                Err(said) => return Err(unless_damaged(&body, put, said.fault).await),
+                Err(said) => return Err(unless_changed(&body, put, said.fault).await),
             }
         }
         match next {
@@ -101,7 +100,7 @@ impl S3Destination {
     }
 
     fn put_call<'a>(&self, put: &Put<'a>, body: &Body) -> Call<'a> {
-        let sum = sha256_text(put.blob);
+        let sum = base64_of(&put.blob.sha256);
         let mut call = Call::new(Method::PUT, put.key, "put object", "s3:PutObject")
             .with("content-type", &put.blob.mime)
             .with("x-amz-checksum-sha256", &sum)
@@ -144,17 +143,7 @@ impl S3Destination {
     }
 }
 
-/// A store that does not take the bytes may be right, in whatever words: then sending them again does not help.
-async fn unless_damaged(body: &Body, put: Put<'_>, fault: Fault) -> Fault {
-    let Body::File { file, range, .. } = body else { return fault };
-    if fault.is_transient() && crc32c_of(file.clone(), range.clone()).await.is_ok_and(|sum| sum != put.blob.crc32c) {
-        return damaged().with("path", put.file.display()).because("the local file is not what was registered");
-    }
-    fault
-}
-
-fn sha256_text(blob: &Blob) -> String {
-    let bytes: Vec<u8> =
-        (0..blob.sha256.len()).step_by(2).filter_map(|at| u8::from_str_radix(blob.sha256.get(at..at + 2)?, 16).ok()).collect();
-    base64::engine::general_purpose::STANDARD.encode(bytes)
+/// Smaller files were read, and compared, before they were sent.
+async fn unless_changed(body: &Body, put: Put<'_>, fault: Fault) -> Fault {
+    if matches!(body, Body::File { .. }) { unless_damaged(put.file, put.blob, fault).await } else { fault }
 }

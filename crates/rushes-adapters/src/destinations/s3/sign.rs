@@ -3,7 +3,7 @@
 //! Our own, because the signing time must be settable: a machine whose clock is wrong signs by the store's clock.
 //! Source: "Signature Version 4 signing process" and its published examples, which the tests repeat.
 
-use crate::http::encode_query;
+use crate::http::query_of;
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderValue, Method};
 use rushes_core::record::rfc3339;
@@ -68,13 +68,6 @@ fn mac(key: &[u8], text: &str) -> Vec<u8> {
 
 fn hex(bytes: &[u8]) -> String {
     rushes_core::flow::hex(bytes)
-}
-
-/// The query as it is sent: encoded and in order.
-pub(super) fn query_of(pairs: &[(String, String)]) -> String {
-    let mut encoded: Vec<String> = pairs.iter().map(|(name, value)| format!("{}={}", encode_query(name), encode_query(value))).collect();
-    encoded.sort_unstable();
-    encoded.join("&")
 }
 
 fn canonical(signed: &Signed<'_>, query: &str, headers: &[(String, String)], names: &str) -> String {

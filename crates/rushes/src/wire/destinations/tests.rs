@@ -50,3 +50,26 @@ fn config_refuses_sizes_and_qualities_that_are_none() {
         assert!(said.contains("destinations.web") && said.contains(named), "{changes}: {said}");
     }
 }
+
+#[test]
+fn config_opens_buckets_of_google() {
+    let cloud = |changes: &str| format!("[[destinations]]\nname = \"cloud\"\nuri = \"gs://bucket\"\n{changes}\n");
+    let emulator = "endpoint = \"http://127.0.0.1:9023\"";
+    assert!(opened(&[cloud(emulator)]).is_ok(), "an emulator wants no credentials");
+    for (changes, named) in [
+        ("region = \"eu\"", "destinations.cloud.region"),
+        ("credentials = \"file:/proc/nowhere\"", "destinations.cloud.credentials"),
+        ("credentials = \"{}\"", "secrets stand elsewhere"),
+        ("part_mb = 0", "256 KiB"),
+    ] {
+        let said = refused(&[cloud(&format!("{emulator}\n{changes}"))]);
+        assert!(said.contains(named), "{changes}: {said}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("key.json");
+    std::fs::File::create(&key).and_then(|mut file| std::io::Write::write_all(&mut file, b"{\"type\": \"service_account\"}")).unwrap();
+    let said = refused(&[cloud(&format!("credentials = \"file:{}\"", key.display()))]);
+    assert!(said.contains("destinations.cloud.credentials") && said.contains("client_email"), "{said}");
+    let said = refused(&[place("own", "credentials = \"env:KEY\"")]);
+    assert!(said.contains("memory://own has no use for it"), "{said}");
+}

@@ -3,21 +3,25 @@
 
 use crate::support::survivor::{Dice, hashes, number};
 use rushes_adapters::HttpOptions;
+use rushes_adapters::destinations::gs::{GsDestination, GsSettings};
 use rushes_adapters::destinations::s3::{AccessKey, Addressing, S3Destination, S3Settings};
 use rushes_adapters::destinations::supabase::{SupabaseDestination, SupabaseSettings};
+use rushes_adapters::google::Credentials;
 use rushes_core::destination::{Destination, Links};
 use rushes_core::digest::digest;
 use rushes_testkit::chaos::{Chaos, Weather};
+use rushes_testkit::gcs::Gcs;
 use rushes_testkit::open;
 use rushes_testkit::servers::{S3Server, moto, s3s_fs};
 use rushes_testkit::supabase::Supabase;
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) const BUCKET: &str = "bucket";
 /// Every store there is a server for.
-pub(crate) const STORES: [&str; 3] = ["s3s-fs", "moto", "supabase"];
+pub(crate) const STORES: [&str; 4] = ["s3s-fs", "moto", "supabase", "gcs"];
 
 /// One of them, or all with `RUSHES_EVERYTHING=1`, as `make reliability` has it.
 pub(crate) fn stores(dice: &mut Dice) -> Vec<&'static str> {
@@ -39,6 +43,8 @@ const MIB: u64 = 1024 * 1024;
 enum Server {
     S3(S3Server),
     Supabase(Supabase),
+    /// And the key of its account, in a file.
+    Gcs(Gcs, tempfile::NamedTempFile),
 }
 
 pub(crate) struct Stand {
@@ -56,6 +62,13 @@ impl Stand {
                 server.make_bucket(BUCKET, false).await;
                 let address = server.address;
                 (Server::Supabase(server), address)
+            }
+            "gcs" => {
+                let server = Gcs::start().await;
+                server.make_bucket(BUCKET, false);
+                let (key, address) = (tempfile::NamedTempFile::new().unwrap(), server.address);
+                key.as_file().write_all(server.google.service_account().as_bytes()).unwrap();
+                (Server::Gcs(server, key), address)
             }
             _ => {
                 let server = if name == "moto" { moto()? } else { s3s_fs()? };
@@ -76,6 +89,18 @@ impl Stand {
                 settings.http = HttpOptions { stalled_after: STALLED_AFTER };
                 Arc::new(SupabaseDestination::new(settings).unwrap())
             }
+            Server::Gcs(server, _) => Arc::new(
+                GsDestination::new(GsSettings {
+                    bucket: BUCKET.into(),
+                    endpoint: Some(self.chaos.url()),
+                    credentials: Credentials::parse(&server.google.service_account()).unwrap(),
+                    project: None,
+                    public_base: None,
+                    part_bytes: 5 * MIB,
+                    http: HttpOptions { stalled_after: STALLED_AFTER },
+                })
+                .unwrap(),
+            ),
         }
     }
 
@@ -97,8 +122,11 @@ impl Stand {
     pub(crate) fn section(&self, name: &str) -> String {
         let endpoint = self.chaos.url();
         let options = match &self.server {
-            Server::S3(_) => "uri = \"s3://bucket\"\naccess_key = \"env:STAND_ID\"\nsecret_key = \"env:STAND_SECRET\"\npart_mb = 5\n",
-            Server::Supabase(_) => "uri = \"supabase://bucket\"\nsecret_key = \"env:STAND_SECRET\"\n",
+            Server::S3(_) => {
+                "uri = \"s3://bucket\"\naccess_key = \"env:STAND_ID\"\nsecret_key = \"env:STAND_SECRET\"\npart_mb = 5\n".to_owned()
+            }
+            Server::Supabase(_) => "uri = \"supabase://bucket\"\nsecret_key = \"env:STAND_SECRET\"\n".to_owned(),
+            Server::Gcs(_, key) => format!("uri = \"gs://bucket\"\ncredentials = \"file:{}\"\npart_mb = 5\n", key.path().display()),
         };
         format!("[[destinations]]\nname = \"{name}\"\nendpoint = \"{endpoint}\"\n{options}")
     }
@@ -107,6 +135,7 @@ impl Stand {
         match &self.server {
             Server::S3(server) => vec![("STAND_ID", server.access_key.clone()), ("STAND_SECRET", server.secret_key.clone())],
             Server::Supabase(server) => vec![("STAND_SECRET", server.service_key.clone())],
+            Server::Gcs(..) => Vec::new(),
         }
     }
 
@@ -118,6 +147,9 @@ impl Stand {
                 400,
                 &serde_json::json!({"statusCode": "403", "error": "Unauthorized", "message": "new row violates row-level security policy"}),
             ),
+            Server::Gcs(..) => {
+                gcs_error(403, "forbidden", "mover does not have storage.objects.create access to the Google Cloud Storage object.")
+            }
         }
     }
 
@@ -126,6 +158,8 @@ impl Stand {
         match &self.server {
             Server::S3(_) => &[("PUT", &["s3:PutObject"]), ("GET", &["s3:GetObject", "s3:ListBucket"]), ("DELETE", &["s3:DeleteObject"])],
             Server::Supabase(_) => &[("POST", &["INSERT", "SELECT"]), ("GET", &["SELECT"]), ("DELETE", &["DELETE"])],
+            // Its words name the right; the weather knows one only.
+            Server::Gcs(..) => &[("POST", &["storage.objects.create"])],
         }
     }
 
@@ -140,8 +174,18 @@ impl Stand {
                 let objects = server.objects().await;
                 objects.into_iter().map(|object| (unescaped(&object.key), sha256(&object.bytes))).collect()
             }
+            Server::Gcs(server, _) => {
+                let objects = server.objects(BUCKET);
+                objects.into_iter().map(|object| (object.name.clone(), sha256(&server.bytes(&object)))).collect()
+            }
         }
     }
+}
+
+/// A refusal as Cloud Storage words it.
+pub(crate) fn gcs_error(status: u16, reason: &str, message: &str) -> Weather {
+    let error = serde_json::json!({"domain": "global", "reason": reason, "message": message});
+    Weather::json(status, &serde_json::json!({"error": {"code": status, "message": message, "errors": [error]}}))
 }
 
 fn sha256(bytes: &[u8]) -> String {

@@ -1,0 +1,150 @@
+//! What a sender meets on bad lines, and does not lose.
+
+use super::*;
+use serde_json::json;
+
+/// Tries as a sender does, some times.
+async fn put_at_last(bucket: &GsDestination, put: Put<'_>, weather: &Weather) -> Proof {
+    for _ in 0..3 {
+        match bucket.put(put).await {
+            Ok(proof) => return proof,
+            Err(fault) => assert!(fault.is_transient(), "{weather:?}: {fault}"),
+        }
+    }
+    bucket.put(put).await.unwrap_or_else(|fault| panic!("{weather:?}: {fault}"))
+}
+
+#[tokio::test]
+async fn gs_uploads_survive_bad_weather() {
+    let server = Gcs::start().await;
+    bucket(&server);
+    let chaos = Chaos::before(server.address).await;
+    let bucket = in_small_parts(&chaos.url(), account(&server));
+    let parts = |count| Only::requests("PUT", "upload_id").first(count);
+    for (index, weather) in [
+        Weather::LostAnswer,
+        Weather::CutBody { after_bytes: 100_000 },
+        Weather::Stall { after_bytes: 100_000 },
+        Weather::too_many(Some(3)),
+        Weather::json(500, &json!({"error": {"code": 500, "message": "no"}})),
+        Weather::json(401, &json!({})),
+        Weather::Corrupt,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (film, kept, key) = (large(900_000 + u32::try_from(index).unwrap()), Kept::default(), format!("film {index}"));
+        let put = Put { session: &kept, ..film.create(&key) };
+        chaos.set_for(parts(2), weather.clone());
+        let proof = put_at_last(&bucket, put, &weather).await;
+        assert!(proof.is_of(&film.blob), "{weather:?}");
+        let there = server.object("films", &key).unwrap();
+        assert_eq!(server.bytes(&there), std::fs::read(&film.file).unwrap(), "{weather:?}");
+        let begun = chaos.count("POST", "uploadType=resumable");
+        chaos.forget();
+        assert_eq!(begun, if weather == Weather::Corrupt { 2 } else { 1 }, "{weather:?}: it goes on where it stopped");
+        assert_eq!(server.open_sessions(), 0);
+    }
+    // The last part, which makes an object.
+    for weather in [Weather::LostAnswer, Weather::Stall { after_bytes: 100_000 }, Weather::HalfAnswer] {
+        let (film, kept) = (large(500_001), Kept::default());
+        let put = Put { session: &kept, ..film.create("last.mp4") };
+        chaos.set_for(Only::requests("PUT", "upload_id").first(2), Weather::Clear);
+        chaos.set_for(Only::requests("PUT", "upload_id").first(2), weather.clone());
+        assert!(put_at_last(&bucket, put, &weather).await.is_of(&film.blob));
+        chaos.set(Weather::Clear);
+        bucket.delete("last.mp4").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn gs_uploads_that_are_of_no_more_use_are_removed() {
+    let server = Gcs::start().await;
+    bucket(&server);
+    let chaos = Chaos::before(server.address).await;
+    let bucket = in_small_parts(&chaos.url(), account(&server));
+    let film = large(900_000);
+    let kept = Kept::default();
+    let put = Put { session: &kept, ..film.create("film.mp4") };
+    let second = || {
+        chaos.set_for(Only::requests("PUT", "upload_id"), Weather::too_many(None));
+        chaos.set_for(Only::requests("PUT", "upload_id").first(1), Weather::Clear);
+    };
+    second();
+    assert!(bucket.put(put).await.unwrap_err().is_transient());
+    assert_eq!(server.open_sessions(), 1);
+    server.expire_sessions();
+    chaos.set(Weather::Clear);
+    assert!(bucket.put(put).await.unwrap().is_of(&film.blob), "an expired upload is begun anew");
+    bucket.delete("film.mp4").await.unwrap();
+
+    *kept.0.lock().unwrap() = None;
+    second();
+    assert!(bucket.put(put).await.is_err());
+    assert_eq!(server.open_sessions(), 1);
+    chaos.set(Weather::Clear);
+    let other = source(b"somebody else's");
+    bucket.put(other.create("film.mp4")).await.unwrap();
+    assert_eq!(bucket.put(put).await.unwrap_err().code, Code::DestinationConflict);
+    assert_eq!(server.open_sessions(), 0, "what nobody will finish is gone");
+    bucket.delete("film.mp4").await.unwrap();
+
+    // Somebody writes there while it is under way.
+    *kept.0.lock().unwrap() = None;
+    second();
+    assert!(bucket.put(put).await.is_err());
+    chaos.set(Weather::Clear);
+    let session = kept.kept().unwrap();
+    bucket.put(film.create("film.mp4")).await.unwrap();
+    assert!(bucket.put(put).await.unwrap().is_of(&film.blob), "equal bytes are success");
+    bucket.abandon("film.mp4", &session).await.unwrap();
+    bucket.abandon("film.mp4", "nonsense").await.unwrap();
+    assert_eq!(server.open_sessions(), 0);
+}
+
+#[tokio::test]
+async fn gs_answers_that_do_not_come_whole_are_asked_for_again() {
+    let server = Gcs::start().await;
+    bucket(&server);
+    let chaos = Chaos::before(server.address).await;
+    let bucket = GsDestination::new(settings(&chaos.url(), "films", account(&server))).unwrap();
+    let picture = large(3_000);
+    for (weather, is_transient) in [
+        (Weather::LostAnswer, true),
+        (Weather::HalfAnswer, true),
+        (Weather::Corrupt, true),
+        (Weather::Stall { after_bytes: 3 }, true),
+        (Weather::too_many(Some(7)), true),
+        (Weather::json(503, &json!({})), true),
+        (Weather::json(408, &json!({})), true),
+        (Weather::Answer { status: 200, headers: Vec::new(), body: r#"{"size": "3"#.into() }, true),
+        (Weather::json(200, &json!({"error": "not really"})), true),
+        (Weather::json(200, &json!({"error": {"code": 503, "message": "Backend Error"}})), true),
+        (Weather::json(200, &json!({"error": {"code": 403, "message": "no"}})), false),
+    ] {
+        chaos.set_for(Only::requests("POST", "uploadType=multipart").first(1), weather.clone());
+        let fault = bucket.put(picture.create("a.png")).await.unwrap_err();
+        assert_eq!(fault.is_transient(), is_transient, "{weather:?}: {fault}");
+        assert_eq!(fault.retry_after_ms, (weather == Weather::too_many(Some(7))).then_some(7_000), "{fault}");
+        assert!(!fault.to_string().contains("ya29"), "{fault}");
+        bucket.put(picture.create("a.png")).await.unwrap();
+        bucket.delete("a.png").await.unwrap();
+    }
+    bucket.put(picture.create("a.png")).await.unwrap();
+    for weather in [Weather::HalfAnswer, Weather::json(200, &json!({})), Weather::too_many(None)] {
+        chaos.set_for(Only::requests("GET", "a.png?fields").first(1), weather.clone());
+        let fault = bucket.stat("a.png").await.unwrap_err();
+        let passes = matches!(fault.code, Code::DestinationDown | Code::DestinationBusy) && fault.is_transient();
+        assert!(passes, "{weather:?}: {fault}");
+        chaos.set_for(Only::requests("GET", "maxResults").first(1), weather.clone());
+        assert!(bucket.list("", None).await.unwrap_err().is_transient(), "{weather:?}");
+    }
+    let into = picture.folder.path().join("got");
+    chaos.set_for(Only::requests("GET", "alt=media").first(1), Weather::HalfAnswer);
+    assert!(bucket.get("a.png", None, &into).await.unwrap_err().is_transient());
+    bucket.get("a.png", None, &into).await.unwrap();
+    // A token that ended early is replaced without a word.
+    server.google.accounts.expire();
+    assert!(bucket.stat("a.png").await.unwrap().is_some());
+    assert_eq!(server.google.accounts.issued(), 2);
+}
