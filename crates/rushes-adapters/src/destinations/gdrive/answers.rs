@@ -3,7 +3,7 @@
 use crate::http::{Answer, passing, words};
 use http::StatusCode;
 use rushes_core::destination::{Proof, ProofHash};
-use rushes_core::{Blob, Code, Fault, Verdict};
+use rushes_core::{Code, Fault, Verdict};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -76,9 +76,9 @@ pub(super) struct File {
     #[serde(rename = "mimeType")]
     pub(super) mime: String,
     /// A number, written as text.
-    size: Option<String>,
-    md5_checksum: Option<String>,
-    sha256_checksum: Option<String>,
+    pub(super) size: Option<String>,
+    pub(super) md5_checksum: Option<String>,
+    pub(super) sha256_checksum: Option<String>,
     pub(super) head_revision_id: Option<String>,
     /// `2026-11-21T13:42:10.123Z`: in the order of time when compared as text.
     pub(super) created_time: String,
@@ -93,11 +93,6 @@ impl File {
         let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let hash = filled(&self.sha256_checksum).map(ProofHash::Sha256).or_else(|| filled(&self.md5_checksum).map(ProofHash::Md5))?;
         Some(Proof { size_bytes: self.size.as_ref()?.parse().ok()?, hash, etag: filled(&self.head_revision_id) })
-    }
-
-    /// Whether it shows these bytes.
-    pub(super) fn holds(&self, blob: &Blob) -> bool {
-        self.proof().is_some_and(|proof| proof.is_of(blob))
     }
 }
 
@@ -151,16 +146,18 @@ fn fault(status: StatusCode, reason: &str, message: &str, wait: Option<Duration>
             // What we ask always has the same form; it was changed on its way, or Drive is of another opinion today.
             about.fault(Code::DestinationDown).because(format!("Drive could not read the request ({said})"))
         }
-        (401, _) => {
-            refused("the token was refused; another one is asked for. If that stays, run `rushes auth google`, or renew the key")
-                .verdict(Verdict::Transient)
-        }
+        (401, _) => refused("the token was refused; another one is asked for. If that stays, run `rushes auth google`, or renew the key")
+            .verdict(Verdict::Transient),
         (403, "storageQuotaExceeded") => refused(
             "there is no room left in the drive. Free some or buy more; a service account has none of its own: give it a folder of a shared drive",
         ),
-        (403, "teamDriveFileLimitExceeded" | "numChildrenInNonRootLimitExceeded" | "teamDriveHierarchyTooDeep" | "myDriveHierarchyDepthLimitExceeded") => {
-            refused("the drive or the folder holds as many as Drive allows; use another folder, or remove what is not needed")
-        }
+        (
+            403,
+            "teamDriveFileLimitExceeded"
+            | "numChildrenInNonRootLimitExceeded"
+            | "teamDriveHierarchyTooDeep"
+            | "myDriveHierarchyDepthLimitExceeded",
+        ) => refused("the drive or the folder holds as many as Drive allows; use another folder, or remove what is not needed"),
         (403, "appNotAuthorizedToFile") => refused(
             "the account has seen only what Rushes made; use a folder of gdrive://root/NAME, or a service account with which the folder is shared",
         ),
@@ -170,11 +167,13 @@ fn fault(status: StatusCode, reason: &str, message: &str, wait: Option<Duration>
         (403, "insufficientPermissions" | "ACCESS_TOKEN_SCOPE_INSUFFICIENT") => {
             refused("what was agreed to does not include writing to Drive; run `rushes auth google` again and agree to it")
         }
-        (403, "domainPolicy") => refused("the administrator of the domain does not allow applications at Drive; ask them to allow this one"),
+        (403, "domainPolicy") => {
+            refused("the administrator of the domain does not allow applications at Drive; ask them to allow this one")
+        }
         (403, "cannotDownloadAbusiveFile") => refused("Drive holds the file for harmful and gives it to nobody but its owner"),
-        (403, _) => refused(
-            "the account may not do that in this folder; share it with the account as Editor (in a shared drive: Content manager)",
-        ),
+        (403, _) => {
+            refused("the account may not do that in this folder; share it with the account as Editor (in a shared drive: Content manager)")
+        }
         (404, _) => about.fault(Code::NotFound).because(said),
         (409, _) => about.fault(Code::DestinationDown).because(said),
         (300..=399, _) => refused("the address answers with another address; correct the destination's endpoint"),
@@ -214,7 +213,8 @@ mod tests {
     const ABOUT: About<'_> = About { operation: "put object", folder: "root", key: "a/b.mp4" };
 
     fn told(status: u16, reason: &str) -> Said {
-        let body = json!({"error": {"code": status, "message": "words", "errors": [{"domain": "global", "reason": reason, "message": "words"}]}});
+        let body =
+            json!({"error": {"code": status, "message": "words", "errors": [{"domain": "global", "reason": reason, "message": "words"}]}});
         read(StatusCode::from_u16(status).unwrap(), body.to_string().as_bytes(), Some(Duration::from_secs(7)), ABOUT)
     }
 

@@ -39,8 +39,9 @@ impl DriveDestination {
             let boundary = answer.header("content-type").split("boundary=").nth(1).map(|text| text.trim_matches('"').to_owned());
             let boundary = boundary.ok_or_else(|| about.down("the answer to a batch is none"))?;
             let body = answer.bytes().await.map_err(|fault| about.of(fault))?;
-            let mut parts = read(&String::from_utf8_lossy(&body), &boundary, calls.len());
-            answers.extend(parts.drain(..).map(|part| match part {
+            let text = String::from_utf8_lossy(&body);
+            let parts = read(&text, &boundary, calls.len());
+            answers.extend(parts.into_iter().map(|part| match part {
                 Some((status, body)) if status.is_success() => promised(status, body.as_bytes(), None, field, about),
                 Some((status, body)) => Err(super::answers::read(status, body.as_bytes(), None, about)),
                 None => Err(about.down("the answer to a batch is not whole")),
@@ -99,11 +100,15 @@ mod tests {
     #[test]
     fn gdrive_batches_are_written_and_read() {
         let text = written(&[("POST", "drive/v3/files?a=b".into(), Some(json!({"id": "1"}))), ("GET", "drive/v3/files/2".into(), None)]);
-        assert!(text.starts_with("--rushes_batch\r\nContent-Type: application/http\r\nContent-ID: <item0>\r\n\r\nPOST /drive/v3/files?a=b HTTP/1.1\r\n"));
+        assert!(text.starts_with(
+            "--rushes_batch\r\nContent-Type: application/http\r\nContent-ID: <item0>\r\n\r\nPOST /drive/v3/files?a=b HTTP/1.1\r\n"
+        ));
         assert!(text.contains("Content-Length: 10\r\n\r\n{\"id\":\"1\"}\r\n--rushes_batch\r\n") && text.ends_with("--rushes_batch--\r\n"));
 
         let part = |n: usize, status: &str, body: &str| {
-            format!("--b\r\nContent-Type: application/http\r\nContent-ID: <response-item{n}>\r\n\r\nHTTP/1.1 {status}\r\nContent-Type: application/json\r\n\r\n{body}\r\n")
+            format!(
+                "--b\r\nContent-Type: application/http\r\nContent-ID: <response-item{n}>\r\n\r\nHTTP/1.1 {status}\r\nContent-Type: application/json\r\n\r\n{body}\r\n"
+            )
         };
         let answer = format!("{}{}--b--\r\n", part(1, "409 Conflict", "{}"), part(0, "200 OK", "{\"id\":\"1\"}"));
         let found = read(&answer, "b", 3);

@@ -81,10 +81,11 @@ impl DriveDestination {
     async fn find_folders<'a>(&self, paths: &BTreeSet<&'a str>, about: About<'_>) -> Result<BTreeSet<&'a str>, Said> {
         let paths: Vec<&str> = paths.iter().copied().collect();
         let found = self.look_up(&paths, about).await?;
-        for (path, folders) in &found {
-            let Some((first, others)) = folders.split_first() else { continue };
+        // Innermost first: what holds nothing but an empty folder is empty afterwards.
+        for path in paths.iter().rev() {
+            let Some((first, others)) = found.get(*path).and_then(|folders| folders.split_first()) else { continue };
             // One of our own whose answer was lost may have to give way.
-            if self.memory.meant(path).is_some_and(|id| folders.iter().any(|folder| folder.id != id)) {
+            if self.memory.meant(path).is_some_and(|id| first.id != id || !others.is_empty()) {
                 continue;
             }
             self.memory.found(path, &first.id);
