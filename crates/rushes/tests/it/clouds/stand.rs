@@ -3,21 +3,26 @@
 
 use crate::support::survivor::{Dice, hashes, number};
 use rushes_adapters::HttpOptions;
+use rushes_adapters::destinations::gdrive::{DriveDestination, DriveSettings};
 use rushes_adapters::destinations::s3::{AccessKey, Addressing, S3Destination, S3Settings};
 use rushes_adapters::destinations::supabase::{SupabaseDestination, SupabaseSettings};
+use rushes_adapters::google::Credentials;
 use rushes_core::destination::{Destination, Links};
 use rushes_core::digest::digest;
 use rushes_testkit::chaos::{Chaos, Weather};
+use rushes_testkit::drive::Drive;
+use rushes_testkit::google::Google;
 use rushes_testkit::open;
 use rushes_testkit::servers::{S3Server, moto, s3s_fs};
 use rushes_testkit::supabase::Supabase;
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) const BUCKET: &str = "bucket";
 /// Every store there is a server for.
-pub(crate) const STORES: [&str; 3] = ["s3s-fs", "moto", "supabase"];
+pub(crate) const STORES: [&str; 4] = ["s3s-fs", "moto", "supabase", "gdrive"];
 
 /// One of them, or all with `RUSHES_EVERYTHING=1`, as `make reliability` has it.
 pub(crate) fn stores(dice: &mut Dice) -> Vec<&'static str> {
@@ -39,6 +44,24 @@ const MIB: u64 = 1024 * 1024;
 enum Server {
     S3(S3Server),
     Supabase(Supabase),
+    Drive(Box<OwnDrive>),
+}
+
+/// A person's drive, and the login to it in a file.
+struct OwnDrive {
+    drive: Drive,
+    google: Google,
+    folder: tempfile::TempDir,
+}
+
+impl OwnDrive {
+    async fn start() -> Self {
+        let (drive, google, folder) = (Drive::start().await, Google::start().await, tempfile::tempdir().unwrap());
+        drive.know_those_of(&google);
+        let made = std::fs::File::create(folder.path().join("google.json"));
+        made.and_then(|mut file| file.write_all(google.authorized_user().as_bytes())).unwrap();
+        Self { drive, google, folder }
+    }
 }
 
 pub(crate) struct Stand {
@@ -56,6 +79,11 @@ impl Stand {
                 server.make_bucket(BUCKET, false).await;
                 let address = server.address;
                 (Server::Supabase(server), address)
+            }
+            "gdrive" => {
+                let own = Box::new(OwnDrive::start().await);
+                let address = own.drive.address;
+                (Server::Drive(own), address)
             }
             _ => {
                 let server = if name == "moto" { moto()? } else { s3s_fs()? };
@@ -75,6 +103,13 @@ impl Stand {
                 let mut settings = SupabaseSettings::new(&self.chaos.url(), BUCKET, &server.service_key);
                 settings.http = HttpOptions { stalled_after: STALLED_AFTER };
                 Arc::new(SupabaseDestination::new(settings).unwrap())
+            }
+            Server::Drive(own) => {
+                let mut settings = DriveSettings::new("root", BUCKET, Credentials::parse(&own.google.authorized_user()).unwrap());
+                settings.endpoint = self.chaos.url();
+                settings.part_bytes = 5 * MIB;
+                settings.http = HttpOptions { stalled_after: STALLED_AFTER };
+                Arc::new(DriveDestination::new(settings).unwrap())
             }
         }
     }
@@ -97,8 +132,14 @@ impl Stand {
     pub(crate) fn section(&self, name: &str) -> String {
         let endpoint = self.chaos.url();
         let options = match &self.server {
-            Server::S3(_) => "uri = \"s3://bucket\"\naccess_key = \"env:STAND_ID\"\nsecret_key = \"env:STAND_SECRET\"\npart_mb = 5\n",
-            Server::Supabase(_) => "uri = \"supabase://bucket\"\nsecret_key = \"env:STAND_SECRET\"\n",
+            Server::S3(_) => {
+                "uri = \"s3://bucket\"\naccess_key = \"env:STAND_ID\"\nsecret_key = \"env:STAND_SECRET\"\npart_mb = 5\n".to_owned()
+            }
+            Server::Supabase(_) => "uri = \"supabase://bucket\"\nsecret_key = \"env:STAND_SECRET\"\n".to_owned(),
+            Server::Drive(own) => {
+                let login = own.folder.path().join("google.json");
+                format!("uri = \"gdrive://root/bucket\"\ncredentials = \"file:{}\"\npart_mb = 5\n", login.display())
+            }
         };
         format!("[[destinations]]\nname = \"{name}\"\nendpoint = \"{endpoint}\"\n{options}")
     }
@@ -107,6 +148,7 @@ impl Stand {
         match &self.server {
             Server::S3(server) => vec![("STAND_ID", server.access_key.clone()), ("STAND_SECRET", server.secret_key.clone())],
             Server::Supabase(server) => vec![("STAND_SECRET", server.service_key.clone())],
+            Server::Drive(_) => Vec::new(),
         }
     }
 
@@ -118,6 +160,7 @@ impl Stand {
                 400,
                 &serde_json::json!({"statusCode": "403", "error": "Unauthorized", "message": "new row violates row-level security policy"}),
             ),
+            Server::Drive(_) => drive_error(403, "insufficientFilePermissions"),
         }
     }
 
@@ -132,8 +175,21 @@ impl Stand {
                 let objects = server.objects().await;
                 objects.into_iter().map(|object| (unescaped(&object.key), sha256(&object.bytes))).collect()
             }
+            Server::Drive(own) => {
+                let files = own.drive.files();
+                let below = |path: &str| path.strip_prefix("bucket/").unwrap_or_else(|| panic!("{path} lies elsewhere")).to_owned();
+                let found: BTreeMap<String, String> = files.iter().map(|file| (below(&file.path), sha256(&file.bytes))).collect();
+                assert_eq!(found.len(), files.len(), "no name twice: {:?}", files.iter().map(|file| &file.path).collect::<Vec<_>>());
+                found
+            }
         }
     }
+}
+
+/// A refusal as Drive words it.
+pub(crate) fn drive_error(status: u16, reason: &str) -> Weather {
+    let one = serde_json::json!({"domain": "global", "reason": reason, "message": reason});
+    Weather::json(status, &serde_json::json!({"error": {"code": status, "message": reason, "errors": [one]}}))
 }
 
 fn sha256(bytes: &[u8]) -> String {

@@ -4,7 +4,7 @@
 //! The oracle asks the server itself. A sample by a printed seed; all with `RUSHES_EVERYTHING=1`. `RUSHES_FILES` says how many small files a job has (12), `RUSHES_LARGE_MB` how many
 //! millions of bytes its large one (22), `RUSHES_STORM_FILES` how many files each of the four jobs of a storm has.
 
-use super::stand::{STORES, Stand, sample, stores};
+use super::stand::{STORES, Stand, drive_error, sample, stores};
 use crate::support::recipes::Recipes;
 use crate::support::survivor::{Dice, number, report};
 use crate::support::{Places, TestEngine};
@@ -28,16 +28,19 @@ fn weathers(stand: &Stand) -> Vec<(&'static str, Weather)> {
     let answer = |status: u16, pairs: &[(&str, &str)], body: &str| Weather::Answer { status, headers: spaced(pairs), body: body.into() };
     let slow_down = match stand.name {
         "supabase" => Weather::json(429, &json!({"statusCode": "429", "error": "too_many_requests", "message": "slow down"})),
+        "gdrive" => drive_error(403, "userRateLimitExceeded"),
         _ => Weather::s3_error(503, "SlowDown"),
     };
     let expired = match stand.name {
         "supabase" => {
             Weather::json(400, &json!({"statusCode": "403", "error": "Unauthorized", "message": "\"exp\" claim timestamp check failed"}))
         }
+        "gdrive" => drive_error(401, "authError"),
         _ => Weather::s3_error(400, "ExpiredToken"),
     };
     let error_in_200 = match stand.name {
         "supabase" => Weather::json(200, &json!({"statusCode": "500", "error": "internal", "message": "database timeout"})),
+        "gdrive" => Weather::json(200, &json!({"error": {"code": 500, "message": "internal", "errors": [{"reason": "internalError"}]}})),
         _ => Weather::s3_error(200, "InternalError"),
     };
     let mut all = vec![
@@ -152,6 +155,11 @@ async fn clouds_weather_before_supabase() {
     weather_before(STORES[2]).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clouds_weather_before_gdrive() {
+    weather_before(STORES[3]).await;
+}
+
 /// A storm of everything at once while files keep coming.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clouds_storm() {
@@ -185,7 +193,7 @@ async fn clouds_storm() {
 /// What a policy forbids is refused in words that name what is missing; once that is mended, only the delivery is made up for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clouds_refusals_say_what_is_missing() {
-    for (name, words) in [("s3s-fs", "s3:PutObject"), ("moto", "s3:PutObject"), ("supabase", "INSERT")] {
+    for (name, words) in [("s3s-fs", "s3:PutObject"), ("moto", "s3:PutObject"), ("supabase", "INSERT"), ("gdrive", "Editor")] {
         let Some(scene) = Scene::before(name).await else { continue };
         scene.stand.chaos.set_for(rushes_testkit::chaos::Only::requests("PUT", ""), scene.stand.forbids());
         scene.stand.chaos.set_for(rushes_testkit::chaos::Only::requests("POST", ""), scene.stand.forbids());
