@@ -121,6 +121,7 @@ impl DriveDestination {
                 },
                 Err(said) if said.is_absent() => {
                     self.memory.forget_folders(path);
+                    self.look_at_root().await?;
                     return Err(about.down("the folder above it is gone; it is made again"));
                 }
                 Err(said) => return Err(said),
@@ -138,6 +139,7 @@ impl DriveDestination {
                 self.trash(&mine.id, about).await?;
                 self.memory.forget(path);
             } else if mine.trashed {
+                self.look_at_root().await?;
                 self.memory.forget_folders(path);
             } else {
                 self.memory.found(path, &mine.id);

@@ -14,9 +14,12 @@ const PAGE: usize = 1_000;
 const LISTINGS_MAX: usize = 4;
 const REMEMBERED: Duration = Duration::from_mins(10);
 
+/// A prefix, since when, and the keys.
+type Begun = (String, Instant, Arc<Vec<String>>);
+
 /// The listings that are being handed out.
 #[derive(Debug, Default)]
-pub(super) struct Listings(Mutex<Vec<(String, Instant, Arc<Vec<String>>)>>);
+pub(super) struct Listings(Mutex<Vec<Begun>>);
 
 impl Listings {
     fn remember(&self, prefix: &str, keys: Arc<Vec<String>>) {

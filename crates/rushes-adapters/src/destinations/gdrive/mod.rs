@@ -99,7 +99,7 @@ impl DriveDestination {
         if !is_id(&settings.folder) {
             return Err(invalid("a folder is written gdrive://root/NAME or gdrive://ID, with the ID from its address in the browser"));
         }
-        if settings.part_bytes == 0 || settings.part_bytes % settings::GRAIN_BYTES != 0 {
+        if settings.part_bytes == 0 || !settings.part_bytes.is_multiple_of(settings::GRAIN_BYTES) {
             return Err(invalid("a part has a multiple of 256 KiB"));
         }
         let base = settings.base.trim_matches('/');

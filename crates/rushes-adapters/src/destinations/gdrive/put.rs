@@ -126,7 +126,8 @@ impl DriveDestination {
         going.id = Some(id.clone());
         match self.send(put, &meta, false, about).await {
             Ok(file) if file.trashed => {
-                // So is the folder; there is another one, or will be.
+                // So is the folder; there is another one, or will be, unless it is the topmost.
+                self.look_at_root().await?;
                 self.memory.forget_folders(&going.path);
                 self.memory.forget(&going.path);
                 going.id = None;
@@ -142,6 +143,8 @@ impl DriveDestination {
             }
             Err(said) if said.is_absent() => {
                 self.memory.forget_folders(&going.path);
+                // It may be the topmost one, which nobody makes again.
+                self.look_at_root().await?;
                 return Err(about.down("the folder it was to lie in is gone; it is made again"));
             }
             Err(said) => return Err(said),

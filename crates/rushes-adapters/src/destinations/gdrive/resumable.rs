@@ -49,7 +49,7 @@ impl Kept {
 /// How far an upload has come.
 enum Sent {
     Bytes(u64),
-    Whole(File),
+    Whole(Box<File>),
 }
 
 impl DriveDestination {
@@ -91,7 +91,7 @@ impl DriveDestination {
         let file = file_of(put.file, size_bytes)?;
         if is_resumed {
             match self.send_part(&kept, &format!("bytes */{size_bytes}"), Bytes::new(), about).await? {
-                Sent::Whole(made) => return Ok(made),
+                Sent::Whole(made) => return Ok(*made),
                 Sent::Bytes(there) => kept.sent_bytes = there.min(size_bytes),
             }
         }
@@ -107,7 +107,7 @@ impl DriveDestination {
             }
             let range = format!("bytes {start}-{}/{size_bytes}", end.saturating_sub(1));
             match self.send_part(&kept, &range, bytes.clone(), about).await? {
-                Sent::Whole(made) => return Ok(made),
+                Sent::Whole(made) => return Ok(*made),
                 Sent::Bytes(there) if start < there && there <= end && there < size_bytes => {
                     let arrived = usize::try_from(there - start).unwrap_or(bytes.len());
                     sum = crc32c::crc32c_append(sum, &bytes[..arrived]);
@@ -134,7 +134,7 @@ impl DriveDestination {
         if answer.status == StatusCode::PERMANENT_REDIRECT {
             return Ok(Sent::Bytes(there(&answer)));
         }
-        document(answer, "id", about).await.map(Sent::Whole)
+        Ok(Sent::Whole(Box::new(document(answer, "id", about).await?)))
     }
 
     /// Whatever made it useless stays the answer, so a fault is only noted; Drive forgets uploads after a while.

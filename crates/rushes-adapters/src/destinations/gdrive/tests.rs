@@ -309,6 +309,11 @@ async fn gdrive_refusals_say_what_to_do() {
     scene.drive.set_quota(0);
     refused(scene.at("root"), "there is no room left").await;
     scene.drive.set_quota(100);
+    let team = scene.drive.shared_drive("team", "writer");
+    let drive = scene.at(&team);
+    put(&drive, "b.txt", &small).await.unwrap();
+    scene.drive.trash(&team);
+    refused(drive, "the folder is in the trash").await;
     let drive = scene.at("root");
     put(&drive, "a.txt", &small).await.unwrap();
     scene.google.accounts.expire();
