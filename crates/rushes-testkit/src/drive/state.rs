@@ -177,7 +177,7 @@ impl State {
     }
 
     pub(super) fn sees(&self, account: &Account, entry: &Entry) -> bool {
-        let is_made_by_us = entry.properties.contains_key("rushes_id") || entry.id.starts_with("root-of-");
+        let is_made_by_us = entry.properties.contains_key("rushes_id");
         (!account.sees_only_own || is_made_by_us) && !self.role(account, &entry.id).is_empty()
     }
 
@@ -234,8 +234,8 @@ impl State {
         let parents = description["parents"].as_array().cloned().unwrap_or_else(|| vec![json!("root")]);
         let [parent] = &parents[..] else { return Err(Refusal::bad("A file cannot have more than one parent")) };
         let parent = parent.as_str().ok_or_else(|| Refusal::bad("Invalid value for parents"))?;
-        // An account that sees only its own may still put something at the top.
-        let parent = self.writable(account, parent)?;
+        // Who sees only what they made may still put something at the top.
+        let parent = if parent == "root" { self.meant(account, parent) } else { self.writable(account, parent)? };
         if self.files[&parent].mime != FOLDER {
             return Err(Refusal::forbidden("parentNotAFolder"));
         }

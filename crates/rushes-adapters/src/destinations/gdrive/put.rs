@@ -59,9 +59,7 @@ impl DriveDestination {
                 }
                 Target::New => self.create(&mut going).await?,
                 Target::Over(file, is_mine) => {
-                    let meta = self.meta(&going, &file.id, "")?;
-                    let over = self.send(put, &meta, true, about).await?;
-                    let over = self.arrived(over, &meta, put, about).await?;
+                    let over = self.write_over(&going, &file).await?;
                     going.made = Some(over).filter(|_| is_mine);
                 }
             }
@@ -150,6 +148,19 @@ impl DriveDestination {
             Err(said) => return Err(said),
         }
         Ok(())
+    }
+
+    async fn write_over(&self, going: &Going<'_>, file: &File) -> Result<File, Said> {
+        let (put, about) = (going.put, going.about);
+        let meta = self.meta(going, &file.id, "")?;
+        match self.send(put, &meta, true, about).await {
+            Ok(over) if !over.trashed => self.arrived(over, &meta, put, about).await,
+            Err(said) if !said.is_absent() => Err(said),
+            _ => {
+                self.memory.forget(&going.path);
+                Err(about.down("somebody removed it while it was written over"))
+            }
+        }
     }
 
     /// What was written is what was sent, or another try writes over it.

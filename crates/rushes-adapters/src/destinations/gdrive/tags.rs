@@ -97,10 +97,11 @@ impl Meta {
         json!({"name": self.name, "mimeType": self.mime, "appProperties": self.properties})
     }
 
-    /// Whether a file is so described.
+    /// Whether a file is so described. Of its name, only what nobody writes in another way: the tags say what it is.
     pub(super) fn describes(&self, file: &File) -> bool {
+        let plain = |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
         let is_there = |(name, value): (&String, &Value)| file.properties.get(name).is_some_and(|there| value == there);
-        file.name == self.name && (self.mime != FOLDER || file.mime == FOLDER) && self.properties.iter().all(is_there)
+        plain(&file.name) == plain(&self.name) && (self.mime != FOLDER || file.mime == FOLDER) && self.properties.iter().all(is_there)
     }
 }
 

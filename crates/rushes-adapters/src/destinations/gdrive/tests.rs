@@ -6,7 +6,7 @@ use crate::google::Credentials;
 use rushes_core::destination::Condition;
 use rushes_core::digest::digest;
 use rushes_testkit::chaos::{Chaos, Only, Weather};
-use rushes_testkit::drive::Drive;
+use rushes_testkit::drive::{Account, Drive};
 use rushes_testkit::google::Google;
 use rushes_testkit::{destination_suite_up_to, uploads_suite};
 use std::io::Write;
@@ -80,6 +80,14 @@ async fn gdrive_keeps_the_destination_contract_in_a_shared_drive_that_lags_behin
     let scene = Scene::new().await;
     scene.drive.set_lag(Duration::from_millis(400));
     destination_suite_up_to(&scene.at(&scene.drive.shared_drive("team", "writer")), 255).await;
+}
+
+/// The scope of `rushes auth google`: not even the topmost folder can be looked at.
+#[tokio::test]
+async fn gdrive_keeps_the_destination_contract_where_only_ones_own_files_are_seen() {
+    let scene = Scene::new().await;
+    scene.drive.know(|_| Some(Account { email: "mira@example.com".into(), sees_only_own: true, ..Account::default() }));
+    destination_suite_up_to(&scene.at("root"), 255).await;
 }
 
 #[tokio::test]
@@ -262,6 +270,27 @@ async fn gdrive_a_lost_answer_makes_no_second_file() {
     assert_eq!(scene.drive.files().len(), 1);
 }
 
+/// A replace keeps the file's id, so that what people have of it stays good; one that is gone meanwhile is put anew.
+#[tokio::test]
+async fn gdrive_a_new_version_is_the_same_file() {
+    let scene = Scene::new().await;
+    let drive = scene.at("root");
+    for (large, first_bytes) in [(false, 1), (true, LARGE_BYTES)] {
+        let key = format!("versions/{large}");
+        let (first, second) = (source(&vec![1; first_bytes]), source(&vec![2; first_bytes]));
+        let old = put(&drive, &key, &first).await.unwrap();
+        let id = |name: &str| scene.drive.files().into_iter().find(|file| file.name == name).unwrap().id;
+        let before = id(&large.to_string());
+        let new = drive.put(Put::new(&key, &second.file, &second.blob, Condition::Replace(&old))).await.unwrap();
+        assert!(new.is_of(&second.blob) && new.etag != old.etag && id(&large.to_string()) == before);
+        let noted = &scene.drive.files().into_iter().find(|file| file.id == before).unwrap().properties["rushes_sha256"];
+        assert_eq!(*noted, second.blob.sha256);
+        scene.drive.trash(&before);
+        assert!(drive.put(Put::new(&key, &first.file, &first.blob, Condition::Replace(&new))).await.unwrap().is_of(&first.blob));
+        assert_ne!(id(&large.to_string()), before);
+    }
+}
+
 /// What people do by hand: copies are not ours, what is renamed or moved still is, what went to the trash is gone.
 #[tokio::test]
 async fn gdrive_people_move_copy_and_remove() {
@@ -306,6 +335,9 @@ async fn gdrive_refusals_say_what_to_do() {
     refused(scene.at("1nothing"), &format!("share the folder with this e-mail: {}", Google::EMAIL)).await;
     refused(scene.at(&scene.drive.shared_folder("theirs", "reader")), "as Editor").await;
     refused(scene.at(&scene.drive.shared_folder("theirs", "writer")), "folder of a shared drive").await;
+    scene.drive.know(|_| Some(Account { email: "mira@example.com".into(), is_read_only: true, ..Account::default() }));
+    refused(scene.at("root"), "run `rushes auth google` again").await;
+    scene.drive.know_those_of(&scene.google);
     scene.drive.set_quota(0);
     refused(scene.at("root"), "there is no room left").await;
     scene.drive.set_quota(100);
