@@ -32,7 +32,14 @@ impl DriveDestination {
         let (mut found, mut token) = (Vec::new(), None::<String>);
         for _ in 0..PAGES_MAX {
             let path = token.as_ref().map_or_else(|| base.clone(), |token| format!("{base}&pageToken={}", encode_query(token)));
-            let page: Page = self.ask(Call::new(Method::GET, path, about), "files").await?;
+            let page = match self.ask::<Page>(Call::new(Method::GET, path, about), "files").await {
+                Err(said) if said.is_absent() => {
+                    // The drive it lies in may be gone, or no longer shared with us.
+                    self.look_at_root().await?;
+                    return Err(about.down("Drive does not list it just now"));
+                }
+                page => page?,
+            };
             if page.incomplete_search {
                 return Err(about.down("Drive did not search everywhere"));
             }

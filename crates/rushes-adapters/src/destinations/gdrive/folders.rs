@@ -153,8 +153,11 @@ impl DriveDestination {
         if meta.describes(&folder) {
             return Ok(folder);
         }
-        let again: File = self.ask(Call::new(Method::PATCH, files(&meta.id), about).json(&meta.over_json()), "id").await?;
-        if meta.describes(&again) { Ok(again) } else { Err(about.down("another folder was made than was asked for")) }
+        match self.ask::<File>(Call::new(Method::PATCH, files(&meta.id), about).json(&meta.over_json()), "id").await {
+            Ok(again) if meta.describes(&again) => Ok(again),
+            Err(said) if !said.is_absent() => Err(said),
+            _ => Err(about.down("another folder was made than was asked for")),
+        }
     }
 
     /// A second folder of ours goes to the trash when nobody uses it any more. Whatever fails, it does no harm.
