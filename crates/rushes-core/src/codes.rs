@@ -63,6 +63,7 @@ codes! {
     MediaToolMissing "media_tool_missing" ConfigInvalid Permanent "ffmpeg or ffprobe is not installed." "Install it: `apt-get install ffmpeg`.";
     ProviderRefused "provider_refused" Refused Permanent "The provider declined the request." "Read its reason and change the request.";
     ProviderDown "provider_down" Unavailable Transient "The provider does not answer." "It is tried again by itself.";
+    LoginFailed "login_failed" Unauthorized Permanent "The login did not come about." "Run `rushes auth google` again.";
     DestinationRefused "destination_refused" Refused Permanent "The destination will not take the object." "Mend the cause named, then `rushes jobs retry`; the next start of Rushes sends it again too.";
     DestinationDown "destination_down" Unavailable Transient "The destination does not answer." "It is tried again by itself; `rushes status` shows the backlog.";
     DestinationBusy "destination_busy" RateLimited Transient "The destination asks to go slower." "It is sent again by itself, fewer at once; a higher quota at the destination helps too.";

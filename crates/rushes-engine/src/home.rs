@@ -68,6 +68,12 @@ impl Home {
         self.root.join("references")
     }
 
+    /// Logins; for nobody else to read.
+    #[must_use]
+    pub fn credentials(&self) -> PathBuf {
+        self.root.join("credentials")
+    }
+
     /// Plays the bucket when no other destination is configured.
     #[must_use]
     pub fn remote(&self) -> PathBuf {

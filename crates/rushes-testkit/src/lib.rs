@@ -9,6 +9,7 @@ pub mod bad_files;
 mod catalog;
 pub mod chaos;
 mod destination;
+pub mod drive;
 pub mod firestore;
 pub mod gcs;
 pub mod google;

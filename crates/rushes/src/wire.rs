@@ -4,6 +4,8 @@ mod catalogs;
 mod destinations;
 
 use crate::config::{Config, Quality};
+use rushes_adapters::google::login::Login;
+pub(crate) use rushes_adapters::google::login::check as check_login;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::Routes;
 use rushes_core::inspect::Inspect;
@@ -104,6 +106,26 @@ fn kit(home: &Home, config: &Config, inspect: Arc<dyn Inspect>) -> Kit {
         dance_max_ms: u64::from(config.media.dance_max_s) * 1_000,
         is_final_quality,
     }
+}
+
+/// Where the login of `rushes auth google` is kept.
+pub(crate) fn google_login(home: &Home) -> PathBuf {
+    home.credentials().join("google.json")
+}
+
+/// Who people log in to at Google. Errors: `config_invalid`.
+pub(crate) fn login(config: &Config) -> Result<Login, Fault> {
+    let missing = |setting: &str, name: &str| {
+        let reason = format!("make an OAuth client of type \"Desktop app\" in Google's console, and say it here or as {name}");
+        Fault::new(Code::ConfigInvalid, "read configuration").with("setting", setting).because(reason)
+    };
+    let google = &config.google;
+    let id = google.client_id.clone().or_else(|| config.variable("GOOGLE_CLIENT_ID"));
+    let secret = google.client_secret.as_ref().map(|at| config.secret("google.client_secret", at)).transpose()?;
+    let secret = secret.or_else(|| config.variable("GOOGLE_CLIENT_SECRET"));
+    let id = id.ok_or_else(|| missing("google.client_id", "GOOGLE_CLIENT_ID"))?;
+    let secret = secret.ok_or_else(|| missing("google.client_secret", "GOOGLE_CLIENT_SECRET"))?;
+    Login::new(&id, &secret, google.endpoint.as_deref())
 }
 
 fn folder(section: &str, name: &str, path: &str) -> Result<PathBuf, Fault> {

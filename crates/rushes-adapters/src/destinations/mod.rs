@@ -1,6 +1,7 @@
 //! Where objects go.
 
 pub mod file;
+pub mod gdrive;
 pub mod gs;
 pub mod memory;
 pub mod s3;

@@ -4,6 +4,7 @@
 //! What is asked with a token is each adapter's own business.
 
 mod credentials;
+pub mod login;
 mod refusals;
 mod signing;
 #[cfg(test)]

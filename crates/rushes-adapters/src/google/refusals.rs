@@ -87,7 +87,9 @@ fn fault(status: StatusCode, error: &str, message: &str, wait: Option<Duration>,
         }
         "invalid_grant" if has("signature") || has("key") => refused("the key was deleted or belongs to another account; make a new one"),
         "invalid_grant" if has("account not found") || has("not a valid email") => refused("the service account was deleted"),
-        "invalid_grant" if has("revoked") || has("expired") => refused("the login was revoked or has run out; log in again"),
+        "invalid_grant" if has("revoked") || has("expired") => {
+            refused("the login was revoked or has run out; log in again: `rushes auth google`")
+        }
         "invalid_grant" => refused("the key was deleted, the login was revoked, or this machine's clock is wrong"),
         "invalid_client" | "unauthorized_client" | "deleted_client" => {
             refused("Google does not know the OAuth client, or it may not do this; compare client_id and client_secret")

@@ -1,6 +1,6 @@
 //! The addresses: tokens for assertions and logins, the metadata server, the exchange of foreign tokens, and IAM.
 
-use super::{Accounts, Google, jwt};
+use super::{Accounts, Google, consent, jwt};
 use axum::body::Body;
 use axum::http::{HeaderMap, Response, StatusCode};
 use base64::Engine;
@@ -34,7 +34,18 @@ pub(super) async fn answer(
     if let Some(rest) = path.strip_prefix("/computeMetadata/v1/instance/service-accounts/default/") {
         return metadata(&accounts, &parts.headers, rest, parts.uri.query().unwrap_or_default());
     }
+    if (method, path) == ("GET", "/auth") {
+        return match consent::agree(&accounts, &form(parts.uri.query().unwrap_or_default().as_bytes())) {
+            Ok(location) => {
+                let mut answer = plain_answer(&accounts, 302, "text/html", String::new());
+                answer.headers_mut().insert("location", location.parse().expect("an address"));
+                answer
+            }
+            Err(words) => plain_answer(&accounts, 400, "text/html", words),
+        };
+    }
     let answered = match (method, path) {
+        ("POST", "/revoke") => revoke(&accounts, &form(&body)),
         ("POST", "/token") => token(&accounts, &form(&body), &format!("http://{host}/token")),
         // Another provider's, beside us.
         ("GET", "/subject") if parts.headers.get("x-asks").is_some_and(|who| who == "rushes") => Ok(json!({"token": Google::SUBJECT})),
@@ -89,10 +100,12 @@ fn token(accounts: &Accounts, form: &[(String, String)], audience: &str) -> Answ
             let scopes = scopes.map_err(|(error, words)| refused(400, error, &words))?;
             Ok(granted(accounts, Google::EMAIL, &scopes))
         }
+        "authorization_code" => {
+            known_client(form)?;
+            consent::redeem(accounts, form).map_err(|words| refused(400, "invalid_grant", words))
+        }
         "refresh_token" => {
-            if field(form, "client_id") != "client.apps.googleusercontent.com" || field(form, "client_secret") != "client-secret" {
-                return Err(refused(401, "invalid_client", "The OAuth client was not found."));
-            }
+            known_client(form)?;
             if field(form, "refresh_token") != "1//refresh" || !accounts.is_logged_in.load(Ordering::Relaxed) {
                 return Err(refused(400, "invalid_grant", "Token has been expired or revoked."));
             }
@@ -100,6 +113,19 @@ fn token(accounts: &Accounts, form: &[(String, String)], audience: &str) -> Answ
         }
         other => Err(refused(400, "unsupported_grant_type", &format!("Invalid grant_type: {other}"))),
     }
+}
+
+fn known_client(form: &[(String, String)]) -> Result<(), (u16, Value)> {
+    let is_known = field(form, "client_id") == Google::CLIENT_ID && field(form, "client_secret") == Google::CLIENT_SECRET;
+    if is_known { Ok(()) } else { Err(refused(401, "invalid_client", "The OAuth client was not found.")) }
+}
+
+fn revoke(accounts: &Accounts, form: &[(String, String)]) -> Answered {
+    if field(form, "token") != "1//refresh" || !accounts.is_logged_in() {
+        return Err(refused(400, "invalid_token", "Token expired or revoked"));
+    }
+    accounts.log_out();
+    Ok(json!({}))
 }
 
 fn metadata(accounts: &Accounts, headers: &HeaderMap, what: &str, query: &str) -> Response<Body> {

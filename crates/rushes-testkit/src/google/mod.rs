@@ -4,10 +4,13 @@
 //!
 //! Servers of APIs ask [`Accounts::who`] whether a bearer is good, and of whom.
 
+mod consent;
 mod grants;
 mod jwt;
 #[cfg(test)]
 mod tests;
+
+pub use consent::Consent;
 
 use axum::Router;
 use base64::Engine;
@@ -47,6 +50,7 @@ pub struct Accounts {
     is_machine: AtomicBool,
     may_sign: AtomicBool,
     is_logged_in: AtomicBool,
+    consents: Mutex<consent::Consents>,
 }
 
 #[derive(Clone)]
@@ -72,6 +76,10 @@ impl Google {
     pub const EMAIL: &str = "mover@rushes-test.iam.gserviceaccount.com";
     /// The person there is.
     pub const PERSON: &str = "mira@example.com";
+    /// The one application there is.
+    pub const CLIENT_ID: &str = "client.apps.googleusercontent.com";
+    /// Its secret.
+    pub const CLIENT_SECRET: &str = "client-secret";
     /// What the other identity provider says.
     pub const SUBJECT: &str = "subject-token-of-the-other-provider";
 
@@ -152,6 +160,7 @@ impl Accounts {
             is_machine: AtomicBool::new(true),
             may_sign: AtomicBool::new(true),
             is_logged_in: AtomicBool::new(true),
+            consents: Mutex::default(),
         }
     }
 
@@ -203,6 +212,20 @@ impl Accounts {
     /// Whether the account may sign by IAM, and act for others.
     pub fn allow_signing(&self, may_sign: bool) {
         self.may_sign.store(may_sign, Ordering::Relaxed);
+    }
+
+    /// What the person does when a browser opens `/auth`.
+    pub fn set_consent(&self, does: Consent) {
+        self.consents().does = does;
+    }
+
+    fn consents(&self) -> std::sync::MutexGuard<'_, consent::Consents> {
+        self.consents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the person's login is good.
+    pub fn is_logged_in(&self) -> bool {
+        self.is_logged_in.load(Ordering::Relaxed)
     }
 
     /// The person's login is revoked.

@@ -2,6 +2,7 @@
 
 mod assets;
 mod audit;
+mod auth;
 mod completions;
 mod config;
 mod doctor;
@@ -68,6 +69,9 @@ enum Command {
     Restore(restore::Args),
     /// Check everything Rushes needs, each with its cure.
     Doctor(doctor::Args),
+    /// Log in where a destination wants a person's consent.
+    #[command(subcommand)]
+    Auth(auth::Command),
     /// Show the configuration.
     #[command(subcommand)]
     Config(config::Command),
@@ -98,6 +102,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Verify(args) => verify::run(&context, &args).await,
         Command::Restore(args) => restore::run(&context, &args).await,
         Command::Doctor(args) => doctor::run(&context, &args).await,
+        Command::Auth(command) => auth::run(&context, &command).await,
         Command::Config(command) => config::run(&context, &command),
         Command::Completions(args) => completions::run(&args),
     }

@@ -18,6 +18,7 @@ pub(crate) struct Config {
     pub(crate) media: MediaSection,
     pub(crate) delivery: DeliverySection,
     pub(crate) keep: KeepSection,
+    pub(crate) google: GoogleSection,
     /// What `.env` holds; never shown.
     #[serde(skip)]
     dotenv: Dotenv,
@@ -112,13 +113,28 @@ impl Default for KeepSection {
     }
 }
 
+/// How people log in at Google: `rushes auth google`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct GoogleSection {
+    /// Of an OAuth client for desktop applications; none = `GOOGLE_CLIENT_ID`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client_id: Option<String>,
+    /// `env:NAME` or `file:/path`; none = `GOOGLE_CLIENT_SECRET`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client_secret: Option<String>,
+    /// Where `/auth`, `/token` and `/revoke` are, if not at Google.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) endpoint: Option<String>,
+}
+
 /// One destination. What a type has no use for is refused.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct DestinationSection {
     /// As it appears in tables and records.
     pub(crate) name: String,
-    /// Its type and address: `file:///srv/bucket`, `gs://bucket`, `s3://bucket`, `supabase://bucket`.
+    /// Its type and address: `file:///srv/bucket`, `gdrive://root/NAME`, `gs://bucket`, `s3://bucket`, `supabase://bucket`.
     pub(crate) uri: String,
     /// Goes before each path, such as `anime_dance`.
     pub(crate) prefix: String,
@@ -157,7 +173,8 @@ pub(crate) struct DestinationSection {
     /// `env:NAME` or `file:/path`, where the keys are lent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) session_token: Option<String>,
-    /// Google's JSON of an account: `env:NAME` or `file:/path`; none = what the machine offers.
+    /// Google's JSON by `env:NAME` or `file:/path`; none = what the machine offers, for `gdrive://` first the login of
+    /// `rushes auth google`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) credentials: Option<String>,
     /// Large files go in parts of so many millions of bytes; a restart sends at most one again.

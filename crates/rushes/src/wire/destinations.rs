@@ -3,6 +3,7 @@
 use crate::config::{AccessSetting, AddressingSetting, Config, DestinationSection};
 use rushes_adapters::HttpOptions;
 use rushes_adapters::destinations::file::FileDestination;
+use rushes_adapters::destinations::gdrive::{DriveDestination, DriveSettings};
 use rushes_adapters::destinations::gs::{GsDestination, GsSettings};
 use rushes_adapters::destinations::memory::MemoryDestination;
 use rushes_adapters::destinations::s3::{AccessKey, Addressing, S3Destination, S3Settings};
@@ -38,7 +39,7 @@ pub(super) fn all(home: &Home, config: &Config) -> Result<Destinations, Fault> {
     let mut sites = Vec::new();
     let mut routes = Vec::new();
     for place in &config.destinations {
-        sites.push(site(config, place, Kept { config, place }.port()?)?);
+        sites.push(site(config, place, Kept { home, config, place }.port()?)?);
         routes.push(route(place)?);
     }
     // A file that goes nowhere is what this product is there to make impossible.
@@ -140,6 +141,7 @@ fn pictures(place: &DestinationSection) -> Result<Option<Pictures>, Fault> {
 
 /// One section, and the whole of which it is part.
 struct Kept<'a> {
+    home: &'a Home,
     config: &'a Config,
     place: &'a DestinationSection,
 }
@@ -158,7 +160,11 @@ impl Kept<'_> {
             Some(("gs", bucket)) => Ok(Arc::new(GsDestination::new(self.gs(bucket)?)?)),
             Some(("s3", bucket)) => Ok(Arc::new(S3Destination::new(self.s3(bucket)?)?)),
             Some(("supabase", bucket)) => Ok(Arc::new(SupabaseDestination::new(self.supabase(bucket)?)?)),
-            _ => Err(super::unknown("destinations", &self.place.name, &self.place.uri, "file://, memory://, gs://, s3://, supabase://")),
+            Some(("gdrive", folder)) => Ok(Arc::new(DriveDestination::new(self.gdrive(folder)?)?)),
+            _ => {
+                let there = "file://, memory://, gdrive://, gs://, s3://, supabase://";
+                Err(super::unknown("destinations", &self.place.name, &self.place.uri, there))
+            }
         }
     }
 
@@ -174,6 +180,7 @@ impl Kept<'_> {
             ("session_token", place.session_token.is_some()),
             ("credentials", place.credentials.is_some()),
             ("public_base", place.public_base.is_some()),
+            ("credentials", place.credentials.is_some()),
             ("part_mb", place.part_mb.is_some()),
         ];
         match given.iter().find(|(name, is_given)| *is_given && !used.contains(name)) {
@@ -246,6 +253,36 @@ impl Kept<'_> {
             return parsed(self.config.secret(&setting, &format!("file:{login}"))?, &login);
         }
         Ok(Credentials::machine(self.config.variable("GCE_METADATA_HOST").as_deref()))
+    }
+
+    fn gdrive(&self, uri: &str) -> Result<DriveSettings, Fault> {
+        let place = self.place;
+        self.only(&["endpoint", "credentials", "part_mb"])?;
+        let (folder, base) = uri.split_once('/').unwrap_or((uri, ""));
+        let login = super::google_login(self.home);
+        let text = match self.secret("credentials", place.credentials.as_ref())? {
+            Some(text) => text,
+            None if login.exists() => std::fs::read_to_string(&login).map_err(|e| Fault::io("read login", &login, &e))?,
+            None => match self.config.variable("GOOGLE_APPLICATION_CREDENTIALS") {
+                Some(path) => self.config.secret("GOOGLE_APPLICATION_CREDENTIALS", &format!("file:{path}"))?,
+                None => {
+                    return Err(invalid(
+                        place,
+                        "credentials",
+                        "run `rushes auth google`, or say here where the JSON of a service account lies",
+                    ));
+                }
+            },
+        };
+        let mut settings = DriveSettings::new(folder, base, Credentials::parse(&text)?);
+        settings.http = self.http();
+        if let Some(endpoint) = &place.endpoint {
+            settings.endpoint.clone_from(endpoint);
+        }
+        if let Some(part_mb) = place.part_mb {
+            settings.part_bytes = u64::from(part_mb) * 1024 * 1024;
+        }
+        Ok(settings)
     }
 
     fn s3(&self, bucket: &str) -> Result<S3Settings, Fault> {

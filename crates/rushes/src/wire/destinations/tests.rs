@@ -73,3 +73,25 @@ fn config_opens_buckets_of_google() {
     let said = refused(&[place("own", "credentials = \"env:KEY\"")]);
     assert!(said.contains("memory://own has no use for it"), "{said}");
 }
+
+#[test]
+fn config_takes_a_folder_of_drive_with_a_login_and_says_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let login = folder.path().join("login.json");
+    let json = r#"{"type":"authorized_user","client_id":"c","client_secret":"s","refresh_token":"r"}"#;
+    std::fs::File::create(&login).and_then(|mut file| std::io::Write::write_all(&mut file, json.as_bytes())).unwrap();
+    let credentials = format!("credentials = \"file:{}\"\n", login.display());
+    let at = |uri: &str, more: &str| format!("[[destinations]]\nname = \"drive\"\nuri = {uri:?}\n{more}\n");
+    let all = opened(&[at("gdrive://root/Rushes/films", &credentials)]).unwrap();
+    assert_eq!(all.sites[0].port.uri("a b.png"), "gdrive://root/Rushes/films/a%20b.png");
+    for (uri, more, words) in [
+        ("gdrive://root/Rushes", String::new(), "rushes auth google"),
+        ("gdrive://root/Rushes", format!("{credentials}region = \"x\""), "destinations.drive.region"),
+        ("gdrive://root/Rushes", format!("{credentials}access = \"signed\""), "only \"private\" is possible"),
+        ("gdrive://my folder", credentials.clone(), "gdrive://root/NAME"),
+        ("gdrive://root/Rushes", "credentials = \"{}\"".to_owned(), "file:/path"),
+    ] {
+        let said = refused(&[at(uri, &more)]);
+        assert!(said.contains(words), "{uri} {more}: {said}");
+    }
+}

@@ -3,6 +3,7 @@
 
 use crate::support::survivor::{Dice, hashes, number};
 use rushes_adapters::HttpOptions;
+use rushes_adapters::destinations::gdrive::{DriveDestination, DriveSettings};
 use rushes_adapters::destinations::gs::{GsDestination, GsSettings};
 use rushes_adapters::destinations::s3::{AccessKey, Addressing, S3Destination, S3Settings};
 use rushes_adapters::destinations::supabase::{SupabaseDestination, SupabaseSettings};
@@ -10,7 +11,9 @@ use rushes_adapters::google::Credentials;
 use rushes_core::destination::{Destination, Links};
 use rushes_core::digest::digest;
 use rushes_testkit::chaos::{Chaos, Weather};
+use rushes_testkit::drive::Drive;
 use rushes_testkit::gcs::Gcs;
+use rushes_testkit::google::Google;
 use rushes_testkit::open;
 use rushes_testkit::servers::{S3Server, moto, s3s_fs};
 use rushes_testkit::supabase::Supabase;
@@ -21,7 +24,7 @@ use std::time::Duration;
 
 pub(crate) const BUCKET: &str = "bucket";
 /// Every store there is a server for.
-pub(crate) const STORES: [&str; 4] = ["s3s-fs", "moto", "supabase", "gcs"];
+pub(crate) const STORES: [&str; 5] = ["s3s-fs", "moto", "supabase", "gcs", "gdrive"];
 
 /// One of them, or all with `RUSHES_EVERYTHING=1`, as `make reliability` has it.
 pub(crate) fn stores(dice: &mut Dice) -> Vec<&'static str> {
@@ -45,6 +48,24 @@ enum Server {
     Supabase(Supabase),
     /// And the key of its account, in a file.
     Gcs(Gcs, tempfile::NamedTempFile),
+    Drive(Box<OwnDrive>),
+}
+
+/// A person's drive, and the login to it in a file.
+struct OwnDrive {
+    drive: Drive,
+    google: Google,
+    folder: tempfile::TempDir,
+}
+
+impl OwnDrive {
+    async fn start() -> Self {
+        let (drive, google, folder) = (Drive::start().await, Google::start().await, tempfile::tempdir().unwrap());
+        drive.know_those_of(&google);
+        let made = std::fs::File::create(folder.path().join("google.json"));
+        made.and_then(|mut file| file.write_all(google.authorized_user().as_bytes())).unwrap();
+        Self { drive, google, folder }
+    }
 }
 
 pub(crate) struct Stand {
@@ -69,6 +90,11 @@ impl Stand {
                 let (key, address) = (tempfile::NamedTempFile::new().unwrap(), server.address);
                 key.as_file().write_all(server.google.service_account().as_bytes()).unwrap();
                 (Server::Gcs(server, key), address)
+            }
+            "gdrive" => {
+                let own = Box::new(OwnDrive::start().await);
+                let address = own.drive.address;
+                (Server::Drive(own), address)
             }
             _ => {
                 let server = if name == "moto" { moto()? } else { s3s_fs()? };
@@ -101,6 +127,13 @@ impl Stand {
                 })
                 .unwrap(),
             ),
+            Server::Drive(own) => {
+                let mut settings = DriveSettings::new("root", BUCKET, Credentials::parse(&own.google.authorized_user()).unwrap());
+                settings.endpoint = self.chaos.url();
+                settings.part_bytes = 5 * MIB;
+                settings.http = HttpOptions { stalled_after: STALLED_AFTER };
+                Arc::new(DriveDestination::new(settings).unwrap())
+            }
         }
     }
 
@@ -127,6 +160,10 @@ impl Stand {
             }
             Server::Supabase(_) => "uri = \"supabase://bucket\"\nsecret_key = \"env:STAND_SECRET\"\n".to_owned(),
             Server::Gcs(_, key) => format!("uri = \"gs://bucket\"\ncredentials = \"file:{}\"\npart_mb = 5\n", key.path().display()),
+            Server::Drive(own) => {
+                let login = own.folder.path().join("google.json");
+                format!("uri = \"gdrive://root/bucket\"\ncredentials = \"file:{}\"\npart_mb = 5\n", login.display())
+            }
         };
         format!("[[destinations]]\nname = \"{name}\"\nendpoint = \"{endpoint}\"\n{options}")
     }
@@ -136,6 +173,7 @@ impl Stand {
             Server::S3(server) => vec![("STAND_ID", server.access_key.clone()), ("STAND_SECRET", server.secret_key.clone())],
             Server::Supabase(server) => vec![("STAND_SECRET", server.service_key.clone())],
             Server::Gcs(..) => Vec::new(),
+            Server::Drive(_) => Vec::new(),
         }
     }
 
@@ -150,6 +188,7 @@ impl Stand {
             Server::Gcs(..) => {
                 gcs_error(403, "forbidden", "mover does not have storage.objects.create access to the Google Cloud Storage object.")
             }
+            Server::Drive(_) => drive_error(403, "insufficientFilePermissions"),
         }
     }
 
@@ -160,6 +199,8 @@ impl Stand {
             Server::Supabase(_) => &[("POST", &["INSERT", "SELECT"]), ("GET", &["SELECT"]), ("DELETE", &["DELETE"])],
             // Its words name the right; the weather knows one only.
             Server::Gcs(..) => &[("POST", &["storage.objects.create"])],
+            // As with those of Cloud Storage; a role is all or nothing.
+            Server::Drive(_) => &[("POST", &["Editor"])],
         }
     }
 
@@ -178,6 +219,13 @@ impl Stand {
                 let objects = server.objects(BUCKET);
                 objects.into_iter().map(|object| (object.name.clone(), sha256(&server.bytes(&object)))).collect()
             }
+            Server::Drive(own) => {
+                let files = own.drive.files();
+                let below = |path: &str| path.strip_prefix("bucket/").unwrap_or_else(|| panic!("{path} lies elsewhere")).to_owned();
+                let found: BTreeMap<String, String> = files.iter().map(|file| (below(&file.path), sha256(&file.bytes))).collect();
+                assert_eq!(found.len(), files.len(), "no name twice: {:?}", files.iter().map(|file| &file.path).collect::<Vec<_>>());
+                found
+            }
         }
     }
 }
@@ -186,6 +234,12 @@ impl Stand {
 pub(crate) fn gcs_error(status: u16, reason: &str, message: &str) -> Weather {
     let error = serde_json::json!({"domain": "global", "reason": reason, "message": message});
     Weather::json(status, &serde_json::json!({"error": {"code": status, "message": message, "errors": [error]}}))
+}
+
+/// A refusal as Drive words it.
+pub(crate) fn drive_error(status: u16, reason: &str) -> Weather {
+    let one = serde_json::json!({"domain": "global", "reason": reason, "message": reason});
+    Weather::json(status, &serde_json::json!({"error": {"code": status, "message": reason, "errors": [one]}}))
 }
 
 fn sha256(bytes: &[u8]) -> String {

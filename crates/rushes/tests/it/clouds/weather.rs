@@ -4,7 +4,7 @@
 //! The oracle asks the server itself. A sample by a printed seed; all with `RUSHES_EVERYTHING=1`. `RUSHES_FILES` says how many small files a job has (12), `RUSHES_LARGE_MB` how many
 //! millions of bytes its large one (22), `RUSHES_STORM_FILES` how many files each of the four jobs of a storm has.
 
-use super::stand::{STORES, Stand, gcs_error, sample, stores};
+use super::stand::{STORES, Stand, drive_error, gcs_error, sample, stores};
 use crate::support::recipes::Recipes;
 use crate::support::survivor::{Dice, number, report};
 use crate::support::{Places, TestEngine};
@@ -29,6 +29,7 @@ fn weathers(stand: &Stand) -> Vec<(&'static str, Weather)> {
     let slow_down = match stand.name {
         "supabase" => Weather::json(429, &json!({"statusCode": "429", "error": "too_many_requests", "message": "slow down"})),
         "gcs" => gcs_error(429, "rateLimitExceeded", "The object exceeded the rate limit for object mutation operations."),
+        "gdrive" => drive_error(403, "userRateLimitExceeded"),
         _ => Weather::s3_error(503, "SlowDown"),
     };
     let expired = match stand.name {
@@ -36,11 +37,13 @@ fn weathers(stand: &Stand) -> Vec<(&'static str, Weather)> {
             Weather::json(400, &json!({"statusCode": "403", "error": "Unauthorized", "message": "\"exp\" claim timestamp check failed"}))
         }
         "gcs" => gcs_error(401, "authError", "Invalid Credentials"),
+        "gdrive" => drive_error(401, "authError"),
         _ => Weather::s3_error(400, "ExpiredToken"),
     };
     let error_in_200 = match stand.name {
         "supabase" => Weather::json(200, &json!({"statusCode": "500", "error": "internal", "message": "database timeout"})),
         "gcs" => Weather::json(200, &json!({"error": {"code": 503, "message": "Backend Error"}})),
+        "gdrive" => Weather::json(200, &json!({"error": {"code": 500, "message": "internal", "errors": [{"reason": "internalError"}]}})),
         _ => Weather::s3_error(200, "InternalError"),
     };
     let mut all = vec![
@@ -160,6 +163,11 @@ async fn clouds_weather_before_gcs() {
     weather_before(STORES[3]).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clouds_weather_before_gdrive() {
+    weather_before(STORES[4]).await;
+}
+
 /// A storm of everything at once while files keep coming.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clouds_storm() {
@@ -193,7 +201,13 @@ async fn clouds_storm() {
 /// What a policy forbids is refused in words that name what is missing; once that is mended, only the delivery is made up for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clouds_refusals_say_what_is_missing() {
-    for (name, words) in [("s3s-fs", "s3:PutObject"), ("moto", "s3:PutObject"), ("supabase", "INSERT"), ("gcs", "storage.objects.create")] {
+    for (name, words) in [
+        ("s3s-fs", "s3:PutObject"),
+        ("moto", "s3:PutObject"),
+        ("supabase", "INSERT"),
+        ("gcs", "storage.objects.create"),
+        ("gdrive", "Editor"),
+    ] {
         let Some(scene) = Scene::before(name).await else { continue };
         scene.stand.chaos.set_for(rushes_testkit::chaos::Only::requests("PUT", ""), scene.stand.forbids());
         scene.stand.chaos.set_for(rushes_testkit::chaos::Only::requests("POST", ""), scene.stand.forbids());
