@@ -35,6 +35,7 @@ pub(crate) fn registry() -> Registry {
             music: Arc::new(BuiltinMusic),
         },
         inspect: Arc::new(MediaInspector),
+        sources: BTreeMap::new(),
         references: PathBuf::from(LIBRARY),
         width: 64,
         height: 112,
