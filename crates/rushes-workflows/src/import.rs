@@ -116,7 +116,9 @@ impl Taken {
             Place::File { mark, .. } => json!(mark),
             Place::Object { destination, key } => json!([destination, key]),
         };
-        hash(&json!(["import", what, self.kind, self.subject, self.title, self.names]))
+        // Where the content decides of what kind it is, the names only say where it lay.
+        let names = self.kind.map(|_| &self.names);
+        hash(&json!(["import", what, self.kind, self.subject, self.title, names]))
     }
 
     /// For people: the last part of its path or key.

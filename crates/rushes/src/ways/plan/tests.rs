@@ -129,7 +129,7 @@ fn plan_reads_a_bucket_by_its_listing() {
     let bucket = Bucket { destination: "cloud".into(), bases: vec!["gs://b/".into()], keys: keys.map(str::to_owned).to_vec() };
     let plan = plan(Sources { db: None, root: None, files: &[], buckets: &[bucket], maps: &[] }, Titles::default());
     assert_eq!(lines(&plan), ["new anime_image primary characters/a_1", "new dance_video primary dances/dance_a_1_cosplay_on_r"]);
-    assert_eq!(plan.characters["a_1"].name, "A");
+    assert_eq!(plan.characters["a_1"].name, "A 1", "a name from an id that ends in no second");
     assert_eq!((plan.unrecognised.len(), plan.others), (1, 1));
     assert!(plan.items.iter().all(|item| !item.is_local_only));
 }
