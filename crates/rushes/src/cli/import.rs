@@ -74,8 +74,6 @@ struct Survey {
 struct Outcome {
     refused: Vec<Refused>,
     failed: Vec<Fault>,
-    /// The exit code of a signal that came.
-    stopped: Option<u8>,
 }
 
 pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
@@ -86,24 +84,29 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
             Err(fault) if fault.code == Code::FileMissing => (wire::look_without_database(&context.home, &context.loaded.config)?, false),
             looked => (looked?, true),
         };
-        let (survey, _) = survey(context, &args, &parts, has_home).await?;
-        return tell::before(context, &survey);
+        return tell::before(context, &survey(context, &args, &parts, has_home).await?);
     }
     let mut hand = Hand::open(context)?;
-    let end = carry_out(context, &args, &mut hand).await;
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let stopped = tokio::select! {
+        end = carry_out(context, &args, &mut hand) => Err(end),
+        _ = interrupt.recv() => Ok(exit::CANCELLED),
+        _ = terminate.recv() => Ok(exit::STOPPED),
+    };
     hand.close().await;
-    end
+    let code = match stopped {
+        Ok(code) => code,
+        Err(end) => return end,
+    };
+    print::note("Stopping; the same command goes on, and nothing is taken twice.");
+    Ok(code)
 }
 
 async fn carry_out(context: &Context, args: &Args, hand: &mut Hand<'_>) -> anyhow::Result<u8> {
     let parts = hand.parts().clone();
-    let mut outcome = finish_earlier(&parts).await?;
-    if let Some(code) = outcome.stopped {
-        return Ok(code);
-    }
-    // What earlier jobs refused is still there, and looked at anew.
-    outcome = Outcome::default();
-    let (survey, current) = survey(context, args, &parts, true).await?;
+    finish_earlier(&parts).await?;
+    let mut outcome = Outcome::default();
+    let survey = survey(context, args, &parts, true).await?;
     if !context.json {
         tell::before(context, &survey)?;
     }
@@ -112,37 +115,27 @@ async fn carry_out(context: &Context, args: &Args, hand: &mut Hand<'_>) -> anyho
         let files = batches.iter().map(|batch| batch.files.len()).sum();
         carry(hand, batches, files, &mut outcome).await?;
     }
-    if let Some(code) = outcome.stopped {
-        print::note("Stopping; the same command goes on, and nothing is taken twice.");
-        return Ok(code);
-    }
+    // Another engine than at the beginning, where whoever worked on the home has gone.
     let parts = hand.parts().clone();
     if !args.no_wait {
         hand::drain(&parts).await?;
     }
-    drop(current);
     let current = Current::of(parts.store.assets(&AssetFilter::default()).await?);
     tell::after(context, &survey, &current, &outcome)
 }
 
 /// Jobs that a kill left, or that another process has under way, end first: what they take is not to be taken twice.
-async fn finish_earlier(parts: &Parts) -> anyhow::Result<Outcome> {
+async fn finish_earlier(parts: &Parts) -> anyhow::Result<()> {
     let mut open = Vec::new();
     for state in [JobState::Queued, JobState::Running] {
         let jobs = parts.store.jobs(&JobFilter { state: Some(state), limit: u32::MAX, ..JobFilter::default() }).await?;
         open.extend(jobs.into_iter().filter(|job| job.workflow == import::CARD.name).map(|job| job.id));
     }
-    let mut outcome = Outcome::default();
     if !open.is_empty() {
         print::note(format!("Going on with {} unfinished imports first.", open.len()));
     }
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     while !open.is_empty() {
-        tokio::select! {
-            _ = interrupt.recv() => { outcome.stopped = Some(exit::CANCELLED); break }
-            _ = terminate.recv() => { outcome.stopped = Some(exit::STOPPED); break }
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-        }
+        tokio::time::sleep(LOOK_EVERY).await;
         let mut still = Vec::new();
         for id in open {
             if is_under_way(&parts.store.job(id).await?) {
@@ -151,7 +144,7 @@ async fn finish_earlier(parts: &Parts) -> anyhow::Result<Outcome> {
         }
         open = still;
     }
-    Ok(outcome)
+    Ok(())
 }
 
 fn is_under_way(job: &Job) -> bool {
@@ -159,7 +152,7 @@ fn is_under_way(job: &Job) -> bool {
 }
 
 /// Looks at everything and plans; changes nothing.
-async fn survey(context: &Context, args: &Args, parts: &Parts, has_home: bool) -> anyhow::Result<(Survey, Current)> {
+async fn survey(context: &Context, args: &Args, parts: &Parts, has_home: bool) -> anyhow::Result<Survey> {
     let (db, root) = source(args)?;
     let rules = Rules { ignored: args.ignore.clone(), excluded: excluded(&context.home, &parts.destinations) };
     let walked = match &root {
@@ -189,7 +182,7 @@ async fn survey(context: &Context, args: &Args, parts: &Parts, has_home: bool) -
     if has_home {
         plan.items = stream::iter(plan.items).map(|item| settle(parts, &current, item)).buffered(LOOKS).try_collect().await?;
     }
-    Ok((Survey { plan, source: source.or_else(|| args.source.clone()), problems, closed, ignored }, current))
+    Ok(Survey { plan, source: source.or_else(|| args.source.clone()), problems, closed, ignored })
 }
 
 /// The record, where there is one, and the folder of the files.
@@ -197,7 +190,7 @@ fn source(args: &Args) -> anyhow::Result<(Option<CharacterDb>, Option<PathBuf>)>
     let Some(source) = &args.source else { return Ok((None, args.root.clone())) };
     let source = std::path::absolute(source)?;
     if !source.is_dir() {
-        let root = args.root.clone().map_or_else(|| source.parent().unwrap_or(Path::new("/")).to_owned(), |root| root);
+        let root = args.root.clone().unwrap_or_else(|| source.parent().unwrap_or(Path::new("/")).to_owned());
         return Ok((Some(character_db::read(&source)?), Some(std::path::absolute(root)?)));
     }
     let inside = source.join(character_db::NAME);
@@ -295,7 +288,6 @@ async fn batches(parts: &Parts, plan: &Plan) -> anyhow::Result<Vec<Input>> {
 
 /// Has the jobs done, few at once, and tells how far it is.
 async fn carry(hand: &mut Hand<'_>, batches: Vec<Input>, files: usize, outcome: &mut Outcome) -> anyhow::Result<()> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let bar = bar("importing");
     let mut left = batches.into_iter();
     let mut open: Vec<(JobId, usize, String)> = Vec::new();
@@ -313,11 +305,7 @@ async fn carry(hand: &mut Hand<'_>, batches: Vec<Input>, files: usize, outcome: 
             bar.finish_and_clear();
             return Ok(());
         }
-        tokio::select! {
-            _ = interrupt.recv() => { outcome.stopped = Some(exit::CANCELLED); return Ok(()) }
-            _ = terminate.recv() => { outcome.stopped = Some(exit::STOPPED); return Ok(()) }
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-        }
+        tokio::time::sleep(LOOK_EVERY).await;
         if let Some(fault) = hand.broken() {
             return Err(fault.into());
         }

@@ -93,10 +93,9 @@ impl<'a> Finder<'a> {
             let from = from.replace('\\', "/");
             let from = from.trim_end_matches('/');
             let Some(rest) = plain.get(from.len()..).filter(|_| plain[..from.len()].eq_ignore_ascii_case(from)) else { continue };
-            if rest.is_empty() || rest.starts_with('/') {
-                if let Some(place) = file(&to.join(parts(rest).join("/"))) {
-                    return Found::Here(place);
-                }
+            let is_below = rest.is_empty() || rest.starts_with('/');
+            if is_below && let Some(place) = file(&to.join(parts(rest).join("/"))) {
+                return Found::Here(place);
             }
         }
         if plain.starts_with('/')

@@ -15,6 +15,11 @@ fn once(program: &Program, code: i32) -> Value {
     program.run(&["watch", "in", "--once", "--settle", "0.1", "--json"]).expect(code).json()
 }
 
+#[expect(clippy::disallowed_methods, reason = "people move their files about")]
+fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) {
+    std::fs::rename(from, to).unwrap();
+}
+
 /// Waits until there are so many assets, and no more than that a moment later.
 fn until(program: &Program, count: usize) -> Vec<Value> {
     let began = Instant::now();
@@ -70,8 +75,8 @@ fn watch_once_takes_each_file_once_by_what_its_name_says() {
     let again = once(&program, 0);
     assert_eq!((&again["taken"], &again["known"]), (&0.into(), &4.into()), "what was refused is not refused for ever: {again:#}");
     // Renamed folders and files, and times that changed, are nothing new.
-    std::fs::rename(folder.join("dances"), folder.join("more")).unwrap();
-    std::fs::rename(folder.join("holiday.png"), folder.join("beach.png")).unwrap();
+    rename(folder.join("dances"), folder.join("more"));
+    rename(folder.join("holiday.png"), folder.join("beach.png"));
     std::fs::File::options().append(true).open(&image).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
     assert_eq!(once(&program, 0)["taken"], 0);
     assert_eq!(program.assets().len(), 3);
@@ -117,13 +122,13 @@ fn watch_sees_files_however_they_arrive() {
     until(&program, 1);
     // By a rename from elsewhere on the disk; in a folder that is new; as a whole folder.
     write(&program.path("aside.png"), &picture(2));
-    std::fs::rename(program.path("aside.png"), folder.join("renamed.png")).unwrap();
+    rename(program.path("aside.png"), folder.join("renamed.png"));
     until(&program, 2);
     write(&folder.join("a/b/c/deep.png"), &picture(3));
     until(&program, 3);
     write(&program.path("whole/one.png"), &picture(4));
     write(&program.path("whole/two.png"), &picture(5));
-    std::fs::rename(program.path("whole"), folder.join("whole")).unwrap();
+    rename(program.path("whole"), folder.join("whole"));
     until(&program, 5);
     // Links: in circles, and out of the folder.
     write(&program.path("secret/s.png"), &picture(6));
@@ -145,10 +150,10 @@ fn watch_sees_files_however_they_arrive() {
     write(&folder.join("brief.png"), &picture(8));
     std::fs::remove_file(folder.join("brief.png")).unwrap();
     // The folder goes, and comes back with something new in it.
-    std::fs::rename(&folder, program.path("away")).unwrap();
+    rename(&folder, program.path("away"));
     std::thread::sleep(Duration::from_millis(1_200));
     write(&program.path("away/new.png"), &picture(9));
-    std::fs::rename(program.path("away"), &folder).unwrap();
+    rename(program.path("away"), &folder);
     until(&program, 7);
     write(&folder.join("newer.png"), &picture(10));
     until(&program, 8);
