@@ -24,6 +24,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Jobs under way at once: each inspects one file at a time.
 const AT_ONCE: usize = 4;
+/// What one job is asked for stays below 256 KB, long prompts included.
+const INPUT_MAX_BYTES: usize = 128 * 1024;
 /// Files looked up at once.
 const LOOKS: usize = 16;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -278,10 +280,18 @@ async fn batches(parts: &Parts, plan: &Plan) -> anyhow::Result<Vec<Input>> {
         }
     }
     for (subject, items) in by_subject {
-        for some in items.chunks(FILES_MAX) {
-            let files = some.iter().filter_map(|item| item.taken()).collect();
-            batches.push(Input { character: plan.characters.get(subject).cloned(), files });
+        let character = plan.characters.get(subject);
+        let (mut files, mut bytes) = (Vec::new(), 0);
+        for taken in items.iter().filter_map(|item| item.taken()) {
+            let size = serde_json::to_string(&taken)?.len();
+            if files.len() == FILES_MAX || (bytes + size > INPUT_MAX_BYTES && !files.is_empty()) {
+                batches.push(Input { character: character.cloned(), files: std::mem::take(&mut files) });
+                bytes = 0;
+            }
+            bytes += size;
+            files.push(taken);
         }
+        batches.push(Input { character: character.cloned(), files });
     }
     Ok(batches)
 }

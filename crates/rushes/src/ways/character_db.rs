@@ -70,7 +70,7 @@ pub(crate) struct Named {
 /// Something in the file that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
-    /// `backup_used`, `wrong_type`, `no_id`, `no_name`, `no_title`, `duplicate_id`, `duplicate_field`, `field_unknown`.
+    /// `backup_used`, `wrong_type`, `no_id`, `bad_id`, `no_name`, `no_title`, `duplicate_id`, `duplicate_field`, `field_unknown`.
     pub(crate) code: &'static str,
     /// Where.
     pub(crate) at: String,
@@ -183,6 +183,11 @@ impl Reading {
                 return None;
             }
         };
+        // Ids are parts of paths and names of records, and frozen: another one cannot be made up.
+        if rushes_core::kinds::segment(&id) != id {
+            self.say("bad_id", at, format!("{id:?} cannot be part of a path; give it another id, and its files will be taken"));
+            return None;
+        }
         let name = match fields.get("name") {
             Some(Value::String(name)) if !name.trim().is_empty() => name.trim().to_owned(),
             other => {

@@ -111,7 +111,7 @@ pub(crate) fn plan(sources: Sources<'_>, mut titles: Titles) -> Plan {
     let mut used: BTreeSet<String> = BTreeSet::new();
     let db = sources.db.unwrap_or_default();
     for character in &db.characters {
-        named::learn_titles(character, &mut titles);
+        named::learn_titles(character, &finder, &mut titles);
     }
     let found = recognised(sources.files, sources.buckets, &db, &titles);
     // In one order, so that the same library always gets the same titles.

@@ -49,13 +49,16 @@ fn character_db_reads_sets_in_every_form() {
 #[test]
 fn character_db_names_what_is_wrong_and_goes_on() {
     let read = db(&json!([
-        7, {"name": "nobody"}, {"id": 5, "name": "Five"}, {"id": "ai_hoshino_1770337530", "assets": 3},
+        7, {"name": "nobody"}, {"id": "../up", "name": "Up"}, {"id": 5, "name": "Five"}, {"id": "ai_hoshino_1770337530", "assets": 3},
         {"id": "x", "name": "X", "assets": [{"anime_image": ["a.png"]}, "words", {"title": "alternate_1", "clip": "o/b.mp4"}]},
     ]));
-    assert_eq!(codes(&read), ["wrong_type", "no_id", "no_name", "wrong_type", "no_title", "wrong_type", "wrong_type", "field_unknown"]);
     assert_eq!(
-        (read.problems[5].at.as_str(), read.problems[6].at.as_str()),
-        ("characters[4].assets[1]", "characters[4].assets[0].anime_image")
+        codes(&read),
+        ["wrong_type", "no_id", "bad_id", "no_name", "wrong_type", "no_title", "wrong_type", "wrong_type", "field_unknown"]
+    );
+    assert_eq!(
+        (read.problems[6].at.as_str(), read.problems[7].at.as_str()),
+        ("characters[5].assets[1]", "characters[5].assets[0].anime_image")
     );
     let names: Vec<(&str, &str)> = read.characters.iter().map(|c| (c.id.as_str(), c.name.as_str())).collect();
     assert_eq!(names, [("5", "Five"), ("ai_hoshino_1770337530", "Ai Hoshino"), ("x", "X")]);

@@ -10,10 +10,13 @@ use rushes_core::recognise::{PRIMARY, Recognised, finished, recognise};
 use rushes_workflows::import::Place;
 use serde_json::json;
 
-/// Notes which dance each of a record's sets is of.
-pub(super) fn learn_titles(character: &Character, titles: &mut Titles) {
+/// Notes which dance each of a record's sets is of. A lost film that does not say what it was danced on takes no title.
+pub(super) fn learn_titles(character: &Character, finder: &Finder<'_>, titles: &mut Titles) {
     for named in character.named.iter().filter(|named| named.field == "dance_video" && is_of_dance(&named.title)) {
-        titles.learn(&character.id, &reference_of_dance(character, named), &named.title);
+        let is_here = || matches!(finder.find(&named.value), Found::Here(Place::File { .. }));
+        if said_reference(character, named).is_some() || is_here() {
+            titles.learn(&character.id, &reference_of_dance(character, named), &named.title);
+        }
     }
 }
 
@@ -22,14 +25,19 @@ fn is_of_dance(title: &str) -> bool {
     title == PRIMARY || title.starts_with("alternate")
 }
 
-/// The reference of a set's dance: from its name, from the film it follows, or the set's own title.
+/// The reference of a set's dance: as said, or the set's own title.
 fn reference_of_dance(character: &Character, dance: &Named) -> String {
+    said_reference(character, dance).unwrap_or_else(|| segment(&dance.title))
+}
+
+/// The reference of a set's dance, from its name or from the film it follows.
+fn said_reference(character: &Character, dance: &Named) -> Option<String> {
     let of_name = meaning(&dance.value).and_then(|found| found.reference().map(str::to_owned));
     let followed = || {
         let film = character.named.iter().find(|named| named.field == "motion_ref_video" && named.title == dance.title);
         film.map(|film| segment(stem(&film.value)))
     };
-    of_name.or_else(followed).unwrap_or_else(|| segment(&dance.title))
+    of_name.or_else(followed)
 }
 
 fn plain(value: &str) -> String {

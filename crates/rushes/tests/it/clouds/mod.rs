@@ -2,6 +2,7 @@
 //! not find.
 
 mod behind;
+mod library;
 mod processes;
 mod renditions;
 mod routes;
