@@ -3,7 +3,7 @@
 
 use crate::kit::{Kit, blocking};
 use crate::registry::Card;
-use rushes_core::flow::{Flow, Lane, Step, StepContext, hash};
+use rushes_core::flow::{Flow, Lane, Step, StepContext};
 use rushes_core::kinds::Names;
 use rushes_core::subject::{NewSubject, SubjectType, slug};
 use rushes_core::{Code, Done, Fault, Kind, NewAsset, Stop};
@@ -109,16 +109,16 @@ impl Mark {
 }
 
 impl Taken {
-    /// What the step that takes it is known by, wherever the file lies: who took it once need not read it again.
+    /// What the step that takes it works from, by whose hash it is known, wherever the file lies: who took it once need not read it again.
     #[must_use]
-    pub fn identity(&self) -> String {
+    pub fn identity(&self) -> Value {
         let what = match &self.from {
             Place::File { mark, .. } => json!(mark),
             Place::Object { destination, key } => json!([destination, key]),
         };
         // Where the content decides of what kind it is, the names only say where it lay.
         let names = self.kind.map(|_| &self.names);
-        hash(&json!(["import", what, self.kind, self.subject, self.title, names]))
+        json!(["import", what, self.kind, self.subject, self.title, names])
     }
 
     /// For people: the last part of its path or key.

@@ -1,6 +1,7 @@
 //! Whether a file is an asset already: by what took it once, else by its bytes.
 
 use super::plan::{Item, State};
+use rushes_core::flow::hash;
 use rushes_core::record::Listed;
 use rushes_core::{Asset, Fault, Kind};
 use rushes_engine::Parts;
@@ -39,7 +40,7 @@ impl Current {
 
 /// Whether the step that would take this file has taken it before, and it is still what is there.
 pub(crate) async fn was_taken(parts: &Parts, taken: &Taken) -> Result<Option<Asset>, Fault> {
-    let inputs = taken.identity();
+    let inputs = hash(&taken.identity());
     for kind in taken.kind.map_or(BY_CONTENT.to_vec(), |kind| vec![kind]) {
         if let Some(asset) = parts.store.made_before(&inputs, kind).await? {
             return Ok(Some(asset));
