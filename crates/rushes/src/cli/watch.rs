@@ -151,9 +151,13 @@ async fn watch(keeper: &mut Keeper<'_>, mut folders: Vec<Folder>, is_polling: bo
             biased;
             _ = interrupt.recv() => {
                 print::note("Stopping. What is under way goes on with the next start; nothing is taken twice.");
+                keeper.finish(&mut folders).await?;
                 return Ok(exit::DONE);
             }
-            _ = terminate.recv() => return Ok(exit::STOPPED),
+            _ = terminate.recv() => {
+                keeper.finish(&mut folders).await?;
+                return Ok(exit::STOPPED);
+            }
             hint = hints.recv() => told = hint,
             () = tokio::time::sleep(wait) => {}
         }

@@ -18,7 +18,7 @@ use rushes_workflows::import::{self, Character, Input, Place, Refused, Taken};
 use serde_json::{Value, json};
 use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Jobs under way at once: each inspects one file.
 const AT_ONCE: usize = 4;
@@ -26,6 +26,8 @@ const AT_ONCE: usize = 4;
 const LOOKED_UP_MAX: usize = 256;
 /// Between two looks at jobs under way.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// What is under way when the end is asked for may take so long to come to its own.
+const LAST_MOMENT: Duration = Duration::from_secs(2);
 /// Times and refusals kept for the end's account.
 const KEPT_MAX: usize = 10_000;
 
@@ -111,6 +113,16 @@ impl<'a> Keeper<'a> {
             }
             let Some(settled) = self.ready.pop_front() else { break };
             self.start(settled).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives what is under way a moment, so that it is told of; starts nothing more.
+    pub(super) async fn finish(&mut self, folders: &mut [Folder]) -> anyhow::Result<()> {
+        let end = Instant::now() + LAST_MOMENT;
+        while !self.open.is_empty() && Instant::now() < end {
+            self.look(folders).await?;
+            tokio::time::sleep(LOOK_EVERY).await;
         }
         Ok(())
     }
