@@ -23,12 +23,12 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Jobs under way at once: each inspects one file at a time.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 6;
 /// What one job is asked for stays below 256 KB, long prompts included.
 const INPUT_MAX_BYTES: usize = 128 * 1024;
 /// Files looked up at once.
 const LOOKS: usize = 16;
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
