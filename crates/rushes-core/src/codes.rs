@@ -58,6 +58,7 @@ codes! {
     FileCorrupt "file_corrupt" Corrupt Permanent "The file is damaged." "Copy it again from where it came, or convert it.";
     FileForbidden "file_forbidden" InvalidInput Permanent "The file is of a type that is never opened." "Hand in a regular file that is mp4, mov, webm, mkv, png, jpg, webp, wav, flac, mp3 or m4a; convert what is none of them.";
     FileTooLarge "file_too_large" InvalidInput Permanent "The file is beyond a limit." "Make it smaller than the limit named.";
+    FileChanged "file_changed" Conflict Permanent "The file was changed while it was being taken." "Wait until it is written to its end, then run the command again; a watched folder sees it by itself.";
     NoVideo "no_video" InvalidInput Permanent "The file holds no moving picture." "Use a video.";
     MediaTool "media_tool" Unavailable Transient "ffmpeg failed." "See the last lines it wrote; `rushes doctor` checks the installation.";
     MediaToolMissing "media_tool_missing" ConfigInvalid Permanent "ffmpeg or ffprobe is not installed." "Install it: `apt-get install ffmpeg`.";

@@ -59,12 +59,14 @@ pub struct Done<T> {
     pub made: Vec<NewAsset>,
     /// Subjects that come into being.
     pub subjects: Vec<NewSubject>,
+    /// Subjects that are there and have this name and these fields from now on.
+    pub renewed: Vec<NewSubject>,
 }
 
 impl<T> Done<T> {
     /// A value without files.
     pub fn value(value: T) -> Self {
-        Self { value, made: Vec::new(), subjects: Vec::new() }
+        Self { value, made: Vec::new(), subjects: Vec::new(), renewed: Vec::new() }
     }
 
     /// Adds one file.

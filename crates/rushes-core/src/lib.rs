@@ -20,6 +20,7 @@ pub mod inspect;
 pub mod job;
 pub mod kinds;
 pub mod provider;
+pub mod recognise;
 pub mod record;
 pub mod store;
 pub mod subject;

@@ -57,6 +57,14 @@ pub fn subject_fields(subject: &Subject, listed: &[Listed], routes: &Routes) -> 
             files[field] = entry(asset, uri, link);
         }
     }
+    // What an imported record said of a set beside its files.
+    for (title, said) in subject.made.fields["sets"].as_object().into_iter().flatten() {
+        if let (Some(set), Some(said)) = (sets.get_mut(title), said.as_object()) {
+            for (field, value) in said {
+                set.entry(field).or_insert_with(|| value.clone());
+            }
+        }
+    }
     let mut fields = subject.made.fields.as_object().cloned().unwrap_or_default();
     fields.insert("id".into(), json!(subject.made.id));
     fields.insert("name".into(), json!(subject.made.name));

@@ -65,6 +65,8 @@ pub struct StepCommit {
     pub provider: Option<String>,
     /// New subjects.
     pub subjects: Vec<NewSubject>,
+    /// Subjects that are there, with the name and the fields they have from now on.
+    pub renewed: Vec<NewSubject>,
     /// New assets.
     pub assets: Vec<Ingested>,
 }

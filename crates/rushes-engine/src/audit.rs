@@ -120,8 +120,10 @@ pub async fn audit(parts: &Parts, deep: bool) -> Result<Audit, Fault> {
         destination(site, &listed, &mut report).await?;
     }
     let wanted = documents(parts, &listed).await?;
+    // A subject may have a record before it has files.
+    let known: BTreeSet<String> = types.iter().map(|(id, sort)| format!("{}/{id}", sort.collection())).collect();
     for site in &parts.catalogs {
-        catalog(site, &wanted, &mut report).await?;
+        catalog(site, &wanted, &known, &mut report).await?;
     }
     Ok(Audit { clean: report.findings.is_empty(), kinds: report.lines.into_values().collect(), findings: report.findings })
 }
@@ -292,7 +294,7 @@ fn object(site: &Site<dyn Destination>, asset: &Asset, delivery: &Delivery, proo
     }
 }
 
-async fn catalog(site: &Site<dyn Catalog>, wanted: &Documents, report: &mut Report) -> Result<(), Fault> {
+async fn catalog(site: &Site<dyn Catalog>, wanted: &Documents, known: &BTreeSet<String>, report: &mut Report) -> Result<(), Fault> {
     for ((collection, id), fields) in wanted {
         let document = format!("{collection}/{id}");
         let owe = |above| Cure::Owe(Owe::Record { catalog: site.name.clone(), collection: collection.clone(), id: id.clone(), above });
@@ -329,8 +331,8 @@ async fn catalog(site: &Site<dyn Catalog>, wanted: &Documents, report: &mut Repo
                 break;
             }
             for id in ids {
-                if !wanted.contains_key(&(collection.to_owned(), id.clone())) {
-                    let document = format!("{collection}/{id}");
+                let document = format!("{collection}/{id}");
+                if !wanted.contains_key(&(collection.to_owned(), id.clone())) && !known.contains(&document) {
                     let detail = "nothing here has this record; it is left as it is";
                     report.find("record_orphaned", None, (Some(&site.name), &document), detail, Cure::Nothing);
                 }

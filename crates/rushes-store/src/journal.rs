@@ -21,6 +21,9 @@ fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result
     for subject in &commit.subjects {
         register::subject(write, subject)?;
     }
+    for subject in &commit.renewed {
+        register::renew(write, subject, root_of(write.sql, job)?, &routes.catalogs)?;
+    }
     let made = if commit.assets.is_empty() {
         Vec::new()
     } else {

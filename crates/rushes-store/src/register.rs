@@ -33,6 +33,22 @@ pub(crate) fn subject(write: &mut Write<'_>, new: &NewSubject) -> Result<(), Fau
     tell(write, "subject.made", None, &object!({"subject": new.id, "type": new.subject_type}))
 }
 
+/// Gives a subject another name and other fields, and owes the record that tells of them.
+pub(crate) fn renew(write: &mut Write<'_>, subject: &NewSubject, root: JobId, catalogs: &[String]) -> Result<(), Fault> {
+    let changed = rows::change(
+        write.sql,
+        "UPDATE subjects SET name = ?2, fields = ?3 WHERE id = ?1",
+        params![subject.id, subject.name, json(&subject.fields)?],
+    )?;
+    if changed == 0 {
+        return Err(Fault::new(Code::NotFound, "renew subject").with("subject", &subject.id));
+    }
+    let document = Document { collection: subject.subject_type.collection(), id: subject.id.clone(), is_own: false };
+    let rev = next_rev(write, &document)?;
+    owe_after(write, root, &document, rev, &[], catalogs)?;
+    tell(write, "subject.renewed", None, &object!({"subject": subject.id}))
+}
+
 /// Registers the files of one step and owes them to every destination and catalog.
 pub(crate) fn assets(write: &mut Write<'_>, maker: &Maker<'_>, files: &[Ingested], routes: &Routes) -> Result<Vec<Asset>, Fault> {
     let mut made = Vec::with_capacity(files.len());

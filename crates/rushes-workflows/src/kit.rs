@@ -1,8 +1,10 @@
 //! What recipes work with beside `Flow`: the providers, the reference library, and the shape of pictures.
 
+use rushes_core::destination::Destination;
 use rushes_core::inspect::Inspect;
 use rushes_core::provider::Providers;
 use rushes_core::{Code, Fault};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,6 +15,8 @@ pub struct Kit {
     pub providers: Providers,
     /// Looks at files.
     pub inspect: Arc<dyn Inspect>,
+    /// Where objects may be fetched from, by name.
+    pub sources: BTreeMap<String, Arc<dyn Destination>>,
     /// The folder of the reference library.
     pub references: PathBuf,
     /// Width of films and pictures, pixels, even.

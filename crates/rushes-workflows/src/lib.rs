@@ -2,6 +2,7 @@
 //! no destination. What they make becomes an asset by being handed to the engine, and in no other way.
 
 mod character;
+pub mod import;
 pub mod kit;
 pub mod production;
 pub mod put;

@@ -69,4 +69,4 @@ macro_rules! recipes {
     };
 }
 
-recipes!(production, character, put);
+recipes!(production, character, put, import);

@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod ways;
 mod wire;
 
 use clap::Parser;

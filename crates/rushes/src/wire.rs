@@ -8,7 +8,6 @@ use rushes_adapters::google::login::Login;
 pub(crate) use rushes_adapters::google::login::check as check_login;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::Routes;
-use rushes_core::inspect::Inspect;
 use rushes_core::provider::Providers;
 use rushes_core::{Code, Fault};
 use rushes_engine::{Engine, Home, KeepRules, Lanes, Lock, Parts};
@@ -37,7 +36,7 @@ pub(crate) fn start(home: &Home, config: &Config) -> Result<Running, Fault> {
     let owner = SystemClock.new_id().to_string();
     let mode = if lock.is_alone() { Mode::Own { owner: owner.clone() } } else { Mode::Join { owner: owner.clone() } };
     let parts = parts(home, config, &mode)?;
-    let registry = Registry::new(kit(home, config, parts.inspect.clone()));
+    let registry = Registry::new(kit(home, config, &parts));
     let mut engine = Engine::start(parts, registry, owner);
     engine.listen(&mut lock)?;
     Ok(Running { engine, _lock: lock })
@@ -89,7 +88,7 @@ fn bytes_of(mb: f64) -> Option<u64> {
     (mb > 0.0).then_some((mb * 1e6) as u64)
 }
 
-fn kit(home: &Home, config: &Config, inspect: Arc<dyn Inspect>) -> Kit {
+fn kit(home: &Home, config: &Config, parts: &Parts) -> Kit {
     let is_final_quality = config.media.quality == Quality::Final;
     Kit {
         providers: Providers {
@@ -98,7 +97,8 @@ fn kit(home: &Home, config: &Config, inspect: Arc<dyn Inspect>) -> Kit {
             motion: Arc::new(BuiltinMotion),
             music: Arc::new(BuiltinMusic),
         },
-        inspect,
+        inspect: parts.inspect.clone(),
+        sources: parts.destinations.iter().map(|site| (site.name.clone(), site.port.clone())).collect(),
         references: home.references(),
         width: config.media.width,
         height: config.media.height,

@@ -30,6 +30,7 @@ pub(super) struct Made {
     pub(super) value: Value,
     pub(super) files: Vec<NewAsset>,
     pub(super) subjects: Vec<NewSubject>,
+    pub(super) renewed: Vec<NewSubject>,
     /// Where the files lie, when the body asked for a place.
     pub(super) scratch: Option<PathBuf>,
 }
@@ -46,7 +47,7 @@ impl Work {
                 let done = body(context).await?;
                 let value = serde_json::to_value(done.value)
                     .map_err(|e| Stop::Failed(Fault::new(Code::Unexpected, "keep step value").because(e)))?;
-                Ok(Made { value, files: done.made, subjects: done.subjects, scratch: room.taken() })
+                Ok(Made { value, files: done.made, subjects: done.subjects, renewed: done.renewed, scratch: room.taken() })
             })
         }))
     }

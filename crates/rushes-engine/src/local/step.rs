@@ -65,6 +65,7 @@ impl<W: Workflows> LocalFlow<W> {
             started_ms,
             provider: step.provider.clone(),
             subjects: Vec::new(),
+            renewed: Vec::new(),
             assets: Vec::new(),
         };
         // Every branch of a cancelled `all` is told, each in its own journal row; the call as a whole counts once.
@@ -105,7 +106,7 @@ impl<W: Workflows> LocalFlow<W> {
 
     /// Files through the one door, then the one transaction, then the people's view.
     async fn take_in(&self, step: &Step, made: Made, commit: StepCommit) -> Result<Value, Stop> {
-        let Made { value, files, subjects, scratch } = made;
+        let Made { value, files, subjects, renewed, scratch } = made;
         let size_bytes = value.to_string().len();
         if size_bytes > VALUE_MAX_BYTES {
             return Err(Stop::Failed(Fault::new(Code::ValueTooLarge, "end step").with("step", &step.name).with("bytes", size_bytes)));
@@ -113,7 +114,7 @@ impl<W: Workflows> LocalFlow<W> {
         let _kept = self.shared.parts.gate.read().await;
         let blobs = self.shared.parts.blobs();
         let assets = ingest::ingest(files, scratch.as_deref(), &self.shared.parts).await?;
-        let assets = self.commit(StepCommit { outcome: Outcome::Value(value.clone()), assets, subjects, ..commit }).await?;
+        let assets = self.commit(StepCommit { outcome: Outcome::Value(value.clone()), assets, subjects, renewed, ..commit }).await?;
         faults::note("kept", &format_args!("{}/{}", self.job.id, step.name));
         faults::pass_quietly(Place::StepKept);
         let library = self.shared.parts.home.library();

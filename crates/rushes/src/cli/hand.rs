@@ -4,7 +4,7 @@
 use super::{Context, print};
 use crate::wire::{self, Running};
 use indicatif::{ProgressBar, ProgressStyle};
-use rushes_core::{Code, Job, JobId};
+use rushes_core::{Code, Fault, Job, JobId};
 use rushes_engine::{Ask, Parts, owner};
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -19,6 +19,67 @@ pub(super) enum By {
     Us(Box<Running>),
     /// The process that works on the home.
     Owner,
+}
+
+/// Many requests to one engine: ours, or that of whoever works on the home, for as long as they do.
+pub(super) struct Hand<'a> {
+    context: &'a Context,
+    by: By,
+    parts: Parts,
+}
+
+impl<'a> Hand<'a> {
+    /// Starts an engine, or finds the one that works. Errors: those of starting one.
+    pub(super) fn open(context: &'a Context) -> anyhow::Result<Self> {
+        match wire::start(&context.home, &context.loaded.config) {
+            Ok(running) => {
+                let parts = running.engine.parts().clone();
+                Ok(Self { context, by: By::Us(Box::new(running)), parts })
+            }
+            Err(fault) if fault.code == Code::HomeBusy => {
+                print::note(format!("Process {} works on this home, and does the work.", fault.get("pid").unwrap_or("?")));
+                Ok(Self { context, by: By::Owner, parts: wire::look(&context.home, &context.loaded.config)? })
+            }
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    /// What it works with; for looking.
+    pub(super) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// Has a request carried out. When whoever worked on the home has gone, this process takes over.
+    pub(super) async fn ask(&mut self, ask: Ask) -> anyhow::Result<Value> {
+        if let By::Us(running) = &self.by {
+            return Ok(running.engine.answer(ask).await?);
+        }
+        match owner::ask(&self.context.home, &ask).await {
+            Err(fault) if fault.code == Code::HomeBusy => {
+                *self = Self::open(self.context)?;
+                match &self.by {
+                    By::Us(running) => Ok(running.engine.answer(ask).await?),
+                    By::Owner => Ok(owner::ask(&self.context.home, &ask).await?),
+                }
+            }
+            answer => Ok(answer?),
+        }
+    }
+
+    /// Why our engine stopped by itself, if it did.
+    pub(super) fn broken(&self) -> Option<Fault> {
+        match &self.by {
+            By::Us(running) => running.engine.broken(),
+            By::Owner => None,
+        }
+    }
+
+    /// Stops the engine, where it is ours. What is unfinished goes on with the next.
+    pub(super) async fn close(self) {
+        if let By::Us(running) = self.by {
+            running.engine.stop().await;
+        }
+    }
 }
 
 /// Has a request carried out, here or by whoever works on the home.

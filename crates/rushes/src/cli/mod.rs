@@ -9,6 +9,7 @@ mod doctor;
 pub(crate) mod exit;
 mod follow;
 mod hand;
+mod import;
 mod init;
 mod jobs;
 pub(crate) mod log;
@@ -20,6 +21,7 @@ mod status;
 mod summary;
 mod sync;
 mod verify;
+mod watch;
 
 use crate::config::{Loaded, load};
 use clap::{Parser, Subcommand};
@@ -57,6 +59,10 @@ enum Command {
     Assets(assets::Command),
     /// Register and deliver one file.
     Put(put::Args),
+    /// Take in a library that exists: its records, its files by their names, a bucket by its listing.
+    Import(import::Args),
+    /// Take in what arrives in folders, as it arrives.
+    Watch(watch::Args),
     /// Say what is still owed, and how fast deliveries have been.
     Status,
     /// Send what one subject still owes.
@@ -96,6 +102,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Jobs(command) => jobs::run(&context, command).await,
         Command::Assets(command) => assets::run(&context, command).await,
         Command::Put(args) => put::run(&context, args).await,
+        Command::Import(args) => import::run(&context, args).await,
+        Command::Watch(args) => watch::run(&context, args).await,
         Command::Status => status::run(&context).await,
         Command::Sync(args) => sync::run(&context, args).await,
         Command::Audit(args) => audit::run(&context, &args).await,

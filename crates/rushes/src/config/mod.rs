@@ -8,7 +8,7 @@ use figment::{Figment, Profile};
 use rushes_core::{Code, Fault};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Everything that can be set, with defaults.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -26,6 +26,48 @@ pub(crate) struct Config {
     pub(crate) destinations: Vec<DestinationSection>,
     /// Where records go; none = the folder `remote/records` of the home.
     pub(crate) catalogs: Vec<CatalogSection>,
+    /// Folders that `rushes watch` watches when it is given none.
+    pub(crate) watch: Vec<WatchSection>,
+}
+
+/// One watched folder.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct WatchSection {
+    /// The folder.
+    pub(crate) folder: PathBuf,
+    /// Of what kind its files are; none = what their names say, else a workspace image or video by content.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kind: Option<String>,
+    /// Whose files they are whose names do not say; none = `local`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) subject: Option<String>,
+    /// Which of the subject's sets, where `kind` is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) title: Option<String>,
+    /// What fills their paths, where `kind` is given; what is missing is the file's own name.
+    pub(crate) names: BTreeMap<String, String>,
+    /// Patterns of names to pass over, beside those that always are.
+    pub(crate) ignore: Vec<String>,
+    /// Seconds between two looks at everything.
+    pub(crate) every_s: f64,
+    /// A file that nobody was seen closing has settled when it stays the same for so many seconds.
+    pub(crate) settle_s: f64,
+}
+
+impl Default for WatchSection {
+    fn default() -> Self {
+        Self {
+            folder: PathBuf::new(),
+            kind: None,
+            subject: None,
+            title: None,
+            names: BTreeMap::new(),
+            ignore: Vec::new(),
+            every_s: 5.0,
+            settle_s: 2.0,
+        }
+    }
 }
 
 /// How much runs at once.
@@ -345,6 +387,17 @@ fn check(config: &Config) -> Result<(), Fault> {
     }
     if !(0.1..=3600.0).contains(&delivery.stalled_after_s) {
         return refuse("delivery.stalled_after_s", "a wait is above zero and at most an hour");
+    }
+    for place in &config.watch {
+        if place.folder.as_os_str().is_empty() {
+            return refuse("watch.folder", "each [[watch]] names a folder");
+        }
+        if place.kind.as_deref().is_some_and(|kind| rushes_core::Kind::named(kind).is_none()) {
+            return refuse("watch.kind", "there is no such kind; docs/kinds.md lists them");
+        }
+        if !(0.1..=3600.0).contains(&place.every_s) || !(0.1..=3600.0).contains(&place.settle_s) {
+            return refuse("watch.every_s, watch.settle_s", "waits are at least a tenth of a second and at most an hour");
+        }
     }
     let destinations = config.destinations.iter().map(|place| place.name.as_str());
     let mut names: Vec<&str> = destinations.chain(config.catalogs.iter().map(|place| place.name.as_str())).collect();

@@ -3,6 +3,7 @@
 
 mod behind;
 mod doctor;
+mod library;
 mod processes;
 mod renditions;
 mod routes;

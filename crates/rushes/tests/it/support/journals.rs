@@ -35,6 +35,7 @@ pub(crate) fn registry() -> Registry {
             music: Arc::new(BuiltinMusic),
         },
         inspect: Arc::new(MediaInspector),
+        sources: BTreeMap::new(),
         references: PathBuf::from(LIBRARY),
         width: 64,
         height: 112,
@@ -110,6 +111,11 @@ pub(crate) async fn record() {
     program.run(&[&production[..], &["words.mp4"]].concat()).expect(1);
     ffmpeg(&["-f", "lavfi", "-i", "testsrc2=size=64x48", "-frames:v", "1"], &program.path("picture.png"));
     program.run(&["put", "picture.png"]).expect(0);
+    std::fs::create_dir_all(program.path("out/characters")).unwrap();
+    std::fs::copy(program.path("picture.png"), program.path("out/characters/mira_1770337530.png")).unwrap();
+    program.write("out/characters/mira_1770337530_cosplay.png", b"these are words, not a picture");
+    program.run(&["import", "out"]).expect(3);
+    write(&program, "import", &family(&program, "import", JobState::Completed).await[0]).await;
     let made = family(&program, "production", JobState::Completed).await;
     write(&program, "production", &made[0]).await;
     write(&program, "character", &made[1]).await;

@@ -1,6 +1,7 @@
 //! What the tests share: engines over temporary homes, and the real program.
 
 pub(crate) mod journals;
+pub(crate) mod library;
 pub(crate) mod program;
 pub(crate) mod recipes;
 pub(crate) mod survivor;
