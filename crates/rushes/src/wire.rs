@@ -2,6 +2,7 @@
 
 mod catalogs;
 mod destinations;
+mod google;
 
 use crate::config::{Config, Quality};
 use rushes_adapters::google::login::Login;

@@ -152,6 +152,8 @@ pub(super) struct ToCatalog {
 /// new is written a tenth of the time, and each writing tells of all that came meanwhile.
 const PAUSE: u32 = 9;
 const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// Nobody reads a document twice within this; of a hundred files that arrive together it is written a few times.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// Documents remembered, at most, beyond those that pause now.
 const PAUSES_MAX: usize = 1_000;
 
@@ -170,7 +172,7 @@ impl Pauses {
         if pauses.len() >= PAUSES_MAX {
             pauses.retain(|_, until| *until > now);
         }
-        pauses.insert(document, now + took.saturating_mul(PAUSE).min(PAUSE_MAX));
+        pauses.insert(document, now + took.saturating_mul(PAUSE).clamp(PAUSE_MIN, PAUSE_MAX));
     }
 }
 

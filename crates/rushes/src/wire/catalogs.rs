@@ -121,7 +121,11 @@ impl Kept<'_> {
         let emulator = self.config.variable("FIRESTORE_EMULATOR_HOST");
         let credentials = match &emulator {
             Some(_) => Credentials::None,
-            None => self.credentials()?,
+            None => super::google::credentials(
+                self.config,
+                &format!("catalogs.{}.credentials", self.place.name),
+                self.place.credentials.as_ref(),
+            )?,
         };
         Ok(Arc::new(FirestoreCatalog::new(FirestoreSettings {
             project: project.to_owned(),
@@ -130,24 +134,6 @@ impl Kept<'_> {
             credentials,
             patience: self.patience(),
         })?))
-    }
-
-    /// Those named here, by the environment, by `gcloud auth application-default login`, else the machine's.
-    #[cfg(feature = "firestore")]
-    fn credentials(&self) -> Result<rushes_adapters::google::Credentials, Fault> {
-        use rushes_adapters::google::Credentials;
-        let named = |fault: Fault| fault.with("setting", format!("catalogs.{}.credentials", self.place.name));
-        if let Some(at) = &self.place.credentials {
-            return Credentials::parse(&self.secret("credentials", at)?).map_err(named);
-        }
-        let login = self.config.variable("HOME").map(|home| format!("{home}/.config/gcloud/application_default_credentials.json"));
-        let login = login.filter(|path| std::path::Path::new(path).is_file());
-        match self.config.variable("GOOGLE_APPLICATION_CREDENTIALS").or(login) {
-            Some(path) => {
-                Credentials::parse(&self.config.secret("GOOGLE_APPLICATION_CREDENTIALS", &format!("file:{path}"))?).map_err(named)
-            }
-            None => Ok(Credentials::machine(self.config.variable("GCE_METADATA_HOST").as_deref())),
-        }
     }
 }
 

@@ -227,32 +227,16 @@ impl Kept<'_> {
         Ok(GsSettings {
             bucket: bucket.trim_matches('/').to_owned(),
             project: self.config.variable("GOOGLE_CLOUD_PROJECT"),
-            credentials: if is_emulator && place.credentials.is_none() { Credentials::None } else { self.google()? },
+            credentials: if is_emulator && place.credentials.is_none() {
+                Credentials::None
+            } else {
+                super::google::credentials(self.config, &format!("destinations.{}.credentials", place.name), place.credentials.as_ref())?
+            },
             endpoint,
             public_base: place.public_base.clone(),
             part_bytes: u64::from(place.part_mb.unwrap_or(PART_MB)) * 1024 * 1024,
             http: self.http(),
         })
-    }
-
-    /// Who asks Google: as configured, as Google's own tools find it, or the machine's account.
-    fn google(&self) -> Result<Credentials, Fault> {
-        let setting = format!("destinations.{}.credentials", self.place.name);
-        let parsed =
-            |text: String, from: &str| Credentials::parse(&text).map_err(|fault| fault.with("setting", &setting).with("from", from));
-        if let Some(at) = &self.place.credentials {
-            return parsed(self.config.secret(&setting, at)?, at);
-        }
-        if let Some(path) = self.config.variable("GOOGLE_APPLICATION_CREDENTIALS") {
-            let from = "GOOGLE_APPLICATION_CREDENTIALS";
-            return parsed(self.config.secret(from, &format!("file:{path}"))?, from);
-        }
-        let folder = self.config.variable("CLOUDSDK_CONFIG").or_else(|| Some(format!("{}/.config/gcloud", self.config.variable("HOME")?)));
-        let login = folder.map(|folder| format!("{folder}/application_default_credentials.json"));
-        if let Some(login) = login.filter(|login| std::path::Path::new(login).is_file()) {
-            return parsed(self.config.secret(&setting, &format!("file:{login}"))?, &login);
-        }
-        Ok(Credentials::machine(self.config.variable("GCE_METADATA_HOST").as_deref()))
     }
 
     fn gdrive(&self, uri: &str) -> Result<DriveSettings, Fault> {
