@@ -26,6 +26,8 @@ const ANSWER_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// What of an answer is shown to people.
 const WORDS_MAX: usize = 300;
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// Closed connections that one look goes through at most.
+const STALE_MAX: u32 = 3;
 /// Connections that nobody used for this long are closed: most servers close theirs after a minute.
 const IDLE_LIMIT: Duration = Duration::from_secs(50);
 
@@ -149,12 +151,16 @@ impl Client {
                 builder.header(http::header::CONTENT_LENGTH, length).body(reqwest::Body::wrap_stream(body))
             }
         };
-        // A connection that the other side closed while nobody used it fails the next look; once more, on another one.
-        let again = if is_look { builder.try_clone() } else { None };
         let sent = async {
-            match (builder.send().await, again) {
-                (Err(error), Some(again)) if !error.is_connect() && !error.is_timeout() => again.send().await,
-                (answer, _) => answer,
+            // Connections that the other side closed while nobody used them fail one look each; then on another one.
+            let mut left = if is_look { STALE_MAX } else { 0 };
+            loop {
+                let again = builder.try_clone().filter(|_| left > 0);
+                match (builder.send().await, again) {
+                    (Err(error), Some(again)) if !error.is_connect() && !error.is_timeout() => builder = again,
+                    (answer, _) => break answer,
+                }
+                left -= 1;
             }
         };
         let response = tokio::select! {

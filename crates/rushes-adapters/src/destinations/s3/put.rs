@@ -1,7 +1,7 @@
 //! Small objects, each by one request: on a condition the store keeps, proven by its answer.
 
-use super::answers::{NOTED, crc32c_text, etag_in, hash_in};
-use super::{Call, S3Destination, UNSIGNED};
+use super::answers::{NOTED, etag_in, hash_in};
+use super::{Call, S3Destination};
 use crate::http::{Answer, Body, base64_of, body_of, md5_of, unless_damaged};
 use http::Method;
 use rushes_core::destination::{Condition, Destination, Proof, ProofHash, Put};
@@ -103,24 +103,17 @@ impl S3Destination {
         let sum = base64_of(&put.blob.sha256);
         let mut call = Call::new(Method::PUT, put.key, "put object", "s3:PutObject")
             .with("content-type", &put.blob.mime)
+            .with("x-amz-checksum-sha256", &sum)
             .with(NOTED, &put.blob.sha256);
         call.body = body.again();
-        // The sum is signed with the other headers. Where the store is known to look at it, hashing the body once more for
-        // the signature says nothing new; and of much that is sent, the sum that parts have will do.
-        let looks_at_sums = self.shows_sums.get() == Some(&true);
-        call.payload = if looks_at_sums { UNSIGNED } else { &put.blob.sha256 };
-        if looks_at_sums && matches!(body, Body::File { .. }) {
-            call.with("x-amz-checksum-crc32c", &crc32c_text(put.blob.crc32c))
-        } else {
-            call.with("x-amz-checksum-sha256", &sum)
-        }
+        // Signed as well, though the sum is: some stores keep a body before they look at its sum.
+        call.payload = &put.blob.sha256;
+        call
     }
 
     async fn proof_of_put(&self, answer: &Answer, put: Put<'_>) -> Result<Proof, Fault> {
         let failed = |reason: &str| Fault::new(Code::ProofFailed, "put object").with("key", put.key).because(reason);
-        let is_summed = answer.header("x-amz-checksum-crc32c") == crc32c_text(put.blob.crc32c);
-        let summed = is_summed.then_some(ProofHash::Crc32c(put.blob.crc32c));
-        let proof = match summed.or_else(|| hash_in(answer)) {
+        let proof = match hash_in(answer) {
             Some(hash) => Proof { size_bytes: put.blob.size_bytes, hash, etag: etag_in(answer) },
             None => self.look(put.key).await?.ok_or_else(|| failed("the store took it and does not have it"))?.proof,
         };
