@@ -159,12 +159,12 @@ pub trait Uploads: Send + Sync {
     async fn abandon(&self, key: &str, session: &str) -> Result<(), Fault>;
 }
 
-/// The place itself: a bucket.
+/// The place itself: a bucket, and who may do what in it.
 #[async_trait]
 pub trait Setup: Send + Sync {
-    /// Makes the bucket where there is none, closed to strangers or open to every reader; gives whether it was made now.
-    /// Errors: `destination_refused`, `destination_down`.
-    async fn make(&self, is_public: bool) -> Result<bool, Fault>;
+    /// Makes the bucket where there is none, closed to strangers or open to every reader, and what else is missing; gives
+    /// the names of what was made now. Errors: `destination_refused`, `destination_down`.
+    async fn make(&self, is_public: bool) -> Result<Vec<&'static str>, Fault>;
 }
 
 /// One page of a listing.

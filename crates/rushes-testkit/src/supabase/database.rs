@@ -50,6 +50,10 @@ impl Database {
         Some(database)
     }
 
+    pub(super) fn url(&self) -> String {
+        self.server.url()
+    }
+
     /// Runs statements as the superuser.
     pub(super) async fn run(&self, sql: &str) -> Result<(), tokio_postgres::Error> {
         self.connect().await?.batch_execute(sql).await

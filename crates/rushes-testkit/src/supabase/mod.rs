@@ -102,6 +102,11 @@ impl Supabase {
         self.state.database.run(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     }
 
+    /// The address of its Postgres, as the superuser.
+    pub fn database_url(&self) -> String {
+        self.state.database.url()
+    }
+
     /// Makes a bucket without any policy.
     pub async fn make_bucket(&self, name: &str, is_public: bool) {
         names::check_bucket(name).expect("a bucket's name");

@@ -136,12 +136,12 @@ impl Drop for Probe {
     }
 }
 
-/// Makes the bucket where it is missing; None where there was nothing to make.
+/// Makes what is missing of the place itself; None where there was nothing to make.
 async fn make(site: &Site<dyn Destination>) -> Option<Result<String, Fault>> {
     let setup = site.port.abilities().setup?;
     match setup.make(site.access == Access::Public).await {
-        Ok(false) => None,
-        made => Some(made.map(|_| format!("made {}", site.port.uri("")))),
+        Ok(made) if made.is_empty() => None,
+        made => Some(made.map(|made| format!("made {} at {}", made.join(", "), site.port.uri("")))),
     }
 }
 

@@ -219,6 +219,10 @@ pub(crate) struct DestinationSection {
     /// `rushes auth google`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) credentials: Option<String>,
+    /// For `supabase://`: the name of the catalog in the project's own Postgres, where `rushes doctor --fix` makes the
+    /// bucket's policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) database: Option<String>,
     /// Large files go in parts of so many millions of bytes; a restart sends at most one again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) part_mb: Option<u32>,

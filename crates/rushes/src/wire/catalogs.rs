@@ -39,6 +39,21 @@ fn site(config: &Config, name: &str, port: Arc<dyn Catalog>) -> Site<dyn Catalog
     }
 }
 
+/// The database of the catalog of that name. Errors: `config_invalid` where there is none such.
+pub(super) fn database(config: &Config, name: &str) -> Result<PostgresSettings, Fault> {
+    let place = config.catalogs.iter().find(|place| place.name == name);
+    let kept = place.map(|place| Kept { config, place });
+    let settings = kept.map(|kept| kept.uri().and_then(|uri| if is_postgres(&uri) { kept.postgres(uri).map(Some) } else { Ok(None) }));
+    settings.transpose()?.flatten().ok_or_else(|| {
+        let reason = format!("there is no catalog {name:?} in a Postgres; database names one of [[catalogs]]");
+        Fault::new(Code::ConfigInvalid, "read configuration").with("setting", "destinations.database").because(reason)
+    })
+}
+
+fn is_postgres(uri: &str) -> bool {
+    matches!(uri.split_once("://"), Some(("postgres" | "postgresql", _)))
+}
+
 /// One section, and the whole of which it is part.
 struct Kept<'a> {
     config: &'a Config,
@@ -47,10 +62,7 @@ struct Kept<'a> {
 
 impl Kept<'_> {
     fn port(&self) -> Result<Arc<dyn Catalog>, Fault> {
-        let is_elsewhere =
-            self.place.uri.starts_with("env:") || self.place.uri.starts_with("file:") && !self.place.uri.starts_with("file://");
-        // An address that holds a password stands elsewhere, like all secrets.
-        let uri = if is_elsewhere { self.secret("uri", &self.place.uri)? } else { self.place.uri.clone() };
+        let (uri, is_elsewhere) = (self.uri()?, self.is_elsewhere());
         match uri.split_once("://") {
             Some(("file", path)) => {
                 self.only(&[])?;
@@ -70,6 +82,16 @@ impl Kept<'_> {
             _ if is_elsewhere => Err(self.invalid("uri", format!("what {} holds is no address of: {TYPES}", self.place.uri))),
             _ => Err(super::unknown("catalogs", &self.place.name, &self.place.uri, TYPES)),
         }
+    }
+
+    fn is_elsewhere(&self) -> bool {
+        let uri = &self.place.uri;
+        uri.starts_with("env:") || uri.starts_with("file:") && !uri.starts_with("file://")
+    }
+
+    /// The address, which stands elsewhere, like all secrets, where it holds a password.
+    fn uri(&self) -> Result<String, Fault> {
+        if self.is_elsewhere() { self.secret("uri", &self.place.uri) } else { Ok(self.place.uri.clone()) }
     }
 
     fn invalid(&self, key: &str, reason: impl std::fmt::Display) -> Fault {

@@ -179,8 +179,8 @@ impl Kept<'_> {
             ("secret_key", place.secret_key.is_some()),
             ("session_token", place.session_token.is_some()),
             ("credentials", place.credentials.is_some()),
+            ("database", place.database.is_some()),
             ("public_base", place.public_base.is_some()),
-            ("credentials", place.credentials.is_some()),
             ("part_mb", place.part_mb.is_some()),
         ];
         match given.iter().find(|(name, is_given)| *is_given && !used.contains(name)) {
@@ -199,7 +199,7 @@ impl Kept<'_> {
 
     fn supabase(&self, bucket: &str) -> Result<SupabaseSettings, Fault> {
         let place = self.place;
-        self.only(&["endpoint", "secret_key"])?;
+        self.only(&["endpoint", "secret_key", "database"])?;
         let needed =
             |key: &str, found: Option<String>, name: &str| found.ok_or_else(|| invalid(place, key, format!("say it here or as {name}")));
         let endpoint = place.endpoint.clone().or_else(|| self.config.variable("SUPABASE_URL"));
@@ -210,6 +210,7 @@ impl Kept<'_> {
             key: needed("secret_key", key, "SUPABASE_SERVICE_ROLE_KEY")?,
             part_bytes: PART_BYTES,
             whole_max_bytes: PART_BYTES,
+            database: place.database.as_ref().map(|name| super::catalogs::database(self.config, name)).transpose()?,
             http: self.http(),
         })
     }

@@ -18,6 +18,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// A database and how to speak to it. Nothing here is shown: it holds the password.
+#[derive(Clone)]
 pub struct PostgresSettings {
     /// `postgres://user@host:port/database`, with `?sslmode=disable` where it is to be spoken to in the clear.
     pub address: String,

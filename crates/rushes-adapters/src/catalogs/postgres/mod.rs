@@ -2,10 +2,12 @@
 //! for those who ask by SQL. The only SQL outside the store.
 
 mod connect;
+mod policies;
 mod refusals;
 mod tables;
 
 pub use connect::PostgresSettings;
+pub(crate) use policies::own_folders;
 
 use async_trait::async_trait;
 use connect::Connections;

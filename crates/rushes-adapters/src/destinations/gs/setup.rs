@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 #[async_trait]
 impl Setup for GsDestination {
-    async fn make(&self, is_public: bool) -> Result<bool, Fault> {
+    async fn make(&self, is_public: bool) -> Result<Vec<&'static str>, Fault> {
         let bucket = self.bucket();
         let look = self.about("look at bucket", "storage.buckets.get", "");
         match self.ask::<Value>(&Call::new(Method::GET, format!("/storage/v1/b/{}", encode_query(bucket)), look)).await {
-            Ok(_) => return Ok(false),
+            Ok(_) => return Ok(Vec::new()),
             Err(said) if said.status == 404 => {}
             Err(said) => return Err(said.into()),
         }
@@ -35,7 +35,7 @@ impl Setup for GsDestination {
             Ok(_) if is_public => Err(refused(format!(
                 "it was made, closed; open it: gcloud storage buckets add-iam-policy-binding gs://{bucket} --member=allUsers --role=roles/storage.objectViewer"
             ))),
-            Ok(_) => Ok(true),
+            Ok(_) => Ok(vec!["bucket"]),
         }
     }
 }

@@ -62,9 +62,9 @@ impl S3Destination {
 
 #[async_trait]
 impl Setup for S3Destination {
-    async fn make(&self, is_public: bool) -> Result<bool, Fault> {
+    async fn make(&self, is_public: bool) -> Result<Vec<&'static str>, Fault> {
         match self.call(&Call::new(Method::HEAD, "", "look at bucket", "s3:ListBucket")).await {
-            Ok(_) => return Ok(false),
+            Ok(_) => return Ok(Vec::new()),
             Err(said) if said.status == 404 => {}
             // It is there, or nobody says: making it would tell no more.
             Err(said) if said.status == 403 => {
@@ -77,6 +77,6 @@ impl Setup for S3Destination {
         if is_made && is_public {
             self.open_to_all().await?;
         }
-        Ok(is_made)
+        Ok(is_made.then_some("bucket").into_iter().collect())
     }
 }

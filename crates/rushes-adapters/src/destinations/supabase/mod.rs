@@ -9,6 +9,7 @@ mod keys;
 mod list;
 mod put;
 mod settings;
+mod setup;
 #[cfg(test)]
 mod tests;
 mod tus;
@@ -18,7 +19,7 @@ use answers::{About, Info, Said, document, refusal};
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use list::Listings;
-use rushes_core::destination::{Abilities, Destination, Links, Listing, Proof, ProofHash, Put, Setup, Uploads};
+use rushes_core::destination::{Abilities, Destination, Links, Listing, Proof, ProofHash, Put, Uploads};
 use rushes_core::{Blob, Code, Fault};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -255,24 +256,6 @@ impl Destination for SupabaseDestination {
 
     async fn ensure_folder(&self, _key: &str) -> Result<(), Fault> {
         Ok(())
-    }
-}
-
-#[async_trait]
-impl Setup for SupabaseDestination {
-    async fn make(&self, is_public: bool) -> Result<bool, Fault> {
-        let about = self.about("make bucket", "INSERT on storage.buckets", "");
-        match self.ask::<Value>(Call::new(Method::GET, format!("bucket/{}", self.encoded_bucket()), about), "id").await {
-            Ok(_) => return Ok(false),
-            Err(said) if said.status == 404 => {}
-            Err(said) => return Err(said.into()),
-        }
-        let mut call = Call::new(Method::POST, "bucket".to_owned(), about).with("content-type", "application/json");
-        call.body = Body::Bytes(json!({"id": self.bucket(), "name": self.bucket(), "public": is_public}).to_string().into());
-        match self.ask::<Value>(call, "name").await {
-            Err(said) if said.is_taken() => Ok(false),
-            made => made.map(|_| true).map_err(Fault::from),
-        }
     }
 }
 

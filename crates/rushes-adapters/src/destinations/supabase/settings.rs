@@ -1,5 +1,6 @@
 //! What must be known of a bucket.
 
+use crate::catalogs::postgres::PostgresSettings;
 use crate::http::HttpOptions;
 use std::fmt;
 
@@ -19,6 +20,8 @@ pub struct SupabaseSettings {
     pub part_bytes: u64,
     /// Larger files go by resumable uploads.
     pub whole_max_bytes: u64,
+    /// The project's own database, where the policy of the bucket is made when it is asked for.
+    pub database: Option<PostgresSettings>,
     /// Patience.
     pub http: HttpOptions,
 }
@@ -29,7 +32,7 @@ impl SupabaseSettings {
     pub fn new(endpoint: &str, bucket: &str, key: &str) -> Self {
         let http = HttpOptions::default();
         let (endpoint, bucket, key) = (endpoint.to_owned(), bucket.to_owned(), key.to_owned());
-        Self { endpoint, bucket, key, part_bytes: PART_BYTES, whole_max_bytes: PART_BYTES, http }
+        Self { endpoint, bucket, key, part_bytes: PART_BYTES, whole_max_bytes: PART_BYTES, database: None, http }
     }
 }
 

@@ -2,8 +2,12 @@
 
 use super::stand::{STORES, Stand};
 use crate::support::program::{End, Program, end};
+use rushes_adapters::destinations::supabase::{SupabaseDestination, SupabaseSettings};
+use rushes_core::Code;
+use rushes_core::destination::{Condition, Destination, Put};
 use rushes_testkit::chaos::{Only, Weather};
 use rushes_testkit::gcs::Gcs;
+use rushes_testkit::supabase::Supabase;
 
 /// What doctor says of a store, by the name of the check; empty where it is well.
 fn said(program: &Program, stand: &Stand, args: &[&str], env: &[(&str, &str)]) -> (i32, String) {
@@ -103,4 +107,39 @@ fn clouds_doctor_says_what_is_wrong_at_gs() {
     says(doctor("uri = \"gs://bucket\"", "", &[("GCE_METADATA_HOST", "127.0.0.1:1")]), "GOOGLE_APPLICATION_CREDENTIALS");
     let torn = doctor(&here, &key[..key.len() / 2], &[]).expect(1);
     assert!(torn.stdout.contains("the text is no JSON") && torn.stdout.contains("file:key.json"), "{}", torn.stdout);
+}
+
+/// Whoever signs in has the folder named by their id, and no other.
+#[tokio::test(flavor = "multi_thread")]
+async fn clouds_doctor_makes_the_policy_of_a_bucket_at_supabase() {
+    let Some(server) = Supabase::start().await else { return };
+    let config = format!(
+        "{}[[destinations]]\nname = \"app\"\nuri = \"supabase://films of users\"\nendpoint = \"{}\"\nsecret_key = \"env:KEY\"\ndatabase = \"records\"\n\
+         [[catalogs]]\nname = \"records\"\nuri = \"{}\"\n",
+        crate::support::program::SMALL,
+        server.url,
+        server.database_url()
+    );
+    let program = Program::with(&config);
+    let env = [("KEY", server.service_key.as_str())];
+    let made = end(program.start_with(&["doctor", "--fix"], &env)).expect(0);
+    assert!(made.stdout.contains("made bucket, policy rushes_own_folder at supabase://"), "{}", made.stdout);
+    let again = end(program.start_with(&["doctor", "--fix"], &env)).expect(0);
+    assert!(!again.stdout.contains("made"), "{}", again.stdout);
+
+    let user = "0190a1b2-0000-7000-8000-000000000001";
+    let port = SupabaseDestination::new(SupabaseSettings::new(&server.url, "films of users", &server.user_key(user, 600))).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("0.png");
+    std::fs::File::create(&file).and_then(|mut file| std::io::Write::write_all(&mut file, b"picture")).unwrap();
+    let blob = rushes_core::digest::digest(&b"picture"[..], "image/png").unwrap();
+    let own = format!("{user}/job/0.png");
+    port.put(Put::new(&own, &file, &blob, Condition::CreateOnly)).await.unwrap();
+    assert!(port.stat(&own).await.unwrap().unwrap().is_of(&blob));
+    let refused = port.put(Put::new("another/job/0.png", &file, &blob, Condition::CreateOnly)).await.unwrap_err();
+    assert!(refused.code == Code::DestinationRefused && refused.to_string().contains("INSERT"), "{refused}");
+
+    let lost = Program::with(&config.replace("database = \"records\"", "database = \"elsewhere\""));
+    let said = end(lost.start_with(&["doctor"], &env)).expect(1);
+    assert!(format!("{}{}", said.stdout, said.stderr).contains("there is no catalog \"elsewhere\" in a Postgres"), "{}", said.stdout);
 }
