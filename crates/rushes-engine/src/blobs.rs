@@ -74,15 +74,16 @@ impl Blobs {
             // Also for what is there already: whoever moved it there may not have come to that line yet.
             folders.insert(folder.to_owned());
         }
-        if are_many {
-            sync_disk(&self.root)?;
+        // Not every disk can do that, and another's trouble on it is none of ours.
+        if are_many && sync_disk(&self.root).is_err() {
+            to_move.iter().try_for_each(|(file, _)| keep(file, false))?;
         }
         for (file, path) in to_move {
             faults::pass(Place::BlobMove)?;
             place(file, &path)?;
             faults::pass_quietly(Place::BlobPlaced);
         }
-        if are_many { sync_disk(&self.root) } else { folders.iter().try_for_each(|folder| sync_folder(folder)) }
+        if are_many && sync_disk(&self.root).is_ok() { Ok(()) } else { folders.iter().try_for_each(|folder| sync_folder(folder)) }
     }
 }
 
@@ -118,12 +119,12 @@ pub(crate) fn put_back(aside: &Path, path: &Path) -> Result<(), Fault> {
 }
 
 /// Makes everything on the disk of a folder durable.
-fn sync_disk(folder: &Path) -> Result<(), Fault> {
-    let open = File::open(folder).map_err(|e| Fault::io("sync disk", folder, &e))?;
+fn sync_disk(folder: &Path) -> std::io::Result<()> {
+    let open = File::open(folder)?;
     #[cfg(target_os = "linux")]
-    return rustix::fs::syncfs(&open).map_err(|e| Fault::io("sync disk", folder, &e.into()));
+    return Ok(rustix::fs::syncfs(&open)?);
     #[cfg(not(target_os = "linux"))]
-    return open.sync_all().map_err(|e| Fault::io("sync disk", folder, &e));
+    return open.sync_all();
 }
 
 /// Makes a rename or link in a folder durable.
@@ -139,4 +140,37 @@ pub fn hash_file(path: &Path, mime: &str) -> Result<Blob, Fault> {
 /// The same without the MD5. Errors: `io`, `file_missing`.
 pub(crate) fn hash_file_without_md5(path: &Path, mime: &str) -> Result<Blob, Fault> {
     File::open(path).and_then(|file| digest_without_md5(file, mime)).map_err(|e| Fault::io("hash file", path, &e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn blobs_take_few_and_many_at_once_and_equal_bytes_once() {
+        for count in [1, 3, MANY.min(16), 40] {
+            let folder = std::env::temp_dir().join(format!("rushes-blobs-{}-{count}", std::process::id()));
+            let (blobs, scratch) = (Blobs::at(folder.join("blobs")), folder.join("scratch"));
+            std::fs::create_dir_all(&scratch).unwrap();
+            let files: Vec<(PathBuf, Blob)> = (0..count)
+                .map(|n| {
+                    let path = scratch.join(n.to_string());
+                    // The last has the bytes of the first.
+                    File::create(&path).and_then(|mut file| write!(file, "bytes {}", n % (count - 1).max(1))).unwrap();
+                    let blob = hash_file_without_md5(&path, "text/plain").unwrap();
+                    (path, blob)
+                })
+                .collect();
+            let borrowed: Vec<_> = files.iter().map(|(path, blob)| (path.as_path(), blob)).collect();
+            blobs.take(&borrowed).unwrap();
+            assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 0, "{count}: nothing is left in scratch");
+            for (_, blob) in &files {
+                let path = blobs.existing(&blob.sha256).unwrap();
+                assert_eq!(hash_file_without_md5(&path, "text/plain").unwrap(), *blob);
+                assert!(path.metadata().unwrap().permissions().readonly());
+            }
+            std::fs::remove_dir_all(folder).unwrap();
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! The promises of a destination, kept before two servers that speak S3.
 
 use super::*;
-use rushes_core::destination::Condition;
+use rushes_core::destination::{Condition, Setup};
 use rushes_testkit::servers::{S3Server, moto, s3s_fs};
 use rushes_testkit::{destination_suite_up_to, links_suite, uploads_suite};
 
@@ -98,5 +98,23 @@ async fn s3_knows_what_others_put_there_by_its_md5_alone() {
         assert_eq!(bucket.put(create(&other, &back)).await.unwrap_err().code, Code::DestinationConflict);
         // The bytes there are those of a local file that is no longer what was registered.
         assert_eq!(bucket.put(create(&same, &back)).await.unwrap_err().code, Code::BlobMissing);
+    }
+}
+
+#[tokio::test]
+async fn s3_makes_a_bucket_where_there_is_none() {
+    for server in [s3s_fs(), moto()].into_iter().flatten() {
+        for (name, is_public) in [("closed-one", false), ("open-one", true)] {
+            // s3s-fs knows no policies.
+            if is_public && server.folder.is_some() {
+                continue;
+            }
+            let bucket = S3Destination::new(S3Settings { bucket: name.into(), ..settings(&server) }).unwrap();
+            assert_eq!(bucket.make(is_public).await.unwrap(), ["bucket"], "{name} at {}", server.endpoint);
+            assert!(bucket.make(is_public).await.unwrap().is_empty(), "{name}: it is there");
+            assert!(bucket.list("", None).await.unwrap().keys.is_empty());
+        }
+        let elsewhere = S3Destination::new(S3Settings { bucket: "faraway".into(), region: "eu-central-1".into(), ..settings(&server) });
+        assert_eq!(elsewhere.unwrap().make(false).await.unwrap(), ["bucket"]);
     }
 }
