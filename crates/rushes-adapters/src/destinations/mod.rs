@@ -3,6 +3,9 @@
 pub mod file;
 pub mod gdrive;
 pub mod gs;
+mod listings;
 pub mod memory;
 pub mod s3;
+#[cfg(test)]
+mod sources;
 pub mod supabase;

@@ -17,12 +17,12 @@ mod tags;
 #[cfg(test)]
 mod tests;
 
+use super::listings::Listings;
 use crate::google::Tokens;
 use crate::http::{Answer, Body, Client, Request, empty_file, encode_path, encode_query};
 use answers::{About, FIELDS, File, Said, document, refusal};
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use list::Listings;
 use memory::Memory;
 use rushes_core::destination::{Abilities, Destination, Listing, Proof, ProofHash, Put, Uploads};
 use rushes_core::{Code, Fault};

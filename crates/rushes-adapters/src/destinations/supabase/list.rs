@@ -1,5 +1,4 @@
-//! Listings. Supabase lists by its own keys, whose order is not that of ours, so a listing is read to its end when it is
-//! begun, sorted, and handed out page by page from memory; a page asked for after a restart reads it again.
+//! Listings. Supabase lists by its own keys, whose order is not that of ours, so a listing is read to its end when it is begun.
 
 use super::answers::Said;
 use super::keys::{decode, encode};
@@ -11,55 +10,14 @@ use rushes_core::destination::Listing;
 use rushes_core::{Code, Fault};
 use serde::Deserialize;
 use serde_json::json;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
 
-/// Keys on one page, of theirs and of ours.
+/// Keys on one page of theirs.
 const PAGE: usize = 1_000;
 /// The most keys one listing may have: some hundred megabytes.
 const KEYS_MAX: usize = 2_000_000;
-/// Listings remembered at once, and for how long.
-const LISTINGS_MAX: usize = 4;
-const REMEMBERED: Duration = Duration::from_mins(10);
 /// With this the dashboard makes a folder exist.
 const FOLDER_MARK: &str = ".emptyFolderPlaceholder";
-
-/// The listings that are being handed out.
-#[derive(Debug, Default)]
-pub(super) struct Listings {
-    begun: Mutex<Vec<Begun>>,
-    /// Whether the server was seen to know nothing of flat listings.
-    is_old: AtomicBool,
-}
-
-#[derive(Debug)]
-struct Begun {
-    prefix: String,
-    at: Instant,
-    keys: Arc<Vec<String>>,
-}
-
-impl Listings {
-    fn remember(&self, prefix: &str, keys: Arc<Vec<String>>) {
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        begun.retain(|one| one.prefix != prefix && one.at.elapsed() < REMEMBERED);
-        if begun.len() == LISTINGS_MAX {
-            begun.remove(0);
-        }
-        begun.push(Begun { prefix: prefix.to_owned(), at: Instant::now(), keys });
-    }
-
-    fn recall(&self, prefix: &str) -> Option<Arc<Vec<String>>> {
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        begun.retain(|one| one.at.elapsed() < REMEMBERED);
-        begun.iter().find(|one| one.prefix == prefix).map(|one| one.keys.clone())
-    }
-
-    fn forget(&self, prefix: &str) {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner).retain(|one| one.prefix != prefix);
-    }
-}
 
 /// One page of a flat listing.
 #[derive(Debug, Default, Deserialize)]
@@ -90,36 +48,20 @@ fn ours(found: &[String], prefix: &str) -> Vec<String> {
 
 impl SupabaseDestination {
     pub(super) async fn list_page(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
-        let remembered = cursor.and_then(|_| self.listings.recall(prefix));
-        let keys = match remembered {
-            Some(keys) => keys,
-            None => Arc::new(ours(&self.all(prefix).await?, prefix)),
-        };
-        let start = cursor.map_or(0, |at| keys.partition_point(|key| key.as_str() <= at));
-        let end = (start + PAGE).min(keys.len());
-        let page = keys[start..end].to_vec();
-        let next = page.last().filter(|_| end < keys.len()).cloned();
-        if next.is_some() {
-            self.listings.remember(prefix, keys);
-        } else {
-            self.listings.forget(prefix);
-        }
-        Ok(Listing { keys: page, next })
+        self.listings.page(prefix, cursor, async { Ok(ours(&self.all(prefix).await?, prefix)) }).await
     }
 
     /// Every one of their keys that may begin with this prefix of ours, in no order.
     async fn all(&self, prefix: &str) -> Result<Vec<String>, Fault> {
-        if !self.listings.is_old.load(Ordering::Relaxed) {
+        if !self.is_old.load(Ordering::Relaxed) {
             match self.all_flat(prefix).await {
                 // An older server takes the address for an object's, in a bucket `list-v2`; or the project has not moved on.
-                Err(said) if said.status == 404 || &*said.code == "FeatureNotEnabled" => {
-                    self.listings.is_old.store(true, Ordering::Relaxed)
-                }
+                Err(said) if said.status == 404 || &*said.code == "FeatureNotEnabled" => self.is_old.store(true, Ordering::Relaxed),
                 found => return Ok(found?),
             }
         }
         let found = self.all_by_folder(prefix).await?;
-        self.listings.is_old.store(true, Ordering::Relaxed);
+        self.is_old.store(true, Ordering::Relaxed);
         Ok(found)
     }
 
@@ -205,16 +147,5 @@ mod tests {
         keys.retain(|key| key.starts_with('a'));
         keys.sort_unstable();
         assert_eq!(ours(&theirs, "a"), keys);
-    }
-
-    #[test]
-    fn supabase_listings_under_way_are_remembered_within_bounds() {
-        let listings = Listings::default();
-        for n in 0..6 {
-            listings.remember(&n.to_string(), Arc::default());
-        }
-        assert!(listings.recall("1").is_none() && listings.recall("2").is_some());
-        listings.forget("2");
-        assert!(listings.recall("2").is_none());
     }
 }

@@ -14,11 +14,11 @@ mod setup;
 mod tests;
 mod tus;
 
+use super::listings::Listings;
 use crate::http::{Answer, Body, Client, Request, empty_file, encode_path};
 use answers::{About, Info, Said, document, refusal};
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use list::Listings;
 use rushes_core::destination::{Abilities, Destination, Links, Listing, Proof, ProofHash, Put, Uploads};
 use rushes_core::{Blob, Code, Fault};
 use serde::Deserialize;
@@ -26,6 +26,7 @@ use serde_json::{Value, json};
 pub use settings::{PART_BYTES, SupabaseSettings};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// A bucket as a destination.
@@ -38,6 +39,8 @@ pub struct SupabaseDestination {
     bearer: HeaderValue,
     key: HeaderValue,
     listings: Listings,
+    /// Whether the server was seen to know nothing of flat listings.
+    is_old: AtomicBool,
 }
 
 /// One request to the storage server.
@@ -103,7 +106,15 @@ impl SupabaseDestination {
         }
         let (bearer, key) = (secret(&format!("Bearer {}", settings.key))?, secret(&settings.key)?);
         let base = format!("{endpoint}/storage/v1");
-        Ok(Self { client: Client::new(settings.http)?, base, bearer, key, listings: Listings::default(), settings })
+        Ok(Self {
+            client: Client::new(settings.http)?,
+            base,
+            bearer,
+            key,
+            listings: Listings::default(),
+            is_old: AtomicBool::new(false),
+            settings,
+        })
     }
 
     fn bucket(&self) -> &str {

@@ -3,7 +3,7 @@
 //! Each line it reads is a JSON list of files, which become the assets of one job. It ends when there are no more lines
 //! and everything, also what an earlier process on the same home had begun, is proven and recorded.
 
-use crate::support::AnyFile;
+use crate::support::parts;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use rushes_adapters::HttpOptions;
@@ -17,9 +17,7 @@ use rushes_core::flow::{Flow, Step, StepContext, Workflows};
 use rushes_core::store::JobFilter;
 use rushes_core::subject::{NewSubject, SubjectType};
 use rushes_core::{Code, Done, Fault, JobId, JobState, Kind, NewAsset, Stop};
-use rushes_engine::{Access, Engine, Home, KeepRules, Lanes, NewJobRequest, Parts, Site};
-use rushes_media::compress::MediaCompressor;
-use rushes_store::{Mode, SqliteStore};
+use rushes_engine::{Access, Engine, Home, NewJobRequest, Parts, Site};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -116,25 +114,8 @@ fn start(folder: &Path, endpoint: &str, bucket: &str, in_flight: usize) -> (Engi
     let route = Route { name: "s3".into(), prefix: PREFIX.into(), ..Route::default() };
     let routes = Routes { destinations: vec![route], catalogs: vec!["records".into()] };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let owner = clock.new_id().to_string();
-    let store = SqliteStore::open(&home.database(), &Mode::Own { owner: owner.clone() }, clock.clone(), routes.clone()).unwrap();
-    let parts = Parts {
-        home,
-        watch: store.watch(),
-        store: Arc::new(store),
-        clock,
-        inspect: Arc::new(AnyFile),
-        compress: Arc::new(MediaCompressor::new(2)),
-        routes,
-        destinations: vec![destination],
-        catalogs: vec![catalog],
-        lanes: Lanes::new(2, 8, 1),
-        scan_every: Duration::from_secs(2),
-        keep: KeepRules::default(),
-        gate: Arc::default(),
-        pins: Arc::default(),
-        sweeping: Arc::default(),
-    };
+    let (parts, owner) = parts(home, clock, routes, (vec![destination], vec![catalog]));
+    let parts = Parts { scan_every: Duration::from_secs(2), ..parts };
     (Engine::start(parts, Takes, owner), lock)
 }
 

@@ -136,6 +136,33 @@ impl Places {
     }
 }
 
+/// An engine's parts on a home of its own, where files are taken for what they are called; and who owns it.
+pub(crate) fn parts(home: Home, clock: Arc<dyn Clock>, routes: Routes, (destinations, catalogs): Sites) -> (Parts, String) {
+    let owner = clock.new_id().to_string();
+    let store = SqliteStore::open(&home.database(), &Mode::Own { owner: owner.clone() }, clock.clone(), routes.clone()).unwrap();
+    let parts = Parts {
+        home,
+        watch: store.watch(),
+        store: Arc::new(store),
+        clock,
+        inspect: Arc::new(AnyFile),
+        compress: Arc::new(MediaCompressor::new(2)),
+        routes,
+        destinations,
+        catalogs,
+        lanes: Lanes::new(2, 8, 1),
+        scan_every: Duration::from_millis(200),
+        keep: KeepRules::default(),
+        gate: Arc::default(),
+        pins: Arc::default(),
+        sweeping: Arc::default(),
+    };
+    (parts, owner)
+}
+
+/// Where objects go, and where records go.
+pub(crate) type Sites = (Vec<Site<dyn Destination>>, Vec<Site<dyn Catalog>>);
+
 impl TestEngine {
     /// Starts an engine on a home that nobody else works on.
     pub(crate) fn start(folder: &Path, places: &Places, recipes: &Recipes) -> Self {
@@ -166,25 +193,8 @@ impl TestEngine {
             pictures: places.pictures.get(&site.name).copied(),
         };
         let routes = Routes { destinations: destinations.iter().map(route).collect(), catalogs: vec!["records".into()] };
-        let owner = clock.new_id().to_string();
-        let store = SqliteStore::open(&home.database(), &Mode::Own { owner: owner.clone() }, clock.clone(), routes.clone()).unwrap();
-        let parts = Parts {
-            home,
-            watch: store.watch(),
-            store: Arc::new(store),
-            clock,
-            inspect: Arc::new(AnyFile),
-            compress: Arc::new(MediaCompressor::new(2)),
-            routes,
-            destinations,
-            catalogs,
-            lanes: Lanes::new(2, 8, 1),
-            scan_every: Duration::from_millis(200),
-            keep,
-            gate: Arc::default(),
-            pins: Arc::default(),
-            sweeping: Arc::default(),
-        };
+        let (parts, owner) = parts(home, clock, routes, (destinations, catalogs));
+        let parts = Parts { keep, ..parts };
         Self { engine: Engine::start(parts, recipes.clone(), owner), recipes: recipes.clone() }
     }
 

@@ -4,17 +4,13 @@
 mod weather;
 
 use super::*;
-use rushes_core::Blob;
+use crate::destinations::sources::{Kept, large, put_at_last, source};
 use rushes_core::destination::{Condition, ProofHash, Session};
-use rushes_core::digest::digest;
 use rushes_testkit::chaos::{Chaos, Only, Weather};
 use rushes_testkit::gcs::Gcs;
 use rushes_testkit::google::Google;
 use rushes_testkit::servers::gcs_emulator;
 use rushes_testkit::{destination_suite_up_to, links_suite, open, simple_suite, uploads_suite};
-use std::io::Write;
-use std::path::PathBuf;
-use std::sync::Mutex;
 
 /// Small parts, so that many fit a small file.
 const SMALL_PART_BYTES: u64 = STEP_BYTES;
@@ -35,44 +31,6 @@ fn bucket(server: &Gcs) -> GsDestination {
 
 fn in_small_parts(endpoint: &str, credentials: Credentials) -> GsDestination {
     GsDestination::new(GsSettings { part_bytes: SMALL_PART_BYTES, ..settings(endpoint, "films", credentials) }).unwrap()
-}
-
-struct Source {
-    folder: tempfile::TempDir,
-    file: PathBuf,
-    blob: Blob,
-}
-
-fn source(bytes: &[u8]) -> Source {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("source");
-    std::fs::File::create(&file).and_then(|mut file| file.write_all(bytes)).unwrap();
-    Source { file, folder, blob: digest(bytes, "video/mp4").unwrap() }
-}
-
-fn large(bytes: u32) -> Source {
-    source(&(0..bytes).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect::<Vec<_>>())
-}
-
-impl Source {
-    fn create<'a>(&'a self, key: &'a str) -> Put<'a> {
-        Put::new(key, &self.file, &self.blob, Condition::CreateOnly)
-    }
-}
-
-#[derive(Default)]
-struct Kept(Mutex<Option<String>>);
-
-#[async_trait]
-impl Session for Kept {
-    fn kept(&self) -> Option<String> {
-        self.0.lock().unwrap().clone()
-    }
-
-    async fn keep(&self, text: &str) -> Result<(), Fault> {
-        *self.0.lock().unwrap() = Some(text.to_owned());
-        Ok(())
-    }
 }
 
 // The server must answer while the test waits for an address to open.

@@ -3,17 +3,6 @@
 use super::*;
 use serde_json::json;
 
-/// Tries as a sender does, some times.
-async fn put_at_last(bucket: &GsDestination, put: Put<'_>, weather: &Weather) -> Proof {
-    for _ in 0..3 {
-        match bucket.put(put).await {
-            Ok(proof) => return proof,
-            Err(fault) => assert!(fault.is_transient(), "{weather:?}: {fault}"),
-        }
-    }
-    bucket.put(put).await.unwrap_or_else(|fault| panic!("{weather:?}: {fault}"))
-}
-
 #[tokio::test]
 async fn gs_uploads_survive_bad_weather() {
     let server = Gcs::start().await;

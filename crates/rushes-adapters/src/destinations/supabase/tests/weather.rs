@@ -2,17 +2,6 @@
 
 use super::*;
 
-/// Tries as a sender does, some times.
-async fn put_at_last(bucket: &SupabaseDestination, put: Put<'_>, weather: &Weather) -> Proof {
-    for _ in 0..3 {
-        match bucket.put(put).await {
-            Ok(proof) => return proof,
-            Err(fault) => assert!(fault.is_transient(), "{weather:?}: {fault}"),
-        }
-    }
-    bucket.put(put).await.unwrap_or_else(|fault| panic!("{weather:?}: {fault}"))
-}
-
 #[tokio::test]
 async fn supabase_large_objects_are_proven_by_their_parts() {
     let Some(server) = Supabase::start().await else { return };
