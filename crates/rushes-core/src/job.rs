@@ -67,6 +67,20 @@ pub struct NewJob {
     pub root: JobId,
     /// The catalog collection that mirrors it, where its workflow names one.
     pub collection: Option<String>,
+    /// Who asked for it.
+    pub asked: Asked,
+}
+
+/// Who asked for a job, and what they want to be told. All none for children, and for what is asked on the machine itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    /// The id of the key it was asked with.
+    pub key: Option<String>,
+    /// Asking twice with one of these makes one job.
+    pub idem_key: Option<String>,
+    /// Where the end of the job is told.
+    pub webhook_url: Option<String>,
 }
 
 /// A job as stored.
@@ -96,6 +110,8 @@ pub struct Job {
     pub root: JobId,
     /// The catalog collection that mirrors it, where its workflow names one.
     pub collection: Option<String>,
+    /// Who asked for it.
+    pub asked: Asked,
     /// How often an engine has taken it up.
     pub tries: u32,
     /// Whether someone asked it to stop.

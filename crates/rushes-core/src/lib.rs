@@ -18,6 +18,7 @@ pub mod flow;
 pub mod ids;
 pub mod inspect;
 pub mod job;
+pub mod key;
 pub mod kinds;
 pub mod provider;
 pub mod recognise;

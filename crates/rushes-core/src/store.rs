@@ -9,6 +9,7 @@ use crate::fault::Fault;
 use crate::ids::{AssetId, JobId};
 use crate::inspect::MediaInfo;
 use crate::job::{Job, JobState, NewJob, Outcome, StepRow};
+use crate::key::{IdemKey, Key, Replied, Reply};
 use crate::kinds::Kind;
 use crate::subject::{NewSubject, Subject};
 use async_trait::async_trait;
@@ -117,7 +118,8 @@ pub struct Family {
 /// Jobs: making, claiming, ending.
 #[async_trait]
 pub trait Jobs: Send + Sync {
-    /// Writes a queued job. A child of the same parent and name is returned as it is, not made twice.
+    /// Writes a queued job. A child of the same parent and name, and a job asked for with the same `idem_key`, is
+    /// returned as it is, not made twice.
     async fn create(&self, job: NewJob) -> Result<Job, Fault>;
 
     /// Takes up queued and abandoned jobs, oldest first; raises their fence.
@@ -334,6 +336,36 @@ pub trait Events: Send + Sync {
     async fn last_seq(&self) -> Result<i64, Fault>;
 }
 
+/// Who may ask over HTTP. What is kept of a key tells nobody the key.
+#[async_trait]
+pub trait Keys: Send + Sync {
+    /// Remembers a key. Errors: `name_taken` when a key that is not revoked has this name.
+    async fn add_key(&self, key: &Key, hash: &str) -> Result<(), Fault>;
+
+    /// The key of this hash, unless it is revoked; notes that it was used.
+    async fn key_of(&self, hash: &str) -> Result<Option<Key>, Fault>;
+
+    /// Every key, revoked ones too, the newest first.
+    async fn keys(&self) -> Result<Vec<Key>, Fault>;
+
+    /// It opens nothing from now on. Errors: `not_found`.
+    async fn revoke_key(&self, id_or_name: &str) -> Result<Key, Fault>;
+}
+
+/// What was answered to a request that carries a key of its own, so that asking twice does it once. Kept for a day.
+#[async_trait]
+pub trait Replies: Send + Sync {
+    /// Says that a request is being answered by `owner`, unless it was before. One that another `owner` began and never
+    /// answered is begun anew.
+    async fn begin_reply(&self, owner: &str, ask: &IdemKey) -> Result<Replied, Fault>;
+
+    /// Keeps the answer.
+    async fn end_reply(&self, ask: &IdemKey, reply: &Reply) -> Result<(), Fault>;
+
+    /// There is no answer to keep: the same request may come again.
+    async fn forget_reply(&self, ask: &IdemKey) -> Result<(), Fault>;
+}
+
 /// How far something has come that goes on where it stopped.
 #[async_trait]
 pub trait Marks: Send + Sync {
@@ -345,5 +377,5 @@ pub trait Marks: Send + Sync {
 }
 
 /// The whole store.
-pub trait Store: Jobs + Journal + Assets + Outbox + Upkeep + Loose + Events + Marks {}
-impl<T: Jobs + Journal + Assets + Outbox + Upkeep + Loose + Events + Marks> Store for T {}
+pub trait Store: Jobs + Journal + Assets + Outbox + Upkeep + Loose + Events + Keys + Replies + Marks {}
+impl<T: Jobs + Journal + Assets + Outbox + Upkeep + Loose + Events + Keys + Replies + Marks> Store for T {}

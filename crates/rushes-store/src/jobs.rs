@@ -42,8 +42,8 @@ fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> Result<Jo
     };
     let made = rows::change(
         write.sql,
-        "INSERT INTO jobs(id, workflow, version, input, input_hash, state, parent, child_name, root, collection, created_ms, updated_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, 'queued', ?6, ?7, ?8, ?9, ?10, ?10) ON CONFLICT(parent, child_name) DO NOTHING",
+        "INSERT INTO jobs(id, workflow, version, input, input_hash, state, parent, child_name, root, collection, created_ms, updated_ms, by_key, idem_key, webhook_url)
+         VALUES (?1, ?2, ?3, ?4, ?5, 'queued', ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING",
         params![
             job.id.to_string(),
             job.workflow,
@@ -54,14 +54,17 @@ fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> Result<Jo
             name,
             job.root.to_string(),
             job.collection,
-            write.now_ms
+            write.now_ms,
+            job.asked.key,
+            job.asked.idem_key,
+            job.asked.webhook_url,
         ],
     )?;
     if made == 0 {
         let existing = rows::one(
             write.sql,
-            &format!("SELECT {JOB} FROM jobs WHERE parent = ?1 AND child_name = ?2"),
-            params![parent, name],
+            &format!("SELECT {JOB} FROM jobs WHERE parent = ?1 AND child_name = ?2 UNION ALL SELECT {JOB} FROM jobs WHERE idem_key = ?3"),
+            params![parent, name, job.asked.idem_key],
             rows::job,
         )?;
         return existing.ok_or_else(|| Fault::new(Code::StoreFailed, "create job").with("job", job.id));

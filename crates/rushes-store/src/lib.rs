@@ -10,6 +10,7 @@ mod events;
 pub mod fill;
 mod jobs;
 mod journal;
+mod keys;
 mod loose;
 mod migrate;
 #[cfg(any(test, feature = "older"))]

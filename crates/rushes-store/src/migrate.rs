@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_upkeep.sql"),
     include_str!("migrations/0004_clouds.sql"),
     include_str!("migrations/0005_renditions.sql"),
+    include_str!("migrations/0006_service.sql"),
 ];
 
 /// The schema this program writes.

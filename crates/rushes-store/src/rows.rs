@@ -3,7 +3,7 @@
 use crate::writer::failed;
 use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::event::Event;
-use rushes_core::job::{Job, JobState, StepRow};
+use rushes_core::job::{Asked, Job, JobState, StepRow};
 use rushes_core::subject::{NewSubject, Subject, SubjectType};
 use rushes_core::{Asset, Blob, Code, Fault, Kind};
 use rusqlite::types::Type;
@@ -61,7 +61,7 @@ fn size(row: &Row<'_>, column: usize) -> Read<u64> {
     Ok(row.get::<_, i64>(column)?.unsigned_abs())
 }
 
-pub(crate) const JOB: &str = "id, workflow, version, input, state, waiting_for, value, fault, parent, child_name, root, tries, cancel, created_ms, updated_ms, ended_ms, collection";
+pub(crate) const JOB: &str = "id, workflow, version, input, state, waiting_for, value, fault, parent, child_name, root, tries, cancel, created_ms, updated_ms, ended_ms, collection, by_key, idem_key, webhook_url";
 
 pub(crate) fn job(row: &Row<'_>) -> Read<Job> {
     let state: String = row.get(4)?;
@@ -83,6 +83,7 @@ pub(crate) fn job(row: &Row<'_>) -> Read<Job> {
         updated_ms: row.get(14)?,
         ended_ms: row.get(15)?,
         collection: row.get(16)?,
+        asked: Asked { key: row.get(17)?, idem_key: row.get(18)?, webhook_url: row.get(19)? },
     })
 }
 

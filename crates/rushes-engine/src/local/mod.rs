@@ -17,7 +17,7 @@ use crate::parts::Parts;
 use crate::view;
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::{Workflows, hash};
-use rushes_core::job::{Job, NewJob};
+use rushes_core::job::{Asked, Job, NewJob};
 use rushes_core::store::JobFilter;
 use rushes_core::{Cancel, Code, Fault, JobId};
 use serde_json::Value;
@@ -58,12 +58,14 @@ pub struct Live {
 }
 
 /// A job asked for from outside.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct NewJobRequest {
     /// The recipe.
     pub workflow: String,
     /// Its parameters, defaults filled in.
     pub input: Value,
+    /// Who asks.
+    pub asked: Asked,
 }
 
 /// What every driven job shares.
@@ -216,7 +218,8 @@ pub(crate) fn new_job<W: Workflows>(
         .version(&request.workflow)
         .ok_or_else(|| Fault::new(Code::WorkflowUnknown, "start job").with("workflow", &request.workflow))?;
     let collection = parent.is_none().then(|| workflows.collection(&request.workflow)).flatten().map(str::to_owned);
-    Ok(NewJob { id, version, input_hash: hash(&request.input), workflow: request.workflow, input: request.input, parent, root, collection })
+    let NewJobRequest { workflow, input, asked } = request;
+    Ok(NewJob { id, version, input_hash: hash(&input), workflow, input, parent, root, collection, asked })
 }
 
 async fn claim_loop<W: Workflows>(shared: Arc<Shared<W>>, stop: Cancel) {

@@ -35,7 +35,7 @@ pub(super) async fn answer<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result
     let parts = &shared.parts;
     match ask {
         Ask::Submit { workflow, input } => {
-            let request = NewJobRequest { workflow, input };
+            let request = NewJobRequest { workflow, input, ..Default::default() };
             let job = match unfinished(parts, &request).await? {
                 Some(job) => job,
                 None => submit(shared, request).await?,

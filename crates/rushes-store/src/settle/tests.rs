@@ -42,6 +42,7 @@ impl Home {
             parent: name.map(|name| (self.root, name.to_owned())),
             root: self.root,
             collection: name.is_none().then(|| "pipeline_jobs".to_owned()),
+            asked: rushes_core::job::Asked::default(),
         };
         self.store.create(job).await.unwrap();
     }

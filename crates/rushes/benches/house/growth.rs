@@ -106,7 +106,17 @@ async fn claims(home: &Home, costs: &mut Costs) {
         for _ in 0..CLAIMED {
             let id = JobId(clock.new_id());
             let (workflow, input_hash) = ("steps".to_owned(), "none".to_owned());
-            let job = NewJob { id, workflow, version: 0, input: json!({}), input_hash, parent: None, root: id, collection: None };
+            let job = NewJob {
+                id,
+                workflow,
+                version: 0,
+                input: json!({}),
+                input_hash,
+                parent: None,
+                root: id,
+                collection: None,
+                asked: rushes_core::job::Asked::default(),
+            };
             store.create(job).await.unwrap();
         }
         let began = Instant::now();

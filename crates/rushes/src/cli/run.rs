@@ -99,7 +99,7 @@ fn reference(text: &str) -> Result<String, Fault> {
 
 pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     let Workflow::Production(options) = &args.workflow;
-    let request = NewJobRequest { workflow: "production".into(), input: options.input(&context.home.references())? };
+    let request = NewJobRequest { workflow: "production".into(), input: options.input(&context.home.references())?, ..Default::default() };
     let running = wire::start(&context.home, &context.loaded.config)?;
     let unfinished = if args.new { None } else { running.engine.unfinished(&request).await? };
     let job = match unfinished {

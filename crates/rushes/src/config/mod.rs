@@ -19,6 +19,7 @@ pub(crate) struct Config {
     pub(crate) delivery: DeliverySection,
     pub(crate) keep: KeepSection,
     pub(crate) google: GoogleSection,
+    pub(crate) server: ServerSection,
     /// What `.env` holds; never shown.
     #[serde(skip)]
     dotenv: Dotenv,
@@ -152,6 +153,38 @@ pub(crate) struct KeepSection {
 impl Default for KeepSection {
     fn default() -> Self {
         Self { blobs_max_mb: 0.0, failed_scratch_days: 7 }
+    }
+}
+
+/// What `rushes serve` listens on, and what it takes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ServerSection {
+    /// Address and port. Without any key it must be a loopback address.
+    pub(crate) listen: String,
+    /// The port alone, where it is given by itself; none = that of `listen`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) port: Option<u16>,
+    /// Jobs at once that were asked for from outside; their children come on top, the lanes bound their steps.
+    pub(crate) jobs_at_once: usize,
+    /// The longest a job may run, seconds; 0 = without bound.
+    pub(crate) job_limit_s: u32,
+    /// Requests that one key may make in a minute.
+    pub(crate) requests_per_minute: u32,
+    /// The largest file that may be handed in, millions of bytes.
+    pub(crate) upload_max_mb: u32,
+}
+
+impl Default for ServerSection {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8787".to_owned(),
+            port: None,
+            jobs_at_once: 4,
+            job_limit_s: 0,
+            requests_per_minute: 1_200,
+            upload_max_mb: 2_048,
+        }
     }
 }
 

@@ -20,6 +20,8 @@ const NAMES: &[(&str, Means)] = &[
     ("UPLOAD_BATCH_SIZE", Means::Number("delivery", "in_flight")),
     ("UPLOAD_RETRY_DELAY", Means::Number("delivery", "first_backoff_s")),
     ("FOLDER_SYNC_INTERVAL", Means::Number("delivery", "scan_every_s")),
+    ("PORT", Means::Number("server", "port")),
+    ("JOB_TIMEOUT", Means::Number("server", "job_limit_s")),
     ("DRIVE_ROOT_FOLDER_ID", Means::NotYet("a Google Drive destination")),
 ];
 

@@ -76,7 +76,8 @@ pub(crate) fn run(arguments: &[String]) {
 }
 
 async fn take(engine: &Engine<Takes>, files: Vec<PathBuf>) {
-    let job = engine.submit(NewJobRequest { workflow: "take".into(), input: json!({ "files": files }) }).await.unwrap();
+    let job =
+        engine.submit(NewJobRequest { workflow: "take".into(), input: json!({ "files": files }), ..Default::default() }).await.unwrap();
     ended(engine, job.id).await;
 }
 

@@ -203,7 +203,7 @@ impl TestEngine {
     }
 
     pub(crate) async fn submit(&self, workflow: &str, input: Value) -> JobId {
-        self.engine.submit(NewJobRequest { workflow: workflow.into(), input }).await.unwrap().id
+        self.engine.submit(NewJobRequest { workflow: workflow.into(), input, ..Default::default() }).await.unwrap().id
     }
 
     pub(crate) async fn ended(&self, job: JobId) -> Job {
