@@ -58,6 +58,17 @@ impl<T: ?Sized> Clone for Site<T> {
     }
 }
 
+/// The bounds of jobs; none by default.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct JobRules {
+    /// Driven at once of those that wait for their turn; what they consist of comes on top.
+    pub at_once: Option<usize>,
+    /// The longest a topmost one may run, from when an engine first took it up.
+    pub longest: Option<Duration>,
+    /// What one character of a production takes, as long as none was made here.
+    pub first_guess: Option<Duration>,
+}
+
 /// Everything an engine works with.
 #[derive(Clone)]
 pub struct Parts {
@@ -85,6 +96,8 @@ pub struct Parts {
     pub scan_every: Duration,
     /// How much is kept here.
     pub keep: KeepRules,
+    /// How many jobs, and how long each.
+    pub jobs: JobRules,
     /// Held for reading from a blob's taking in to its row, for writing while bytes are removed: what is just being
     /// registered is never swept away.
     pub gate: Arc<tokio::sync::RwLock<()>>,

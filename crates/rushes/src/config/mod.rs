@@ -425,6 +425,9 @@ fn check(config: &Config) -> Result<(), Fault> {
     if !(0.1..=3600.0).contains(&delivery.stalled_after_s) {
         return refuse("delivery.stalled_after_s", "a wait is above zero and at most an hour");
     }
+    if config.server.jobs_at_once == 0 {
+        return refuse("server.jobs_at_once", "at least one job runs at once");
+    }
     for place in &config.watch {
         if place.folder.as_os_str().is_empty() {
             return refuse("watch.folder", "each [[watch]] names a folder");
