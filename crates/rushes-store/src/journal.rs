@@ -49,7 +49,7 @@ fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result
         write,
         event_type,
         Some(job),
-        &object!({"step": commit.step, "reused": is_reused, "attempts": commit.attempts, "ms": write.now_ms - commit.started_ms}),
+        &object!({"step": commit.step, "reused": is_reused, "attempts": commit.attempts, "provider": commit.provider, "ms": write.now_ms - commit.started_ms}),
     )?;
     Ok(made)
 }

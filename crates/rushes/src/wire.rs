@@ -69,6 +69,12 @@ fn start_as(home: &Home, config: &Config, role: Role, jobs: JobRules) -> Result<
     Ok(Running { engine, _lock: lock })
 }
 
+/// Opens a home for small changes beside whatever works on it.
+pub(crate) fn beside(home: &Home, config: &Config) -> Result<Parts, Fault> {
+    home.prepare()?;
+    parts(home, config, &Mode::Join { owner: SystemClock.new_id().to_string() })
+}
+
 /// Opens a home for looking only, beside whatever works on it.
 pub(crate) fn look(home: &Home, config: &Config) -> Result<Parts, Fault> {
     parts(home, config, &Mode::Read)

@@ -6,12 +6,14 @@ use futures_util::FutureExt;
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::Workflows;
 use rushes_core::job::Job;
+use rushes_core::messages::SPANS;
 use rushes_core::store::Claim;
 use rushes_core::{Cancel, Code, Fault, Stop};
 use serde_json::Value;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::Instrument;
 
 /// How often one claim is driven anew; each step's own limit is far below.
 const DRIVES_MAX: u32 = 1_000;
@@ -29,10 +31,17 @@ pub(super) async fn drive<W: Workflows>(shared: Arc<Shared<W>>, claim: Claim) {
         token.cancel();
     }
     shared.driven.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(id, token.clone());
-    let end = tokio::select! {
-        end = persist(&shared, &claim, &token) => end,
-        never = overdue(&shared, &claim) => match never {},
+    let span = tracing::info_span!(target: SPANS, "job", job = %id, root = %claim.job.root, workflow = claim.job.workflow, fault = tracing::field::Empty);
+    let driven = async {
+        tokio::select! {
+            end = persist(&shared, &claim, &token) => end,
+            never = overdue(&shared, &claim) => match never {},
+        }
     };
+    let end = driven.instrument(span.clone()).await;
+    if let Some(fault) = end.as_ref().map_or_else(Some, |job| job.fault.as_ref()) {
+        span.record("fault", fault.code.name());
+    }
     shared.driven.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&id);
     match end {
         Ok(job) => {
