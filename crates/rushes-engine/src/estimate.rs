@@ -8,7 +8,9 @@ use crate::parts::Parts;
 use rushes_core::job::{Job, JobState, Outcome};
 use rushes_core::store::{JobFilter, PastJob, PastStep};
 use rushes_core::{Fault, JobId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// So many earlier jobs say what is usual.
 const PAST_JOBS: u32 = 20;
@@ -18,6 +20,34 @@ const QUEUE_MAX: u32 = 200;
 const GUESS_MS: i64 = 60_000;
 /// A job that takes longer than expected is always expected to end within this share of the whole, or a second.
 const LAST_SHARE: i64 = 20;
+
+/// What was looked up goes for so long, at most, unless a job ends before.
+const KNOWN_FOR: Duration = Duration::from_secs(30);
+
+/// What is known of earlier jobs, so that those who ask every second need not look it up each time.
+#[derive(Default)]
+pub struct Known(Mutex<HashMap<String, (u64, Instant, Past)>>);
+
+/// Of one workflow.
+#[derive(Clone)]
+struct Past {
+    jobs: Arc<Vec<PastJob>>,
+    /// What each step usually takes.
+    steps: Arc<BTreeMap<String, i64>>,
+}
+
+async fn past(parts: &Parts, workflow: &str) -> Result<Past, Fault> {
+    let stamp = *parts.watch.jobs.borrow();
+    let known = parts.known.0.lock().unwrap_or_else(PoisonError::into_inner).get(workflow).cloned();
+    if let Some((_, _, past)) = known.filter(|(at, since, _)| *at == stamp && since.elapsed() < KNOWN_FOR) {
+        return Ok(past);
+    }
+    let jobs = Arc::new(parts.store.past_jobs(workflow, PAST_JOBS).await?);
+    let steps = Arc::new(typical(&parts.store.past_steps(workflow, PAST_JOBS).await?));
+    let past = Past { jobs, steps };
+    parts.known.0.lock().unwrap_or_else(PoisonError::into_inner).insert(workflow.to_owned(), (stamp, Instant::now(), past.clone()));
+    Ok(past)
+}
 
 /// What one of several takes, milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +72,8 @@ impl Range {
 
 /// What each character of a production of `count` takes, if all that waits for its turn is left aside.
 pub async fn of_production(parts: &Parts, count: u32) -> Result<Range, Fault> {
-    let past = parts.store.past_jobs("production", PAST_JOBS).await?;
-    Ok(per_child(&past, count).unwrap_or_else(|| {
+    let past = past(parts, "production").await?;
+    Ok(per_child(&past.jobs, count).unwrap_or_else(|| {
         let guess = guess_ms(parts);
         Range { low_ms: guess * 3 / 4, high_ms: guess * 5 / 4 }
     }))
@@ -73,12 +103,12 @@ pub async fn of_job(parts: &Parts, job: JobId) -> Result<Option<i64>, Fault> {
 
 /// What a job takes as a whole.
 async fn whole(parts: &Parts, job: &Job) -> Result<Option<i64>, Fault> {
-    let past = parts.store.past_jobs(&job.workflow, PAST_JOBS).await?;
+    let past = past(parts, &job.workflow).await?;
     if let Some(count) = children_of(job) {
-        let each = per_child(&past, count).map_or_else(|| guess_ms(parts), |range| (range.low_ms + range.high_ms) / 2);
+        let each = per_child(&past.jobs, count).map_or_else(|| guess_ms(parts), |range| (range.low_ms + range.high_ms) / 2);
         return Ok(Some(each * i64::from(count)));
     }
-    Ok(median(past.iter().map(|job| job.took_ms).collect()))
+    Ok(median(past.jobs.iter().map(|job| job.took_ms).collect()))
 }
 
 /// What goes before it in the queue takes, if it waits for its turn.
@@ -95,17 +125,10 @@ async fn before(parts: &Parts, job: &Job) -> Result<i64, Fault> {
 /// Which share of a running job is done, and when the last step ended.
 async fn done(parts: &Parts, job: &Job) -> Result<(f64, i64), Fault> {
     let jobs = parts.store.family(job.id).await?.jobs;
-    let mut usual: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
     let (mut all, mut done, mut last_ms) = (0, 0, job.started_ms.unwrap_or(job.created_ms));
     let children = u32::try_from(jobs.len().saturating_sub(1)).unwrap_or(0);
     for member in &jobs {
-        let steps = match usual.get(&member.workflow) {
-            Some(steps) => steps,
-            None => {
-                let steps = typical(&parts.store.past_steps(&member.workflow, PAST_JOBS).await?);
-                usual.entry(member.workflow.clone()).or_insert(steps)
-            }
-        };
+        let steps = past(parts, &member.workflow).await?.steps;
         let weight: i64 = steps.values().sum();
         all += weight;
         let has_ended = member.state.has_ended() || member.state == JobState::Delivering;

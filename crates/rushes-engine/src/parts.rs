@@ -1,6 +1,7 @@
 //! What an engine is put together from; the app's `wire.rs` makes it.
 
 use crate::blobs::Blobs;
+use crate::estimate::Known;
 use crate::home::Home;
 use crate::keep::KeepRules;
 use crate::lanes::Lanes;
@@ -98,6 +99,8 @@ pub struct Parts {
     pub keep: KeepRules,
     /// How many jobs, and how long each.
     pub jobs: JobRules,
+    /// What earlier jobs took.
+    pub known: Arc<Known>,
     /// Held for reading from a blob's taking in to its row, for writing while bytes are removed: what is just being
     /// registered is never swept away.
     pub gate: Arc<tokio::sync::RwLock<()>>,

@@ -37,7 +37,7 @@ pub(crate) fn start(config: &Config, verbose: u8, serves: bool) -> Told {
     // Whoever serves must not stand still because nobody reads what is told.
     let (lines, flush) = if serves { Lines::apart() } else { (Lines::direct(), None) };
     let told = match config.log.format {
-        LogFormat::Text => fmt::layer().with_writer(BoxMakeWriter::new(lines)).with_ansi(!serves).with_target(false).boxed(),
+        LogFormat::Text => fmt::layer().with_writer(BoxMakeWriter::new(lines)).with_target(false).boxed(),
         LogFormat::Json => JsonLines::new(lines, project(config)).boxed(),
     };
     let (traced, sent) = config.otlp.endpoint.as_deref().filter(|_| serves).and_then(spans::start).unzip();

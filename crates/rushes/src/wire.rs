@@ -110,6 +110,7 @@ fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
             failed_scratch: Duration::from_hours(u64::from(config.keep.failed_scratch_days) * 24),
         },
         jobs: JobRules::default(),
+        known: Arc::default(),
         gate: Arc::default(),
         pins: Arc::default(),
         sweeping: Arc::default(),

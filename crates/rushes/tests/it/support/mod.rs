@@ -154,6 +154,7 @@ pub(crate) fn parts(home: Home, clock: Arc<dyn Clock>, routes: Routes, (destinat
         scan_every: Duration::from_millis(200),
         keep: KeepRules::default(),
         jobs: JobRules::default(),
+        known: Arc::default(),
         gate: Arc::default(),
         pins: Arc::default(),
         sweeping: Arc::default(),
