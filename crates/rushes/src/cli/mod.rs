@@ -9,6 +9,7 @@ mod doctor;
 pub(crate) mod exit;
 mod follow;
 mod hand;
+mod health;
 mod import;
 mod init;
 mod jobs;
@@ -77,6 +78,8 @@ enum Command {
     Restore(restore::Args),
     /// Serve the HTTP interface, and work on what is asked there.
     Serve(serve::Args),
+    /// Ask the server of this configuration whether it lives.
+    Health(health::Args),
     /// Make, list and revoke the keys of the HTTP interface.
     #[command(subcommand)]
     Keys(keys::Command),
@@ -118,6 +121,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Verify(args) => verify::run(&context, &args).await,
         Command::Restore(args) => restore::run(&context, &args).await,
         Command::Serve(args) => serve::run(&context, args).await,
+        Command::Health(args) => health::run(&context, args).await,
         Command::Keys(command) => keys::run(&context, command).await,
         Command::Doctor(args) => doctor::run(&context, &args).await,
         Command::Auth(command) => auth::run(&context, &command).await,

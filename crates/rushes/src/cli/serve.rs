@@ -21,6 +21,7 @@ pub(crate) struct Args {
 pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     let config = &context.loaded.config;
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    open_files();
     let running = wire::serve(&context.home, config)?;
     if config.has_places() {
         let names: Vec<&str> = running.engine.parts().destinations.iter().map(|site| site.name.as_str()).collect();
@@ -63,4 +64,12 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     let (served, ()) = tokio::join!(server, running.engine.stop());
     served?;
     end
+}
+
+/// Lets this process open as many files and connections as the system allows it; shells start it with 1,024.
+fn open_files() {
+    let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current = limit.maximum;
+    // With fewer, who comes last waits.
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, limit);
 }
