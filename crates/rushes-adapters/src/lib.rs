@@ -7,4 +7,5 @@ pub mod destinations;
 mod folder;
 pub mod google;
 mod http;
+pub mod otlp;
 pub use http::HttpOptions;
