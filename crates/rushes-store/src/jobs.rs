@@ -1,12 +1,14 @@
 //! Jobs: making, claiming, ending, cancelling, listing.
 
 use crate::events::tell;
+use crate::messages;
 use crate::rows::{self, JOB, json};
 use crate::settle;
 use crate::snapshot;
 use crate::sqlite::SqliteStore;
 use crate::writer::{LEASE_MS, Write};
 use async_trait::async_trait;
+use rushes_core::delivery::Routes;
 use rushes_core::job::{Job, JobState, NewJob};
 use rushes_core::store::{Claim, Family, JobFilter, Jobs, Lease};
 use rushes_core::{Code, Fault, JobId};
@@ -115,7 +117,7 @@ fn claim(write: &mut Write<'_>, owner: &str, limit: u32, catalogs: &[String]) ->
     Ok(claims)
 }
 
-fn finish(write: &mut Write<'_>, lease: Lease, end: Option<Result<Value, Fault>>, catalogs: &[String]) -> Result<Job, Fault> {
+fn finish(write: &mut Write<'_>, lease: Lease, end: Option<Result<Value, Fault>>, routes: &Routes) -> Result<Job, Fault> {
     check_lease(write.sql, lease)?;
     let (state, value, fault) = match end {
         Some(Ok(value)) => (JobState::Delivering, Some(json(&value)?), None),
@@ -131,8 +133,11 @@ fn finish(write: &mut Write<'_>, lease: Lease, end: Option<Result<Value, Fault>>
     write.wakes.job(lease.job);
     tell(write, &format!("job.{}", state.name()), Some(lease.job), &object!({}))?;
     let root = root_of(write.sql, lease.job)?;
-    settle::mirror(write, lease.job, catalogs)?;
-    settle::settle(write, root, catalogs)?;
+    if state.has_ended() {
+        messages::owe_end(write, lease.job, routes)?;
+    }
+    settle::mirror(write, lease.job, &routes.catalogs)?;
+    settle::settle(write, root, routes)?;
     load(write.sql, lease.job)
 }
 
@@ -143,7 +148,7 @@ pub(crate) fn cancel_family() -> String {
     )
 }
 
-fn cancel(write: &mut Write<'_>, id: JobId, catalogs: &[String]) -> Result<Job, Fault> {
+fn cancel(write: &mut Write<'_>, id: JobId, routes: &Routes) -> Result<Job, Fault> {
     let job = load(write.sql, id)?;
     if job.state.has_ended() {
         return Err(Fault::new(Code::InputInvalid, "cancel job")
@@ -155,7 +160,9 @@ fn cancel(write: &mut Write<'_>, id: JobId, catalogs: &[String]) -> Result<Job, 
     asked.into_iter().for_each(|id| write.wakes.job(id));
     write.wakes.jobs = true;
     tell(write, "job.cancel_asked", Some(id), &object!({}))?;
-    settle::mirror(write, id, catalogs)?;
+    // Nothing comes of it while the job still runs: its end is its driver's.
+    messages::owe_end(write, id, routes)?;
+    settle::mirror(write, id, &routes.catalogs)?;
     load(write.sql, id)
 }
 
@@ -203,12 +210,12 @@ impl Jobs for SqliteStore {
 
     async fn finish(&self, lease: Lease, end: Option<Result<Value, Fault>>) -> Result<Job, Fault> {
         let routes = self.routes.clone();
-        self.write(move |write| finish(write, lease, end, &routes.catalogs)).await
+        self.write(move |write| finish(write, lease, end, &routes)).await
     }
 
     async fn cancel(&self, job: JobId) -> Result<Job, Fault> {
         let routes = self.routes.clone();
-        self.write(move |write| cancel(write, job, &routes.catalogs)).await
+        self.write(move |write| cancel(write, job, &routes)).await
     }
 
     async fn job(&self, job: JobId) -> Result<Job, Fault> {
