@@ -21,7 +21,7 @@ use rushes_core::webhook::{Answer, Parcel, Post, SAID_MAX, URL_MAX};
 use rushes_core::{Code, Fault};
 use sha2::Sha256;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
@@ -35,31 +35,41 @@ const PREFIX: &str = "whsec_";
 
 /// The one that posts.
 pub struct Poster {
-    client: reqwest::Client,
+    /// Made by the first message: most commands send none.
+    client: OnceLock<reqwest::Client>,
+    look_up: LookUp,
     forbids: Forbids,
     limit: Duration,
 }
 
 impl Poster {
-    /// `allow_private`: also to private, loopback and link-local addresses. Errors: `config_invalid` where the machine's
-    /// certificates cannot be read.
-    pub fn new(allow_private: bool) -> Result<Self, Fault> {
+    /// `allow_private`: also to private, loopback and link-local addresses.
+    #[must_use]
+    pub fn new(allow_private: bool) -> Self {
         let forbids: Forbids = if allow_private { |_| None } else { guard::forbidden };
         Self::with(forbids, guard::of_the_machine(), LIMIT)
     }
 
-    fn with(forbids: Forbids, look_up: LookUp, limit: Duration) -> Result<Self, Fault> {
+    fn with(forbids: Forbids, look_up: LookUp, limit: Duration) -> Self {
+        Self { client: OnceLock::new(), look_up, forbids, limit }
+    }
+
+    /// Errors: `config_invalid` where the machine's certificates cannot be read.
+    fn client(&self) -> Result<&reqwest::Client, Fault> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
         // Whoever comes second finds it installed; both mean the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
-            .dns_resolver(Arc::new(Resolver { forbids, look_up }))
+            .dns_resolver(Arc::new(Resolver { forbids: self.forbids, look_up: self.look_up.clone() }))
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .pool_max_idle_per_host(0)
             .user_agent(concat!("rushes/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|e| Fault::new(Code::ConfigInvalid, "make HTTP client").because(told(&e)))?;
-        Ok(Self { client, forbids, limit })
+        Ok(self.client.get_or_init(|| client))
     }
 
     /// The address, if it may be spoken to as far as its own text says.
@@ -103,7 +113,7 @@ impl Post for Poster {
         let url = self.address(parcel.url)?;
         let until = Instant::now() + self.limit;
         let request = self
-            .client
+            .client()?
             .post(url)
             .header(CONTENT_TYPE, "application/json")
             .header("webhook-id", parcel.id.to_string())

@@ -403,9 +403,6 @@ pub trait Messages: Send + Sync {
     /// Writes down a try and what follows from it. Errors: `lease_lost`.
     async fn tried(&self, due: &DueMessage, tried: &Try, verdict: Verdict) -> Result<(), Fault>;
 
-    /// Gives back what was leased and not tried.
-    async fn untried(&self, due: &DueMessage) -> Result<(), Fault>;
-
     /// The log.
     async fn messages(&self, filter: &MessageFilter) -> Result<Vec<Message>, Fault>;
 

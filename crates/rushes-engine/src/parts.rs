@@ -2,6 +2,7 @@
 
 use crate::blobs::Blobs;
 use crate::home::Home;
+use crate::hooks::Hooks;
 use crate::keep::KeepRules;
 use crate::lanes::Lanes;
 use crate::pins::Pins;
@@ -83,6 +84,8 @@ pub struct Parts {
     pub lanes: Lanes,
     /// Seconds between the safety scans of the outbox.
     pub scan_every: Duration,
+    /// How ends of jobs are told.
+    pub hooks: Hooks,
     /// How much is kept here.
     pub keep: KeepRules,
     /// Held for reading from a blob's taking in to its row, for writing while bytes are removed: what is just being

@@ -243,15 +243,6 @@ impl Messages for SqliteStore {
         self.write(move |write| tried(write, &due, &now, verdict)).await
     }
 
-    async fn untried(&self, due: &DueMessage) -> Result<(), Fault> {
-        let due = due.clone();
-        self.write(move |write| {
-            let give_back = "UPDATE messages SET state = 'owed', lease = 0 WHERE id = ?1 AND lease = ?2 AND state = 'sending'";
-            rows::change(write.sql, give_back, params![due.id.to_string(), due.lease]).map(drop)
-        })
-        .await
-    }
-
     async fn messages(&self, filter: &MessageFilter) -> Result<Vec<Message>, Fault> {
         let filter = filter.clone();
         self.read(move |sql| {

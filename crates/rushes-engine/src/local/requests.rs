@@ -2,6 +2,7 @@
 
 use super::{LOOK_EVERY, NewJobRequest, Shared, new_job};
 use crate::audit::audit;
+use crate::hooks;
 use crate::keep;
 use crate::mend::mend;
 use crate::owner::{self, Ask};
@@ -26,6 +27,8 @@ pub(super) async fn unfinished(parts: &Parts, request: &NewJobRequest) -> Result
 }
 
 pub(super) async fn submit<W: Workflows>(shared: &Shared<W>, request: NewJobRequest) -> Result<Job, Fault> {
+    // Here, so that no door takes an address that is never spoken to.
+    request.asked.webhook_url.as_deref().map_or(Ok(()), |url| shared.parts.hooks.post.check(url))?;
     let id = JobId(shared.parts.clock.new_id());
     let job = new_job(&shared.workflows, id, request, None, id)?;
     shared.parts.store.create(job).await
@@ -59,6 +62,7 @@ pub(super) async fn answer<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result
             let swept = keep::sweep(parts, true).await?;
             serde_json::to_value(swept).map_err(|e| Fault::new(Code::Unexpected, "answer request").because(e))
         }
+        Ask::Webhooks { change } => hooks::change(parts, change).await,
         Ask::Fix { deep } => {
             let mended = mend(parts, &audit(parts, deep).await?).await?;
             serde_json::to_value(mended).map_err(|e| Fault::new(Code::Unexpected, "answer request").because(e))

@@ -196,7 +196,7 @@ async fn webhooks_tries_are_put_off_logged_and_end() {
     assert_eq!((again.state, again.attempts, again.tries.len()), (MessageState::Owed, 0, 2));
     let third = home.due().await.remove(0);
     assert_eq!((third.id, &third.body), (first.id, &first.body));
-    home.store.untried(&third).await.unwrap();
+    home.tried(&third, 500, Verdict::Again(Duration::ZERO)).await.unwrap();
     let fourth = home.due().await.remove(0);
     home.tried(&fourth, 400, Verdict::Refused).await.unwrap();
     assert_eq!(home.log(Some(MessageState::Refused)).await.len(), 1);

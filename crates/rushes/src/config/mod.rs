@@ -20,6 +20,7 @@ pub(crate) struct Config {
     pub(crate) keep: KeepSection,
     pub(crate) google: GoogleSection,
     pub(crate) server: ServerSection,
+    pub(crate) webhooks: WebhooksSection,
     /// What `.env` holds; never shown.
     #[serde(skip)]
     dotenv: Dotenv,
@@ -153,6 +154,23 @@ pub(crate) struct KeepSection {
 impl Default for KeepSection {
     fn default() -> Self {
         Self { blobs_max_mb: 0.0, failed_scratch_days: 7 }
+    }
+}
+
+/// How ends of jobs are told.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct WebhooksSection {
+    /// Whether private, loopback and link-local addresses are sent to.
+    pub(crate) allow_private: bool,
+    /// The waits after each failure, seconds; after the last of them a message is given up.
+    pub(crate) retries_s: Vec<f64>,
+}
+
+impl Default for WebhooksSection {
+    fn default() -> Self {
+        let hours = [2.0, 5.0, 10.0, 14.0, 20.0, 24.0].map(|hours| hours * 3_600.0);
+        Self { allow_private: false, retries_s: [5.0, 300.0, 1_800.0].into_iter().chain(hours).collect() }
     }
 }
 
@@ -434,6 +452,10 @@ fn check(config: &Config) -> Result<(), Fault> {
     }
     if !(0.1..=3600.0).contains(&delivery.stalled_after_s) {
         return refuse("delivery.stalled_after_s", "a wait is above zero and at most an hour");
+    }
+    let retries = &config.webhooks.retries_s;
+    if retries.len() > 20 || !retries.iter().all(|seconds| (0.0..=604_800.0).contains(seconds)) {
+        return refuse("webhooks.retries_s", "at most 20 waits, each at most a week");
     }
     for place in &config.watch {
         if place.folder.as_os_str().is_empty() {

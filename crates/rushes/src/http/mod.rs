@@ -13,6 +13,7 @@ mod pipeline;
 mod problem;
 mod read;
 mod router;
+mod webhooks;
 
 pub(crate) use app::App;
 pub(crate) use caller::new_secret;
