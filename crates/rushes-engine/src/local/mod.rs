@@ -132,7 +132,7 @@ impl<W: Workflows> Engine<W> {
         }
         let (listener, path) = owner::listen(&self.desk.parts().home)?;
         lock.announce(path.clone())?;
-        self.tasks.spawn(requests::take_requests(self.desk.shared.clone(), listener));
+        self.tasks.spawn(requests::take_requests(self.desk.shared.clone(), listener, self.stop.clone()));
         self.socket = Some(path);
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::records::owe_all;
 use rushes_core::flow::{Workflows, hash};
 use rushes_core::job::Job;
 use rushes_core::store::{JobFilter, Owe};
-use rushes_core::{Code, Fault, JobId, JobState};
+use rushes_core::{Cancel, Code, Fault, JobId, JobState};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::net::UnixListener;
@@ -70,10 +70,12 @@ pub(super) async fn answer<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result
     }
 }
 
-pub(super) async fn take_requests<W: Workflows>(shared: Arc<Shared<W>>, listener: UnixListener) {
+/// Takes requests until `stop`, and answers those it has taken.
+pub(super) async fn take_requests<W: Workflows>(shared: Arc<Shared<W>>, listener: UnixListener, stop: Cancel) {
     let mut talks = JoinSet::new();
-    loop {
+    while !stop.is_cancelled() {
         tokio::select! {
+            () = stop.cancelled() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) if talks.len() < TALKS_MAX => {
                     let shared = shared.clone();
@@ -89,4 +91,6 @@ pub(super) async fn take_requests<W: Workflows>(shared: Arc<Shared<W>>, listener
             Some(_) = talks.join_next(), if !talks.is_empty() => {}
         }
     }
+    drop(listener);
+    while talks.join_next().await.is_some() {}
 }
