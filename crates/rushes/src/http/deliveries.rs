@@ -11,7 +11,7 @@ use super::read::{Path, Query};
 use super::words::{DeliveryWord, KindWord};
 use axum::Json;
 use axum::extract::State;
-use percent_encoding::{NON_ALPHANUMERIC, AsciiSet, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use rushes_core::delivery::Delivery;
 use rushes_core::record::rfc3339;
 use rushes_core::store::{DeliveryFilter, Sending};
@@ -24,15 +24,15 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 
 /// The id of a delivery.
 pub(super) fn id_of(delivery: &Delivery) -> String {
-    // Encoded twice, since the address decodes it once and a `/` or `%` must come through.
     format!("{}@{}", delivery.asset, utf8_percent_encode(&delivery.destination, PLAIN))
 }
 
-/// What an id names. Errors: `not_found`.
-fn named(id: &str) -> Result<(AssetId, String), Problem> {
+/// What an id names: as it stands in an address that was decoded once, or encoded once more by a client that knows
+/// nothing of it. Errors: `not_found`.
+fn named(id: &str) -> Result<(AssetId, [String; 2]), Problem> {
     let parts = id.split_once('@').and_then(|(asset, destination)| {
-        let destination = percent_decode_str(destination).decode_utf8().ok()?;
-        Some((asset.parse().ok()?, destination.into_owned()))
+        let decoded = percent_decode_str(destination).decode_utf8().ok()?;
+        Some((asset.parse().ok()?, [destination.to_owned(), decoded.into_owned()]))
     });
     parts.ok_or_else(|| Problem::new(Code::NotFound, "look up delivery", format!("there is no delivery {id:?}")))
 }
@@ -71,12 +71,14 @@ pub(super) struct DeliveryFacts {
     state: DeliveryWord,
     /// Its address there, once proven.
     url: Option<String>,
+    #[schema(format = DateTime)]
     proven_at: Option<String>,
     /// How often it was tried.
     attempts: u32,
     /// Why it failed the last time, and what to do.
     reason: Option<Reason>,
     /// When it is tried again by itself; none unless it is owed.
+    #[schema(format = DateTime)]
     next_attempt_at: Option<String>,
 }
 
@@ -149,8 +151,12 @@ pub(super) struct Retried {
 #[utoipa::path(post, path = "/api/v1/deliveries/{id}/retry", tag = "deliveries",
     params(("id" = String, Path, description = "`{asset}@{destination}`")), responses((status = 200, body = Retried)))]
 pub(super) async fn retry(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Retried>, Problem> {
-    let (asset, destination) = named(&id)?;
-    let found = app.parts().store.deliver_again(asset, &destination).await?;
+    let (asset, [plain, decoded]) = named(&id)?;
+    let store = &app.parts().store;
+    let found = match store.deliver_again(asset, &plain).await {
+        Err(fault) if fault.code == Code::NotFound && plain != decoded => store.deliver_again(asset, &decoded).await,
+        found => found,
+    }?;
     Ok(Json(Retried { deliveries: found.iter().map(DeliveryFacts::of).collect() }))
 }
 
@@ -163,7 +169,9 @@ mod tests {
         let asset: AssetId = "asset_00000000-0000-7000-8000-000000000001".parse().unwrap();
         for destination in ["drive", "my drive", "a/b", "50%", "a@b", "Größe"] {
             let id = format!("{asset}@{}", utf8_percent_encode(destination, PLAIN));
-            assert_eq!(named(&id).unwrap(), (asset, destination.to_owned()));
+            assert_eq!(named(&id).unwrap().1[1], destination, "encoded by the client once more");
+            let decoded = percent_decode_str(&id).decode_utf8().unwrap();
+            assert_eq!(named(&decoded).unwrap().1[0], destination, "as it stands in an address");
             assert!(!id.contains(['/', ' ', '?', '#']), "{id}");
         }
         for bad in ["", "@", "x@drive", "../../etc@drive", &asset.to_string()] {

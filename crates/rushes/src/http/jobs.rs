@@ -61,8 +61,11 @@ pub(crate) struct JobFacts {
     name: Option<String>,
     /// Why it failed.
     error: Option<Reason>,
+    #[schema(format = DateTime)]
     created_at: String,
+    #[schema(format = DateTime)]
     updated_at: String,
+    #[schema(format = DateTime)]
     ended_at: Option<String>,
 }
 
@@ -188,7 +191,9 @@ pub(super) struct StepFacts {
     provider: Option<String>,
     /// Why it failed, or its last attempt did.
     error: Option<Reason>,
+    #[schema(format = DateTime)]
     started_at: String,
+    #[schema(format = DateTime)]
     ended_at: Option<String>,
 }
 

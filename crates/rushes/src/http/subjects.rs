@@ -78,11 +78,8 @@ pub(super) struct SubjectWhole {
 }
 
 async fn some(app: &App, sort: SubjectType, query: &PageQuery) -> Result<(Vec<SubjectFacts>, Option<String>), Problem> {
-    let filter = SubjectFilter {
-        subject_type: Some(sort),
-        after: page::opened(query.cursor.as_deref())?,
-        limit: page::one_more(query.limit)?,
-    };
+    let filter =
+        SubjectFilter { subject_type: Some(sort), after: page::opened(query.cursor.as_deref())?, limit: page::one_more(query.limit)? };
     let mut found = app.parts().store.subject_page(&filter).await?;
     let next = page::next(&mut found, query.limit, |subject| subject.made.id.clone());
     Ok((found.into_iter().map(SubjectFacts::of).collect(), next))
@@ -92,7 +89,8 @@ async fn one(app: &App, sort: SubjectType, id: &str) -> Result<Json<SubjectWhole
     let store = &app.parts().store;
     let found = store.subject(id).await?.filter(|subject| subject.made.subject_type == sort);
     let subject = found.ok_or_else(|| Fault::new(Code::NotFound, "look up subject").with(sort.name(), id))?;
-    let filter = AssetFilter { subject: Some(subject.made.id.clone()), newest_first: true, limit: Some(ASSETS_MAX), ..AssetFilter::default() };
+    let filter =
+        AssetFilter { subject: Some(subject.made.id.clone()), newest_first: true, limit: Some(ASSETS_MAX), ..AssetFilter::default() };
     let listed = store.assets(&filter).await?;
     let assets = listed.iter().map(|(asset, deliveries)| AssetFacts::of(app, asset, deliveries)).collect();
     Ok(Json(SubjectWhole { facts: SubjectFacts::of(subject), assets }))

@@ -5,8 +5,8 @@ use rushes_core::kinds::KINDS;
 use rushes_core::subject::SubjectType;
 use rushes_core::{JobState, Kind};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 macro_rules! word {
