@@ -318,3 +318,20 @@ fn service_health_is_asked_by_a_command() {
     let gone = served.program.run(&["health", "--listen", &address]).expect(1);
     assert!(gone.stderr.contains("cannot be reached"), "{}", gone.stderr);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn service_says_loudly_what_keeps_failing() {
+    // Nobody listens there.
+    let place = "[[destinations]]\nname = \"far\"\nuri = \"s3://bucket\"\nendpoint = \"http://127.0.0.1:9\"\naccess_key = \"env:A\"\nsecret_key = \"env:A\"\n";
+    let program = Program::with(&format!("{TINY}alarm_after = 2\n{place}"));
+    make_reference(&program);
+    program.write(".env", b"A=test\n");
+    let mut served = Served::open(program);
+    served.program.run(&["put", "step.mp4", "--subject", "ana", "--no-wait"]).expect(0);
+    let status = || served.program.run(&["status", "--json"]).expect(0).json();
+    until("it is an alarm", || status()["destinations"]["far"]["alarms"] == 1).await;
+    assert!(served.program.run(&["status"]).expect(0).stdout.contains("Alarm: 1 of what far is owed"));
+    assert_eq!(status()["destinations"]["far"]["owed"], 1, "and it is still tried");
+    let log = served.stop().expect(0).stderr;
+    assert!(log.contains("a delivery keeps failing"), "{log}");
+}
