@@ -26,12 +26,13 @@ pub mod recognise;
 pub mod record;
 pub mod store;
 pub mod subject;
+pub mod webhook;
 
 pub use asset::{Asset, AssetRef, Blob, NewAsset};
 pub use codes::Code;
 pub use fault::{Fault, FaultKind, Verdict};
 pub use flow::{Branch, Child, Done, Flow, Lane, Step, StepContext, Stop};
-pub use ids::{AssetId, JobId};
+pub use ids::{AssetId, EndpointId, JobId, MessageId};
 pub use job::{Job, JobState};
 pub use kinds::Kind;
 pub use subject::{NewSubject, Subject};

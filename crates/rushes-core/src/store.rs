@@ -6,12 +6,13 @@ use crate::delivery::{Backlog, Delivery, Due, Held, Leased, LeftUpload, Link, Ow
 use crate::destination::Proof;
 use crate::event::Event;
 use crate::fault::Fault;
-use crate::ids::{AssetId, JobId};
+use crate::ids::{AssetId, EndpointId, JobId, MessageId};
 use crate::inspect::MediaInfo;
 use crate::job::{Job, JobState, NewJob, Outcome, StepRow};
 use crate::key::{IdemKey, Key, Replied, Reply};
 use crate::kinds::Kind;
 use crate::subject::{NewSubject, Subject};
+use crate::webhook::{DueMessage, DueMessages, Endpoint, Message, MessageFilter, Secrets, Try, Verdict};
 use async_trait::async_trait;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -383,6 +384,56 @@ pub trait Replies: Send + Sync {
     async fn forget_reply(&self, ask: &IdemKey) -> Result<(), Fault>;
 }
 
+/// Who is told of the ends of jobs, and with which secrets.
+#[async_trait]
+pub trait Webhooks: Send + Sync {
+    /// Registers an endpoint. Errors: `input_invalid` when there are too many.
+    async fn add_endpoint(&self, endpoint: &Endpoint) -> Result<(), Fault>;
+
+    /// Every endpoint, the oldest first.
+    async fn endpoints(&self) -> Result<Vec<Endpoint>, Fault>;
+
+    /// Stops sending there, with the reason, or begins again (None). What is owed there when it stops is refused.
+    /// Errors: `not_found`.
+    async fn set_endpoint(&self, id: EndpointId, disabled_why: Option<String>) -> Result<Endpoint, Fault>;
+
+    /// Forgets an endpoint; what is owed there is refused. Errors: `not_found`.
+    async fn remove_endpoint(&self, id: EndpointId) -> Result<(), Fault>;
+
+    /// Owes an endpoint the test message. Errors: `not_found`, `input_invalid` when nothing is sent there now.
+    async fn owe_test(&self, id: EndpointId) -> Result<MessageId, Fault>;
+
+    /// The secrets of a key (empty: of the home); `fresh` becomes its first where it has none.
+    async fn secrets(&self, key: &str, fresh: &str) -> Result<Secrets, Fault>;
+
+    /// `fresh` signs from now on, and the one before beside it until then.
+    async fn rotate_secret(&self, key: &str, fresh: &str, until_ms: i64) -> Result<Secrets, Fault>;
+}
+
+/// The messages that ends of jobs owe. What is owed is written with the end itself, see [`Jobs`] and [`Outbox`].
+#[async_trait]
+pub trait Messages: Send + Sync {
+    /// Leases messages whose time has come, at most `limit`, and of each host so many that no more than `per_host` are under
+    /// way. A lease runs out after a minute; its message is due again.
+    async fn due_messages(&self, limit: u32, per_host: u32) -> Result<DueMessages, Fault>;
+
+    /// Writes down a try and what follows from it. Errors: `lease_lost`.
+    async fn tried(&self, due: &DueMessage, tried: &Try, verdict: Verdict) -> Result<(), Fault>;
+
+    /// The log.
+    async fn messages(&self, filter: &MessageFilter) -> Result<Vec<Message>, Fault>;
+
+    /// One message with its tries. Errors: `not_found`.
+    async fn message(&self, id: MessageId) -> Result<Message, Fault>;
+
+    /// Has a message sent at once, with the same id and bytes; one that was taken or given up begins its schedule anew.
+    /// Errors: `not_found`, `input_invalid` when nothing is sent to its endpoint now.
+    async fn redeliver(&self, id: MessageId) -> Result<Message, Fault>;
+
+    /// Forgets messages that ended before then, at most `limit`. Gives how many.
+    async fn forget_messages(&self, before_ms: i64, limit: u32) -> Result<u64, Fault>;
+}
+
 /// How far something has come that goes on where it stopped.
 #[async_trait]
 pub trait Marks: Send + Sync {
@@ -424,5 +475,8 @@ pub trait History: Send + Sync {
 }
 
 /// The whole store.
-pub trait Store: Jobs + Journal + Assets + Outbox + Upkeep + Loose + Events + Keys + Replies + Marks + History {}
-impl<T: Jobs + Journal + Assets + Outbox + Upkeep + Loose + Events + Keys + Replies + Marks + History> Store for T {}
+pub trait Store:
+    Jobs + Journal + Assets + Outbox + Upkeep + Loose + Events + Keys + Replies + Webhooks + Messages + Marks + History
+{
+}
+impl<T: Jobs + Journal + Assets + Outbox + Upkeep + Loose + Events + Keys + Replies + Webhooks + Messages + Marks + History> Store for T {}

@@ -2,6 +2,7 @@
 //! the lock file: one line of JSON there, one line back.
 
 use crate::home::{Home, Owner};
+use crate::hooks::Change;
 use rushes_core::{Code, Fault, JobId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -59,6 +60,11 @@ pub enum Ask {
     },
     /// Remove what may go. Gives how much of each sort.
     Sweep,
+    /// Change who is told of the ends of jobs. Gives what that asks for.
+    Webhooks {
+        /// What.
+        change: Change,
+    },
     /// Mend what an audit finds. Gives what was done.
     Fix {
         /// Read the bytes on this machine too.

@@ -3,6 +3,7 @@
 use crate::blobs::Blobs;
 use crate::estimate::Known;
 use crate::home::Home;
+use crate::hooks::Hooks;
 use crate::keep::KeepRules;
 use crate::lanes::Lanes;
 use crate::pins::Pins;
@@ -95,6 +96,8 @@ pub struct Parts {
     pub lanes: Lanes,
     /// Seconds between the safety scans of the outbox.
     pub scan_every: Duration,
+    /// How ends of jobs are told.
+    pub hooks: Hooks,
     /// How much is kept here.
     pub keep: KeepRules,
     /// How many jobs, and how long each.

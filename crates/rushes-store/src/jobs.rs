@@ -1,12 +1,14 @@
 //! Jobs: making, claiming, ending, cancelling, listing.
 
 use crate::events::tell;
+use crate::messages;
 use crate::rows::{self, JOB, json};
 use crate::settle;
 use crate::snapshot;
 use crate::sqlite::SqliteStore;
 use crate::writer::{LEASE_MS, Write};
 use async_trait::async_trait;
+use rushes_core::delivery::Routes;
 use rushes_core::job::{Job, JobState, NewJob};
 use rushes_core::store::{Claim, Family, JobFilter, Jobs, Lease, Room};
 use rushes_core::{Code, Fault, JobId};
@@ -129,7 +131,7 @@ fn claim(write: &mut Write<'_>, owner: &str, room: Room, catalogs: &[String]) ->
     Ok(claims)
 }
 
-fn finish(write: &mut Write<'_>, lease: Lease, end: Option<Result<Value, Fault>>, catalogs: &[String]) -> Result<Job, Fault> {
+fn finish(write: &mut Write<'_>, lease: Lease, end: Option<Result<Value, Fault>>, routes: &Routes) -> Result<Job, Fault> {
     check_lease(write.sql, lease)?;
     let (state, value, fault) = match end {
         Some(Ok(value)) => (JobState::Delivering, Some(json(&value)?), None),
@@ -148,8 +150,11 @@ fn finish(write: &mut Write<'_>, lease: Lease, end: Option<Result<Value, Fault>>
     write.wakes.job(lease.job);
     tell(write, &format!("job.{}", state.name()), Some(lease.job), &object!({}))?;
     let root = root_of(write.sql, lease.job)?;
-    settle::mirror(write, lease.job, catalogs)?;
-    settle::settle(write, root, catalogs)?;
+    if state.has_ended() {
+        messages::owe_end(write, lease.job, routes)?;
+    }
+    settle::mirror(write, lease.job, &routes.catalogs)?;
+    settle::settle(write, root, routes)?;
     load(write.sql, lease.job)
 }
 
@@ -159,11 +164,11 @@ fn given_up(sql: &Connection, id: JobId) -> Result<Option<String>, Fault> {
 }
 
 /// Has a running job end failed once it has stopped, and asks it to.
-pub(crate) fn give_up(write: &mut Write<'_>, lease: Lease, fault: &Fault, catalogs: &[String]) -> Result<(), Fault> {
+pub(crate) fn give_up(write: &mut Write<'_>, lease: Lease, fault: &Fault, routes: &Routes) -> Result<(), Fault> {
     check_lease(write.sql, lease)?;
     let noted =
         rows::change(write.sql, "UPDATE jobs SET fault = ?2 WHERE id = ?1 AND cancel = 0", params![lease.job.to_string(), json(fault)?])?;
-    if noted > 0 { ask_to_stop(write, lease.job, catalogs) } else { Ok(()) }
+    if noted > 0 { ask_to_stop(write, lease.job, routes) } else { Ok(()) }
 }
 
 pub(crate) fn cancel_family() -> String {
@@ -173,24 +178,26 @@ pub(crate) fn cancel_family() -> String {
     )
 }
 
-fn cancel(write: &mut Write<'_>, id: JobId, catalogs: &[String]) -> Result<Job, Fault> {
+fn cancel(write: &mut Write<'_>, id: JobId, routes: &Routes) -> Result<Job, Fault> {
     let job = load(write.sql, id)?;
     if job.state.has_ended() {
         return Err(Fault::new(Code::InputInvalid, "cancel job")
             .with("job", id)
             .because(format!("it has already {}", ended_word(job.state))));
     }
-    ask_to_stop(write, id, catalogs)?;
+    ask_to_stop(write, id, routes)?;
     load(write.sql, id)
 }
 
-fn ask_to_stop(write: &mut Write<'_>, id: JobId, catalogs: &[String]) -> Result<(), Fault> {
+fn ask_to_stop(write: &mut Write<'_>, id: JobId, routes: &Routes) -> Result<(), Fault> {
     // A queued job has nobody to notice the flag, so it ends here; so does one whose workflow has ended and only delivers.
     let asked = rows::all(write.sql, &cancel_family(), params![id.to_string(), write.now_ms], |row| rows::parsed::<JobId>(row, 0))?;
     asked.into_iter().for_each(|id| write.wakes.job(id));
     write.wakes.jobs = true;
     tell(write, "job.cancel_asked", Some(id), &object!({}))?;
-    settle::mirror(write, id, catalogs)
+    // Nothing comes of it while the job still runs: its end is its driver's.
+    messages::owe_end(write, id, routes)?;
+    settle::mirror(write, id, &routes.catalogs)
 }
 
 /// Those asked to stop, those of one workflow and input, the topmost.
@@ -237,12 +244,12 @@ impl Jobs for SqliteStore {
 
     async fn finish(&self, lease: Lease, end: Option<Result<Value, Fault>>) -> Result<Job, Fault> {
         let routes = self.routes.clone();
-        self.write(move |write| finish(write, lease, end, &routes.catalogs)).await
+        self.write(move |write| finish(write, lease, end, &routes)).await
     }
 
     async fn cancel(&self, job: JobId) -> Result<Job, Fault> {
         let routes = self.routes.clone();
-        self.write(move |write| cancel(write, job, &routes.catalogs)).await
+        self.write(move |write| cancel(write, job, &routes)).await
     }
 
     async fn job(&self, job: JobId) -> Result<Job, Fault> {

@@ -100,7 +100,7 @@ impl Journal for SqliteStore {
 
     async fn give_up(&self, lease: Lease, fault: &Fault) -> Result<(), Fault> {
         let (fault, routes) = (fault.clone(), self.routes.clone());
-        self.write(move |write| jobs::give_up(write, lease, &fault, &routes.catalogs)).await
+        self.write(move |write| jobs::give_up(write, lease, &fault, &routes)).await
     }
 
     async fn send_signal(&self, job: JobId, name: &str, value: Value) -> Result<(), Fault> {

@@ -13,6 +13,7 @@ mod jobs;
 mod journal;
 mod keys;
 mod loose;
+mod messages;
 mod migrate;
 #[cfg(any(test, feature = "older"))]
 pub mod older;
@@ -25,6 +26,7 @@ mod settle;
 mod snapshot;
 mod sqlite;
 mod upkeep;
+mod webhooks;
 mod writer;
 
 pub use bells::{JobBell, Watch};

@@ -1,9 +1,11 @@
 //! Asks the database how it would find what each hot question asks for: none may walk a whole table.
 
 use crate::sqlite::{Mode, SqliteStore, TAKE_OVER};
-use crate::{jobs, outbox, settle};
-use rushes_core::clock::SystemClock;
+use crate::{jobs, messages, outbox, settle};
+use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::Routes;
+use rushes_core::webhook::MessageFilter;
+use rushes_core::{EndpointId, JobId};
 use rusqlite::{Connection, OpenFlags};
 use std::sync::Arc;
 
@@ -20,6 +22,8 @@ const OPEN_ONLY: &[&str] = &[
     "outbox_waiting",
     "deliveries_sending",
     "deliveries_refused",
+    "messages_owed",
+    "messages_sending",
 ];
 
 /// The steps of a statement's plan that walk a whole table.
@@ -31,7 +35,8 @@ fn walks(sql: &Connection, statement: &str) -> Vec<String> {
     assert!(!steps.is_empty(), "{statement}");
     let is_walk = |step: &String| {
         let is_open_only = OPEN_ONLY.iter().any(|index| step.ends_with(&format!("INDEX {index}")));
-        step.starts_with("SCAN") && !is_open_only && !["SCAN CONSTANT ROW", "SCAN family", "SCAN past"].contains(&step.as_str())
+        let of_few = ["SCAN CONSTANT ROW", "SCAN family", "SCAN past", "SCAN hosts"];
+        step.starts_with("SCAN") && !is_open_only && !of_few.contains(&step.as_str())
     };
     steps.into_iter().filter(is_walk).collect()
 }
@@ -50,6 +55,13 @@ fn plans_of_hot_questions_walk_no_table() {
     hot.extend(jobs::LISTS.map(jobs::list_of));
     hot.extend([jobs::cancel_family(), outbox::ready_rows(), outbox::ready_records()]);
     hot.extend(outbox::BACKLOG.map(str::to_owned));
+    hot.extend(messages::DUE.map(str::to_owned));
+    hot.push(messages::OLD.to_owned());
+    let (endpoint, job) = (Some(EndpointId(SystemClock.new_id())), Some(JobId(SystemClock.new_id())));
+    hot.extend(
+        [(None, None), (endpoint, None), (None, job)]
+            .map(|(endpoint, job)| messages::list_of(&MessageFilter { endpoint, job, ..MessageFilter::default() })),
+    );
     hot.extend([crate::loose::LEFT.to_owned(), format!("SELECT asset FROM deliveries WHERE {}", crate::loose::ENDING)]);
     hot.extend(
         [

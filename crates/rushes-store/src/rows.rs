@@ -23,11 +23,11 @@ fn broken(column: usize, error: impl std::error::Error + Send + Sync + 'static) 
     rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
 }
 
-fn unknown(column: usize, word: &str) -> rusqlite::Error {
+pub(crate) fn unknown(column: usize, word: &str) -> rusqlite::Error {
     broken(column, std::io::Error::other(format!("unknown word {word}")))
 }
 
-fn from_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Read<T> {
+pub(crate) fn from_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Read<T> {
     serde_json::from_str(row.get_ref(column)?.as_str()?).map_err(|e| broken(column, e))
 }
 
@@ -46,7 +46,7 @@ where
     row.get_ref(column)?.as_str()?.parse().map_err(|e| broken(column, e))
 }
 
-fn parsed_or_none<T>(row: &Row<'_>, column: usize) -> Read<Option<T>>
+pub(crate) fn parsed_or_none<T>(row: &Row<'_>, column: usize) -> Read<Option<T>>
 where
     T: FromStr,
     T::Err: std::error::Error + Send + Sync + 'static,

@@ -182,7 +182,7 @@ fn refuse_unrouted(write: &mut Write<'_>, routes: &Routes) -> Result<u64, Fault>
     roots.sort_unstable();
     roots.dedup();
     for root in roots {
-        settle::settle(write, root, &routes.catalogs)?;
+        settle::settle(write, root, routes)?;
     }
     Ok(hit.len() as u64)
 }

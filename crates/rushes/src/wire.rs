@@ -7,11 +7,12 @@ mod google;
 use crate::config::{Config, Quality};
 use rushes_adapters::google::login::Login;
 pub(crate) use rushes_adapters::google::login::check as check_login;
+use rushes_adapters::webhook::Poster;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::Routes;
 use rushes_core::provider::Providers;
 use rushes_core::{Code, Fault};
-use rushes_engine::{Engine, Home, JobRules, KeepRules, Lanes, Lock, Parts, Role};
+use rushes_engine::{Engine, Home, Hooks, JobRules, KeepRules, Lanes, Lock, Parts, Role};
 use rushes_media::builtin::image::BuiltinImage;
 use rushes_media::builtin::motion::BuiltinMotion;
 use rushes_media::builtin::music::BuiltinMusic;
@@ -110,6 +111,10 @@ fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
         catalogs,
         lanes: Lanes::new(cpu, config.engine.net_lane, config.engine.gpu_lane),
         scan_every: Duration::from_secs_f64(config.delivery.scan_every_s),
+        hooks: Hooks {
+            post: Arc::new(Poster::new(config.webhooks.allow_private)),
+            retries: config.webhooks.retries_s.iter().map(|seconds| Duration::from_secs_f64(*seconds)).collect(),
+        },
         keep: KeepRules {
             blobs_max_bytes: bytes_of(config.keep.blobs_max_mb),
             failed_scratch: Duration::from_hours(u64::from(config.keep.failed_scratch_days) * 24),

@@ -10,6 +10,7 @@ mod step;
 
 use crate::breaker::Breaker;
 use crate::home::Lock;
+use crate::hooks;
 use crate::keep;
 use crate::loose;
 use crate::outbox;
@@ -107,6 +108,7 @@ impl<W: Workflows> Engine<W> {
         tasks.spawn(breaker.guard("claim jobs", claim_loop(shared.clone(), stop.clone())));
         tasks.spawn(breaker.guard("cancel jobs", cancel_loop(shared.clone(), stop.clone())));
         tasks.spawn(breaker.guard("mend the library", mend_view(shared.clone(), stop.clone())));
+        tasks.spawn(breaker.guard("send messages", hooks::run(shared.parts.clone(), stop.clone())));
         tasks.spawn(breaker.guard("keep house", keep_house(shared.parts.clone(), stop.clone())));
         Self { desk: Desk { shared }, stop, tasks, senders, socket: None, breaker }
     }
@@ -130,7 +132,7 @@ impl<W: Workflows> Engine<W> {
         }
         let (listener, path) = owner::listen(&self.desk.parts().home)?;
         lock.announce(path.clone())?;
-        self.tasks.spawn(requests::take_requests(self.desk.shared.clone(), listener));
+        self.tasks.spawn(requests::take_requests(self.desk.shared.clone(), listener, self.stop.clone()));
         self.socket = Some(path);
         Ok(())
     }

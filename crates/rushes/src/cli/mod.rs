@@ -24,6 +24,7 @@ mod summary;
 mod sync;
 mod verify;
 mod watch;
+mod webhooks;
 
 use crate::config::{Loaded, load};
 use crate::log;
@@ -83,6 +84,9 @@ enum Command {
     /// Make, list and revoke the keys of the HTTP interface.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Say who is told of the ends of jobs, and see what was sent.
+    #[command(subcommand)]
+    Webhooks(webhooks::Command),
     /// Check everything Rushes needs, each with its cure.
     Doctor(doctor::Args),
     /// Log in where a destination wants a person's consent.
@@ -123,6 +127,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Serve(args) => serve::run(&context, args).await,
         Command::Health(args) => health::run(&context, args).await,
         Command::Keys(command) => keys::run(&context, command).await,
+        Command::Webhooks(command) => webhooks::run(&context, command).await,
         Command::Doctor(args) => doctor::run(&context, &args).await,
         Command::Auth(command) => auth::run(&context, &command).await,
         Command::Config(command) => config::run(&context, &command),

@@ -22,6 +22,7 @@ pub(crate) struct Config {
     pub(crate) server: ServerSection,
     pub(crate) log: LogSection,
     pub(crate) otlp: OtlpSection,
+    pub(crate) webhooks: WebhooksSection,
     /// What `.env` holds; never shown.
     #[serde(skip)]
     dotenv: Dotenv,
@@ -159,6 +160,23 @@ pub(crate) struct KeepSection {
 impl Default for KeepSection {
     fn default() -> Self {
         Self { blobs_max_mb: 0.0, failed_scratch_days: 7 }
+    }
+}
+
+/// How ends of jobs are told.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct WebhooksSection {
+    /// Whether private, loopback and link-local addresses are sent to.
+    pub(crate) allow_private: bool,
+    /// The waits after each failure, seconds; after the last of them a message is given up.
+    pub(crate) retries_s: Vec<f64>,
+}
+
+impl Default for WebhooksSection {
+    fn default() -> Self {
+        let hours = [2.0, 5.0, 10.0, 14.0, 20.0, 24.0].map(|hours| hours * 3_600.0);
+        Self { allow_private: false, retries_s: [5.0, 300.0, 1_800.0].into_iter().chain(hours).collect() }
     }
 }
 
@@ -469,6 +487,10 @@ fn check(config: &Config) -> Result<(), Fault> {
     }
     if config.server.jobs_at_once == 0 {
         return refuse("server.jobs_at_once", "at least one job runs at once");
+    }
+    let retries = &config.webhooks.retries_s;
+    if retries.len() > 20 || !retries.iter().all(|seconds| (0.0..=604_800.0).contains(seconds)) {
+        return refuse("webhooks.retries_s", "at most 20 waits, each at most a week");
     }
     for place in &config.watch {
         if place.folder.as_os_str().is_empty() {

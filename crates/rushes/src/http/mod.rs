@@ -15,6 +15,7 @@ mod problem;
 mod read;
 mod router;
 mod trace;
+mod webhooks;
 
 pub(crate) use app::App;
 pub(crate) use caller::new_secret;

@@ -1,7 +1,7 @@
 //! The one list of all routes. `open` needs no key; all else does.
 
 use super::app::App;
-use super::{caller, health, idempotency, keys, metrics, pipeline, problem, trace};
+use super::{caller, health, idempotency, keys, metrics, pipeline, problem, trace, webhooks};
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
@@ -25,6 +25,15 @@ pub(super) fn routes(app: &App) -> Router {
         .routes(routes!(keys::list, keys::make))
         .routes(routes!(keys::revoke))
         .routes(routes!(metrics::metrics))
+        .routes(routes!(webhooks::list, webhooks::add))
+        .routes(routes!(webhooks::show, webhooks::change, webhooks::remove))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::log_of_one))
+        .routes(routes!(webhooks::log))
+        .routes(routes!(webhooks::message))
+        .routes(routes!(webhooks::redeliver))
+        .routes(routes!(webhooks::secret))
+        .routes(routes!(webhooks::rotate))
         .split_for_parts();
     let guarded = guarded
         .layer(from_fn_with_state(app.clone(), idempotency::once))

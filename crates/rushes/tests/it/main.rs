@@ -13,6 +13,7 @@ mod cli;
 mod clouds;
 mod delivery;
 mod engine;
+mod hooks;
 mod import;
 mod keep;
 mod production;

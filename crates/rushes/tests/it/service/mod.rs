@@ -1,6 +1,7 @@
 //! `rushes serve`, asked over HTTP by programs that know nothing of it but its address.
 
 mod contract;
+mod hooks;
 mod ops;
 
 use crate::support::program::{End, Program, end, signal};

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use recipes::Recipes;
 use rushes_adapters::catalogs::json::JsonCatalog;
 use rushes_adapters::destinations::memory::MemoryDestination;
+use rushes_adapters::webhook::Poster;
 use rushes_core::catalog::Catalog;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{DeliveryState, Pictures, Route, Routes};
@@ -17,7 +18,7 @@ use rushes_core::destination::{Abilities, Destination, Listing, Proof, Put};
 use rushes_core::inspect::{Inspect, MediaInfo};
 use rushes_core::store::AssetFilter;
 use rushes_core::{Code, Fault, Job, JobId, Kind};
-use rushes_engine::{Access, Engine, Home, JobRules, KeepRules, Lanes, NewJobRequest, Parts, Site};
+use rushes_engine::{Access, Engine, Home, Hooks, JobRules, KeepRules, Lanes, NewJobRequest, Parts, Site};
 use rushes_media::compress::MediaCompressor;
 use rushes_media::inspect::MediaInspector;
 use rushes_store::{Mode, SqliteStore};
@@ -152,6 +153,7 @@ pub(crate) fn parts(home: Home, clock: Arc<dyn Clock>, routes: Routes, (destinat
         catalogs,
         lanes: Lanes::new(2, 8, 1),
         scan_every: Duration::from_millis(200),
+        hooks: Hooks { post: Arc::new(Poster::new(true)), retries: [20, 40, 80].map(Duration::from_millis).into() },
         keep: KeepRules::default(),
         jobs: JobRules::default(),
         known: Arc::default(),
