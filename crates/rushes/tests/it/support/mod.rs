@@ -205,7 +205,8 @@ impl TestEngine {
             subjects: None,
             pictures: places.pictures.get(&site.name).copied(),
         };
-        let routes = Routes { destinations: destinations.iter().map(route).collect(), catalogs: vec!["records".into()] };
+        let routes =
+            Routes { destinations: destinations.iter().map(route).collect(), catalogs: vec!["records".into()], ..Routes::default() };
         let (parts, owner) = parts(home, clock, routes, (destinations, catalogs));
         let parts = change(parts);
         Self { engine: Engine::start(parts, recipes.clone(), owner), recipes: recipes.clone() }
