@@ -7,5 +7,6 @@ pub mod destinations;
 mod folder;
 pub mod google;
 mod http;
+pub mod otlp;
 pub mod webhook;
 pub use http::HttpOptions;

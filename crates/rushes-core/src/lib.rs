@@ -20,6 +20,7 @@ pub mod inspect;
 pub mod job;
 pub mod key;
 pub mod kinds;
+pub mod messages;
 pub mod provider;
 pub mod recognise;
 pub mod record;

@@ -33,6 +33,17 @@ pub struct Claim {
     pub job: Job,
     /// The right to write for it.
     pub lease: Lease,
+    /// Whether it counts among the jobs at once.
+    pub in_turn: bool,
+}
+
+/// How many jobs an engine has room for. Those that were begun are taken back whether or not it is their turn.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// Jobs of every sort.
+    pub all: u32,
+    /// Of those, new ones that wait for their turn.
+    pub in_turn: u32,
 }
 
 /// A file whose bytes are already in the blob store, about to be registered.
@@ -123,10 +134,12 @@ pub trait Jobs: Send + Sync {
     /// returned as it is, not made twice.
     async fn create(&self, job: NewJob) -> Result<Job, Fault>;
 
-    /// Takes up queued and abandoned jobs, oldest first; raises their fence.
-    async fn claim(&self, owner: &str, limit: u32) -> Result<Vec<Claim>, Fault>;
+    /// Takes up abandoned jobs, then queued ones that need no turn, then those whose turn it is; each oldest first. Raises
+    /// their fence.
+    async fn claim(&self, owner: &str, room: Room) -> Result<Vec<Claim>, Fault>;
 
-    /// Ends the workflow's part: `Ok` begins the delivery, `Err` fails it, `None` means cancelled.
+    /// Ends the workflow's part: `Ok` begins the delivery, `Err` fails it, `None` means cancelled, or failed where the job
+    /// was given up.
     /// Errors: `lease_lost`.
     async fn finish(&self, lease: Lease, end: Option<Result<Value, Fault>>) -> Result<Job, Fault>;
 
@@ -161,6 +174,10 @@ pub trait Journal: Send + Sync {
 
     /// Says what a job waits for (None: nothing).
     async fn waiting(&self, lease: Lease, waiting_for: Option<String>) -> Result<(), Fault>;
+
+    /// Asks a job and its children to stop, as a cancel does; but it then ends failed, with this fault. Nothing changes for
+    /// a job that was asked to stop before. Errors: `lease_lost`.
+    async fn give_up(&self, lease: Lease, fault: &Fault) -> Result<(), Fault>;
 
     /// Sends a value to a name of a job; the same `at` twice is once.
     async fn send_signal(&self, job: JobId, name: &str, value: Value) -> Result<(), Fault>;
@@ -427,6 +444,39 @@ pub trait Marks: Send + Sync {
     async fn set_mark(&self, name: &'static str, value: i64) -> Result<(), Fault>;
 }
 
+/// A job that was completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PastJob {
+    /// From when an engine first took it up to its end, milliseconds.
+    pub took_ms: i64,
+    /// How many children it had.
+    pub children: u32,
+}
+
+/// A step that gave a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastStep {
+    /// Its name.
+    pub name: String,
+    /// Who did the work, where a provider did.
+    pub provider: Option<String>,
+    /// From its first attempt to its end, its wait for a lane included; milliseconds.
+    pub took_ms: i64,
+}
+
+/// What earlier work took, the newest first; without what was only reused.
+#[async_trait]
+pub trait History: Send + Sync {
+    /// The last completed jobs of a workflow.
+    async fn past_jobs(&self, workflow: &str, limit: u32) -> Result<Vec<PastJob>, Fault>;
+
+    /// The steps of the last `jobs` completed jobs of a workflow.
+    async fn past_steps(&self, workflow: &str, jobs: u32) -> Result<Vec<PastStep>, Fault>;
+}
+
 /// The whole store.
-pub trait Store: Jobs + Journal + Assets + Outbox + Upkeep + Loose + Events + Keys + Replies + Webhooks + Messages + Marks {}
-impl<T: Jobs + Journal + Assets + Outbox + Upkeep + Loose + Events + Keys + Replies + Webhooks + Messages + Marks> Store for T {}
+pub trait Store:
+    Jobs + Journal + Assets + Outbox + Upkeep + Loose + Events + Keys + Replies + Webhooks + Messages + Marks + History
+{
+}
+impl<T: Jobs + Journal + Assets + Outbox + Upkeep + Loose + Events + Keys + Replies + Webhooks + Messages + Marks + History> Store for T {}

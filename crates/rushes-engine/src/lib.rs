@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod blobs;
 mod breaker;
+pub mod estimate;
 pub mod fetch;
 pub mod home;
 pub mod hooks;
@@ -25,10 +26,10 @@ pub mod restore;
 pub mod verify;
 pub mod view;
 
-pub use home::{Home, Lock};
+pub use home::{Home, Lock, Owner, Role};
 pub use hooks::Hooks;
 pub use keep::KeepRules;
 pub use lanes::Lanes;
 pub use local::{Desk, Engine, Live, NewJobRequest};
 pub use owner::Ask;
-pub use parts::{Access, Parts, Site};
+pub use parts::{Access, JobRules, Parts, Site};

@@ -8,6 +8,7 @@ mod bells;
 mod events;
 #[cfg(feature = "fill")]
 pub mod fill;
+mod history;
 mod jobs;
 mod journal;
 mod keys;

@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_renditions.sql"),
     include_str!("migrations/0006_service.sql"),
     include_str!("migrations/0007_webhooks.sql"),
+    include_str!("migrations/0008_ops.sql"),
 ];
 
 /// The schema this program writes.

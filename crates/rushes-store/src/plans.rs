@@ -12,6 +12,7 @@ use std::sync::Arc;
 /// Indexes that hold only what is open: walking all of one is walking what there is to do.
 const OPEN_ONLY: &[&str] = &[
     "jobs_queued",
+    "jobs_in_turn",
     "jobs_running",
     "jobs_to_cancel",
     "outbox_leased",
@@ -34,7 +35,9 @@ fn walks(sql: &Connection, statement: &str) -> Vec<String> {
     assert!(!steps.is_empty(), "{statement}");
     let is_walk = |step: &String| {
         let is_open_only = OPEN_ONLY.iter().any(|index| step.ends_with(&format!("INDEX {index}")));
-        step.starts_with("SCAN") && !is_open_only && !["SCAN CONSTANT ROW", "SCAN family", "SCAN hosts"].contains(&step.as_str())
+        step.starts_with("SCAN")
+            && !is_open_only
+            && !["SCAN CONSTANT ROW", "SCAN family", "SCAN hosts", "SCAN past"].contains(&step.as_str())
     };
     steps.into_iter().filter(is_walk).collect()
 }
@@ -47,7 +50,9 @@ fn plans_of_hot_questions_walk_no_table() {
     let store = SqliteStore::open(&path, &Mode::Own { owner: "test".into() }, Arc::new(SystemClock), Routes::default()).unwrap();
     let sql = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     let mut hot: Vec<String> = TAKE_OVER.iter().map(|statement| (*statement).to_owned()).collect();
-    hot.extend([jobs::ABANDONED, jobs::QUEUED, settle::GOES_ON, settle::PAID_BEFORE, crate::writer::RENEW_LEASES].map(str::to_owned));
+    hot.extend(jobs::QUEUED.map(str::to_owned));
+    hot.extend([jobs::ABANDONED, settle::GOES_ON, settle::PAID_BEFORE, crate::writer::RENEW_LEASES].map(str::to_owned));
+    hot.extend([crate::history::past_jobs(), crate::history::past_steps()]);
     hot.extend(jobs::LISTS.map(jobs::list_of));
     hot.extend([jobs::cancel_family(), outbox::ready_rows(), outbox::ready_records()]);
     hot.extend(outbox::BACKLOG.map(str::to_owned));

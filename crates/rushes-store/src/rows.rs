@@ -61,17 +61,21 @@ fn size(row: &Row<'_>, column: usize) -> Read<u64> {
     Ok(row.get::<_, i64>(column)?.unsigned_abs())
 }
 
-pub(crate) const JOB: &str = "id, workflow, version, input, state, waiting_for, value, fault, parent, child_name, root, tries, cancel, created_ms, updated_ms, ended_ms, collection, by_key, idem_key, webhook_url";
+pub(crate) const JOB: &str = "id, workflow, version, input, state, waiting_for, value, fault, parent, child_name, root, tries, cancel, created_ms, updated_ms, ended_ms, collection, by_key, idem_key, webhook_url, started_ms";
 
 pub(crate) fn job(row: &Row<'_>) -> Read<Job> {
     let state: String = row.get(4)?;
+    let state = JobState::named(&state).ok_or_else(|| unknown(4, &state))?;
+    let waiting_for: Option<String> = row.get(5)?;
+    // Nobody writes down that nothing happens.
+    let its_turn = || (state == JobState::Queued).then(|| "its turn".to_owned());
     Ok(Job {
         id: parsed(row, 0)?,
         workflow: row.get(1)?,
         version: row.get(2)?,
         input: from_json(row, 3)?,
-        state: JobState::named(&state).ok_or_else(|| unknown(4, &state))?,
-        waiting_for: row.get(5)?,
+        state,
+        waiting_for: waiting_for.or_else(its_turn),
         value: from_json_or_none(row, 6)?,
         fault: from_json_or_none(row, 7)?,
         parent: parsed_or_none(row, 8)?,
@@ -80,6 +84,7 @@ pub(crate) fn job(row: &Row<'_>) -> Read<Job> {
         tries: row.get(11)?,
         cancel: row.get(12)?,
         created_ms: row.get(13)?,
+        started_ms: row.get(20)?,
         updated_ms: row.get(14)?,
         ended_ms: row.get(15)?,
         collection: row.get(16)?,

@@ -37,13 +37,15 @@ pub(super) async fn submit<W: Workflows>(shared: &Shared<W>, request: NewJobRequ
 pub(super) async fn answer<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result<Value, Fault> {
     let parts = &shared.parts;
     match ask {
-        Ask::Submit { workflow, input } => {
+        Ask::Submit { workflow, input, new } => {
             let request = NewJobRequest { workflow, input, ..Default::default() };
-            let job = match unfinished(parts, &request).await? {
+            let there = if new { None } else { unfinished(parts, &request).await? };
+            let is_new = there.is_none();
+            let job = match there {
                 Some(job) => job,
                 None => submit(shared, request).await?,
             };
-            Ok(json!({"job": job.id}))
+            Ok(json!({"job": job.id, "is_new": is_new}))
         }
         Ask::Cancel { job } => parts.store.cancel(job).await.map(|job| json!({"job": job.id})),
         Ask::Retry { job, had_failed } => {

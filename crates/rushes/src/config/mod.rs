@@ -21,6 +21,8 @@ pub(crate) struct Config {
     pub(crate) google: GoogleSection,
     pub(crate) server: ServerSection,
     pub(crate) webhooks: WebhooksSection,
+    pub(crate) log: LogSection,
+    pub(crate) otlp: OtlpSection,
     /// What `.env` holds; never shown.
     #[serde(skip)]
     dotenv: Dotenv,
@@ -214,6 +216,32 @@ impl ServerSection {
             _ => self.listen.clone(),
         }
     }
+}
+
+/// How the log is written, on stderr.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LogSection {
+    /// `text` for people, or `json`: one object a line, with the names Google's Cloud Logging knows.
+    pub(crate) format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+/// Where spans of requests, jobs, steps and uploads are sent, if anywhere.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct OtlpSection {
+    /// A collector that speaks OTLP over HTTP, such as `http://127.0.0.1:4318`; none = nothing is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) endpoint: Option<String>,
 }
 
 /// How people log in at Google: `rushes auth google`.
@@ -456,6 +484,9 @@ fn check(config: &Config) -> Result<(), Fault> {
     let retries = &config.webhooks.retries_s;
     if retries.len() > 20 || !retries.iter().all(|seconds| (0.0..=604_800.0).contains(seconds)) {
         return refuse("webhooks.retries_s", "at most 20 waits, each at most a week");
+    }
+    if config.server.jobs_at_once == 0 {
+        return refuse("server.jobs_at_once", "at least one job runs at once");
     }
     for place in &config.watch {
         if place.folder.as_os_str().is_empty() {

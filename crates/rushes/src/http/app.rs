@@ -1,6 +1,7 @@
 //! What every handler works with. Nothing of a request is kept here: any instance answers any request.
 
 use super::caller::Doorkeeper;
+use super::metrics::Metrics;
 use super::pipeline::Seen;
 use crate::config::Config;
 use rushes_core::{Cancel, Fault};
@@ -24,6 +25,8 @@ pub(crate) struct Inner {
     pub(super) doorkeeper: Doorkeeper,
     /// Answers about jobs, until something happens.
     pub(super) seen: Seen,
+    /// Figures for Prometheus.
+    pub(crate) metrics: Metrics,
     /// Cancelled when the server is asked to end: streams end, and nothing new begins.
     pub(crate) stop: Cancel,
 }
@@ -32,7 +35,7 @@ impl App {
     /// Errors: `config_invalid` when the key of the environment cannot be one.
     pub(crate) fn new(desk: Desk<Registry>, config: Config) -> Result<Self, Fault> {
         let doorkeeper = Doorkeeper::new(&config)?;
-        Ok(Self(Arc::new(Inner { desk, config, doorkeeper, seen: Seen::default(), stop: Cancel::new() })))
+        Ok(Self(Arc::new(Inner { desk, config, doorkeeper, seen: Seen::default(), metrics: Metrics::default(), stop: Cancel::new() })))
     }
 
     /// What the engine works with.

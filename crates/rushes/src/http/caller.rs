@@ -183,8 +183,14 @@ pub(super) async fn look(State(app): State<App>, request: Request, next: Next) -
             return problem.into_response();
         }
     }
+    let known = asked.as_ref().ok().cloned();
     parts.extensions.insert(asked);
-    next.run(Request::from_parts(parts, body)).await
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    if let Some(caller) = known {
+        // For the log, which is written further out.
+        response.extensions_mut().insert(caller);
+    }
+    response
 }
 
 /// Lets only those in who may look, and only those change something who may; handlers that need more ask for [`Admin`].

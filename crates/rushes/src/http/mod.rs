@@ -1,6 +1,6 @@
 //! The HTTP interface: one file a resource, `router` is the one list of all routes. Only this room knows wire JSON.
 //!
-//! A request passes, in this order: [`problem`] (every refusal in one shape), [`caller`] (who asks, and how often),
+//! A request passes, in this order: [`problem`] (every refusal in one shape), [`trace`] (its number, its line in the log), [`caller`] (who asks, and how often),
 //! [`idempotency`] (asked twice, done once), then its handler.
 
 mod app;
@@ -9,12 +9,15 @@ mod health;
 mod idempotency;
 mod keys;
 mod listen;
+mod metrics;
 mod pipeline;
 mod problem;
 mod read;
 mod router;
+mod trace;
 mod webhooks;
 
 pub(crate) use app::App;
 pub(crate) use caller::new_secret;
 pub(crate) use listen::Listening;
+pub(crate) use metrics::tail;

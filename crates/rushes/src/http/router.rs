@@ -1,7 +1,7 @@
 //! The one list of all routes. `open` needs no key; all else does.
 
 use super::app::App;
-use super::{caller, health, idempotency, keys, pipeline, problem, webhooks};
+use super::{caller, health, idempotency, keys, metrics, pipeline, problem, trace, webhooks};
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
@@ -33,6 +33,7 @@ pub(super) fn routes(app: &App) -> Router {
         .routes(routes!(webhooks::redeliver))
         .routes(routes!(webhooks::secret))
         .routes(routes!(webhooks::rotate))
+        .routes(routes!(metrics::metrics))
         .split_for_parts();
     let guarded = guarded
         .layer(from_fn_with_state(app.clone(), idempotency::once))
@@ -41,6 +42,7 @@ pub(super) fn routes(app: &App) -> Router {
     open.merge(guarded)
         .fallback(problem::no_route)
         .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(from_fn_with_state(app.clone(), trace::watch))
         .layer(from_fn(problem::write))
         .with_state(app.clone())
 }
