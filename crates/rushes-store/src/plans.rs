@@ -35,9 +35,8 @@ fn walks(sql: &Connection, statement: &str) -> Vec<String> {
     assert!(!steps.is_empty(), "{statement}");
     let is_walk = |step: &String| {
         let is_open_only = OPEN_ONLY.iter().any(|index| step.ends_with(&format!("INDEX {index}")));
-        step.starts_with("SCAN")
-            && !is_open_only
-            && !["SCAN CONSTANT ROW", "SCAN family", "SCAN hosts", "SCAN past"].contains(&step.as_str())
+        let of_few = ["SCAN CONSTANT ROW", "SCAN family", "SCAN past", "SCAN hosts"];
+        step.starts_with("SCAN") && !is_open_only && !of_few.contains(&step.as_str())
     };
     steps.into_iter().filter(is_walk).collect()
 }

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-const ROOM: Room = Room { all: 10, in_turn: 10 };
 const OWN_URL: &str = "https://app.example/own";
 
 /// A clock that a test moves.
@@ -69,7 +68,7 @@ impl Home {
             parent: parent.map(|parent| (parent, "child".to_owned())),
             root: parent.unwrap_or(id),
             collection: collection.map(str::to_owned),
-            in_turn: false,
+            in_turn: parent.is_none(),
             asked: Asked { key: Some("key_2".into()), idem_key: None, webhook_url: url.map(str::to_owned) },
         };
         self.store.create(new).await.unwrap();
@@ -77,7 +76,7 @@ impl Home {
     }
 
     async fn end(&self, id: JobId, end: Option<Result<Value, Fault>>) {
-        let claims = self.store.claim("test", ROOM).await.unwrap();
+        let claims = self.store.claim("test", Room { all: 10, in_turn: 10 }).await.unwrap();
         let claim = claims.into_iter().find(|claim| claim.job.id == id).expect("it was queued");
         self.store.finish(claim.lease, end).await.unwrap();
     }
@@ -139,7 +138,7 @@ async fn webhooks_children_owe_nothing_and_a_cancelled_job_one_message() {
     assert!(log.iter().all(|one| one.message_type == "job.cancelled" && one.job == Some(parent)), "{child} {log:?}");
 
     let running = home.job(Some(OWN_URL), None, None).await;
-    let claim = home.store.claim("test", ROOM).await.unwrap().remove(0);
+    let claim = home.store.claim("test", Room { all: 10, in_turn: 10 }).await.unwrap().remove(0);
     home.store.cancel(running).await.unwrap();
     assert_eq!(home.log(None).await.len(), 2, "it is only asked to stop");
     home.store.finish(claim.lease, None).await.unwrap();

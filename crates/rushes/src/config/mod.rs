@@ -20,9 +20,9 @@ pub(crate) struct Config {
     pub(crate) keep: KeepSection,
     pub(crate) google: GoogleSection,
     pub(crate) server: ServerSection,
-    pub(crate) webhooks: WebhooksSection,
     pub(crate) log: LogSection,
     pub(crate) otlp: OtlpSection,
+    pub(crate) webhooks: WebhooksSection,
     /// What `.env` holds; never shown.
     #[serde(skip)]
     dotenv: Dotenv,
@@ -481,12 +481,12 @@ fn check(config: &Config) -> Result<(), Fault> {
     if !(0.1..=3600.0).contains(&delivery.stalled_after_s) {
         return refuse("delivery.stalled_after_s", "a wait is above zero and at most an hour");
     }
+    if config.server.jobs_at_once == 0 {
+        return refuse("server.jobs_at_once", "at least one job runs at once");
+    }
     let retries = &config.webhooks.retries_s;
     if retries.len() > 20 || !retries.iter().all(|seconds| (0.0..=604_800.0).contains(seconds)) {
         return refuse("webhooks.retries_s", "at most 20 waits, each at most a week");
-    }
-    if config.server.jobs_at_once == 0 {
-        return refuse("server.jobs_at_once", "at least one job runs at once");
     }
     for place in &config.watch {
         if place.folder.as_os_str().is_empty() {

@@ -24,6 +24,7 @@ pub(super) fn routes(app: &App) -> Router {
         .routes(routes!(pipeline::cancel))
         .routes(routes!(keys::list, keys::make))
         .routes(routes!(keys::revoke))
+        .routes(routes!(metrics::metrics))
         .routes(routes!(webhooks::list, webhooks::add))
         .routes(routes!(webhooks::show, webhooks::change, webhooks::remove))
         .routes(routes!(webhooks::test))
@@ -33,7 +34,6 @@ pub(super) fn routes(app: &App) -> Router {
         .routes(routes!(webhooks::redeliver))
         .routes(routes!(webhooks::secret))
         .routes(routes!(webhooks::rotate))
-        .routes(routes!(metrics::metrics))
         .split_for_parts();
     let guarded = guarded
         .layer(from_fn_with_state(app.clone(), idempotency::once))
