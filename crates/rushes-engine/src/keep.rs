@@ -23,6 +23,10 @@ const SWEEP_EVERY: Duration = Duration::from_hours(1);
 const WALK_EVERY: Duration = Duration::from_hours(24);
 /// Blobs looked up or removed in one go.
 const PAGE: usize = 500;
+/// How long facts are kept for those who went away and come back.
+const EVENTS_KEPT: Duration = Duration::from_hours(30 * 24);
+/// Facts forgotten in one transaction: others write in between.
+const EVENTS_AT_ONCE: u32 = 2_000;
 
 /// How much is kept on this machine.
 #[derive(Debug, Clone)]
@@ -56,6 +60,8 @@ pub struct Swept {
     pub links: u64,
     /// Uploads in parts removed that nobody would have finished.
     pub uploads: u64,
+    /// Facts older than thirty days.
+    pub events: u64,
 }
 
 /// Sweeps at the start and every hour until `stop`.
@@ -79,6 +85,7 @@ pub async fn sweep(parts: &Parts, walk: bool) -> Result<Swept, Fault> {
     let mut swept =
         Swept { scratch: scratch(parts).await?, expired: parts.store.expire().await?, retired: retired(parts).await?, ..Swept::default() };
     (swept.links, swept.uploads) = (loose::renew_links(parts).await?, loose::remove_uploads(parts).await?);
+    swept.events = forget_events(parts).await?;
     if walk {
         swept.garbage = garbage(parts).await?;
         let mark = walked(parts);
@@ -88,6 +95,18 @@ pub async fn sweep(parts: &Parts, walk: bool) -> Result<Swept, Fault> {
         swept.evicted = evict(parts, max).await?;
     }
     Ok(swept)
+}
+
+async fn forget_events(parts: &Parts) -> Result<u64, Fault> {
+    let before_ms = parts.clock.now_ms() - i64::try_from(EVENTS_KEPT.as_millis()).unwrap_or(i64::MAX);
+    let mut forgotten = 0;
+    loop {
+        let gone = parts.store.forget_events(before_ms, EVENTS_AT_ONCE).await?;
+        forgotten += gone;
+        if gone < u64::from(EVENTS_AT_ONCE) {
+            return Ok(forgotten);
+        }
+    }
 }
 
 /// Whose time of change says when all blobs were last looked through.

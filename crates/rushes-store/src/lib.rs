@@ -6,7 +6,7 @@
 mod assets;
 mod bells;
 mod events;
-#[cfg(feature = "fill")]
+#[cfg(any(test, feature = "fill"))]
 pub mod fill;
 mod jobs;
 mod journal;
@@ -16,6 +16,7 @@ mod migrate;
 #[cfg(any(test, feature = "older"))]
 pub mod older;
 mod outbox;
+mod pages;
 #[cfg(test)]
 mod plans;
 mod register;
@@ -24,6 +25,7 @@ mod settle;
 mod snapshot;
 mod sqlite;
 mod upkeep;
+mod which;
 mod writer;
 
 pub use bells::{JobBell, Watch};

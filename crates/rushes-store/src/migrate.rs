@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_clouds.sql"),
     include_str!("migrations/0005_renditions.sql"),
     include_str!("migrations/0006_service.sql"),
+    include_str!("migrations/0008_lists.sql"),
 ];
 
 /// The schema this program writes.

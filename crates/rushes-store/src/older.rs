@@ -12,6 +12,10 @@ const FILLED: &str = include_str!("older/filled.sql");
 /// Rows for the tables that came with schema 2.
 const MARKED: &str = "INSERT INTO marks(name, value) VALUES ('library_mended', 1)";
 
+/// Rows for the tables that came with schema 6.
+const SERVED: &str = "INSERT INTO keys(id, name, hash, scope, created_ms) VALUES ('key_1', 'front end', 'hash', 'run', 1);
+    INSERT INTO replies(key, idem_key, request, owner, created_ms) VALUES ('key_1', 'once', 'hash', 'engine', 1)";
+
 /// Makes a database of an older schema at `path` and closes it: jobs in every state, their steps and signals, assets
 /// of two versions, deliveries and what is owed for them, and events. Errors: `input_invalid` when it is there already.
 pub fn open_at_schema(path: &Path, schema: usize) -> Result<(), Fault> {
@@ -21,8 +25,8 @@ pub fn open_at_schema(path: &Path, schema: usize) -> Result<(), Fault> {
     let mut connection = migrate::make(path, 1)?;
     connection.execute_batch(FILLED).map_err(|e| failed("fill older database", e))?;
     migrate::carry_to(&mut connection, schema)?;
-    if schema >= 2 {
-        connection.execute_batch(MARKED).map_err(|e| failed("fill older database", e))?;
+    for rows in [(2, MARKED), (6, SERVED)].into_iter().filter(|(since, _)| schema >= *since).map(|(_, rows)| rows) {
+        connection.execute_batch(rows).map_err(|e| failed("fill older database", e))?;
     }
     Ok(())
 }

@@ -79,16 +79,19 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<u
     }
 }
 
+async fn deliveries(parts: &Parts, id: AssetId) -> Result<Vec<Delivery>, Fault> {
+    let filter = AssetFilter { id: Some(id), all_versions: true, ..AssetFilter::default() };
+    Ok(parts.store.assets(&filter).await?.pop().map(|(_, deliveries)| deliveries).unwrap_or_default())
+}
+
 async fn link(context: &Context, parts: &Parts, id: AssetId, hours: f64, at: Option<&str>) -> anyhow::Result<u8> {
     let refuse = |reason: String| Fault::new(Code::InputInvalid, "make address").with("asset", id).because(reason);
     if !(0.01..=8760.0).contains(&hours) {
         return Err(refuse("an address opens for 0.01 to 8760 hours".to_owned()).into());
     }
-    let asset = parts.store.asset(id).await?;
-    let filter = AssetFilter { sha256: Some(asset.blob.sha256), all_versions: true, ..AssetFilter::default() };
-    let listed = parts.store.assets(&filter).await?;
-    let proven = listed.iter().filter(|(asset, _)| asset.id == id).flat_map(|(_, deliveries)| deliveries);
-    let proven: Vec<&Delivery> = proven.filter(|delivery| delivery.state == DeliveryState::Proven).collect();
+    parts.store.asset(id).await?;
+    let deliveries = deliveries(parts, id).await?;
+    let proven: Vec<&Delivery> = deliveries.iter().filter(|delivery| delivery.state == DeliveryState::Proven).collect();
     for site in parts.destinations.iter().filter(|site| at.is_none_or(|at| at == site.name)) {
         let Some(delivery) = proven.iter().find(|delivery| delivery.destination == site.name) else { continue };
         let Some(links) = site.port.abilities().links else { continue };
@@ -201,9 +204,7 @@ async fn walk(parts: &Parts, from: AssetId, step: i64) -> anyhow::Result<Vec<Kin
 
 async fn show(context: &Context, parts: &Parts, id: AssetId) -> anyhow::Result<u8> {
     let asset = parts.store.asset(id).await?;
-    // One subject's assets are few; the deliveries come with them.
-    let filter = AssetFilter { subject: Some(asset.subject.clone()), all_versions: true, ..AssetFilter::default() };
-    let deliveries = parts.store.assets(&filter).await?.into_iter().find(|(other, _)| other.id == id).map(|(_, d)| d).unwrap_or_default();
+    let deliveries = deliveries(parts, id).await?;
     let parents = parts.store.parents(id).await?;
     let mut shown = as_json(parts, &asset, &deliveries);
     shown["deliveries"] = json!(deliveries);
