@@ -103,6 +103,7 @@ fn plans_of_hot_questions_walk_no_table() {
     hot.extend(lists());
     hot.extend([jobs::cancel_family(), outbox::ready_rows(), outbox::ready_records()]);
     hot.extend(outbox::BACKLOG.map(str::to_owned));
+    hot.push(crate::pages::PAID_SINCE.to_owned());
     hot.extend([crate::loose::LEFT.to_owned(), format!("SELECT asset FROM deliveries WHERE {}", crate::loose::ENDING)]);
     hot.extend(
         [

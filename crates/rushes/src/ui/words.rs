@@ -195,6 +195,11 @@ pub(super) fn count(n: u64, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
 }
 
+/// `1 delivery`, `3 deliveries`.
+pub(super) fn deliveries(n: u64) -> String {
+    if n == 1 { "1 delivery".to_owned() } else { format!("{n} deliveries") }
+}
+
 /// What a kind of asset is called on a page.
 pub(super) fn kind(kind: Kind) -> &'static str {
     match kind {
