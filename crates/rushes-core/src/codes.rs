@@ -77,6 +77,17 @@ codes! {
     DiskFull "disk_full" Unavailable Transient "The disk is full." "Free some room; work goes on by itself.";
     Io "io" Unavailable Transient "A file could not be read or written." "See the path and the reason named.";
     StoreFailed "store_failed" Unexpected Transient "The database refused." "Check the disk; run `rushes doctor`.";
+    KeyMissing "key_missing" Unauthorized Permanent "The request shows no key that opens this." "Send `Authorization: Bearer KEY`; `rushes keys new` makes one.";
+    ScopeMissing "scope_missing" Refused Permanent "The key may not do this." "Use a key with the scope named.";
+    OriginForeign "origin_foreign" Refused Permanent "The request comes from another site." "Open the page of this server itself.";
+    TooManyRequests "too_many_requests" RateLimited Transient "Too many requests in a short time." "Wait as long as `Retry-After` says.";
+    BodyTooLarge "body_too_large" InvalidInput Permanent "The body is larger than may be." "Send less; files are handed in at /api/v1/assets.";
+    MediaTypeWrong "media_type_wrong" InvalidInput Permanent "The body is of another type than is read here." "Send it as the type named.";
+    MethodUnknown "method_unknown" InvalidInput Permanent "This address does not take that method." "See /docs for what it takes.";
+    RequestUnderway "request_underway" Conflict Transient "The same request is being answered." "Ask again in a moment for its answer.";
+    RequestDiffers "request_differs" InvalidInput Permanent "Another request carried the same key." "Use a new `Idempotency-Key` for another request.";
+    RequestSlow "request_slow" InvalidInput Transient "The request came too slowly." "Send it again on a better line.";
+    EventsGone "events_gone" NotFound Permanent "Those events are not kept any more." "Begin after the number named; what was is asked by GET.";
     CharactersFailed "characters_failed" Unexpected Permanent "None of the characters could be made." "See the errors of each.";
 }
 

@@ -27,6 +27,6 @@ pub mod view;
 pub use home::{Home, Lock};
 pub use keep::KeepRules;
 pub use lanes::Lanes;
-pub use local::{Engine, Live, NewJobRequest};
+pub use local::{Desk, Engine, Live, NewJobRequest};
 pub use owner::Ask;
 pub use parts::{Access, Parts, Site};

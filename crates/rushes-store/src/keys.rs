@@ -135,3 +135,53 @@ impl Replies for SqliteStore {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::Mode;
+    use rushes_core::clock::SystemClock;
+    use rushes_core::delivery::Routes;
+    use std::sync::Arc;
+
+    fn store(folder: &tempfile::TempDir) -> SqliteStore {
+        let mode = Mode::Own { owner: "test".into() };
+        SqliteStore::open(&folder.path().join("rushes.db"), &mode, Arc::new(SystemClock), Routes::default()).unwrap()
+    }
+
+    fn a_key(id: &str, name: &str) -> Key {
+        Key { id: id.into(), name: name.into(), scope: Scope::Run, created_ms: 1, used_ms: None, revoked_ms: None }
+    }
+
+    #[tokio::test]
+    async fn keys_open_until_they_are_revoked_and_names_are_free_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder);
+        store.add_key(&a_key("key_1", "ci"), "h1").await.unwrap();
+        assert_eq!(store.add_key(&a_key("key_2", "ci"), "h2").await.unwrap_err().code, Code::NameTaken);
+        assert_eq!(store.key_of("h1").await.unwrap().unwrap().id, "key_1");
+        assert!(store.keys().await.unwrap()[0].used_ms.is_some(), "its use is noted");
+        assert_eq!(store.key_of("h2").await.unwrap(), None);
+        store.revoke_key("ci").await.unwrap();
+        assert_eq!(store.key_of("h1").await.unwrap(), None);
+        store.add_key(&a_key("key_3", "ci"), "h3").await.unwrap();
+        assert_eq!(store.revoke_key("nobody").await.unwrap_err().code, Code::NotFound);
+    }
+
+    #[tokio::test]
+    async fn replies_are_given_once_and_taken_over_from_the_dead() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder);
+        let ask = IdemKey { key: "key_1".into(), idem_key: "a".into(), request: "r".into() };
+        let other = IdemKey { request: "s".into(), ..ask.clone() };
+        assert_eq!(store.begin_reply("one", &ask).await.unwrap(), Replied::Never);
+        assert_eq!(store.begin_reply("one", &ask).await.unwrap(), Replied::Underway);
+        assert_eq!(store.begin_reply("two", &other).await.unwrap(), Replied::Otherwise, "also after the first one's death");
+        assert_eq!(store.begin_reply("two", &ask).await.unwrap(), Replied::Never, "whoever comes after a crash answers it");
+        let reply = Reply { status: 202, mime: "application/json".into(), body: "{}".into() };
+        store.end_reply(&ask, &reply).await.unwrap();
+        assert_eq!(store.begin_reply("three", &ask).await.unwrap(), Replied::With(reply));
+        store.forget_reply(&ask).await.unwrap();
+        assert!(matches!(store.begin_reply("three", &ask).await.unwrap(), Replied::With(_)), "an answer is not forgotten");
+    }
+}

@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod http;
 mod ways;
 mod wire;
 

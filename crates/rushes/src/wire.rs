@@ -43,6 +43,12 @@ pub(crate) fn start(home: &Home, config: &Config) -> Result<Running, Fault> {
     Ok(Running { engine, _lock: lock })
 }
 
+/// Opens a home for small changes beside whatever works on it.
+pub(crate) fn beside(home: &Home, config: &Config) -> Result<Parts, Fault> {
+    home.prepare()?;
+    parts(home, config, &Mode::Join { owner: SystemClock.new_id().to_string() })
+}
+
 /// Opens a home for looking only, beside whatever works on it.
 pub(crate) fn look(home: &Home, config: &Config) -> Result<Parts, Fault> {
     parts(home, config, &Mode::Read)

@@ -1,6 +1,7 @@
 //! The local engine: claims jobs of its home, drives each as one task, and replays what a crash left.
 
 mod attempt;
+mod desk;
 mod drive;
 mod flow;
 mod requests;
@@ -12,12 +13,13 @@ use crate::home::Lock;
 use crate::keep;
 use crate::loose;
 use crate::outbox;
-use crate::owner::{self, Ask};
+use crate::owner;
 use crate::parts::Parts;
 use crate::view;
+pub use desk::Desk;
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::{Workflows, hash};
-use rushes_core::job::{Asked, Job, NewJob};
+use rushes_core::job::{Asked, NewJob};
 use rushes_core::store::JobFilter;
 use rushes_core::{Cancel, Code, Fault, JobId};
 use serde_json::Value;
@@ -82,7 +84,7 @@ pub(crate) struct Shared<W> {
 
 /// A running engine. Dropping it stops it where it stands; the next one goes on from there.
 pub struct Engine<W> {
-    shared: Arc<Shared<W>>,
+    desk: Desk<W>,
     stop: Cancel,
     tasks: JoinSet<()>,
     senders: JoinSet<()>,
@@ -106,13 +108,7 @@ impl<W: Workflows> Engine<W> {
         tasks.spawn(breaker.guard("cancel jobs", cancel_loop(shared.clone(), stop.clone())));
         tasks.spawn(breaker.guard("mend the library", mend_view(shared.clone(), stop.clone())));
         tasks.spawn(breaker.guard("keep house", keep_house(shared.parts.clone(), stop.clone())));
-        Self { shared, stop, tasks, senders, socket: None, breaker }
-    }
-
-    /// What the engine works with.
-    #[must_use]
-    pub fn parts(&self) -> &Parts {
-        &self.shared.parts
+        Self { desk: Desk { shared }, stop, tasks, senders, socket: None, breaker }
     }
 
     /// Why the engine stopped by itself: one of its own loops panicked. The next start goes on with everything.
@@ -121,25 +117,10 @@ impl<W: Workflows> Engine<W> {
         self.breaker.fault()
     }
 
-    /// Live reports from now on.
+    /// A way to ask of this engine, for those who outlive the one that holds it.
     #[must_use]
-    pub fn live(&self) -> broadcast::Receiver<Live> {
-        self.shared.live.subscribe()
-    }
-
-    /// The newest unfinished job of this workflow with equal parameters.
-    pub async fn unfinished(&self, request: &NewJobRequest) -> Result<Option<Job>, Fault> {
-        requests::unfinished(&self.shared.parts, request).await
-    }
-
-    /// Queues a job. Errors: `workflow_unknown`.
-    pub async fn submit(&self, request: NewJobRequest) -> Result<Job, Fault> {
-        requests::submit(&self.shared, request).await
-    }
-
-    /// Asks a job to stop; it takes effect within a second.
-    pub async fn cancel(&self, job: JobId) -> Result<Job, Fault> {
-        self.shared.parts.store.cancel(job).await
+    pub fn desk(&self) -> Desk<W> {
+        self.desk.clone()
     }
 
     /// Takes requests of other processes from now on, at the address the lock then names. Errors: `io`.
@@ -147,29 +128,11 @@ impl<W: Workflows> Engine<W> {
         if !lock.is_alone() {
             return Ok(());
         }
-        let (listener, path) = owner::listen(&self.shared.parts.home)?;
+        let (listener, path) = owner::listen(&self.desk.parts().home)?;
         lock.announce(path.clone())?;
-        self.tasks.spawn(requests::take_requests(self.shared.clone(), listener));
+        self.tasks.spawn(requests::take_requests(self.desk.shared.clone(), listener));
         self.socket = Some(path);
         Ok(())
-    }
-
-    /// Does what is asked, as for another process. Errors: those of each request.
-    pub async fn answer(&self, ask: Ask) -> Result<Value, Fault> {
-        requests::answer(&self.shared, ask).await
-    }
-
-    /// Waits until nothing more happens to a job.
-    pub async fn ended(&self, id: JobId) -> Result<Job, Fault> {
-        let mut bell = self.shared.parts.watch.job(id);
-        loop {
-            bell.mark_unchanged();
-            let job = self.shared.parts.store.job(id).await?;
-            if job.state.has_ended() {
-                return Ok(job);
-            }
-            let _ = tokio::time::timeout(WAIT_LOOK, bell.changed()).await;
-        }
     }
 
     /// Stops: bodies are cancelled, children killed, uploads handed back. Jobs stay as they are and go on later.
@@ -184,6 +147,14 @@ impl<W: Workflows> Engine<W> {
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(STOP_LIMIT, ended).await;
         self.tasks.shutdown().await;
+    }
+}
+
+impl<W> std::ops::Deref for Engine<W> {
+    type Target = Desk<W>;
+
+    fn deref(&self) -> &Desk<W> {
+        &self.desk
     }
 }
 

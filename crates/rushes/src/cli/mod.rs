@@ -12,11 +12,13 @@ mod hand;
 mod import;
 mod init;
 mod jobs;
+mod keys;
 pub(crate) mod log;
 pub(crate) mod print;
 mod put;
 mod restore;
 mod run;
+mod serve;
 mod status;
 mod summary;
 mod sync;
@@ -73,6 +75,11 @@ enum Command {
     Verify(verify::Args),
     /// Rebuild the library from catalogs and destinations alone, or prove that it can be done.
     Restore(restore::Args),
+    /// Serve the HTTP interface, and work on what is asked there.
+    Serve(serve::Args),
+    /// Make, list and revoke the keys of the HTTP interface.
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Check everything Rushes needs, each with its cure.
     Doctor(doctor::Args),
     /// Log in where a destination wants a person's consent.
@@ -109,6 +116,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Audit(args) => audit::run(&context, &args).await,
         Command::Verify(args) => verify::run(&context, &args).await,
         Command::Restore(args) => restore::run(&context, &args).await,
+        Command::Serve(args) => serve::run(&context, args).await,
+        Command::Keys(command) => keys::run(&context, command).await,
         Command::Doctor(args) => doctor::run(&context, &args).await,
         Command::Auth(command) => auth::run(&context, &command).await,
         Command::Config(command) => config::run(&context, &command),

@@ -188,6 +188,16 @@ impl Default for ServerSection {
     }
 }
 
+impl ServerSection {
+    /// Where to listen: a port given alone stands in place of that of `listen`.
+    pub(crate) fn address(&self) -> String {
+        match (self.port, self.listen.rsplit_once(':')) {
+            (Some(port), Some((host, _))) => format!("{host}:{port}"),
+            _ => self.listen.clone(),
+        }
+    }
+}
+
 /// How people log in at Google: `rushes auth google`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -22,6 +22,7 @@ mod put;
 mod records;
 mod replay;
 mod schema;
+mod service;
 mod support;
 mod survives;
 mod watch;

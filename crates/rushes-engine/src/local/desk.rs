@@ -1,0 +1,77 @@
+//! Where a running engine is asked: by its own process, by others over its socket, over HTTP.
+
+use super::requests;
+use super::{Live, NewJobRequest, Shared, WAIT_LOOK};
+use crate::owner::Ask;
+use crate::parts::Parts;
+use rushes_core::flow::Workflows;
+use rushes_core::job::Job;
+use rushes_core::{Fault, JobId};
+use serde_json::Value;
+use std::sync::Arc;
+use tokio::sync::broadcast;
+
+/// A way to ask of a running engine. What is asked after it stopped is written down, and done by the next.
+pub struct Desk<W> {
+    pub(super) shared: Arc<Shared<W>>,
+}
+
+// Derived, it would ask the workflows themselves to be `Clone`.
+impl<W> Clone for Desk<W> {
+    fn clone(&self) -> Self {
+        Self { shared: self.shared.clone() }
+    }
+}
+
+impl<W: Workflows> Desk<W> {
+    /// What the engine works with.
+    #[must_use]
+    pub fn parts(&self) -> &Parts {
+        &self.shared.parts
+    }
+
+    /// Live reports from now on.
+    #[must_use]
+    pub fn live(&self) -> broadcast::Receiver<Live> {
+        self.shared.live.subscribe()
+    }
+
+    /// The newest unfinished job of this workflow with equal parameters.
+    pub async fn unfinished(&self, request: &NewJobRequest) -> Result<Option<Job>, Fault> {
+        requests::unfinished(&self.shared.parts, request).await
+    }
+
+    /// Queues a job. Errors: `workflow_unknown`.
+    pub async fn submit(&self, request: NewJobRequest) -> Result<Job, Fault> {
+        requests::submit(&self.shared, request).await
+    }
+
+    /// Asks a job to stop; it takes effect within a second.
+    pub async fn cancel(&self, job: JobId) -> Result<Job, Fault> {
+        self.shared.parts.store.cancel(job).await
+    }
+
+    /// Does what is asked, as for another process. Errors: those of each request.
+    pub async fn answer(&self, ask: Ask) -> Result<Value, Fault> {
+        requests::answer(&self.shared, ask).await
+    }
+
+    /// Waits until nothing more happens to a job.
+    pub async fn ended(&self, id: JobId) -> Result<Job, Fault> {
+        let mut bell = self.shared.parts.watch.job(id);
+        loop {
+            bell.mark_unchanged();
+            let job = self.shared.parts.store.job(id).await?;
+            if job.state.has_ended() {
+                return Ok(job);
+            }
+            let _ = tokio::time::timeout(WAIT_LOOK, bell.changed()).await;
+        }
+    }
+
+    /// The name under which it works, unique to this start.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        &self.shared.owner
+    }
+}

@@ -1,0 +1,60 @@
+//! `rushes serve`: the engine of a home, and its HTTP interface.
+
+use super::{Context, exit, print};
+use crate::http::{App, Listening};
+use crate::wire;
+use serde_json::json;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How often it is looked whether the engine still works.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Address and port; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+}
+
+pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
+    let config = &context.loaded.config;
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let running = wire::start(&context.home, config)?;
+    let app = App::new(running.engine.desk(), config.clone())?;
+    let address = args.listen.unwrap_or_else(|| config.server.address());
+    let listening = match Listening::bind(&address, app.clone()).await {
+        Ok(listening) => listening,
+        Err(fault) => {
+            running.engine.stop().await;
+            return Err(fault.into());
+        }
+    };
+    let at = format!("http://{}", listening.address()?);
+    if context.json {
+        print::json(&json!({"listening": at}))?;
+    } else {
+        print::line(format!("Listening on {at}"));
+    }
+    let server = tokio::spawn(listening.serve());
+    let broken = async {
+        loop {
+            if let Some(fault) = running.engine.broken() {
+                return fault;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    let end = tokio::select! {
+        _ = interrupt.recv() => Ok(exit::DONE),
+        _ = terminate.recv() => Ok(exit::DONE),
+        // Whoever keeps services running starts it again; it goes on with everything.
+        fault = broken => Err(fault.into()),
+    };
+    print::note("Stopping: what is under way is handed back, and goes on with the next start.");
+    app.stop.cancel();
+    // No new work meanwhile: the engine lets go while requests under way are answered.
+    let (served, ()) = tokio::join!(server, running.engine.stop());
+    served?;
+    end
+}

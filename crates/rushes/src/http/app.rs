@@ -1,0 +1,50 @@
+//! What every handler works with. Nothing of a request is kept here: any instance answers any request.
+
+use super::caller::Doorkeeper;
+use super::pipeline::Seen;
+use crate::config::Config;
+use rushes_core::{Cancel, Fault};
+use rushes_engine::{Desk, Parts};
+use rushes_workflows::Registry;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// Shared by all handlers.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Inner>);
+
+/// The parts of [`App`].
+pub(crate) struct Inner {
+    /// Where the engine is asked.
+    pub(crate) desk: Desk<Registry>,
+    /// The configuration it was started with.
+    #[expect(dead_code, reason = "the first who needs it takes this away")]
+    pub(crate) config: Config,
+    /// Who may come in.
+    pub(super) doorkeeper: Doorkeeper,
+    /// Answers about jobs, until something happens.
+    pub(super) seen: Seen,
+    /// Cancelled when the server is asked to end: streams end, and nothing new begins.
+    pub(crate) stop: Cancel,
+}
+
+impl App {
+    /// Errors: `config_invalid` when the key of the environment cannot be one.
+    pub(crate) fn new(desk: Desk<Registry>, config: Config) -> Result<Self, Fault> {
+        let doorkeeper = Doorkeeper::new(&config)?;
+        Ok(Self(Arc::new(Inner { desk, config, doorkeeper, seen: Seen::default(), stop: Cancel::new() })))
+    }
+
+    /// What the engine works with.
+    pub(crate) fn parts(&self) -> &Parts {
+        self.desk.parts()
+    }
+}
+
+impl Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}

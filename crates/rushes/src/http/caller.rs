@@ -1,0 +1,288 @@
+//! Who asks: a key in the `Authorization` header, or in the cookie the dashboard's login sets. What is kept of a key is
+//! its hash. Without any key this is a server for its own machine, and whoever can reach it may do everything.
+
+use super::app::App;
+use super::problem::Problem;
+use crate::config::Config;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use governor::clock::{Clock, DefaultClock};
+use governor::{Quota, RateLimiter, state::keyed::HashMapStateStore};
+use rushes_core::key::{Key, Scope};
+use rushes_core::{Code, Fault};
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The cookie of the dashboard's login.
+pub(crate) const COOKIE_NAME: &str = "rushes_key";
+/// Wrong keys that one address may show in a minute.
+const GUESSES: u32 = 10;
+/// How long a key that was looked up counts without looking again: a revoked one opens for at most this long.
+const KNOWN_FOR: Duration = Duration::from_secs(1);
+/// Keys remembered, and callers counted, at most.
+const REMEMBERED: usize = 4_096;
+/// The shortest key that may be given by the environment.
+const KEY_MIN: usize = 16;
+
+/// Where a request came from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) IpAddr);
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// The id of the key; empty where none is needed.
+    pub(crate) key: String,
+    /// What they may do.
+    pub(crate) scope: Scope,
+}
+
+impl Caller {
+    /// Refuses those who may do less. Errors: `scope_missing`.
+    pub(crate) fn need(&self, scope: Scope) -> Result<(), Problem> {
+        if self.scope >= scope {
+            return Ok(());
+        }
+        let reason = format!("this key may {}, and this needs {}", self.scope.name(), scope.name());
+        Err(Problem::new(Code::ScopeMissing, "answer request", reason))
+    }
+
+    /// The id of the key, where there is one.
+    pub(crate) fn key_id(&self) -> Option<String> {
+        (!self.key.is_empty()).then(|| self.key.clone())
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let asked = parts.extensions.get::<Result<Self, Problem>>().cloned();
+        asked.unwrap_or_else(|| Err(Problem::new(Code::Unexpected, "answer request", "nobody looked who asks")))
+    }
+}
+
+/// Somebody who may do everything.
+pub(crate) struct Admin;
+
+impl<S: Send + Sync> FromRequestParts<S> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Caller::from_request_parts(parts, state).await?.need(Scope::Admin).map(|()| Self)
+    }
+}
+
+type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, DefaultClock>;
+
+/// Looks who comes in.
+pub(crate) struct Doorkeeper {
+    /// The hash of the key of the environment.
+    given: Option<String>,
+    known: Mutex<HashMap<String, (Key, Instant)>>,
+    keyless: Mutex<Option<(bool, Instant)>>,
+    guesses: Limiter<IpAddr>,
+    asks: Limiter<String>,
+}
+
+impl Doorkeeper {
+    pub(super) fn new(config: &Config) -> Result<Self, Fault> {
+        let given = config.variable("PIPELINE_API_KEY").map(|key| key.trim().to_owned());
+        if given.as_ref().is_some_and(|key| key.len() < KEY_MIN || !is_sendable(key)) {
+            let reason = format!("a key has at least {KEY_MIN} letters and digits, without spaces; `rushes keys new` makes one");
+            return Err(Fault::new(Code::ConfigInvalid, "read configuration").with("setting", "PIPELINE_API_KEY").because(reason));
+        }
+        let a_minute = |n: u32| Quota::per_minute(NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN));
+        Ok(Self {
+            given: given.map(|key| hash(&key)),
+            known: Mutex::default(),
+            keyless: Mutex::default(),
+            guesses: RateLimiter::hashmap(a_minute(GUESSES)),
+            asks: RateLimiter::hashmap(a_minute(config.server.requests_per_minute)),
+        })
+    }
+
+    /// Whether there is no key at all.
+    pub(super) async fn is_open(&self, parts: &rushes_engine::Parts) -> Result<bool, Fault> {
+        if self.given.is_some() {
+            return Ok(false);
+        }
+        let known = *self.keyless.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((is_open, _)) = known.filter(|(_, at)| at.elapsed() < KNOWN_FOR) {
+            return Ok(is_open);
+        }
+        let is_open = parts.store.keys().await?.iter().all(|key| key.revoked_ms.is_some());
+        *self.keyless.lock().unwrap_or_else(PoisonError::into_inner) = Some((is_open, Instant::now()));
+        Ok(is_open)
+    }
+
+    /// Who shows this key. Errors: `key_missing`; `too_many_requests` to those who guess.
+    pub(crate) async fn look(&self, parts: &rushes_engine::Parts, peer: IpAddr, shown: &str) -> Result<Caller, Problem> {
+        let hash = hash(shown);
+        if self.given.as_ref().is_some_and(|given| is_same(given.as_bytes(), hash.as_bytes())) {
+            return Ok(Caller { key: "key_environment".to_owned(), scope: Scope::Admin });
+        }
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned();
+        let found = match known {
+            Some((key, at)) if at.elapsed() < KNOWN_FOR => Some(key),
+            known => {
+                // What was never seen may be a guess, and is counted before it is looked at.
+                if known.is_none() {
+                    let wait = |until: governor::NotUntil<_>| slow_down("wrong keys", until.wait_time_from(DefaultClock::default().now()));
+                    self.guesses.check_key(&peer).map_err(wait)?;
+                }
+                let found = parts.store.key_of(&hash).await?;
+                self.remember(hash, found.clone());
+                found
+            }
+        };
+        let wrong = || Problem::new(Code::KeyMissing, "answer request", "there is no such key, or it was revoked");
+        found.map(|key| Caller { key: key.id, scope: key.scope }).ok_or_else(wrong)
+    }
+
+    fn remember(&self, hash: String, found: Option<Key>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        match found {
+            Some(key) if known.len() < REMEMBERED => drop(known.insert(hash, (key, Instant::now()))),
+            _ => drop(known.remove(&hash)),
+        }
+    }
+
+    fn count(&self, who: String) -> Result<(), Problem> {
+        if self.asks.len() > REMEMBERED {
+            self.asks.retain_recent();
+            self.guesses.retain_recent();
+        }
+        self.asks.check_key(&who).map_err(|until| slow_down("requests", until.wait_time_from(DefaultClock::default().now())))
+    }
+}
+
+fn slow_down(what: &str, wait: Duration) -> Problem {
+    let fault = Fault::new(Code::TooManyRequests, "answer request").because(format!("too many {what}; wait {} s", wait.as_secs() + 1));
+    fault.retry_after(wait.max(Duration::from_secs(1))).into()
+}
+
+/// Looks who asks, for those behind it. Refuses what a page of elsewhere sends through somebody's browser.
+pub(super) async fn look(State(app): State<App>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let asked = identify(&app, &parts).await;
+    if let Ok(caller) = &asked {
+        let peer = parts.extensions.get::<Peer>().map_or_else(String::new, |peer| peer.0.to_string());
+        let who = if caller.key.is_empty() { peer } else { caller.key.clone() };
+        if let Err(problem) = app.doorkeeper.count(who) {
+            return problem.into_response();
+        }
+    }
+    parts.extensions.insert(asked);
+    next.run(Request::from_parts(parts, body)).await
+}
+
+/// Lets only those in who may look, and only those change something who may; handlers that need more ask for [`Admin`].
+pub(super) async fn guard(caller: Caller, request: Request, next: Next) -> Result<Response, Problem> {
+    let is_looking = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    caller.need(if is_looking { Scope::Read } else { Scope::Run })?;
+    Ok(next.run(request).await)
+}
+
+async fn identify(app: &App, request: &Parts) -> Result<Caller, Problem> {
+    let headers = &request.headers;
+    let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if let Some(origin) = headers.get(ORIGIN).filter(|_| !request.method.is_safe()) {
+        let is_own = origin.to_str().ok().and_then(|origin| origin.split_once("://")).is_some_and(|(_, at)| at == host);
+        if !is_own {
+            return Err(Problem::new(Code::OriginForeign, "answer request", "it comes from a page of another site"));
+        }
+    }
+    if app.doorkeeper.is_open(app.parts()).await? {
+        // A page of elsewhere whose name was made to lead here must not get in.
+        return if is_loopback_name(host) {
+            Ok(Caller { key: String::new(), scope: Scope::Admin })
+        } else {
+            Err(Problem::new(
+                Code::OriginForeign,
+                "answer request",
+                format!("without a key this server answers to localhost only, not to {host:?}"),
+            ))
+        };
+    }
+    let peer = request.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
+    match shown(headers) {
+        Some(key) => app.doorkeeper.look(app.parts(), peer, key).await,
+        None => Err(Problem::new(Code::KeyMissing, "answer request", "send `Authorization: Bearer KEY`")),
+    }
+}
+
+/// The key a request shows.
+fn shown(headers: &HeaderMap) -> Option<&str> {
+    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
+        let (scheme, key) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+    });
+    let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
+    let cookie = || cookies.filter_map(|pair| pair.trim().split_once('=')).find(|(name, _)| *name == COOKIE_NAME).map(|(_, key)| key);
+    bearer.or_else(cookie).filter(|key| !key.is_empty())
+}
+
+fn is_loopback_name(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn is_sendable(key: &str) -> bool {
+    key.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b';' | b',' | b'"' | b'\\'))
+}
+
+/// Without telling by its time how much of it is right.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
+}
+
+/// What is kept of a key.
+fn hash(key: &str) -> String {
+    rushes_core::flow::hash(&key)
+}
+
+/// A new key and what is kept of it.
+pub(crate) fn new_secret() -> (String, String) {
+    // Two random UUIDs are 244 random bits.
+    let secret = format!("rushes_{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+    let kept = hash(&secret);
+    (secret, kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn caller_knows_loopback_names() {
+        for host in ["localhost", "LocalHost:8787", "127.0.0.1:1", "127.1.2.3", "[::1]:80"] {
+            assert!(is_loopback_name(host), "{host}");
+        }
+        for host in ["", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "[fe80::1]", "evil.example:8787"] {
+            assert!(!is_loopback_name(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn caller_shows_a_key_by_header_or_cookie() {
+        let headers = |name, value: &str| HeaderMap::from_iter([(name, value.parse().unwrap())]);
+        assert_eq!(shown(&headers(AUTHORIZATION, "bearer  abc ")), Some("abc"));
+        assert_eq!(shown(&headers(AUTHORIZATION, "Basic abc")), None);
+        assert_eq!(shown(&headers(COOKIE, "a=b; rushes_key=xyz; c=d")), Some("xyz"));
+        assert_eq!(shown(&headers(COOKIE, "rushes_key=")), None);
+    }
+}

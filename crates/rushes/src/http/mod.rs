@@ -1,0 +1,19 @@
+//! The HTTP interface: one file a resource, `router` is the one list of all routes. Only this room knows wire JSON.
+//!
+//! A request passes, in this order: [`problem`] (every refusal in one shape), [`caller`] (who asks, and how often),
+//! [`idempotency`] (asked twice, done once), then its handler.
+
+mod app;
+mod caller;
+mod health;
+mod idempotency;
+mod keys;
+mod listen;
+mod pipeline;
+mod problem;
+mod read;
+mod router;
+
+pub(crate) use app::App;
+pub(crate) use caller::new_secret;
+pub(crate) use listen::Listening;

@@ -1,0 +1,116 @@
+//! `rushes serve`, asked over HTTP by programs that know nothing of it but its address.
+
+mod contract;
+
+use crate::support::program::{End, Program, end, signal};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::process::Child;
+
+/// A served home.
+pub(crate) struct Served {
+    pub(crate) program: Program,
+    child: Option<Child>,
+    /// `http://127.0.0.1:PORT`
+    pub(crate) url: String,
+    /// Sent with each request.
+    pub(crate) key: Option<String>,
+    client: Client,
+}
+
+impl Served {
+    /// With this configuration and one key of each scope; requests carry the key that may everything.
+    pub(crate) fn start(config: &str) -> Self {
+        let program = Program::with(config);
+        let key = new_key(&program, "admin");
+        let mut served = Self::open(program);
+        served.key = Some(key);
+        served
+    }
+
+    /// Serves a home as it is.
+    pub(crate) fn open(program: Program) -> Self {
+        // Whoever comes second finds it installed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (child, url) = listen(&program);
+        Self { program, child: Some(child), url, key: None, client: Client::new() }
+    }
+
+    /// A request that may still be changed.
+    pub(crate) fn ask(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.client.request(method, format!("{}{path}", self.url));
+        match &self.key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        }
+    }
+
+    /// Status and JSON of a GET.
+    pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {
+        answer(self.ask(Method::GET, path)).await
+    }
+
+    /// Status and JSON of a POST.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        answer(self.ask(Method::POST, path).json(body)).await
+    }
+
+    /// Kills it as a machine does that loses its power.
+    pub(crate) fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Starts it again on the same home, at another port.
+    pub(crate) fn start_again(&mut self) {
+        let (child, url) = listen(&self.program);
+        (self.child, self.url) = (Some(child), url);
+    }
+
+    /// Asks it to end, and waits.
+    pub(crate) fn stop(&mut self) -> End {
+        let child = self.child.take().unwrap();
+        signal(&child, "TERM");
+        end(child)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if self.child.is_some() {
+            self.kill();
+        }
+    }
+}
+
+fn listen(program: &Program) -> (Child, String) {
+    let mut child = program.start(&["serve", "--listen", "127.0.0.1:0"]);
+    let mut line = String::new();
+    // The pipe is kept open by the child's own handle: what it prints later is small.
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut line).unwrap();
+    child.stdout = Some(out.into_inner());
+    let url = line.trim().strip_prefix("Listening on ").unwrap_or_else(|| panic!("it says {line:?}: {}", end_of(&mut child))).to_owned();
+    (child, url)
+}
+
+fn end_of(child: &mut Child) -> String {
+    let _ = child.kill();
+    child.stderr.take().map(|mut err| std::io::read_to_string(&mut err).unwrap_or_default()).unwrap_or_default()
+}
+
+/// Makes a key by the command.
+pub(crate) fn new_key(program: &Program, scope: &str) -> String {
+    let made = program.run(&["keys", "new", &format!("{scope} key"), "--scope", scope, "--json"]).expect(0);
+    made.json()["key"].as_str().unwrap().to_owned()
+}
+
+/// Sends a request; gives status and JSON.
+pub(crate) async fn answer(request: RequestBuilder) -> (StatusCode, Value) {
+    let response = request.send().await.unwrap();
+    let status = response.status();
+    let text = response.text().await.unwrap();
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
