@@ -3,6 +3,7 @@
 use super::caller::Doorkeeper;
 use super::pipeline::Seen;
 use crate::config::Config;
+use crate::ui::Shelf;
 use rushes_core::{Cancel, Fault};
 use rushes_engine::{Desk, Parts};
 use rushes_workflows::Registry;
@@ -21,9 +22,11 @@ pub(crate) struct Inner {
     #[expect(dead_code, reason = "the first who needs it takes this away")]
     pub(crate) config: Config,
     /// Who may come in.
-    pub(super) doorkeeper: Doorkeeper,
+    pub(crate) doorkeeper: Doorkeeper,
     /// Answers about jobs, until something happens.
     pub(super) seen: Seen,
+    /// What the dashboard keeps at hand.
+    pub(crate) shelf: Shelf,
     /// Cancelled when the server is asked to end: streams end, and nothing new begins.
     pub(crate) stop: Cancel,
 }
@@ -32,7 +35,7 @@ impl App {
     /// Errors: `config_invalid` when the key of the environment cannot be one.
     pub(crate) fn new(desk: Desk<Registry>, config: Config) -> Result<Self, Fault> {
         let doorkeeper = Doorkeeper::new(&config)?;
-        Ok(Self(Arc::new(Inner { desk, config, doorkeeper, seen: Seen::default(), stop: Cancel::new() })))
+        Ok(Self(Arc::new(Inner { desk, config, doorkeeper, seen: Seen::default(), shelf: Shelf::default(), stop: Cancel::new() })))
     }
 
     /// What the engine works with.

@@ -2,6 +2,7 @@
 
 use super::app::App;
 use super::{caller, health, idempotency, keys, pipeline, problem};
+use crate::ui;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
@@ -29,8 +30,12 @@ pub(super) fn routes(app: &App) -> Router {
         .layer(from_fn_with_state(app.clone(), idempotency::once))
         .layer(from_fn(caller::guard))
         .layer(from_fn_with_state(app.clone(), caller::look));
+    let pages = ui::pages().layer(from_fn_with_state(app.clone(), caller::look));
+    ui::listen(app);
     open.merge(guarded)
-        .fallback(problem::no_route)
+        .merge(ui::open())
+        .merge(pages)
+        .fallback(ui::no_page)
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(from_fn(problem::write))
         .with_state(app.clone())

@@ -121,7 +121,9 @@ impl<'a> Table<'a> {
         }
         let folder = film.path.rsplit_once('/').map_or("", |(folder, _)| folder);
         let is_near = |asset: &&(Asset, Vec<Delivery>)| {
-            asset.0.kind == Kind::Poster && asset.0.subject == film.subject && asset.0.path.rsplit_once('/').is_some_and(|(at, _)| at == folder)
+            asset.0.kind == Kind::Poster
+                && asset.0.subject == film.subject
+                && asset.0.path.rsplit_once('/').is_some_and(|(at, _)| at == folder)
         };
         self.listed.iter().rfind(is_near).map(|(asset, _)| asset)
     }

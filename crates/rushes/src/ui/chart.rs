@@ -106,14 +106,32 @@ pub(super) fn draw(minutes: &[Minute], now_ms: i64) -> String {
     let mut power = scale.low;
     while power <= scale.high {
         let (y, label) = (scale.y(10f64.powf(power)), words::took(10f64.powf(power) as i64));
-        let _ = write!(svg, r#"<line class="grid" x1="{}" x2="{width}" y1="{y:.1}" y2="{y:.1}"/><text x="{}" y="{:.1}" text-anchor="end">{label}</text>"#, LABELS.0, LABELS.0 - 12.0, y + 4.5);
+        let _ = write!(
+            svg,
+            r#"<line class="grid" x1="{}" x2="{width}" y1="{y:.1}" y2="{y:.1}"/><text x="{}" y="{:.1}" text-anchor="end">{label}</text>"#,
+            LABELS.0,
+            LABELS.0 - 12.0,
+            y + 4.5
+        );
         power += 1.0;
     }
     let first_ms = now_ms - now_ms.rem_euclid(MINUTE_MS) - (MINUTES as i64 - 1) * MINUTE_MS;
     for index in [0, 15, 30, 45, 59] {
-        let anchor = if index == 0 { "start" } else if index == 59 { "end" } else { "middle" };
+        let anchor = if index == 0 {
+            "start"
+        } else if index == 59 {
+            "end"
+        } else {
+            "middle"
+        };
         let label = if index == 59 { "now".to_owned() } else { clock(first_ms + index as i64 * MINUTE_MS) };
-        let at = if index == 59 { width } else if index == 0 { LABELS.0 } else { x(index) };
+        let at = if index == 59 {
+            width
+        } else if index == 0 {
+            LABELS.0
+        } else {
+            x(index)
+        };
         let _ = write!(svg, r#"<text x="{at:.1}" y="{:.1}" text-anchor="{anchor}">{label}</text>"#, height - 6.0);
     }
     for (class, dot, value) in lines() {

@@ -4,7 +4,7 @@
 use super::card::{Card, Table};
 use super::shell::{self, Answer, Shell, Trouble, Visitor};
 use super::steps::{self, Entry};
-use super::words::{self, State, Told, When};
+use super::words::{self, Copyable, State, Told, When};
 use crate::http::{self, App};
 use askama::Template;
 use axum::extract::{self, Path};
@@ -33,6 +33,10 @@ pub(super) struct Line {
 impl Line {
     pub(super) fn reel(&self) -> &'static str {
         reel(&self.state)
+    }
+
+    pub(super) fn copyable(&self) -> Copyable<'_> {
+        Copyable(&self.id)
     }
 }
 
@@ -85,7 +89,9 @@ fn says(app: &App, job: &Job, family: &Family) -> String {
             match (waits, stage) {
                 (Some(what), _) => words::waits_for(what),
                 (None, Some(stage)) => words::stage(stage).to_owned(),
-                (None, None) => app.shelf.doing(job.id).first().map_or_else(|| "Under way".to_owned(), |doing| words::sentence(&doing.step)),
+                (None, None) => {
+                    app.shelf.doing(job.id).first().map_or_else(|| "Under way".to_owned(), |doing| words::sentence(&doing.step))
+                }
             }
         }
     }
@@ -131,6 +137,10 @@ struct JobPage {
 impl JobPage {
     fn reel(&self) -> &'static str {
         reel(&self.state)
+    }
+
+    fn copyable(&self) -> Copyable<'_> {
+        Copyable(&self.id)
     }
 }
 
@@ -226,11 +236,16 @@ fn input(job: &Job) -> Vec<(String, String)> {
         serde_json::Value::String(text) => words::plain(text),
         serde_json::Value::Bool(is) => if *is { "yes" } else { "no" }.to_owned(),
         serde_json::Value::Array(all) if all.is_empty() => "three from the library".to_owned(),
-        serde_json::Value::Array(all) => all.iter().map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned)).collect::<Vec<_>>().join(", "),
+        serde_json::Value::Array(all) => {
+            all.iter().map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned)).collect::<Vec<_>>().join(", ")
+        }
         other => other.to_string(),
     };
     let fields = job.input.as_object().into_iter().flatten();
-    fields.filter(|(name, value)| !(name.as_str() == "redo" && *value == &serde_json::json!(0))).map(|(name, value)| (words::sentence(name), said(value))).collect()
+    fields
+        .filter(|(name, value)| !(name.as_str() == "redo" && *value == &serde_json::json!(0)))
+        .map(|(name, value)| (words::sentence(name), said(value)))
+        .collect()
 }
 
 /// Stops a job; what is made is kept.

@@ -21,11 +21,11 @@ pub(super) struct Asked {
 }
 
 /// One choice above the table.
-pub(super) struct Choice {
-    pub(super) path: String,
-    pub(super) name: &'static str,
-    pub(super) count: u64,
-    pub(super) is_here: bool,
+struct Choice {
+    path: String,
+    name: &'static str,
+    count: u64,
+    is_here: bool,
 }
 
 #[derive(Template)]

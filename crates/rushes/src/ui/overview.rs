@@ -139,7 +139,9 @@ async fn sentence(parts: &Parts, backlog: &BTreeMap<String, Backlog>, took: &[i6
         });
     }
     let owed: u64 = backlog.values().map(|backlog| backlog.owed).sum();
-    if let Some((name, place)) = backlog.iter().filter(|(_, b)| b.owed > 0 && b.oldest_s > SLOW_S).max_by(|a, b| a.1.oldest_s.total_cmp(&b.1.oldest_s)) {
+    if let Some((name, place)) =
+        backlog.iter().filter(|(_, b)| b.owed > 0 && b.oldest_s > SLOW_S).max_by(|a, b| a.1.oldest_s.total_cmp(&b.1.oldest_s))
+    {
         let told = reason(parts, name, DeliveryState::Owed).await?;
         return Ok(Sentence {
             class: "moving",

@@ -48,8 +48,8 @@ pub(super) enum Looked {
     /// None was made since the start.
     #[default]
     Never,
-    /// One is under way since then.
-    Since(i64),
+    /// One is under way.
+    UnderWay,
     /// It ended then, and this was seen, and mended if that was asked for.
     Seen(i64, Arc<Audit>, Option<u64>),
     /// It could not be made.

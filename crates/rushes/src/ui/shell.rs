@@ -18,7 +18,6 @@ const POLICY: &str = "default-src 'self'; object-src 'none'; base-uri 'none'; fo
 /// Who looks at a page.
 pub(super) struct Visitor {
     pub(super) caller: Caller,
-    path: String,
 }
 
 impl Visitor {
@@ -26,21 +25,17 @@ impl Visitor {
     pub(super) fn need(&self, scope: Scope) -> Result<(), Trouble> {
         self.caller.need(scope).map_err(Trouble::from)
     }
-
-    /// Where they are, to come back to.
-    pub(super) fn path(&self) -> &str {
-        &self.path
-    }
 }
 
 impl FromRequestParts<App> for Visitor {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
-        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         match Caller::from_request_parts(parts, app).await {
-            Ok(caller) => Ok(Self { caller, path }),
-            Err(problem) if problem.status() == StatusCode::UNAUTHORIZED => Err(to_login(&path)),
+            Ok(caller) => Ok(Self { caller }),
+            Err(problem) if problem.status() == StatusCode::UNAUTHORIZED => {
+                Err(to_login(parts.uri.path_and_query().map_or("/", |path| path.as_str())))
+            }
             Err(problem) => Err(Trouble::from(problem).into_response()),
         }
     }
@@ -56,6 +51,11 @@ fn to_login(path: &str) -> Response {
 pub(super) fn go_to(place: &str) -> Response {
     let place = HeaderValue::from_str(place).unwrap_or(HeaderValue::from_static("/"));
     (StatusCode::SEE_OTHER, [(LOCATION, place), (CACHE_CONTROL, HeaderValue::from_static("no-store"))]).into_response()
+}
+
+/// Whether an address leads to a page of this server and nowhere else.
+pub(super) fn is_ours(path: &str) -> bool {
+    path.starts_with('/') && !path.starts_with("//") && !path.contains('\\') && !path.chars().any(char::is_control)
 }
 
 /// A place on the rail.
@@ -132,7 +132,7 @@ impl Shell {
     }
 
     /// Around a page that tells of trouble, and asks the store nothing.
-    fn bare(title: &str) -> Self {
+    pub(super) fn bare(title: &str) -> Self {
         Self {
             title: title.to_owned(),
             places: places("", 0, 0),
@@ -258,7 +258,11 @@ impl IntoResponse for Trouble {
 /// No such page: for browsers a page, for programs the refusal they know.
 pub(crate) async fn no_page(request: Request) -> Response {
     let path = request.uri().path();
-    let wants_page = request.headers().get(axum::http::header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"));
+    let wants_page = request
+        .headers()
+        .get(axum::http::header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"));
     if wants_page && !path.starts_with("/api/") {
         return Trouble::from(Fault::new(Code::NotFound, "open page").with("path", path)).into_response();
     }

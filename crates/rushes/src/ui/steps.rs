@@ -36,7 +36,7 @@ pub(super) fn of(app: &App, job: &Job, rows: &[StepRow], now_ms: i64) -> Vec<Ent
                 word: "under way",
                 took: String::new(),
                 percent: Some((doing.fraction * 100.0) as u32),
-                why: (!doing.note.is_empty()).then(|| words::sentence(&doing.note)),
+                why: (!doing.note.is_empty()).then(|| words::capital(&doing.note)),
                 cure: None,
                 key: doing.step,
             });
@@ -64,8 +64,8 @@ fn entry(row: &StepRow, job: &Job, now_ms: i64) -> Entry {
         Some(Outcome::Value(_)) => {
             let again = (row.attempts > 1).then(|| tried("came through"));
             let why = match (&row.last_fault, again) {
-                (Some(fault), Some(again)) => Some(format!("{}; before that: {}", sentence(&again), said(&Told::from(fault)))),
-                (_, again) => again.map(|again| sentence(&again)),
+                (Some(fault), Some(again)) => Some(format!("{}; before that: {}", words::capital(&again), said(&Told::from(fault)))),
+                (_, again) => again.map(|again| words::capital(&again)),
             };
             ("done", "check", "done", why, None)
         }
@@ -74,11 +74,13 @@ fn entry(row: &StepRow, job: &Job, now_ms: i64) -> Entry {
             ("failed", "alert", "failed", Some(said(&told)), Some(told.cure))
         }
         Some(Outcome::Cancelled) => ("stopped", "stop", "cancelled", None, None),
-        None if job.state.has_ended() => ("stopped", "stop", "not ended", row.last_fault.as_ref().map(|fault| said(&Told::from(fault))), None),
+        None if job.state.has_ended() => {
+            ("stopped", "stop", "not ended", row.last_fault.as_ref().map(|fault| said(&Told::from(fault))), None)
+        }
         None => {
             let told = row.last_fault.as_ref().map(Told::from);
             let why = told.as_ref().map(|told| format!("{}; {}", tried("failed"), said(told)));
-            ("waiting", "retry", "tried again", why.as_deref().map(sentence), told.map(|told| told.cure))
+            ("waiting", "retry", "tried again", why.as_deref().map(words::capital), told.map(|told| told.cure))
         }
     };
     let took = words::took(row.ended_ms.unwrap_or(now_ms) - row.started_ms);
@@ -90,10 +92,6 @@ fn said(told: &Told) -> String {
         Some(why) => format!("{} {why}", told.what),
         None => told.what.to_owned(),
     }
-}
-
-fn sentence(text: &str) -> String {
-    words::sentence(text)
 }
 
 fn ordinal(n: u32) -> String {

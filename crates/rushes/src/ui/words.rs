@@ -51,6 +51,13 @@ impl Display for Copyable<'_> {
 
 impl HtmlSafe for Copyable<'_> {}
 
+/// Lets a page's template offer a text to be copied.
+pub(super) trait Copies {
+    fn copy<'a>(&self, text: &'a str) -> Copyable<'a> {
+        Copyable(text)
+    }
+}
+
 struct Escaped<'a>(&'a str);
 
 impl Display for Escaped<'_> {
@@ -125,13 +132,12 @@ pub(super) struct Told {
     pub(super) what: &'static str,
     pub(super) why: Option<String>,
     pub(super) cure: &'static str,
-    pub(super) is_transient: bool,
 }
 
 impl From<&Fault> for Told {
     fn from(fault: &Fault) -> Self {
         let row = fault.code.row();
-        Self { what: row.title, why: fault.reason.clone(), cure: row.cure, is_transient: fault.is_transient() }
+        Self { what: row.title, why: fault.reason.clone(), cure: row.cure }
     }
 }
 
@@ -244,8 +250,12 @@ pub(super) fn plain(name: &str) -> String {
 
 /// As [`plain`], beginning a sentence.
 pub(super) fn sentence(name: &str) -> String {
-    let words = plain(name);
-    let mut letters = words.chars();
+    capital(&plain(name))
+}
+
+/// With a capital letter to begin with.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
@@ -296,9 +306,6 @@ mod tests {
     #[test]
     fn words_show_the_exact_moment_on_hover() {
         let shown = When { at_ms: 1_770_337_530_001, now_ms: 1_770_337_542_000 }.to_string();
-        assert_eq!(
-            shown,
-            r#"<time datetime="2026-02-06T00:25:30.001Z" title="2026-02-06 00:25:30.001 UTC" data-ago>12 s ago</time>"#
-        );
+        assert_eq!(shown, r#"<time datetime="2026-02-06T00:25:30.001Z" title="2026-02-06 00:25:30.001 UTC" data-ago>12 s ago</time>"#);
     }
 }
