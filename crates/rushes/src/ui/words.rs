@@ -253,6 +253,15 @@ pub(super) fn sentence(name: &str) -> String {
     capital(&plain(name))
 }
 
+/// A style of music and looks as people write it.
+pub(super) fn style(id: &str) -> String {
+    match id {
+        "kpop_dance" => "K-pop dance".to_owned(),
+        "lofi" => "Lo-fi".to_owned(),
+        other => sentence(other),
+    }
+}
+
 /// With a capital letter to begin with.
 pub(super) fn capital(text: &str) -> String {
     let mut letters = text.chars();

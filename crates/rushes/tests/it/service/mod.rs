@@ -1,6 +1,8 @@
 //! `rushes serve`, asked over HTTP by programs that know nothing of it but its address.
 
+mod browser;
 mod contract;
+mod ui;
 
 use crate::support::program::{End, Program, end, signal};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
