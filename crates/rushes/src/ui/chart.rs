@@ -7,12 +7,18 @@ use std::fmt::Write;
 /// Minutes shown.
 pub(super) const MINUTES: usize = 60;
 const MINUTE_MS: i64 = 60_000;
-/// The drawing's size, in its own units.
-const SIZE: (f64, f64) = (760.0, 240.0);
-/// Room for labels, left and below.
-const LABELS: (f64, f64) = (56.0, 28.0);
-/// Room above.
-const ABOVE: f64 = 10.0;
+/// The drawing's size, in its own units; it is stretched to the room there is, its lines are not.
+const SIZE: (f64, f64) = (600.0, 100.0);
+
+/// What a page shows: the drawing, and the labels beside it, which keep their size.
+pub(super) struct Chart {
+    /// From the top.
+    pub(super) spans: Vec<String>,
+    /// Numbers and our own words only.
+    pub(super) svg: String,
+    /// From the left.
+    pub(super) clocks: Vec<String>,
+}
 
 /// One minute in which something was delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +57,7 @@ pub(super) fn at_percent(sorted: &[i64], percent: usize) -> i64 {
 
 /// What each of the last sixty minutes took, oldest first; minutes without a delivery are left out.
 pub(super) fn minutes(latencies: &[Latency], now_ms: i64) -> Vec<Minute> {
-    let first_ms = now_ms - now_ms.rem_euclid(MINUTE_MS) - (MINUTES as i64 - 1) * MINUTE_MS;
+    let first_ms = first_ms(now_ms);
     let mut took: Vec<Vec<i64>> = vec![Vec::new(); MINUTES];
     for latency in latencies {
         let index = usize::try_from((latency.done_ms - first_ms).div_euclid(MINUTE_MS)).unwrap_or(MINUTES);
@@ -88,95 +94,67 @@ impl Scale {
 
     fn y(&self, ms: f64) -> f64 {
         let share = ((ms.max(1.0).log10() - self.low) / (self.high - self.low)).clamp(0.0, 1.0);
-        let (_, height) = SIZE;
-        height - LABELS.1 - share * (height - LABELS.1 - ABOVE)
+        SIZE.1 * (1.0 - share)
+    }
+
+    /// The powers, the highest first.
+    fn powers(&self) -> impl Iterator<Item = f64> {
+        let (low, high) = (self.low as i32, self.high as i32);
+        (low..=high).rev().map(|power| 10f64.powi(power))
     }
 }
 
 fn x(index: usize) -> f64 {
-    LABELS.0 + (index as f64 + 0.5) * (SIZE.0 - LABELS.0) / MINUTES as f64
+    (index as f64 + 0.5) * SIZE.0 / MINUTES as f64
 }
 
-/// The chart. It holds numbers and our own words only.
-pub(super) fn draw(minutes: &[Minute], now_ms: i64) -> String {
-    let (width, height) = SIZE;
-    let scale = Scale::of(minutes);
-    let mut svg = format!(r#"<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-labelledby="chart-name">"#);
-    svg.push_str(r#"<title id="chart-name">Delivery latency in the last hour; the same figures stand in the table below</title>"#);
-    let mut power = scale.low;
-    while power <= scale.high {
-        let (y, label) = (scale.y(10f64.powf(power)), words::took(10f64.powf(power) as i64));
-        let _ = write!(
-            svg,
-            r#"<line class="grid" x1="{}" x2="{width}" y1="{y:.1}" y2="{y:.1}"/><text x="{}" y="{:.1}" text-anchor="end">{label}</text>"#,
-            LABELS.0,
-            LABELS.0 - 12.0,
-            y + 4.5
-        );
-        power += 1.0;
+/// When the oldest minute shown began.
+fn first_ms(now_ms: i64) -> i64 {
+    now_ms - now_ms.rem_euclid(MINUTE_MS) - (MINUTES as i64 - 1) * MINUTE_MS
+}
+
+/// The chart of these minutes.
+pub(super) fn draw(minutes: &[Minute], now_ms: i64) -> Chart {
+    let ((width, height), scale) = (SIZE, Scale::of(minutes));
+    let name = "Delivery latency in the last hour; the same figures stand in the table below";
+    let mut svg =
+        format!(r#"<svg class="chart" viewBox="0 0 {width} {height}" preserveAspectRatio="none" role="img" aria-label="{name}">"#);
+    for span in scale.powers() {
+        let _ = write!(svg, r#"<path class="grid" d="M0 {y:.1}H{width}"/>"#, y = scale.y(span));
     }
-    let first_ms = now_ms - now_ms.rem_euclid(MINUTE_MS) - (MINUTES as i64 - 1) * MINUTE_MS;
-    for index in [0, 15, 30, 45, 59] {
-        let anchor = if index == 0 {
-            "start"
-        } else if index == 59 {
-            "end"
-        } else {
-            "middle"
-        };
-        let label = if index == 59 { "now".to_owned() } else { clock(first_ms + index as i64 * MINUTE_MS) };
-        let at = if index == 59 {
-            width
-        } else if index == 0 {
-            LABELS.0
-        } else {
-            x(index)
-        };
-        let _ = write!(svg, r#"<text x="{at:.1}" y="{:.1}" text-anchor="{anchor}">{label}</text>"#, height - 6.0);
+    for (class, value) in lines() {
+        let _ = write!(svg, r#"<path class="{class}" d="{}"/>"#, line(minutes, &scale, value));
     }
-    for (class, dot, value) in lines() {
-        let (path, dots) = line(minutes, &scale, value);
-        let _ = write!(svg, r#"<path class="{class}" d="{path}"/>"#);
-        for (x, y) in dots {
-            let _ = write!(svg, r#"<circle class="{dot}" cx="{x:.1}" cy="{y:.1}" r="3"/>"#);
-        }
-    }
-    let wide = (width - LABELS.0) / MINUTES as f64;
+    let wide = width / MINUTES as f64;
     for minute in minutes {
-        let [p50, p95, p99] = minute.spans();
-        let _ = write!(
-            svg,
-            r#"<rect class="hit" x="{:.1}" y="{ABOVE}" width="{wide:.1}" height="{:.1}"><title>{} UTC: {}, p50 {p50}, p95 {p95}, p99 {p99}</title></rect>"#,
-            x(minute.index) - wide / 2.0,
-            height - LABELS.1 - ABOVE,
-            minute.clock(),
-            words::count(minute.count as u64, "file"),
-        );
+        let ([p50, p95, p99], x) = (minute.spans(), x(minute.index) - wide / 2.0);
+        let (clock, files) = (minute.clock(), words::count(minute.count as u64, "file"));
+        let told = format!("{clock} UTC: {files}, p50 {p50}, p95 {p95}, p99 {p99}");
+        let _ = write!(svg, r#"<rect class="hit" x="{x:.1}" y="0" width="{wide:.1}" height="{height}"><title>{told}</title></rect>"#);
     }
     svg.push_str("</svg>");
-    svg
+    let first_ms = first_ms(now_ms);
+    let clocks = (0..4).map(|quarter| clock(first_ms + quarter * 15 * MINUTE_MS)).chain(["now".to_owned()]);
+    Chart { spans: scale.powers().map(|span| words::took(span as i64)).collect(), svg, clocks: clocks.collect() }
 }
 
 type Value = fn(&Minute) -> i64;
 
 /// The slowest first, so that the typical one lies on top.
-fn lines() -> [(&'static str, &'static str, Value); 3] {
-    [("p99", "dot99", |minute| minute.p99), ("p95", "dot95", |minute| minute.p95), ("p50", "dot50", |minute| minute.p50)]
+fn lines() -> [(&'static str, Value); 3] {
+    [("p99", |minute| minute.p99), ("p95", |minute| minute.p95), ("p50", |minute| minute.p50)]
 }
 
-/// The line through neighbouring minutes, and a dot for those that have no neighbour. A gap is a gap.
-fn line(minutes: &[Minute], scale: &Scale, value: Value) -> (String, Vec<(f64, f64)>) {
-    let (mut path, mut dots) = (String::new(), Vec::new());
+/// The line through neighbouring minutes. A gap is a gap, and a minute that stands alone is a dot.
+fn line(minutes: &[Minute], scale: &Scale, value: Value) -> String {
+    let mut path = String::new();
     for (at, minute) in minutes.iter().enumerate() {
         let (x, y) = (x(minute.index), scale.y(value(minute) as f64));
         let follows = at > 0 && minutes[at - 1].index + 1 == minute.index;
         let goes_on = minutes.get(at + 1).is_some_and(|next| next.index == minute.index + 1);
-        if !follows && !goes_on {
-            dots.push((x, y));
-        }
-        let _ = write!(path, "{}{x:.1} {y:.1}", if follows { "L" } else { "M" });
+        let _ = write!(path, "{}{x:.1} {y:.1}{}", if follows { "L" } else { "M" }, if follows || goes_on { "" } else { "h0" });
     }
-    (path, dots)
+    path
 }
 
 #[cfg(test)]
@@ -202,15 +180,17 @@ mod tests {
     #[test]
     fn chart_leaves_gaps_and_dots_what_stands_alone() {
         let found = minutes(&[latency(10, 20), latency(9, 30), latency(2, 900)], NOW_MS);
+        let path = line(&found, &Scale::of(&found), |minute| minute.p50);
+        assert_eq!(["M", "L", "h0"].map(|sign| path.matches(sign).count()), [2, 1, 1], "{path}");
         let drawn = draw(&found, NOW_MS);
-        let (path, dots) = line(&found, &Scale::of(&found), |minute| minute.p50);
-        assert_eq!((path.matches('M').count(), path.matches('L').count(), dots.len()), (2, 1, 1));
-        assert!(drawn.contains("p50 0.9 s") && drawn.starts_with("<svg") && drawn.ends_with("</svg>"), "{drawn}");
-        assert!(!drawn.contains("NaN"), "{drawn}");
+        assert_eq!(drawn.spans, ["1.0 s", "0.1 s", "10 ms"]);
+        assert_eq!(drawn.clocks.len(), 5);
+        assert!(drawn.svg.contains("p50 0.9 s") && drawn.svg.starts_with("<svg") && drawn.svg.ends_with("</svg>"), "{}", drawn.svg);
     }
 
     #[test]
     fn chart_of_nothing_is_still_a_chart() {
-        assert!(!draw(&[], NOW_MS).contains("NaN"));
+        let drawn = draw(&[], NOW_MS);
+        assert!(!drawn.svg.contains("NaN") && drawn.spans.len() == 3, "{}", drawn.svg);
     }
 }

@@ -11,12 +11,14 @@ use axum::extract::{self, Query};
 use axum::http::StatusCode;
 use rushes_core::delivery::DeliveryState;
 use rushes_core::key::Scope;
-use rushes_core::store::{DeliveryFilter, Sending};
-use rushes_core::{AssetId, Code, Fault};
+use rushes_core::store::{AssetFilter, DeliveryFilter, Sending};
+use rushes_core::{AssetId, Code, Fault, Kind};
 use serde::Deserialize;
 
 /// Deliveries of each state on the page.
 const PAGE: u32 = 50;
+/// Posters of one subject looked through.
+const POSTERS_MAX: u32 = 200;
 /// Deliveries tried again by one press.
 const AGAIN_MAX: u32 = 500;
 
@@ -136,7 +138,10 @@ pub(super) async fn show(extract::State(app): extract::State<App>, visitor: Visi
 async fn row(app: &App, sending: Sending, now_ms: i64) -> Result<Row, Fault> {
     let Sending { delivery, asset, attempts, next_ms } = sending;
     let owner = app.parts().store.subject(&asset.subject).await?.map_or_else(|| asset.subject.clone(), |subject| subject.made.name);
-    let listed = [(asset.clone(), vec![delivery.clone()])];
+    // A film is shown by its poster.
+    let posters =
+        AssetFilter { subject: Some(asset.subject.clone()), kind: Some(Kind::Poster), limit: Some(POSTERS_MAX), ..AssetFilter::default() };
+    let listed = app.parts().store.assets(&posters).await?;
     Ok(Row {
         card: super::card::Table::of(&listed, &app.shelf).card(&asset, std::slice::from_ref(&delivery)),
         asset: asset.id.to_string(),

@@ -15,6 +15,7 @@ use rushes_core::record;
 use rushes_core::store::Family;
 use rushes_core::{Code, Fault, Job, JobId, JobState};
 use rushes_engine::Ask;
+use serde_json::Value;
 
 /// One job in a table.
 pub(super) struct Line {
@@ -230,22 +231,37 @@ async fn member_of(app: &App, job: &Job, family: &Family, table: &Table<'_>, now
     })
 }
 
+/// What people call the parameters of a production, in the order of the form.
+const NAMES: [(&str, &str); 8] = [
+    ("count", "Characters"),
+    ("style_id", "Style"),
+    ("reference_videos", "References"),
+    ("generate_variants", "Outfits"),
+    ("create_soundtracks", "Soundtrack versions"),
+    ("apply_watermark", "Stickered version"),
+    ("skip_existing", "New characters only"),
+    ("seed", "Seed"),
+];
+
 /// The parameters, for people.
 fn input(job: &Job) -> Vec<(String, String)> {
-    let said = |value: &serde_json::Value| match value {
-        serde_json::Value::String(text) => words::plain(text),
-        serde_json::Value::Bool(is) => if *is { "yes" } else { "no" }.to_owned(),
-        serde_json::Value::Array(all) if all.is_empty() => "three from the library".to_owned(),
-        serde_json::Value::Array(all) => {
+    let said = |name: &str, value: &Value| match value {
+        Value::String(text) if name == "style_id" => words::style(text),
+        Value::String(text) => text.clone(),
+        Value::Bool(is) => if *is { "yes" } else { "no" }.to_owned(),
+        Value::Array(all) if all.is_empty() && name == "reference_videos" => "the first three of the library".to_owned(),
+        Value::Array(all) => {
             all.iter().map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned)).collect::<Vec<_>>().join(", ")
         }
+        Value::Null => "none".to_owned(),
         other => other.to_string(),
     };
-    let fields = job.input.as_object().into_iter().flatten();
-    fields
-        .filter(|(name, value)| !(name.as_str() == "redo" && *value == &serde_json::json!(0)))
-        .map(|(name, value)| (words::sentence(name), said(value)))
-        .collect()
+    let Some(fields) = job.input.as_object() else { return Vec::new() };
+    let place = |name: &str| NAMES.iter().position(|(known, _)| *known == name).unwrap_or(NAMES.len());
+    let mut told: Vec<(&String, &Value)> = fields.iter().filter(|(name, value)| !(name.as_str() == "redo" && *value == 0)).collect();
+    told.sort_by_key(|(name, _)| place(name));
+    let called = |name: &str| NAMES.get(place(name)).map_or_else(|| words::sentence(name), |(_, called)| (*called).to_owned());
+    told.into_iter().map(|(name, value)| (called(name), said(name, value))).collect()
 }
 
 /// Stops a job; what is made is kept.

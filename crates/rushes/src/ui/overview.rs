@@ -1,11 +1,11 @@
 //! `/`: is everything arriving? One sentence first, then the figures it follows from.
 
 use super::card::Card;
-use super::chart::{self, Minute};
+use super::chart::{self, Chart, Minute};
 use super::job::{self, Line};
 use super::pictures;
 use super::shell::{self, Answer, Shell, Visitor};
-use super::words::{self, Told};
+use super::words::{self, Cure, Told};
 use crate::http::App;
 use askama::Template;
 use axum::extract::State;
@@ -30,7 +30,7 @@ struct Sentence {
     icon: &'static str,
     text: String,
     why: Option<String>,
-    cure: Option<&'static str>,
+    cure: Option<Cure>,
 }
 
 /// One destination or catalog.
@@ -45,6 +45,10 @@ impl PlaceRow {
     }
 
     fn span(&self, ms: &u64) -> String {
+        // Nothing has gone there yet.
+        if self.backlog.p99_ms == 0 {
+            return "–".to_owned();
+        }
         words::took(i64::try_from(*ms).unwrap_or(i64::MAX))
     }
 
@@ -65,7 +69,7 @@ struct Overview {
     oldest: Option<String>,
     places: Vec<PlaceRow>,
     minutes: Vec<Minute>,
-    chart: String,
+    chart: Chart,
     running: Vec<Line>,
     newest: Vec<Card>,
 }
@@ -129,13 +133,13 @@ async fn sentence(parts: &Parts, backlog: &BTreeMap<String, Backlog>, took: &[i6
     let worst = |count: fn(&Backlog) -> u64| backlog.iter().filter(|(_, b)| count(b) > 0).max_by_key(|(_, b)| count(b));
     if let Some((name, place)) = worst(|backlog| backlog.refused) {
         let told = reason(parts, name, DeliveryState::Refused).await?;
-        let text = format!("{name} refused {}.", words::deliveries(place.refused));
+        let text = format!("{} refused {}.", words::capital(name), words::deliveries(place.refused));
         return Ok(Sentence {
             class: "refused",
             icon: "alert",
             text,
             why: told.as_ref().and_then(|told| told.why.clone()),
-            cure: Some(told.map_or("Look at the deliveries for the reason.", |told| told.cure)),
+            cure: told.map(|told| told.cure),
         });
     }
     let owed: u64 = backlog.values().map(|backlog| backlog.owed).sum();

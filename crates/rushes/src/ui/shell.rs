@@ -1,7 +1,7 @@
 //! What every page has around it: who looks, where they are, what the rail counts; and how a page leaves.
 
 use super::files;
-use super::words::Icon;
+use super::words::{Cure, Icon};
 use crate::http::{App, Caller, Problem};
 use askama::Template;
 use axum::extract::{FromRequestParts, Request};
@@ -164,6 +164,11 @@ impl Shell {
         &self.places[..4]
     }
 
+    /// Whether one of those under `More` is shown.
+    pub(super) fn is_more_here(&self) -> bool {
+        self.more_places().iter().any(|place| place.is_here)
+    }
+
     /// Those under `More` there.
     pub(super) fn more_places(&self) -> &[Place] {
         &self.places[4..]
@@ -232,7 +237,7 @@ struct TroublePage {
     shell: Shell,
     what: String,
     why: String,
-    cure: &'static str,
+    cure: Cure,
     is_lost: bool,
 }
 
@@ -251,7 +256,7 @@ impl IntoResponse for Trouble {
             None => about.join(", "),
         };
         let what = if is_lost { "There is nothing here".to_owned() } else { fault.code.row().title.trim_end_matches('.').to_owned() };
-        page(status, &TroublePage { shell: Shell::bare(&what), what, why, cure: fault.code.row().cure, is_lost })
+        page(status, &TroublePage { shell: Shell::bare(&what), what, why, cure: Cure(fault.code.row().cure), is_lost })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The timeline of a job: what it did, what it does, and why it waits.
 
-use super::words::{self, Told};
+use super::words::{self, Cure, Told};
 use crate::http::App;
 use rushes_core::Job;
 use rushes_core::job::{Outcome, StepRow};
@@ -18,7 +18,7 @@ pub(super) struct Entry {
     pub(super) percent: Option<u32>,
     /// Why it waits, failed or was tried again; who did it.
     pub(super) why: Option<String>,
-    pub(super) cure: Option<&'static str>,
+    pub(super) cure: Option<Cure>,
 }
 
 /// The steps that are written down, then what is under way, then what is waited for.

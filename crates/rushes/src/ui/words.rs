@@ -131,13 +131,30 @@ pub(super) fn worst(deliveries: &[Delivery]) -> State {
 pub(super) struct Told {
     pub(super) what: &'static str,
     pub(super) why: Option<String>,
-    pub(super) cure: &'static str,
+    pub(super) cure: Cure,
 }
+
+/// What to do, with commands set as such.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cure(pub(super) &'static str);
+
+impl Display for Cure {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        // Of our own table: between two backticks stands a command.
+        self.0.split('`').enumerate().try_for_each(|(at, part)| match at % 2 {
+            0 => write!(f, "{}", Escaped(part)),
+            _ => write!(f, "<code>{}</code>", Escaped(part)),
+        })
+    }
+}
+
+impl HtmlSafe for Cure {}
 
 impl From<&Fault> for Told {
     fn from(fault: &Fault) -> Self {
         let row = fault.code.row();
-        Self { what: row.title, why: fault.reason.clone(), cure: row.cure }
+        let why = fault.reason.as_ref().map(|why| format!("{}.", capital(why.trim_end().trim_end_matches('.'))));
+        Self { what: row.title, why, cure: Cure(row.cure) }
     }
 }
 

@@ -3,7 +3,9 @@
 use super::{Served, new_key};
 use crate::support::program::Program;
 use crate::support::survivor::{LONG, TINY, make_reference};
-use reqwest::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, ORIGIN, RANGE, SET_COOKIE};
+use reqwest::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, ORIGIN, RANGE, SET_COOKIE,
+};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, StatusCode};
 use std::time::{Duration, Instant};
@@ -73,7 +75,11 @@ fn page(path: &str, seen: &Seen) -> String {
     for inline in [" style=", "<style", " onclick=", " onload=", "javascript:"] {
         assert!(!seen.text.contains(inline), "{path} holds {inline}");
     }
-    assert_eq!(seen.text.matches("<script").count(), seen.text.matches("<script src=\"/ui/files/").count(), "{path}: no script in the page");
+    assert_eq!(
+        seen.text.matches("<script").count(),
+        seen.text.matches("<script src=\"/ui/files/").count(),
+        "{path}: no script in the page"
+    );
     for lead in ["http://", "https://", "//cdn"] {
         let text = seen.text.replace("data-copy=\"http", "");
         assert!(!text.contains(&format!("src=\"{lead}")) && !text.contains(&format!("href=\"{lead}")), "{path} leads elsewhere");
@@ -151,7 +157,9 @@ async fn ui_logs_in_with_a_key_and_out_again() {
     }
     let browser = Browser::new(&served, Some(key.clone()));
     let foreign = [(ORIGIN, "https://evil.example")];
-    for (path, form) in [("/start", "count=1&style=lofi"), ("/keys", "name=mine&scope=admin"), ("/logout", ""), ("/login", &format!("key={key}"))] {
+    for (path, form) in
+        [("/start", "count=1&style=lofi"), ("/keys", "name=mine&scope=admin"), ("/logout", ""), ("/login", &format!("key={key}"))]
+    {
         let seen = browser.send(Method::POST, path, Some(form), &foreign).await;
         assert_eq!(seen.status, StatusCode::FORBIDDEN, "{path} is not taken from elsewhere: {}", seen.text);
     }
@@ -165,7 +173,10 @@ async fn ui_starts_follows_and_cancels_without_a_script() {
     reference(&served.program, "step");
     let browser = Browser::new(&served, served.key.clone());
     let form = page("/start", &browser.get("/start?count=3&style=city_pop&reference=step").await);
-    assert!(form.contains("value=\"city_pop\" checked") && form.contains("value=\"step\" checked") && form.contains("Time not known yet"), "{form}");
+    assert!(
+        form.contains("value=\"city_pop\" checked") && form.contains("value=\"step\" checked") && form.contains("Time not known yet"),
+        "{form}"
+    );
     for (wish, says) in [
         ("count=11&style=lofi", "A number from 1 to 10, please."),
         ("count=1&style=polka", "there are: "),
@@ -214,7 +225,13 @@ async fn ui_keeps_each_scope_to_its_own() {
     for path in PAGES {
         page(path, &looks.get(path).await);
     }
-    for (path, form) in [("/start", "count=1&style=lofi"), ("/audit", ""), ("/audit/mend", ""), ("/keys", "name=x&scope=read"), ("/deliveries/retry", "destination=remote")] {
+    for (path, form) in [
+        ("/start", "count=1&style=lofi"),
+        ("/audit", ""),
+        ("/audit/mend", ""),
+        ("/keys", "name=x&scope=read"),
+        ("/deliveries/retry", "destination=remote"),
+    ] {
         assert_eq!(looks.post(path, form).await.status, StatusCode::FORBIDDEN, "{path}");
     }
     assert!(looks.get("/start").await.text.contains("may only look"));
@@ -253,12 +270,25 @@ async fn ui_shows_names_as_text_on_every_page() {
     let asset = shown.split('"').find(|part| part.starts_with("/assets/")).unwrap().to_owned();
     let wished = format!("/start?count={named}&style={named}&reference={named}");
     let mut paths: Vec<String> = PAGES.iter().map(|path| (*path).to_owned()).collect();
-    paths.extend([job, asset, wished, format!("/jobs?state={named}&after={named}"), format!("/characters?after={named}"), format!("/deliveries?destination={named}")]);
+    paths.extend([
+        job,
+        asset,
+        wished,
+        format!("/jobs?state={named}&after={named}"),
+        format!("/characters?after={named}"),
+        format!("/deliveries?destination={named}"),
+    ]);
     for path in &paths {
         let text = page(path, &browser.get(path).await);
         assert!(!text.contains("<img src=x") && !text.contains("<script>"), "{path}: {text}");
     }
-    for path in [format!("/jobs/{named}"), format!("/characters/{named}"), format!("/assets/{named}"), format!("/login?next={named}"), format!("/{named}")] {
+    for path in [
+        format!("/jobs/{named}"),
+        format!("/characters/{named}"),
+        format!("/assets/{named}"),
+        format!("/login?next={named}"),
+        format!("/{named}"),
+    ] {
         let text = browser.get(&path).await.text;
         assert!(!text.contains("<img src=x") && !text.contains("<script>"), "{path}: {text}");
     }
