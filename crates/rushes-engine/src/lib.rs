@@ -4,6 +4,7 @@
 //! steps; [`outbox`] sends; [`audit`] compares local truth with what destinations and catalogs hold.
 //! Which destinations, catalogs and workflows there are is not known here.
 
+pub mod address;
 pub mod audit;
 pub mod blobs;
 mod breaker;
@@ -12,6 +13,7 @@ pub mod home;
 pub mod ingest;
 pub mod keep;
 mod lanes;
+pub mod lineage;
 pub mod local;
 mod loose;
 pub mod mend;

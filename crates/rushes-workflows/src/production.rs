@@ -1,6 +1,10 @@
 //! `production`: so many characters, each from concept to delivered films. Characters are children of the job; one
 //! that fails does not stop the others.
 
+mod outside;
+
+pub use outside::check_from_outside;
+
 use crate::character;
 use crate::kit::{Kit, blocking};
 use crate::registry::Card;
@@ -18,6 +22,7 @@ pub const CARD: Card = Card {
     version: 3,
     collection: Some("pipeline_jobs"),
     about: "characters, dances, outfits, remix, music, stickers: the whole set",
+    outside: Some(outside::OUTSIDE),
 };
 
 /// Characters in one production at most.

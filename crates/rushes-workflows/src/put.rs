@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::path::PathBuf;
 
 /// What the registry says of it.
-pub const CARD: Card = Card { name: "put", version: 1, collection: None, about: "register and deliver one file" };
+pub const CARD: Card = Card { name: "put", version: 1, collection: None, about: "register and deliver one file", outside: None };
 
 /// Its parameters.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -26,7 +26,7 @@ pub(super) async fn unfinished(parts: &Parts, request: &NewJobRequest) -> Result
 }
 
 pub(super) async fn submit<W: Workflows>(shared: &Shared<W>, request: NewJobRequest) -> Result<Job, Fault> {
-    let id = JobId(shared.parts.clock.new_id());
+    let id = request.id.unwrap_or_else(|| JobId(shared.parts.clock.new_id()));
     let job = new_job(&shared.workflows, id, request, None, id)?;
     shared.parts.store.create(job).await
 }

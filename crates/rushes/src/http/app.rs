@@ -1,6 +1,7 @@
 //! What every handler works with. Nothing of a request is kept here: any instance answers any request.
 
 use super::caller::Doorkeeper;
+use super::events::Feed;
 use super::pipeline::Seen;
 use crate::config::Config;
 use crate::ui::Shelf;
@@ -19,10 +20,11 @@ pub(crate) struct Inner {
     /// Where the engine is asked.
     pub(crate) desk: Desk<Registry>,
     /// The configuration it was started with.
-    #[expect(dead_code, reason = "the first who needs it takes this away")]
     pub(crate) config: Config,
     /// Who may come in.
     pub(crate) doorkeeper: Doorkeeper,
+    /// New facts, for those who listen.
+    pub(super) feed: Feed,
     /// Answers about jobs, until something happens.
     pub(super) seen: Seen,
     /// What the dashboard keeps at hand.
@@ -35,7 +37,8 @@ impl App {
     /// Errors: `config_invalid` when the key of the environment cannot be one.
     pub(crate) fn new(desk: Desk<Registry>, config: Config) -> Result<Self, Fault> {
         let doorkeeper = Doorkeeper::new(&config)?;
-        Ok(Self(Arc::new(Inner { desk, config, doorkeeper, seen: Seen::default(), shelf: Shelf::default(), stop: Cancel::new() })))
+        let (seen, feed, shelf) = (Seen::default(), Feed::default(), Shelf::default());
+        Ok(Self(Arc::new(Inner { desk, config, doorkeeper, feed, seen, shelf, stop: Cancel::new() })))
     }
 
     /// What the engine works with.

@@ -4,15 +4,28 @@
 //! [`idempotency`] (asked twice, done once), then its handler.
 
 mod app;
+mod assets;
+mod audit;
 mod caller;
+mod content;
+mod deliveries;
+mod docs;
+mod events;
 mod health;
 mod idempotency;
+mod jobs;
 mod keys;
 mod listen;
+mod openapi;
+mod page;
 mod pipeline;
 mod problem;
 mod read;
 mod router;
+mod subjects;
+mod upload;
+mod words;
+mod workflows;
 
 pub(crate) use app::App;
 pub(crate) use caller::{COOKIE_NAME, Caller, Peer, new_secret};

@@ -71,7 +71,10 @@ fn status(code: Code) -> StatusCode {
         Code::ScopeMissing | Code::OriginForeign => StatusCode::FORBIDDEN,
         Code::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         Code::BodyTooLarge | Code::FileTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Code::MediaTypeWrong => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Code::MediaTypeWrong | Code::FileForbidden => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        // What was handed in is broken, nothing here is.
+        Code::FileTruncated | Code::FileCorrupt => StatusCode::BAD_REQUEST,
+        Code::RangeInvalid => StatusCode::RANGE_NOT_SATISFIABLE,
         Code::MethodUnknown => StatusCode::METHOD_NOT_ALLOWED,
         Code::RequestDiffers => StatusCode::UNPROCESSABLE_ENTITY,
         Code::EventsGone => StatusCode::GONE,

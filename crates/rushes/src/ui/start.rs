@@ -116,7 +116,12 @@ async fn form(app: &App, visitor: &Visitor, wish: Wish, refused: Option<Fault>) 
             Code::InputInvalid if why.contains("no style") => &mut style_wrong,
             _ => &mut wrong,
         };
-        *place = Some(words::capital(&why)).filter(|_| count_wrong.is_none());
+        let why = if fault.code == Code::ReferenceUnknown {
+            format!("{} {}", fault.code.row().title, words::capital(&why))
+        } else {
+            words::capital(&why)
+        };
+        *place = Some(why).filter(|_| count_wrong.is_none());
     }
     Ok(Start {
         plan: plan(app, &wish, library.len()).await?,

@@ -180,7 +180,7 @@ async fn ui_starts_follows_and_cancels_without_a_script() {
     for (wish, says) in [
         ("count=11&style=lofi", "A number from 1 to 10, please."),
         ("count=1&style=polka", "there are: "),
-        ("count=1&style=lofi&reference=nobody", "there are: step"),
+        ("count=1&style=lofi&reference=nobody", "no reference of that name in the library. There are: step"),
         ("count=1&style=lofi&reference=..%2F..%2Fetc%2Fpasswd", "It was not started."),
     ] {
         let refused = browser.post("/start", wish).await;
