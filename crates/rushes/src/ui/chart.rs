@@ -123,7 +123,8 @@ pub(super) fn draw(minutes: &[Minute], now_ms: i64) -> Chart {
         let _ = write!(svg, r#"<path class="grid" d="M0 {y:.1}H{width}"/>"#, y = scale.y(span));
     }
     for (class, value) in lines() {
-        let _ = write!(svg, r#"<path class="{class}" d="{}"/>"#, line(minutes, &scale, value));
+        let (path, dots) = line(minutes, &scale, value);
+        let _ = write!(svg, r#"<path class="{class}" d="{path}"/><path class="dot {class}" d="{dots}"/>"#);
     }
     let wide = width / MINUTES as f64;
     for minute in minutes {
@@ -145,16 +146,20 @@ fn lines() -> [(&'static str, Value); 3] {
     [("p99", |minute| minute.p99), ("p95", |minute| minute.p95), ("p50", |minute| minute.p50)]
 }
 
-/// The line through neighbouring minutes. A gap is a gap, and a minute that stands alone is a dot.
-fn line(minutes: &[Minute], scale: &Scale, value: Value) -> String {
-    let mut path = String::new();
+/// The line through neighbouring minutes, and dots for those that stand alone. A gap is a gap.
+fn line(minutes: &[Minute], scale: &Scale, value: Value) -> (String, String) {
+    let (mut path, mut dots) = (String::new(), String::new());
     for (at, minute) in minutes.iter().enumerate() {
         let (x, y) = (x(minute.index), scale.y(value(minute) as f64));
         let follows = at > 0 && minutes[at - 1].index + 1 == minute.index;
         let goes_on = minutes.get(at + 1).is_some_and(|next| next.index == minute.index + 1);
-        let _ = write!(path, "{}{x:.1} {y:.1}{}", if follows { "L" } else { "M" }, if follows || goes_on { "" } else { "h0" });
+        if follows || goes_on {
+            let _ = write!(path, "{}{x:.1} {y:.1}", if follows { "L" } else { "M" });
+        } else {
+            let _ = write!(dots, "M{x:.1} {y:.1}h0");
+        }
     }
-    path
+    (path, dots)
 }
 
 #[cfg(test)]
@@ -180,8 +185,8 @@ mod tests {
     #[test]
     fn chart_leaves_gaps_and_dots_what_stands_alone() {
         let found = minutes(&[latency(10, 20), latency(9, 30), latency(2, 900)], NOW_MS);
-        let path = line(&found, &Scale::of(&found), |minute| minute.p50);
-        assert_eq!(["M", "L", "h0"].map(|sign| path.matches(sign).count()), [2, 1, 1], "{path}");
+        let (path, dots) = line(&found, &Scale::of(&found), |minute| minute.p50);
+        assert_eq!((path.matches('M').count(), path.matches('L').count(), dots.matches("h0").count()), (1, 1, 1), "{path} {dots}");
         let drawn = draw(&found, NOW_MS);
         assert_eq!(drawn.spans, ["1.0 s", "0.1 s", "10 ms"]);
         assert_eq!(drawn.clocks.len(), 5);

@@ -63,7 +63,8 @@ function morph(old, now) {
         if (name !== 'open' && old.getAttribute(name) !== value) old.setAttribute(name, value);
     }
     for (const { name } of [...old.attributes]) {
-        if (name !== 'open' && name !== 'tabindex' && !now.hasAttribute(name)) old.removeAttribute(name);
+        const isOurs = name === 'open' || name === 'tabindex' || (name === 'class' && old.className === 'arrived');
+        if (!isOurs && !now.hasAttribute(name)) old.removeAttribute(name);
     }
     if (old.tagName === 'PROGRESS') old.value = now.value;
     if (['VIDEO', 'AUDIO', 'INPUT', 'SELECT', 'TEXTAREA'].includes(old.tagName)) return;
@@ -215,10 +216,16 @@ function listen() {
 }
 setInterval(() => { if (lostAt) lost(); }, 1000);
 
+// A browser has few connections to one server; a page nobody sees gives its own back after a while.
+let asleep = null;
 document.addEventListener('visibilitychange', () => {
-    if (document.hidden || !late) return;
-    late = false;
-    soon();
+    clearTimeout(asleep);
+    if (document.hidden) {
+        asleep = setTimeout(() => { stream?.close(); stream = null; }, 30000);
+        return;
+    }
+    if (!stream) { listen(); late = true; }
+    if (late) { late = false; soon(); }
 });
 // A page kept for going back would hold its connection.
 addEventListener('pagehide', () => stream?.close());
