@@ -329,7 +329,7 @@ document.addEventListener('play', (event) => {
 const planned = document.querySelector('form[data-plan]');
 if (planned) {
     let wait = null;
-    planned.addEventListener('change', () => {
+    planned.addEventListener('input', () => {
         clearTimeout(wait);
         wait = setTimeout(async () => {
             const query = new URLSearchParams(new FormData(planned));
