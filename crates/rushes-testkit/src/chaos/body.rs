@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt};
 
-/// Pieces are small enough for a slow pace to be even.
+/// Pieces are small enough for a slow pace to be even: these bytes, and what passes in this part of a second.
 const PIECE_BYTES: usize = 16 * 1024;
-const TICK: Duration = Duration::from_millis(50);
+const PIECES_A_SECOND: u64 = 20;
 
 /// Why a body did not pass whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +97,7 @@ async fn pass_bytes(
             let _ = into.flush().await;
             return Err(end);
         }
-        let per_tick = gate.pace.map_or(u64::MAX, |pace| (pace / 20).max(1));
+        let per_tick = gate.pace.map_or(u64::MAX, |pace| (pace / PIECES_A_SECOND).max(1));
         let buffer = from.fill_buf().await.map_err(|_| End::SenderGone)?;
         if buffer.is_empty() {
             return Err(End::SenderGone);
@@ -115,8 +115,27 @@ async fn pass_bytes(
         gate.passed.fetch_add(count as u64, Ordering::Relaxed);
         left -= count as u64;
         if let Some(pace) = gate.pace {
-            tokio::time::sleep(if pace < 20 { Duration::from_millis(1_000 / pace.max(1)) } else { TICK }).await;
+            tokio::time::sleep(time_of(count, pace)).await;
         }
     }
     Ok(())
+}
+
+/// How long so many bytes take at a pace, however few of a piece were there to be passed.
+fn time_of(count: usize, pace: u64) -> Duration {
+    Duration::from_micros(count as u64 * 1_000_000 / pace.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chaos_keeps_the_wanted_pace_whatever_the_pieces() {
+        for (pace, piece) in [(1, 1), (1_000, 50), (400_000, 8 * 1024), (400_000, 16 * 1024), (10_000_000, 100)] {
+            let pieces = usize::try_from(pace).expect("it fits") / piece;
+            let took: Duration = (0..pieces).map(|_| time_of(piece, pace)).sum();
+            assert!((0.9..=1.0).contains(&took.as_secs_f32()), "a second's bytes at {pace} in pieces of {piece} took {took:?}");
+        }
+    }
 }

@@ -45,8 +45,9 @@ fn clouds_survive_kills() {
         let Some(cloud) = Cloud::named(name) else { continue };
         let mut survivor = cloud.survivor();
         let (kills, mut killed) = (number("RUSHES_CLOUD_KILLS", 4), 0);
-        // A slow network, so that the kill often comes while something is on its way.
-        cloud.stand.chaos.set(Weather::Slow { bytes_per_s: 400_000 });
+        // A slow network, so that the kill often comes while something is on its way; not so slow that a whole object in
+        // the system's buffers looks stalled.
+        cloud.stand.chaos.set(Weather::Slow { bytes_per_s: 800_000 });
         while killed < kills {
             let at_place = dice.below(2) == 0;
             let place = PLACES[usize::try_from(dice.below(PLACES.len() as u64)).unwrap()];
