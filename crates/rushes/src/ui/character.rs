@@ -10,16 +10,25 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use rushes_core::record::Listed;
 use rushes_core::store::AssetFilter;
-use rushes_core::{Asset, Kind};
+use rushes_core::{Asset, Fault, Kind};
 
 /// Assets of one character shown at most, old versions among them.
 const SHOWN_MAX: u32 = 2_000;
+/// Files whose origin is told at most.
+const ORIGINS_MAX: usize = 100;
 
 /// Cards that belong together.
 struct Section {
     id: &'static str,
     name: &'static str,
     cards: Vec<Card>,
+}
+
+/// What one file was made from.
+struct Origin {
+    id: String,
+    name: String,
+    parents: Vec<(String, String)>,
 }
 
 /// The film on the screen.
@@ -48,6 +57,7 @@ struct CharacterPage {
     sounds: Vec<Card>,
     older: Vec<(Card, u32)>,
     references: Vec<Card>,
+    origins: Vec<Origin>,
     files: usize,
     delivered: usize,
 }
@@ -91,6 +101,7 @@ pub(super) async fn show(State(app): State<App>, visitor: Visitor, Path(id): Pat
         still: still.map(|(asset, deliveries)| table.card(asset, deliveries)),
         sections: sections(&table),
         sounds: table.cards(|asset| asset.blob.mime.starts_with("audio/")),
+        origins: origins(&app, &listed).await?,
         references: table.cards(|asset| asset.kind == Kind::ReferenceVideo),
         older: older.map(|(asset, deliveries)| (before.card(asset, deliveries), asset.version)).collect(),
         files: listed.len(),
@@ -99,6 +110,21 @@ pub(super) async fn show(State(app): State<App>, visitor: Visitor, Path(id): Pat
         id,
     };
     Ok(shell::page(StatusCode::OK, &view))
+}
+
+/// What was made from what, in the order it was made.
+async fn origins(app: &App, listed: &[Listed]) -> Result<Vec<Origin>, Fault> {
+    let called = |asset: &Asset| words::kind_in_set(asset.kind, &asset.title);
+    let mut origins = Vec::new();
+    for (asset, _) in listed.iter().filter(|(asset, _)| !super::card::is_companion(asset.kind)).take(ORIGINS_MAX) {
+        let ids = app.parts().store.parents(asset.id).await?;
+        let parents = listed.iter().filter(|(other, _)| ids.contains(&other.id)).map(|(other, _)| (other.id.to_string(), called(other)));
+        let parents: Vec<(String, String)> = parents.collect();
+        if !parents.is_empty() {
+            origins.push(Origin { id: asset.id.to_string(), name: called(asset), parents });
+        }
+    }
+    Ok(origins)
 }
 
 /// The most finished film there is.

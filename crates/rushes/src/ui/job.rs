@@ -65,12 +65,17 @@ pub(super) async fn line(app: &App, job: &Job, now_ms: i64) -> Result<Line, Faul
         name: name(job),
         state: words::job_state(job.state, job.cancel),
         has_ended: job.state.has_ended(),
-        percent: http::percent(&family),
+        percent: percent(job, &family),
         says: says(app, job, &family),
         files: family.listed.len(),
         made: When { at_ms: job.created_ms, now_ms },
         took: words::took(job.ended_ms.unwrap_or(now_ms) - job.created_ms),
     })
+}
+
+/// How much is made; what was stopped before its end has no share.
+fn percent(job: &Job, family: &Family) -> u32 {
+    if matches!(job.state, JobState::Failed | JobState::Cancelled) { 0 } else { http::percent(family) }
 }
 
 /// One sentence on where it stands.
@@ -169,7 +174,7 @@ pub(super) async fn show(extract::State(app): extract::State<App>, visitor: Visi
         child.is_open = true;
     }
     let (delivered, refused) = (count(&family, DeliveryState::Proven), count_any(&family, DeliveryState::Refused));
-    let percent = http::percent(&family);
+    let percent = percent(&job, &family);
     let now_ms = shell.now_ms;
     let view = JobPage {
         id: job.id.to_string(),
