@@ -110,7 +110,8 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// What shows a film before it plays: its own poster, else that of the film it is another cut of.
+    /// What shows a film before it plays: its own poster, else that of the film it is another cut of, else what it was made
+    /// from.
     pub(super) fn poster(&self, film: &Asset) -> Option<&'a Asset> {
         if !film.blob.mime.starts_with("video/") {
             return None;
@@ -125,7 +126,16 @@ impl<'a> Table<'a> {
                 && asset.0.subject == film.subject
                 && asset.0.path.rsplit_once('/').is_some_and(|(at, _)| at == folder)
         };
-        self.listed.iter().rfind(is_near).map(|(asset, _)| asset)
+        // Until there is one, the picture it was made from.
+        let is_source = |asset: &&(Asset, Vec<Delivery>)| {
+            asset.0.subject == film.subject
+                && match film.kind {
+                    Kind::VariantVideo => asset.0.kind == Kind::VariantImage && asset.0.title == film.title,
+                    Kind::ReferenceVideo | Kind::WorkspaceVideo => false,
+                    _ => asset.0.kind == Kind::CosplayImage,
+                }
+        };
+        self.listed.iter().rfind(is_near).or_else(|| self.listed.iter().rfind(is_source)).map(|(asset, _)| asset)
     }
 }
 
