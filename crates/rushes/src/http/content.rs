@@ -8,7 +8,6 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE,
-    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -110,7 +109,6 @@ pub(super) async fn content(
         return Ok((StatusCode::NOT_MODIFIED, told).into_response());
     }
     told.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    told.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     told.insert(CONTENT_TYPE, header(&asset.blob.mime)?);
     told.insert(CONTENT_DISPOSITION, header(&disposition(&asset.path, &asset.blob.mime, query.download))?);
     let is_current = headers.get(IF_RANGE).is_none_or(|value| value.as_bytes() == tag.as_bytes());

@@ -148,6 +148,14 @@ pub(super) struct EventsQuery {
     /// The number of the last fact known, for those who cannot send `Last-Event-ID`; 0 begins with the first.
     #[param(minimum = 0)]
     after: Option<i64>,
+    /// Whether to go on with what happens; false: it ends with the newest fact there is.
+    #[serde(default = "yes")]
+    #[param(default = true)]
+    follow: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The event log as server-sent events. `Last-Event-ID` (or `after`) goes on behind that fact without a gap; without
@@ -174,7 +182,7 @@ pub(super) async fn events(State(app): State<App>, Query(query): Query<EventsQue
             after
         }
     };
-    let listener = Listener { app, heard, at, is_behind: true, has_said_hello: false, _place: place };
+    let listener = Listener { app, heard, at, follows: query.follow, is_behind: true, has_said_hello: false, _place: place };
     let pieces = stream::unfold(listener, |mut listener| async move { Some((Ok::<_, Infallible>(listener.next().await?), listener)) });
     let headers = [
         (CONTENT_TYPE, "text/event-stream"),
@@ -198,6 +206,8 @@ struct Listener {
     heard: broadcast::Receiver<Arc<Page>>,
     /// The last fact sent.
     at: i64,
+    /// Whether it goes on with what happens.
+    follows: bool,
     /// There may be facts that were not heard.
     is_behind: bool,
     has_said_hello: bool,
@@ -221,6 +231,7 @@ impl Listener {
                         self.at = page.last;
                         return Some(page.text);
                     }
+                    None if !self.follows => return None,
                     None => self.is_behind = false,
                 }
             }

@@ -20,7 +20,6 @@ static TEXT: LazyLock<Bytes> = LazyLock::new(|| document().to_pretty_json().unwr
 
 /// Why a request was refused (RFC 9457).
 #[derive(Serialize, ToSchema)]
-#[expect(dead_code, reason = "its shape is the document's; refusals are written by `problem`")]
 struct ProblemFacts {
     /// Where the code is explained.
     #[serde(rename = "type")]
@@ -44,9 +43,9 @@ struct ProblemFacts {
     error: Option<String>,
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    let all = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.head, &mut item.patch];
-    all.into_iter().filter_map(Option::as_mut)
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+    let all = [("get", &mut item.get), ("put", &mut item.put), ("post", &mut item.post), ("delete", &mut item.delete)];
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
 /// The whole document.
@@ -62,8 +61,19 @@ pub(super) fn document() -> OpenApi {
     refusal.content.insert("application/problem+json".to_owned(), Content::new(Some(Ref::from_schema_name("ProblemFacts"))).into());
     components.responses.insert("Refused".to_owned(), refusal.into());
     whole.security = Some(["key", "login"].map(|name| SecurityRequirement::new(name, Vec::<String>::new())).into());
-    for operation in whole.paths.paths.values_mut().flat_map(operations) {
-        operation.responses.responses.insert("default".to_owned(), RefOr::Ref(Ref::from_response_name("Refused")));
+    for (path, item) in &mut whole.paths.paths {
+        let place = path.trim_start_matches("/api/v1/").trim_start_matches('/').replace(['{', '}'], "").replace('/', "_");
+        for (method, operation) in operations(item) {
+            operation.operation_id = Some(format!("{method}_{place}"));
+            for answer in operation.responses.responses.values_mut() {
+                if let RefOr::T(answer) = answer
+                    && answer.description.is_empty()
+                {
+                    answer.description = "Done".to_owned();
+                }
+            }
+            operation.responses.responses.insert("default".to_owned(), RefOr::Ref(Ref::from_response_name("Refused")));
+        }
     }
     whole
 }
