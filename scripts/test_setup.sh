@@ -19,7 +19,7 @@ fresh() {
     mkdir -p "$room/bin" "$room/fonts" "$room/cargo/bin"
     for tool in $tools; do ln -s "$(command -v "$tool")" "$room/bin/$tool"; done
     touch "$room/log" "$room/fonts/LeckerliOne-Regular.ttf" "$room/fonts/DejaVuSans.ttf"
-    for tool in ffmpeg ffprobe make cc cargo s3s-fs moto_server gcp-storage-emulator postgres initdb rclone chromium; do stub "$tool" 'exit 0'; done
+    for tool in ffmpeg ffprobe make cc cargo s3s-fs moto_server gcp-storage-emulator schemathesis postgres initdb rclone chromium; do stub "$tool" 'exit 0'; done
     mkdir -p "$room/servers/firestore" "$room/servers/browser/node_modules/playwright-core" "$room/servers/browser/node_modules/axe-core"
     cp "$room/bin/cargo" "$room/servers/firestore/node"
     stub rustc 'echo "rustc 9.9.0 (stub)"'
