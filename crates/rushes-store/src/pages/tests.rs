@@ -23,7 +23,7 @@ fn home() -> Home {
     let path = folder.path().join("rushes.db");
     fill::fill(&path, 0, 300, ("cloud", "p/"), "records").unwrap();
     let cloud = Route { name: "cloud".into(), prefix: "p/".into(), ..Route::default() };
-    let routes = Routes { destinations: vec![cloud], catalogs: vec!["records".into()] };
+    let routes = Routes { destinations: vec![cloud], catalogs: vec!["records".into()], ..Routes::default() };
     let store = SqliteStore::open(&path, &Mode::Own { owner: "test".into() }, Arc::new(SystemClock), routes).unwrap();
     let sql = Connection::open(&path).unwrap();
     let fault = r#"{"code": "destination_refused", "verdict": "permanent", "retry_after_ms": null, "operation": "put", "context": [], "reason": "storage is full"}"#;

@@ -2,6 +2,7 @@
 
 use super::caller::Doorkeeper;
 use super::events::Feed;
+use super::metrics::Metrics;
 use super::pipeline::Seen;
 use crate::config::Config;
 use crate::ui::Shelf;
@@ -29,6 +30,8 @@ pub(crate) struct Inner {
     pub(super) seen: Seen,
     /// What the dashboard keeps at hand.
     pub(crate) shelf: Shelf,
+    /// Figures for Prometheus.
+    pub(crate) metrics: Metrics,
     /// Cancelled when the server is asked to end: streams end, and nothing new begins.
     pub(crate) stop: Cancel,
 }
@@ -37,8 +40,16 @@ impl App {
     /// Errors: `config_invalid` when the key of the environment cannot be one.
     pub(crate) fn new(desk: Desk<Registry>, config: Config) -> Result<Self, Fault> {
         let doorkeeper = Doorkeeper::new(&config)?;
-        let (seen, feed, shelf) = (Seen::default(), Feed::default(), Shelf::default());
-        Ok(Self(Arc::new(Inner { desk, config, doorkeeper, feed, seen, shelf, stop: Cancel::new() })))
+        Ok(Self(Arc::new(Inner {
+            desk,
+            config,
+            doorkeeper,
+            feed: Feed::default(),
+            seen: Seen::default(),
+            shelf: Shelf::default(),
+            metrics: Metrics::default(),
+            stop: Cancel::new(),
+        })))
     }
 
     /// What the engine works with.

@@ -12,7 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use governor::clock::{Clock, DefaultClock};
 use governor::{Quota, RateLimiter, state::keyed::HashMapStateStore};
-use rushes_core::key::{Key, Scope};
+use rushes_core::key::{ENVIRONMENT, Key, Scope};
 use rushes_core::{Code, Fault};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -127,7 +127,7 @@ impl Doorkeeper {
     pub(crate) async fn look(&self, parts: &rushes_engine::Parts, peer: IpAddr, shown: &str) -> Result<Caller, Problem> {
         let hash = hash(shown);
         if self.given.as_ref().is_some_and(|given| is_same(given.as_bytes(), hash.as_bytes())) {
-            return Ok(Caller { key: "key_environment".to_owned(), scope: Scope::Admin });
+            return Ok(Caller { key: ENVIRONMENT.to_owned(), scope: Scope::Admin });
         }
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned();
         let found = match known {
@@ -183,8 +183,14 @@ pub(super) async fn look(State(app): State<App>, request: Request, next: Next) -
             return problem.into_response();
         }
     }
+    let known = asked.as_ref().ok().cloned();
     parts.extensions.insert(asked);
-    next.run(Request::from_parts(parts, body)).await
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    if let Some(caller) = known {
+        // For the log, which is written further out.
+        response.extensions_mut().insert(caller);
+    }
+    response
 }
 
 /// Lets only those in who may look, and only those change something who may; handlers that need more ask for [`Admin`].

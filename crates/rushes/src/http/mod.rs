@@ -1,6 +1,6 @@
 //! The HTTP interface: one file a resource, `router` is the one list of all routes. Only this room knows wire JSON.
 //!
-//! A request passes, in this order: [`problem`] (every refusal in one shape), [`caller`] (who asks, and how often),
+//! A request passes, in this order: [`problem`] (every refusal in one shape), [`trace`] (its number, its line in the log), [`caller`] (who asks, and how often),
 //! [`idempotency`] (asked twice, done once), then its handler.
 
 mod app;
@@ -16,6 +16,7 @@ mod idempotency;
 mod jobs;
 mod keys;
 mod listen;
+mod metrics;
 mod openapi;
 mod page;
 mod pipeline;
@@ -23,7 +24,9 @@ mod problem;
 mod read;
 mod router;
 mod subjects;
+mod trace;
 mod upload;
+mod webhooks;
 mod words;
 mod workflows;
 
@@ -31,6 +34,7 @@ pub(crate) use app::App;
 pub(crate) use caller::{COOKIE_NAME, Caller, Peer, new_secret};
 pub(crate) use keys::add as add_key;
 pub(crate) use listen::Listening;
+pub(crate) use metrics::tail;
 pub(crate) use pipeline::{Options, RunRequest, percent, start};
 pub(crate) use problem::Problem;
 pub(crate) use read::whole;

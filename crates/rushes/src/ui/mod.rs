@@ -23,6 +23,7 @@ mod shelf;
 mod shell;
 mod start;
 mod steps;
+mod webhooks;
 mod words;
 
 use crate::http::App;
@@ -55,6 +56,9 @@ pub(crate) fn pages() -> Router<App> {
         .route("/audit/mend", post(audit::mend))
         .route("/keys", get(keys::show).post(keys::make))
         .route("/keys/{id}/revoke", post(keys::revoke))
+        .route("/webhooks", get(webhooks::show).post(webhooks::add))
+        .route("/webhooks/{id}/{what}", post(webhooks::change))
+        .route("/webhooks/messages/{id}/redeliver", post(webhooks::redeliver))
         .route("/login", get(login::show).post(login::enter))
         .route("/logout", post(login::leave))
         .route("/ui/thumbs/{id}", get(pictures::thumb))

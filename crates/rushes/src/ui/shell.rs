@@ -75,12 +75,13 @@ impl Place {
 }
 
 /// The places, in the order of the rail. The bar of a phone shows the first of them, and the others under `More`.
-const PLACES: [(&str, &str, &str); 6] = [
+const PLACES: [(&str, &str, &str); 7] = [
     ("overview", "/", "Overview"),
     ("jobs", "/jobs", "Jobs"),
     ("characters", "/characters", "Characters"),
     ("deliveries", "/deliveries", "Deliveries"),
     ("audit", "/audit", "Audit"),
+    ("webhooks", "/webhooks", "Webhooks"),
     ("keys", "/keys", "Keys"),
 ];
 

@@ -26,8 +26,8 @@ fn on_path(names: &[&str]) -> Option<PathBuf> {
 fn tools() -> Option<Tools> {
     let named = std::env::var_os("RUSHES_CHROMIUM").filter(|named| !named.is_empty()).map(PathBuf::from);
     let chromium = named.or_else(|| on_path(&["chromium", "chromium-browser", "google-chrome"]));
-    let modules = Path::new(ROOT).join("target/servers/browser/node_modules");
-    let node = on_path(&["node"]).or_else(|| Some(Path::new(ROOT).join("target/servers/firestore/node")).filter(|node| node.exists()));
+    let room = Path::new(ROOT).join("target/servers/browser");
+    let (modules, node) = (room.join("node_modules"), Some(room.join("node")).filter(|node| node.exists()));
     let has_modules = modules.join("playwright-core").is_dir() && modules.join("axe-core").is_dir();
     if let (Some(node), Some(chromium), true) = (node, chromium, has_modules) {
         return Some(Tools { node, modules, chromium });

@@ -11,7 +11,7 @@ use reqwest::{Client, Method, StatusCode};
 use std::time::{Duration, Instant};
 
 /// Every page that needs no id.
-const PAGES: [&str; 7] = ["/", "/jobs", "/start", "/characters", "/deliveries", "/audit", "/keys"];
+const PAGES: [&str; 8] = ["/", "/jobs", "/start", "/characters", "/deliveries", "/audit", "/webhooks", "/keys"];
 /// What a name must never become.
 const NASTY: &str = "<script>alert(1)</script>";
 
@@ -233,6 +233,7 @@ async fn ui_keeps_each_scope_to_its_own() {
         ("/audit/mend", ""),
         ("/keys", "name=x&scope=read"),
         ("/deliveries/retry", "destination=remote"),
+        ("/webhooks", "url=https%3A%2F%2Fa.example"),
     ] {
         assert_eq!(looks.post(path, form).await.status, StatusCode::FORBIDDEN, "{path}");
     }
