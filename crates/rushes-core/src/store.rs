@@ -165,6 +165,15 @@ pub struct Sending {
     pub next_ms: Option<i64>,
 }
 
+/// How long one file took from its commit to its proof at one destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Latency {
+    /// When it was proven, milliseconds since 1970.
+    pub done_ms: i64,
+    /// Milliseconds.
+    pub took_ms: i64,
+}
+
 /// A topmost job with all that belongs to it.
 #[derive(Debug, Clone)]
 pub struct Family {
@@ -405,6 +414,9 @@ pub trait Pages: Send + Sync {
     /// Has one asset tried at one destination now: what was refused, and what waits for its time. Gives what stands there
     /// then. Errors: `not_found`, `input_invalid` when it is proven, or a newer version has taken its place.
     async fn deliver_again(&self, asset: AssetId, destination: &str) -> Result<Vec<Sending>, Fault>;
+
+    /// What was proven at a destination since then, the newest first, at most `limit`.
+    async fn latencies(&self, destination: &str, since_ms: i64, limit: u32) -> Result<Vec<Latency>, Fault>;
 }
 
 /// The log of facts. The oldest go after their time, the newest one never.
