@@ -56,7 +56,7 @@ fn plans_of_hot_questions_walk_no_table() {
     hot.extend([jobs::cancel_family(), outbox::ready_rows(), outbox::ready_records()]);
     hot.extend(outbox::BACKLOG.map(str::to_owned));
     hot.extend(messages::DUE.map(str::to_owned));
-    hot.push(messages::OLD.to_owned());
+    hot.extend([messages::OLD, messages::OWED].map(str::to_owned));
     let (endpoint, job) = (Some(EndpointId(SystemClock.new_id())), Some(JobId(SystemClock.new_id())));
     hot.extend(
         [(None, None), (endpoint, None), (None, job)]
