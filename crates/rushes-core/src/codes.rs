@@ -88,6 +88,7 @@ codes! {
     RequestUnderway "request_underway" Conflict Transient "The same request is being answered." "Ask again in a moment for its answer.";
     RequestDiffers "request_differs" InvalidInput Permanent "Another request carried the same key." "Use a new `Idempotency-Key` for another request.";
     RequestSlow "request_slow" InvalidInput Transient "The request came too slowly." "Send it again on a better line.";
+    RangeInvalid "range_invalid" InvalidInput Permanent "The file ends before that range." "Ask for bytes it has; `Content-Range` says how many.";
     EventsGone "events_gone" NotFound Permanent "Those events are not kept any more." "Begin after the number named; what was is asked by GET.";
     CharactersFailed "characters_failed" Unexpected Permanent "None of the characters could be made." "See the errors of each.";
 }

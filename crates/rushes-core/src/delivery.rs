@@ -52,6 +52,9 @@ pub enum DeliveryState {
 }
 
 impl DeliveryState {
+    /// All of them, the worse the later.
+    pub const ALL: [Self; 5] = [Self::Proven, Self::Sending, Self::Owed, Self::Held, Self::Refused];
+
     /// As written in JSON and the database.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -67,7 +70,7 @@ impl DeliveryState {
     /// The state of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Proven, Self::Sending, Self::Owed, Self::Held, Self::Refused].into_iter().find(|s| s.name() == name)
+        Self::ALL.into_iter().find(|state| state.name() == name)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::asset::{Asset, Blob, NewAsset};
 use crate::catalog::Record;
-use crate::delivery::{Backlog, Delivery, Due, Held, Leased, LeftUpload, Link, Owed, Wanted};
+use crate::delivery::{Backlog, Delivery, DeliveryState, Due, Held, Leased, LeftUpload, Link, Owed, Wanted};
 use crate::destination::Proof;
 use crate::event::Event;
 use crate::fault::Fault;
@@ -11,7 +11,7 @@ use crate::inspect::MediaInfo;
 use crate::job::{Job, JobState, NewJob, Outcome, StepRow};
 use crate::key::{IdemKey, Key, Replied, Reply};
 use crate::kinds::Kind;
-use crate::subject::{NewSubject, Subject};
+use crate::subject::{NewSubject, Subject, SubjectType};
 use crate::webhook::{DueMessage, DueMessages, Endpoint, Message, MessageFilter, Secrets, Try, Verdict};
 use async_trait::async_trait;
 use serde_json::Value;
@@ -89,10 +89,14 @@ pub struct StepCommit {
 pub struct JobFilter {
     /// Only in this state.
     pub state: Option<JobState>,
+    /// Only of this workflow.
+    pub workflow: Option<String>,
     /// Only of this workflow and input.
     pub same_as: Option<(String, String)>,
     /// Only those that were asked to stop, children too.
     pub cancel_asked: bool,
+    /// Only those that come after this one in the list; `input_invalid` where there is no such job.
+    pub after: Option<JobId>,
     /// At most this many.
     pub limit: u32,
 }
@@ -100,20 +104,74 @@ pub struct JobFilter {
 /// Which assets to list; current versions only unless `all_versions`.
 #[derive(Debug, Clone, Default)]
 pub struct AssetFilter {
+    /// Only this one.
+    pub id: Option<AssetId>,
     /// Only of this kind.
     pub kind: Option<Kind>,
     /// Only of this subject id.
     pub subject: Option<String>,
     /// Only made by this job or its children.
     pub root: Option<JobId>,
+    /// Only made by this very job.
+    pub job: Option<JobId>,
     /// Only with these bytes.
     pub sha256: Option<String>,
+    /// Only those the worst of whose deliveries stands here.
+    pub state: Option<DeliveryState>,
     /// Retired versions too.
     pub all_versions: bool,
-    /// Only after this id.
+    /// The newest first, not the oldest.
+    pub newest_first: bool,
+    /// Only those that come after this id in the list.
     pub after: Option<AssetId>,
-    /// At most this many, oldest first; None = all.
+    /// At most this many; None = all.
     pub limit: Option<u32>,
+}
+
+/// Which subjects to list, by id.
+#[derive(Debug, Clone, Default)]
+pub struct SubjectFilter {
+    /// Only of this sort.
+    pub subject_type: Option<SubjectType>,
+    /// Only after this id.
+    pub after: Option<String>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// Which deliveries of current assets to list, those of the oldest asset first.
+#[derive(Debug, Clone, Default)]
+pub struct DeliveryFilter {
+    /// Only those that stand here.
+    pub state: Option<DeliveryState>,
+    /// Only to this place.
+    pub destination: Option<String>,
+    /// Only after this asset, destination and key.
+    pub after: Option<(AssetId, String, String)>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// A delivery with what it is of, and how it is tried.
+#[derive(Debug, Clone)]
+pub struct Sending {
+    /// How far it is.
+    pub delivery: Delivery,
+    /// What is delivered.
+    pub asset: Asset,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it is tried again, milliseconds since 1970; None unless it is owed.
+    pub next_ms: Option<i64>,
+}
+
+/// How long one file took from its commit to its proof at one destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Latency {
+    /// When it was proven, milliseconds since 1970.
+    pub done_ms: i64,
+    /// Milliseconds.
+    pub took_ms: i64,
 }
 
 /// A topmost job with all that belongs to it.
@@ -344,14 +402,37 @@ pub trait Loose: Send + Sync {
     async fn upload_gone(&self, row: i64) -> Result<(), Fault>;
 }
 
-/// The log of facts.
+/// Pages of what there is, for those who look; and one delivery tried again by who has looked.
+#[async_trait]
+pub trait Pages: Send + Sync {
+    /// Some subjects.
+    async fn subject_page(&self, filter: &SubjectFilter) -> Result<Vec<Subject>, Fault>;
+
+    /// Some deliveries.
+    async fn delivery_page(&self, filter: &DeliveryFilter) -> Result<Vec<Sending>, Fault>;
+
+    /// Has one asset tried at one destination now: what was refused, and what waits for its time. Gives what stands there
+    /// then. Errors: `not_found`, `input_invalid` when it is proven, or a newer version has taken its place.
+    async fn deliver_again(&self, asset: AssetId, destination: &str) -> Result<Vec<Sending>, Fault>;
+
+    /// What was proven at a destination since then, the newest first, at most `limit`.
+    async fn latencies(&self, destination: &str, since_ms: i64, limit: u32) -> Result<Vec<Latency>, Fault>;
+}
+
+/// The log of facts. The oldest go after their time, the newest one never.
 #[async_trait]
 pub trait Events: Send + Sync {
     /// The facts after `seq`, in order, at most `limit`.
     async fn events(&self, after_seq: i64, limit: u32) -> Result<Vec<Event>, Fault>;
 
-    /// The number of the newest fact.
+    /// The number of the newest fact; 0 where there is none.
     async fn last_seq(&self) -> Result<i64, Fault>;
+
+    /// The number of the oldest fact that is kept; 1 where there is none yet.
+    async fn oldest_seq(&self) -> Result<i64, Fault>;
+
+    /// Forgets facts older than `before_ms`, the oldest first, at most `limit`. Gives how many.
+    async fn forget_events(&self, before_ms: i64, limit: u32) -> Result<u64, Fault>;
 }
 
 /// Who may ask over HTTP. What is kept of a key tells nobody the key.
@@ -479,7 +560,10 @@ pub trait History: Send + Sync {
 
 /// The whole store.
 pub trait Store:
-    Jobs + Journal + Assets + Outbox + Upkeep + Loose + Events + Keys + Replies + Webhooks + Messages + Marks + History
+    Jobs + Journal + Assets + Outbox + Upkeep + Loose + Pages + Events + Keys + Replies + Webhooks + Messages + Marks + History
 {
 }
-impl<T: Jobs + Journal + Assets + Outbox + Upkeep + Loose + Events + Keys + Replies + Webhooks + Messages + Marks + History> Store for T {}
+impl<T> Store for T where
+    T: Jobs + Journal + Assets + Outbox + Upkeep + Loose + Pages + Events + Keys + Replies + Webhooks + Messages + Marks + History
+{
+}

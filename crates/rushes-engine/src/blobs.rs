@@ -138,7 +138,7 @@ pub fn hash_file(path: &Path, mime: &str) -> Result<Blob, Fault> {
 }
 
 /// The same without the MD5. Errors: `io`, `file_missing`.
-pub(crate) fn hash_file_without_md5(path: &Path, mime: &str) -> Result<Blob, Fault> {
+pub fn hash_file_without_md5(path: &Path, mime: &str) -> Result<Blob, Fault> {
     File::open(path).and_then(|file| digest_without_md5(file, mime)).map_err(|e| Fault::io("hash file", path, &e))
 }
 

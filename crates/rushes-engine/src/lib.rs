@@ -4,6 +4,7 @@
 //! steps; [`outbox`] sends; [`hooks`] tells of the ends of jobs; [`audit`] compares local truth with what destinations and catalogs hold.
 //! Which destinations, catalogs and workflows there are is not known here.
 
+pub mod address;
 pub mod audit;
 pub mod blobs;
 mod breaker;
@@ -14,6 +15,7 @@ pub mod hooks;
 pub mod ingest;
 pub mod keep;
 mod lanes;
+pub mod lineage;
 pub mod local;
 mod loose;
 pub mod mend;

@@ -2,11 +2,12 @@
 
 use crate::rows::{self, ASSET, DELIVERY, SUBJECT};
 use crate::sqlite::SqliteStore;
+use crate::which::Which;
 use async_trait::async_trait;
-use rushes_core::delivery::Delivery;
+use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::store::{AssetFilter, Assets, Marks};
 use rushes_core::{Asset, AssetId, Blob, Code, Fault, Kind, Subject};
-use rusqlite::{Connection, ToSql, params};
+use rusqlite::{Connection, params};
 
 pub(crate) fn load(sql: &Connection, id: &str) -> Result<Asset, Fault> {
     rows::one(sql, &format!("SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256) WHERE a.id = ?1"), [id], rows::asset)?
@@ -18,37 +19,66 @@ pub(crate) fn with_deliveries(sql: &Connection, id: &str) -> Result<(Asset, Vec<
     Ok((load(sql, id)?, deliveries(sql, id)?))
 }
 
-fn deliveries(sql: &Connection, id: &str) -> Result<Vec<Delivery>, Fault> {
+pub(crate) fn deliveries(sql: &Connection, id: &str) -> Result<Vec<Delivery>, Fault> {
     rows::all(sql, &format!("SELECT {DELIVERY} FROM deliveries WHERE asset = ?1 ORDER BY destination, key"), [id], rows::delivery)
 }
 
-pub(crate) fn list(sql: &Connection, filter: &AssetFilter) -> Result<Vec<(Asset, Vec<Delivery>)>, Fault> {
-    // Only the conditions asked for, so that each question finds its own index.
-    let mut conditions = vec!["1"];
-    let mut values: Vec<(&str, Box<dyn ToSql>)> = vec![(":limit", Box::new(filter.limit.map_or(-1, i64::from)))];
-    let mut only = |condition: &'static str, name: &'static str, value: Option<String>| {
-        if let Some(value) = value {
-            conditions.push(condition);
-            values.push((name, Box::new(value)));
-        }
-    };
-    only("a.kind = :kind", ":kind", filter.kind.map(|kind| kind.name().to_owned()));
-    only("a.subject = :subject", ":subject", filter.subject.clone());
-    only("a.root = :root", ":root", filter.root.map(|id| id.to_string()));
-    only("a.sha256 = :sha256", ":sha256", filter.sha256.clone());
-    only("a.id > :after", ":after", filter.after.map(|id| id.to_string()));
-    if !filter.all_versions {
-        conditions.push("a.retired_ms IS NULL");
+/// Which assets a filter asks for.
+pub(crate) fn which(filter: &AssetFilter) -> Which {
+    let mut which = Which::default();
+    which.value(":limit", filter.limit.map_or(-1, i64::from));
+    which.only("a.id = :id", ":id", filter.id.map(|id| id.to_string()));
+    // Those of one subject, job or file are few; the plus keeps the database from going through all of the kind.
+    let are_few = filter.subject.is_some() || filter.root.is_some() || filter.job.is_some() || filter.sha256.is_some();
+    which.only(if are_few { "+a.kind = :kind" } else { "a.kind = :kind" }, ":kind", filter.kind.map(Kind::name));
+    which.only("a.subject = :subject", ":subject", filter.subject.clone());
+    which.only("a.root = :root", ":root", filter.root.map(|id| id.to_string()));
+    which.only("a.job = :job", ":job", filter.job.map(|id| id.to_string()));
+    which.only("a.sha256 = :sha256", ":sha256", filter.sha256.clone());
+    let after = if filter.newest_first { "a.id < :after" } else { "a.id > :after" };
+    which.only(after, ":after", filter.after.map(|id| id.to_string()));
+    if let Some(state) = filter.state {
+        which.and(worst(state));
     }
-    let which = conditions.join(" AND ");
-    let query = format!("SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256) WHERE {which} ORDER BY a.id LIMIT :limit");
+    if !filter.all_versions {
+        which.and("a.retired_ms IS NULL");
+    }
+    which
+}
+
+/// The worst of the deliveries of `a` stands here. What is open is few, and has its own index, to begin with.
+fn worst(state: DeliveryState) -> String {
+    let of = "SELECT 1 FROM deliveries d WHERE d.asset = a.id";
+    let here = match state {
+        DeliveryState::Owed | DeliveryState::Sending | DeliveryState::Refused => {
+            format!("a.id IN (SELECT asset FROM deliveries WHERE state = '{}')", state.name())
+        }
+        DeliveryState::Proven | DeliveryState::Held => format!("EXISTS ({of} AND d.state = '{}')", state.name()),
+    };
+    let worse: Vec<String> = DeliveryState::ALL.iter().filter(|other| **other > state).map(|other| format!("'{}'", other.name())).collect();
+    if worse.is_empty() { here } else { format!("{here} AND NOT EXISTS ({of} AND d.state IN ({}))", worse.join(", ")) }
+}
+
+/// The ids asked for, in their order.
+pub(crate) fn ids(which: &Which, newest_first: bool) -> String {
+    format!("SELECT a.id FROM assets a WHERE {} ORDER BY a.id {} LIMIT :limit", which.text(), direction(newest_first))
+}
+
+fn direction(newest_first: bool) -> &'static str {
+    if newest_first { "DESC" } else { "ASC" }
+}
+
+pub(crate) fn list(sql: &Connection, filter: &AssetFilter) -> Result<Vec<(Asset, Vec<Delivery>)>, Fault> {
+    let (which, order) = (which(filter), direction(filter.newest_first));
+    let query =
+        format!("SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256) WHERE {} ORDER BY a.id {order} LIMIT :limit", which.text());
     let deliveries = format!(
-        "SELECT {DELIVERY} FROM deliveries WHERE asset IN (SELECT a.id FROM assets a WHERE {which} ORDER BY a.id LIMIT :limit) ORDER BY asset, destination, key"
+        "SELECT {DELIVERY} FROM deliveries WHERE asset IN ({}) ORDER BY asset {order}, destination, key",
+        ids(&which, filter.newest_first)
     );
-    let params: Vec<(&str, &dyn ToSql)> = values.iter().map(|(name, value)| (*name, value.as_ref())).collect();
-    let found = rows::all(sql, &query, params.as_slice(), rows::asset)?;
+    let found = rows::all(sql, &query, which.params().as_slice(), rows::asset)?;
     // Both are in the order of the asset's id, so one walk brings them together.
-    let mut delivered = rows::all(sql, &deliveries, params.as_slice(), rows::delivery)?.into_iter().peekable();
+    let mut delivered = rows::all(sql, &deliveries, which.params().as_slice(), rows::delivery)?.into_iter().peekable();
     Ok(found
         .into_iter()
         .map(|asset| {

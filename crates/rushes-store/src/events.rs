@@ -10,6 +10,10 @@ use rushes_core::{Fault, JobId};
 use rusqlite::params;
 use serde_json::Value;
 
+/// The oldest facts up to the first that is kept by its time; never the newest, which says how far the log has come.
+const FORGET: &str = "DELETE FROM events WHERE seq < (SELECT coalesce(min(seq) FILTER (WHERE at_ms >= ?1), max(seq) + 1) FROM
+    (SELECT seq, at_ms FROM events ORDER BY seq LIMIT ?2)) AND seq < (SELECT max(seq) FROM events)";
+
 /// Writes one fact in the present transaction.
 pub(crate) fn tell(write: &mut Write<'_>, event_type: &str, job: Option<JobId>, data: &Value) -> Result<(), Fault> {
     write.wakes.events = true;
@@ -38,5 +42,13 @@ impl Events for SqliteStore {
 
     async fn last_seq(&self) -> Result<i64, Fault> {
         self.read(|sql| rows::number(sql, "SELECT coalesce(max(seq), 0) FROM events", [])).await
+    }
+
+    async fn oldest_seq(&self) -> Result<i64, Fault> {
+        self.read(|sql| rows::number(sql, "SELECT coalesce(min(seq), 1) FROM events", [])).await
+    }
+
+    async fn forget_events(&self, before_ms: i64, limit: u32) -> Result<u64, Fault> {
+        self.write(move |write| rows::change(write.sql, FORGET, params![before_ms, limit]).map(|gone| gone as u64)).await
     }
 }

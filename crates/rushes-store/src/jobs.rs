@@ -6,6 +6,7 @@ use crate::rows::{self, JOB, json};
 use crate::settle;
 use crate::snapshot;
 use crate::sqlite::SqliteStore;
+use crate::which::Which;
 use crate::writer::{LEASE_MS, Write};
 use async_trait::async_trait;
 use rushes_core::delivery::Routes;
@@ -200,26 +201,40 @@ fn ask_to_stop(write: &mut Write<'_>, id: JobId, routes: &Routes) -> Result<(), 
     settle::mirror(write, id, &routes.catalogs)
 }
 
-/// Those asked to stop, those of one workflow and input, the topmost.
-pub(crate) const LISTS: [&str; 3] =
-    ["cancel = 1 AND state = 'running'", "workflow = ?2 AND input_hash = ?3 AND parent IS NULL", "parent IS NULL"];
-
-pub(crate) fn list_of(which: &str) -> String {
-    format!("SELECT {JOB} FROM jobs WHERE {which} AND (?1 IS NULL OR state = ?1) ORDER BY created_ms DESC, id DESC LIMIT ?4")
+/// Which jobs a filter asks for; `:at` is when the one it goes on from was made.
+pub(crate) fn which(filter: &JobFilter) -> Which {
+    let mut which = Which::default();
+    which.value(":limit", filter.limit);
+    which.and(if filter.cancel_asked { "cancel = 1 AND state = 'running'" } else { "parent IS NULL" });
+    which.only("state = :state", ":state", filter.state.map(JobState::name));
+    let (workflow, input_hash) = filter.same_as.clone().unzip();
+    which.only("workflow = :workflow", ":workflow", workflow.or_else(|| filter.workflow.clone()));
+    which.only("input_hash = :input_hash", ":input_hash", input_hash);
+    which.only("(created_ms, id) < (:at, :after)", ":after", filter.after.map(|id| id.to_string()));
+    which
 }
 
-/// Each sort of question has its own words, so that each finds its own index.
-fn list(sql: &Connection, filter: &JobFilter) -> Result<Vec<Job>, Fault> {
-    let (workflow, input_hash) = filter.same_as.clone().unzip();
-    let [cancelled, same, top] = LISTS;
-    let which = if filter.cancel_asked {
-        cancelled
-    } else if workflow.is_some() {
-        same
-    } else {
-        top
+/// Each sort of question has its own index, by name: left to itself the database would rather put all topmost jobs in order.
+pub(crate) fn list_of(filter: &JobFilter, which: &Which) -> String {
+    let index = match (filter.cancel_asked, &filter.same_as, filter.state, &filter.workflow) {
+        (true, ..) => "jobs_to_cancel",
+        (_, Some(_), ..) => "jobs_by_input",
+        (_, _, Some(_), Some(_)) => "jobs_top_by_both",
+        (_, _, Some(_), None) => "jobs_top_by_state",
+        (_, _, None, Some(_)) => "jobs_top_by_workflow",
+        _ => "jobs_top",
     };
-    rows::all(sql, &list_of(which), params![filter.state.map(JobState::name), workflow, input_hash, filter.limit], rows::job)
+    format!("SELECT {JOB} FROM jobs INDEXED BY {index} WHERE {} ORDER BY created_ms DESC, id DESC LIMIT :limit", which.text())
+}
+
+fn list(sql: &Connection, filter: &JobFilter) -> Result<Vec<Job>, Fault> {
+    let mut which = which(filter);
+    if let Some(after) = filter.after {
+        let at = rows::one(sql, "SELECT created_ms FROM jobs WHERE id = ?1", [after.to_string()], |row| row.get::<_, i64>(0))?;
+        let unknown = || Fault::new(Code::InputInvalid, "list jobs").with("after", after).because("there is no such job to go on from");
+        which.value(":at", at.ok_or_else(unknown)?);
+    }
+    rows::all(sql, &list_of(filter, &which), which.params().as_slice(), rows::job)
 }
 
 fn ended_word(state: JobState) -> &'static str {

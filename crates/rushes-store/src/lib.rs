@@ -6,7 +6,7 @@
 mod assets;
 mod bells;
 mod events;
-#[cfg(feature = "fill")]
+#[cfg(any(test, feature = "fill"))]
 pub mod fill;
 mod history;
 mod jobs;
@@ -18,6 +18,7 @@ mod migrate;
 #[cfg(any(test, feature = "older"))]
 pub mod older;
 mod outbox;
+mod pages;
 #[cfg(test)]
 mod plans;
 mod register;
@@ -27,6 +28,7 @@ mod snapshot;
 mod sqlite;
 mod upkeep;
 mod webhooks;
+mod which;
 mod writer;
 
 pub use bells::{JobBell, Watch};

@@ -1,11 +1,13 @@
 //! Asks the database how it would find what each hot question asks for: none may walk a whole table.
 
 use crate::sqlite::{Mode, SqliteStore, TAKE_OVER};
-use crate::{jobs, messages, outbox, settle};
+use crate::{assets, jobs, messages, outbox, pages, settle};
 use rushes_core::clock::{Clock, SystemClock};
-use rushes_core::delivery::Routes;
+use rushes_core::delivery::{DeliveryState, Routes};
+use rushes_core::store::{AssetFilter, DeliveryFilter, JobFilter, SubjectFilter};
+use rushes_core::subject::SubjectType;
 use rushes_core::webhook::MessageFilter;
-use rushes_core::{EndpointId, JobId};
+use rushes_core::{AssetId, EndpointId, JobId, JobState, Kind};
 use rusqlite::{Connection, OpenFlags};
 use std::sync::Arc;
 
@@ -24,21 +26,74 @@ const OPEN_ONLY: &[&str] = &[
     "deliveries_refused",
     "messages_owed",
     "messages_sending",
+    "deliveries_owed",
 ];
 
-/// The steps of a statement's plan that walk a whole table.
-fn walks(sql: &Connection, statement: &str) -> Vec<String> {
+/// Every sort of page that can be asked for, beginning in the middle.
+fn lists() -> Vec<String> {
+    let some = "00000000-0000-7000-8000-000000000001";
+    let (job, asset): (JobId, AssetId) = (some.parse().unwrap(), some.parse().unwrap());
+    let after = JobFilter { after: Some(job), ..JobFilter::default() };
+    let (state, workflow) = (Some(JobState::Running), Some("w".to_owned()));
+    let jobs = [
+        JobFilter { state, ..after.clone() },
+        JobFilter { workflow: workflow.clone(), ..after.clone() },
+        JobFilter { state, workflow, ..after.clone() },
+        JobFilter { same_as: Some(("w".to_owned(), "h".to_owned())), ..JobFilter::default() },
+        JobFilter { cancel_asked: true, state, ..JobFilter::default() },
+        after,
+    ];
+    let mut all: Vec<String> = jobs.iter().map(|filter| jobs::list_of(filter, &jobs::which(filter))).collect();
+    let after = AssetFilter { after: Some(asset), ..AssetFilter::default() };
+    let (kind, subject) = (Some(Kind::Photo), Some("s".to_owned()));
+    let mut filters = vec![
+        after.clone(),
+        AssetFilter { newest_first: true, ..after.clone() },
+        AssetFilter { kind, ..after.clone() },
+        AssetFilter { kind, newest_first: true, ..after.clone() },
+        AssetFilter { subject: subject.clone(), ..after.clone() },
+        AssetFilter { subject, kind, ..after.clone() },
+        AssetFilter { root: Some(job), ..after.clone() },
+        AssetFilter { job: Some(job), ..after.clone() },
+        AssetFilter { id: Some(asset), all_versions: true, ..AssetFilter::default() },
+    ];
+    filters.extend(DeliveryState::ALL.map(|state| AssetFilter { state: Some(state), ..after.clone() }));
+    filters.extend(DeliveryState::ALL.map(|state| AssetFilter { state: Some(state), kind, ..after.clone() }));
+    all.extend(filters.iter().map(|filter| assets::ids(&assets::which(filter), filter.newest_first)));
+    let after = Some("s".to_owned());
+    let subject_type = Some(SubjectType::Character);
+    all.extend(
+        [SubjectFilter { subject_type, after: after.clone(), limit: 1 }, SubjectFilter { after, ..SubjectFilter::default() }]
+            .map(|f| pages::subjects_of(&f).0),
+    );
+    let after = Some((asset, "d".to_owned(), "k".to_owned()));
+    let open = [DeliveryState::Owed, DeliveryState::Sending, DeliveryState::Refused];
+    all.extend(open.map(|state| pages::deliveries_of(&DeliveryFilter { state: Some(state), ..DeliveryFilter::default() }).0));
+    all.extend(
+        [None, Some(DeliveryState::Proven)]
+            .map(|state| pages::deliveries_of(&DeliveryFilter { state, after: after.clone(), ..DeliveryFilter::default() }).0),
+    );
+    all.push(pages::PAID_BY.to_owned());
+    all
+}
+
+fn steps(sql: &Connection, statement: &str) -> Vec<String> {
     let mut prepared = sql.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap_or_else(|e| panic!("{statement}: {e}"));
     let count = prepared.parameter_count();
     let steps = prepared.query_map(rusqlite::params_from_iter(vec!["1"; count]), |row| row.get::<_, String>(3)).unwrap();
     let steps: Vec<String> = steps.collect::<Result<_, _>>().unwrap();
     assert!(!steps.is_empty(), "{statement}");
+    steps
+}
+
+/// The steps of a statement's plan that walk a whole table.
+fn walks(sql: &Connection, statement: &str) -> Vec<String> {
     let is_walk = |step: &String| {
         let is_open_only = OPEN_ONLY.iter().any(|index| step.ends_with(&format!("INDEX {index}")));
         let of_few = ["SCAN CONSTANT ROW", "SCAN family", "SCAN past", "SCAN hosts"];
         step.starts_with("SCAN") && !is_open_only && !of_few.contains(&step.as_str())
     };
-    steps.into_iter().filter(is_walk).collect()
+    steps(sql, statement).into_iter().filter(is_walk).collect()
 }
 
 #[test]
@@ -52,9 +107,10 @@ fn plans_of_hot_questions_walk_no_table() {
     hot.extend(jobs::QUEUED.map(str::to_owned));
     hot.extend([jobs::ABANDONED, settle::GOES_ON, settle::PAID_BEFORE, crate::writer::RENEW_LEASES].map(str::to_owned));
     hot.extend([crate::history::past_jobs(), crate::history::past_steps()]);
-    hot.extend(jobs::LISTS.map(jobs::list_of));
+    hot.extend(lists());
     hot.extend([jobs::cancel_family(), outbox::ready_rows(), outbox::ready_records()]);
     hot.extend(outbox::BACKLOG.map(str::to_owned));
+    hot.push(crate::pages::PAID_SINCE.to_owned());
     hot.extend(messages::DUE.map(str::to_owned));
     hot.extend([messages::OLD, messages::OWED].map(str::to_owned));
     let (endpoint, job) = (Some(EndpointId(SystemClock.new_id())), Some(JobId(SystemClock.new_id())));
@@ -80,6 +136,7 @@ fn plans_of_hot_questions_walk_no_table() {
             "SELECT root FROM outbox WHERE lease = ?1 AND state = 'sending'",
             "SELECT seq FROM events WHERE seq > ?1 ORDER BY seq LIMIT 100",
             "SELECT coalesce(max(seq), 0) FROM events",
+            "SELECT coalesce(min(seq), 1) FROM events",
             "SELECT EXISTS (SELECT 1 FROM signals WHERE job = ?1 AND name = ?2 AND (taken_at IS NULL OR taken_at = ?3))",
         ]
         .map(str::to_owned),
@@ -91,6 +148,11 @@ fn plans_of_hot_questions_walk_no_table() {
         .map(|(w, s)| (s, w))
         .collect();
     assert!(found.is_empty(), "{found:#?}");
+    let sorted: Vec<String> =
+        lists().into_iter().filter(|list| steps(&sql, list).iter().any(|step| step == "USE TEMP B-TREE FOR ORDER BY")).collect();
+    // What one job made, what equal input began, and what is to be cancelled is little.
+    let is_little = |list: &String| ["a.root =", "a.job =", "input_hash =", "cancel = 1"].iter().any(|few| list.contains(few));
+    assert!(sorted.iter().all(is_little), "whole lists are put in order for one page: {sorted:#?}");
     assert_eq!(walks(&sql, "SELECT id FROM assets WHERE title = ?1").len(), 1, "a walk is seen");
     drop(store);
 }

@@ -71,7 +71,7 @@ fn retry(write: &mut Write<'_>, id: JobId, catalogs: &[String]) -> Result<Job, F
 }
 
 /// Makes refused rows owed again, but never an older version where a newer one is known: it would come back in its place.
-fn again_refused(write: &mut Write<'_>, which: &str, value: &str) -> Result<u64, Fault> {
+pub(crate) fn again_refused(write: &mut Write<'_>, which: &str, value: &str) -> Result<u64, Fault> {
     let hit = rows::all(
         write.sql,
         &format!(

@@ -4,9 +4,11 @@
 mod character;
 pub mod import;
 pub mod kit;
+pub mod outside;
 pub mod production;
 pub mod put;
 pub mod registry;
 
 pub use kit::Kit;
+pub use outside::{Outside, Planned};
 pub use registry::{Card, Registry};

@@ -1,6 +1,10 @@
 //! `production`: so many characters, each from concept to delivered films. Characters are children of the job; one
 //! that fails does not stop the others.
 
+mod outside;
+
+pub use outside::check_from_outside;
+
 use crate::character;
 use crate::kit::{Kit, blocking};
 use crate::registry::Card;
@@ -19,6 +23,7 @@ pub const CARD: Card = Card {
     collection: Some("pipeline_jobs"),
     is_short: false,
     about: "characters, dances, outfits, remix, music, stickers: the whole set",
+    outside: Some(outside::OUTSIDE),
 };
 
 /// Characters in one production at most.
@@ -149,8 +154,8 @@ async fn choose_in_step<F: Flow>(flow: &F, kit: &Kit, input: &Input) -> Result<V
     .await
 }
 
-/// The films of the library, by name.
-fn library(folder: &Path) -> Result<Vec<Reference>, Fault> {
+/// The films of the library, by name. Errors: `io`.
+pub fn library(folder: &Path) -> Result<Vec<Reference>, Fault> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

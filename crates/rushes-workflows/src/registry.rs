@@ -1,6 +1,7 @@
 //! The list of recipes. Adding one: its file, and its name in the list at the bottom.
 
 use crate::kit::Kit;
+use crate::outside::Outside;
 use rushes_core::flow::{Flow, Workflows};
 use rushes_core::{Code, Fault, Stop};
 use serde::de::DeserializeOwned;
@@ -19,6 +20,8 @@ pub struct Card {
     pub is_short: bool,
     /// One line for people; empty for recipes only others start.
     pub about: &'static str,
+    /// How somebody outside starts it, where they may.
+    pub outside: Option<Outside>,
 }
 
 /// Every recipe, with what they work with.
@@ -37,6 +40,12 @@ impl Registry {
     #[must_use]
     pub fn cards() -> &'static [Card] {
         CARDS
+    }
+
+    /// The card of that name.
+    #[must_use]
+    pub fn card(workflow: &str) -> Option<&'static Card> {
+        card(workflow)
     }
 }
 

@@ -63,6 +63,8 @@ pub struct Live {
 /// A job asked for from outside.
 #[derive(Debug, Clone, Default)]
 pub struct NewJobRequest {
+    /// Drawn beforehand, for those who put something into its scratch; None: drawn now.
+    pub id: Option<JobId>,
     /// The recipe.
     pub workflow: String,
     /// Its parameters, defaults filled in.
@@ -191,7 +193,7 @@ pub(crate) fn new_job<W: Workflows>(
         .version(&request.workflow)
         .ok_or_else(|| Fault::new(Code::WorkflowUnknown, "start job").with("workflow", &request.workflow))?;
     let collection = parent.is_none().then(|| workflows.collection(&request.workflow)).flatten().map(str::to_owned);
-    let NewJobRequest { workflow, input, asked } = request;
+    let NewJobRequest { workflow, input, asked, .. } = request;
     let in_turn = parent.is_none() && workflows.takes_turns(&workflow);
     Ok(NewJob { id, version, input_hash: hash(&input), workflow, input, parent, root, collection, in_turn, asked })
 }

@@ -29,7 +29,7 @@ pub(super) async fn unfinished(parts: &Parts, request: &NewJobRequest) -> Result
 pub(super) async fn submit<W: Workflows>(shared: &Shared<W>, request: NewJobRequest) -> Result<Job, Fault> {
     // Here, so that no door takes an address that is never spoken to.
     request.asked.webhook_url.as_deref().map_or(Ok(()), |url| shared.parts.hooks.post.check(url))?;
-    let id = JobId(shared.parts.clock.new_id());
+    let id = request.id.unwrap_or_else(|| JobId(shared.parts.clock.new_id()));
     let job = new_job(&shared.workflows, id, request, None, id)?;
     shared.parts.store.create(job).await
 }

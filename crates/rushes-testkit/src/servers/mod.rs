@@ -10,12 +10,14 @@ mod gcs;
 mod port;
 mod postgres;
 mod s3;
+mod schemathesis;
 mod verifiers;
 
 pub use self::firestore::{FirestoreEmulator, firestore_emulator};
 pub use self::gcs::{GcsEmulator, gcs_emulator};
 pub use self::postgres::{Postgres, postgres};
 pub use self::s3::{S3Server, moto, s3s_fs};
+pub use self::schemathesis::schemathesis;
 pub use self::verifiers::{Verifier, node_verifier, python_verifier};
 
 use std::path::{Path, PathBuf};

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// What the registry says of it.
-pub(crate) const CARD: Card = Card { name: "character", version: 3, collection: None, is_short: false, about: "" };
+pub(crate) const CARD: Card = Card { name: "character", version: 3, collection: None, is_short: false, about: "", outside: None };
 
 /// The outfits in which the primary dance is made again.
 pub(crate) const VARIANTS: [&str; 2] = ["kpop", "swimsuit"];
@@ -106,6 +106,29 @@ pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Va
         .collect();
     flow.all(shown).await.into_iter().collect::<Result<Vec<()>, Stop>>()?;
     Ok(json!({"character_id": person.id, "name": person.concept.name}))
+}
+
+/// The steps of one character, as [`run`] takes them.
+pub(crate) fn steps(references: usize, variants: &[&str], soundtracks: bool, watermark: bool) -> Vec<String> {
+    let titles = || (0..references).map(title);
+    let of_variants = |what: &str| variants.iter().map(move |variant| format!("{what} {variant}")).collect::<Vec<_>>();
+    let mut steps: Vec<String> = ["concept", "anime_image", "cosplay_image"].map(str::to_owned).into();
+    steps.extend(titles().map(|title| format!("reference {title}")));
+    steps.extend(of_variants("variant_image"));
+    steps.extend(titles().map(|title| format!("dance {title}")));
+    steps.extend(of_variants("variant_video"));
+    steps.extend(titles().map(|title| format!("companions dance_video {title}")));
+    steps.extend(of_variants("companions variant_video"));
+    steps.push("cut".to_owned());
+    steps.extend(soundtracks.then(|| "orig_music".to_owned()));
+    steps.push("ai_music".to_owned());
+    if watermark {
+        steps.extend(["icon_sticker", "name_sticker"].map(str::to_owned));
+    }
+    steps.push("deliverables".to_owned());
+    steps.push("companions remix_video remix_main".to_owned());
+    steps.extend(watermark.then(|| "companions watermarked_video primary_deliverable".to_owned()));
+    steps
 }
 
 /// `primary`, `alternate_1`, `alternate_2`, …

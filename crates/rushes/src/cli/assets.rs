@@ -7,6 +7,8 @@ use rushes_core::record::{proven_uri, rfc3339};
 use rushes_core::store::AssetFilter;
 use rushes_core::{Asset, AssetId, Code, Fault, Kind};
 use rushes_engine::Parts;
+use rushes_engine::address::signed;
+use rushes_engine::lineage::{Kin, lineage as engine_lineage};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -79,28 +81,23 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<u
     }
 }
 
+async fn deliveries(parts: &Parts, id: AssetId) -> Result<Vec<Delivery>, Fault> {
+    let filter = AssetFilter { id: Some(id), all_versions: true, ..AssetFilter::default() };
+    Ok(parts.store.assets(&filter).await?.pop().map(|(_, deliveries)| deliveries).unwrap_or_default())
+}
+
 async fn link(context: &Context, parts: &Parts, id: AssetId, hours: f64, at: Option<&str>) -> anyhow::Result<u8> {
     let refuse = |reason: String| Fault::new(Code::InputInvalid, "make address").with("asset", id).because(reason);
     if !(0.01..=8760.0).contains(&hours) {
         return Err(refuse("an address opens for 0.01 to 8760 hours".to_owned()).into());
     }
-    let asset = parts.store.asset(id).await?;
-    let filter = AssetFilter { sha256: Some(asset.blob.sha256), all_versions: true, ..AssetFilter::default() };
-    let listed = parts.store.assets(&filter).await?;
-    let proven = listed.iter().filter(|(asset, _)| asset.id == id).flat_map(|(_, deliveries)| deliveries);
-    let proven: Vec<&Delivery> = proven.filter(|delivery| delivery.state == DeliveryState::Proven).collect();
-    for site in parts.destinations.iter().filter(|site| at.is_none_or(|at| at == site.name)) {
-        let Some(delivery) = proven.iter().find(|delivery| delivery.destination == site.name) else { continue };
-        let Some(links) = site.port.abilities().links else { continue };
-        let url = links.signed_url(&delivery.key, Duration::from_secs_f64(hours * 3600.0)).await?;
-        if context.json {
-            print::json(&json!({"asset": id, "destination": site.name, "url": url, "hours": hours}))?;
-        } else {
-            print::line(url);
-        }
-        return Ok(exit::DONE);
+    let (destination, url) = signed(parts, id, Duration::from_secs_f64(hours * 3600.0), at).await?;
+    if context.json {
+        print::json(&json!({"asset": id, "destination": destination, "url": url, "hours": hours}))?;
+    } else {
+        print::line(url);
     }
-    Err(refuse("it is proven at no destination that gives addresses; `rushes assets show` says where it is".to_owned()).into())
+    Ok(exit::DONE)
 }
 
 fn as_json(parts: &Parts, asset: &Asset, deliveries: &[Delivery]) -> Value {
@@ -143,15 +140,8 @@ async fn list(context: &Context, parts: &Parts, filter: AssetFilter) -> anyhow::
     Ok(exit::DONE)
 }
 
-/// One line of a family tree: how far away (ancestors below zero), and which asset.
-type Kin = (i64, Asset);
-
 async fn lineage(context: &Context, parts: &Parts, id: AssetId) -> anyhow::Result<u8> {
-    let asset = parts.store.asset(id).await?;
-    let mut kin: Vec<Kin> = walk(parts, id, -1).await?;
-    kin.reverse();
-    kin.push((0, asset));
-    kin.extend(walk(parts, id, 1).await?);
+    let kin = engine_lineage(parts, id).await?;
     if context.json {
         let shown = |(away, asset): &Kin| {
             json!({"generation": away, "id": asset.id, "kind": asset.kind, "title": asset.title, "version": asset.version,
@@ -180,31 +170,9 @@ async fn lineage(context: &Context, parts: &Parts, id: AssetId) -> anyhow::Resul
 }
 
 /// Ancestors (`step` −1) or descendants (`step` 1), the nearest first, each once.
-async fn walk(parts: &Parts, from: AssetId, step: i64) -> anyhow::Result<Vec<Kin>> {
-    let mut found: Vec<Kin> = Vec::new();
-    let mut seen = std::collections::BTreeSet::from([from]);
-    let mut edge = vec![from];
-    let mut away = 0;
-    while !edge.is_empty() {
-        away += step;
-        let mut next = Vec::new();
-        for id in edge {
-            let kin = if step < 0 { parts.store.parents(id).await? } else { parts.store.made_from(id).await? };
-            for id in kin.into_iter().filter(|id| seen.insert(*id)) {
-                found.push((away, parts.store.asset(id).await?));
-                next.push(id);
-            }
-        }
-        edge = next;
-    }
-    Ok(found)
-}
-
 async fn show(context: &Context, parts: &Parts, id: AssetId) -> anyhow::Result<u8> {
     let asset = parts.store.asset(id).await?;
-    // One subject's assets are few; the deliveries come with them.
-    let filter = AssetFilter { subject: Some(asset.subject.clone()), all_versions: true, ..AssetFilter::default() };
-    let deliveries = parts.store.assets(&filter).await?.into_iter().find(|(other, _)| other.id == id).map(|(_, d)| d).unwrap_or_default();
+    let deliveries = deliveries(parts, id).await?;
     let parents = parts.store.parents(id).await?;
     let mut shown = as_json(parts, &asset, &deliveries);
     shown["deliveries"] = json!(deliveries);

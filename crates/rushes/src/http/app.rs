@@ -1,9 +1,11 @@
 //! What every handler works with. Nothing of a request is kept here: any instance answers any request.
 
 use super::caller::Doorkeeper;
+use super::events::Feed;
 use super::metrics::Metrics;
 use super::pipeline::Seen;
 use crate::config::Config;
+use crate::ui::Shelf;
 use rushes_core::{Cancel, Fault};
 use rushes_engine::{Desk, Parts};
 use rushes_workflows::Registry;
@@ -19,12 +21,15 @@ pub(crate) struct Inner {
     /// Where the engine is asked.
     pub(crate) desk: Desk<Registry>,
     /// The configuration it was started with.
-    #[expect(dead_code, reason = "the first who needs it takes this away")]
     pub(crate) config: Config,
     /// Who may come in.
-    pub(super) doorkeeper: Doorkeeper,
+    pub(crate) doorkeeper: Doorkeeper,
+    /// New facts, for those who listen.
+    pub(super) feed: Feed,
     /// Answers about jobs, until something happens.
     pub(super) seen: Seen,
+    /// What the dashboard keeps at hand.
+    pub(crate) shelf: Shelf,
     /// Figures for Prometheus.
     pub(crate) metrics: Metrics,
     /// Cancelled when the server is asked to end: streams end, and nothing new begins.
@@ -35,7 +40,16 @@ impl App {
     /// Errors: `config_invalid` when the key of the environment cannot be one.
     pub(crate) fn new(desk: Desk<Registry>, config: Config) -> Result<Self, Fault> {
         let doorkeeper = Doorkeeper::new(&config)?;
-        Ok(Self(Arc::new(Inner { desk, config, doorkeeper, seen: Seen::default(), metrics: Metrics::default(), stop: Cancel::new() })))
+        Ok(Self(Arc::new(Inner {
+            desk,
+            config,
+            doorkeeper,
+            feed: Feed::default(),
+            seen: Seen::default(),
+            shelf: Shelf::default(),
+            metrics: Metrics::default(),
+            stop: Cancel::new(),
+        })))
     }
 
     /// What the engine works with.

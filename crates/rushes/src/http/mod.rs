@@ -4,20 +4,37 @@
 //! [`idempotency`] (asked twice, done once), then its handler.
 
 mod app;
+mod assets;
+mod audit;
 mod caller;
+mod content;
+mod deliveries;
+mod docs;
+mod events;
 mod health;
 mod idempotency;
+mod jobs;
 mod keys;
 mod listen;
 mod metrics;
+mod openapi;
+mod page;
 mod pipeline;
 mod problem;
 mod read;
 mod router;
+mod subjects;
 mod trace;
+mod upload;
 mod webhooks;
+mod words;
+mod workflows;
 
 pub(crate) use app::App;
-pub(crate) use caller::new_secret;
+pub(crate) use caller::{COOKIE_NAME, Caller, Peer, new_secret};
+pub(crate) use keys::add as add_key;
 pub(crate) use listen::Listening;
 pub(crate) use metrics::tail;
+pub(crate) use pipeline::{Options, RunRequest, percent, start};
+pub(crate) use problem::Problem;
+pub(crate) use read::whole;

@@ -108,14 +108,6 @@ pub(super) async fn run(
 /// Starts a production for somebody. Errors: `input_invalid` and `reference_unknown`, each listing what there is.
 pub(crate) async fn start(app: &App, caller: &Caller, idem_key: Option<String>, request: RunRequest) -> Result<Job, Problem> {
     let RunRequest { count, style_id, reference_videos, webhook_url, options } = request;
-    // On the command line a path is a file of who types it; from outside only names of the library are taken.
-    if let Some(path) = reference_videos.iter().find(|name| name.contains(['/', '\\'])) {
-        return Err(Problem::new(
-            Code::InputInvalid,
-            "start production",
-            format!("{path:?} is a path; give a name of the reference library"),
-        ));
-    }
     let input = production::Input {
         count,
         seed: fresh_seed(),
@@ -127,14 +119,14 @@ pub(crate) async fn start(app: &App, caller: &Caller, idem_key: Option<String>, 
         apply_watermark: options.apply_watermark,
         redo: 0,
     };
-    production::check(&input, &app.parts().home.references())?;
+    production::check_from_outside(&input, &app.parts().home.references())?;
     let input = serde_json::to_value(input).map_err(|e| Problem::new(Code::Unexpected, "start production", e))?;
     let asked = Asked { key: caller.key_id(), idem_key, webhook_url };
-    Ok(app.desk.submit(NewJobRequest { workflow: production::CARD.name.to_owned(), input, asked }).await?)
+    Ok(app.desk.submit(NewJobRequest { workflow: production::CARD.name.to_owned(), input, asked, ..Default::default() }).await?)
 }
 
 /// 53 random bits: a JSON number that every reader keeps exactly.
-fn fresh_seed() -> u64 {
+pub(super) fn fresh_seed() -> u64 {
     uuid::Uuid::new_v4().as_u64_pair().0 >> 11
 }
 

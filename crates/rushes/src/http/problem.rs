@@ -3,7 +3,7 @@
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -26,6 +26,11 @@ impl Problem {
     /// Of this code, in these words.
     pub(crate) fn new(code: Code, operation: &str, reason: impl std::fmt::Display) -> Self {
         Fault::new(code, operation).because(reason).into()
+    }
+
+    /// What it tells of.
+    pub(crate) fn fault(&self) -> &Fault {
+        &self.fault
     }
 
     /// The HTTP status.
@@ -66,7 +71,10 @@ fn status(code: Code) -> StatusCode {
         Code::ScopeMissing | Code::OriginForeign => StatusCode::FORBIDDEN,
         Code::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         Code::BodyTooLarge | Code::FileTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Code::MediaTypeWrong => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Code::MediaTypeWrong | Code::FileForbidden => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        // What was handed in is broken, nothing here is.
+        Code::FileTruncated | Code::FileCorrupt => StatusCode::BAD_REQUEST,
+        Code::RangeInvalid => StatusCode::RANGE_NOT_SATISFIABLE,
         Code::MethodUnknown => StatusCode::METHOD_NOT_ALLOWED,
         Code::RequestDiffers => StatusCode::UNPROCESSABLE_ENTITY,
         Code::EventsGone => StatusCode::GONE,
@@ -98,7 +106,9 @@ impl IntoResponse for Problem {
 /// Writes the body of refusals, once, on the way out.
 pub(super) async fn write(request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
+    // Names in answers are anybody's text: it is what it is said to be, and no page.
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let problem = match response.extensions().get::<Problem>() {
         Some(problem) => problem.clone(),
         // What the router itself refuses.
@@ -127,11 +137,6 @@ pub(super) async fn write(request: Request, next: Next) -> Response {
 /// By what a request is found in the log; set by whoever numbers requests.
 #[derive(Debug, Clone)]
 pub(crate) struct TraceId(pub(crate) String);
-
-/// No such route.
-pub(super) async fn no_route(request: Request) -> Problem {
-    Problem::new(Code::NotFound, "answer request", format!("there is no {}; /docs lists what there is", request.uri().path()))
-}
 
 /// A panic of a handler, as a refusal.
 pub(super) fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {

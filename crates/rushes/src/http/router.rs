@@ -1,27 +1,61 @@
 //! The one list of all routes. `open` needs no key; all else does.
 
 use super::app::App;
-use super::{caller, health, idempotency, keys, metrics, pipeline, problem, trace, webhooks};
+use super::{
+    assets, audit, caller, content, deliveries, docs, events, health, idempotency, jobs, keys, metrics, openapi, pipeline, problem,
+    subjects, trace, upload, webhooks, workflows,
+};
+use crate::ui;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
-/// Every route with what it passes on its way.
-pub(super) fn routes(app: &App) -> Router {
-    let (open, _) = OpenApiRouter::<App>::new()
+/// The routes that need no key.
+pub(super) fn open() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
         .routes(routes!(health::health))
         .route("/healthz", get(health::health))
         .route("/api/v1/health", get(health::health))
         .routes(routes!(health::ready))
-        .split_for_parts();
-    let (guarded, _) = OpenApiRouter::<App>::new()
+        .route("/openapi.json", get(openapi::openapi))
+        .route("/docs", get(docs::docs))
+}
+
+/// The routes that need one.
+pub(super) fn guarded() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
         .routes(routes!(pipeline::run))
         .routes(routes!(pipeline::status))
         .routes(routes!(pipeline::jobs))
         .routes(routes!(pipeline::cancel))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::show))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(jobs::retry))
+        .routes(routes!(jobs::steps))
+        .routes(routes!(jobs::signal))
+        .routes(routes!(workflows::list))
+        .routes(routes!(workflows::start))
+        .routes(routes!(workflows::plan))
+        // A file has a bound of its own.
+        .routes(routes!(assets::list, upload::upload).layer(DefaultBodyLimit::disable()))
+        .routes(routes!(assets::show))
+        .routes(routes!(content::content))
+        .routes(routes!(assets::address))
+        .routes(routes!(assets::family))
+        .routes(routes!(subjects::characters))
+        .routes(routes!(subjects::character))
+        .routes(routes!(subjects::people))
+        .routes(routes!(subjects::person))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::retry))
+        .routes(routes!(audit::report, audit::fix))
+        .routes(routes!(audit::status))
+        .routes(routes!(events::events))
         .routes(routes!(keys::list, keys::make))
         .routes(routes!(keys::revoke))
         .routes(routes!(metrics::metrics))
@@ -34,13 +68,21 @@ pub(super) fn routes(app: &App) -> Router {
         .routes(routes!(webhooks::redeliver))
         .routes(routes!(webhooks::secret))
         .routes(routes!(webhooks::rotate))
-        .split_for_parts();
-    let guarded = guarded
+}
+
+/// Every route with what it passes on its way.
+pub(super) fn routes(app: &App) -> Router {
+    let guarded = Router::from(guarded())
         .layer(from_fn_with_state(app.clone(), idempotency::once))
         .layer(from_fn(caller::guard))
         .layer(from_fn_with_state(app.clone(), caller::look));
-    open.merge(guarded)
-        .fallback(problem::no_route)
+    let pages = ui::pages().layer(from_fn_with_state(app.clone(), caller::look));
+    ui::listen(app);
+    Router::from(open())
+        .merge(guarded)
+        .merge(ui::open())
+        .merge(pages)
+        .fallback(ui::no_page)
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(from_fn_with_state(app.clone(), trace::watch))
         .layer(from_fn(problem::write))

@@ -46,6 +46,19 @@ fn replay_has_a_journal_of_every_workflow_as_it_is_today() {
     assert!(journals.values().any(|journal| journal.end == Outcome::Cancelled), "none that was cancelled");
 }
 
+#[test]
+fn replay_plans_name_the_steps_that_are_taken() {
+    let journals = journals::recorded();
+    let plan = Registry::card("production").and_then(|card| card.outside).unwrap().plan;
+    let planned = plan(&journals["production.json"].input);
+    for workflow in ["production", "character"] {
+        let planned: BTreeSet<&str> = planned.iter().filter(|one| one.workflow == workflow).map(|one| one.step.as_str()).collect();
+        let journal = &journals[&format!("{workflow}.json")];
+        let taken: BTreeSet<&str> = journal.steps.iter().map(|step| step.name.as_str()).collect();
+        assert_eq!(planned, taken, "{workflow}");
+    }
+}
+
 /// Runs a recipe on a real engine and takes its journal.
 async fn recorded(workflow: &str, input: Value, on_its_way: impl AsyncFn(&TestEngine, JobId)) -> Recorded {
     let folder = tempfile::tempdir().unwrap();

@@ -1,8 +1,13 @@
 //! `rushes serve`, asked over HTTP by programs that know nothing of it but its address.
 
+mod api;
+mod browser;
+mod clients;
 mod contract;
 mod hooks;
+mod hostile;
 mod ops;
+mod ui;
 
 use crate::support::program::{End, Program, end, signal};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
@@ -40,6 +45,11 @@ impl Served {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (child, url) = listen(&program);
         Self { program, child: Some(child), url, key: None, client: Client::new() }
+    }
+
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
     }
 
     /// A request that may still be changed.

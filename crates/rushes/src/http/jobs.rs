@@ -1,0 +1,268 @@
+//! Jobs of any workflow: their list, each with its children and steps, cancel, retry, signals.
+
+use super::app::App;
+use super::page;
+use super::problem::Problem;
+use super::read::{Body, Path, Query};
+use super::words::JobWord;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use rushes_core::job::{Job, Outcome, StepRow};
+use rushes_core::record::rfc3339;
+use rushes_core::store::JobFilter;
+use rushes_core::{Code, Fault, JobId};
+use rushes_engine::Ask;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+/// A signal's value at most, as any value of a step.
+const SIGNAL_MAX_BYTES: usize = 256 * 1024;
+/// A signal's name at most.
+const NAME_MAX: usize = 100;
+
+/// Which jobs to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct JobsQuery {
+    /// Only those that stand here.
+    #[param(inline)]
+    state: Option<JobWord>,
+    /// Only of this workflow.
+    #[param(min_length = 1)]
+    workflow: Option<String>,
+    /// At most this many.
+    #[serde(default = "page::default_limit")]
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: u32,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// A job.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct JobFacts {
+    #[schema(format = Uuid)]
+    id: String,
+    workflow: String,
+    /// Of the workflow, when the job began.
+    version: u32,
+    state: JobWord,
+    /// Lane, rate limit, budget, signal, sleep or destination.
+    waiting_for: Option<String>,
+    /// Whether it was asked to stop.
+    cancel_asked: bool,
+    /// The job whose child it is.
+    #[schema(format = Uuid)]
+    parent: Option<String>,
+    /// Its name among its parent's children.
+    name: Option<String>,
+    /// Why it failed.
+    error: Option<Reason>,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    updated_at: String,
+    #[schema(format = DateTime)]
+    ended_at: Option<String>,
+}
+
+impl JobFacts {
+    pub(crate) fn of(job: &Job) -> Self {
+        Self {
+            id: job.id.to_string(),
+            workflow: job.workflow.clone(),
+            version: job.version,
+            state: JobWord(job.state),
+            waiting_for: job.waiting_for.clone(),
+            cancel_asked: job.cancel,
+            parent: job.parent.map(|id| id.to_string()),
+            name: job.child_name.clone(),
+            error: job.fault.as_ref().map(Reason::of),
+            created_at: rfc3339(job.created_ms),
+            updated_at: rfc3339(job.updated_ms),
+            ended_at: job.ended_ms.map(rfc3339),
+        }
+    }
+}
+
+/// Why something failed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Reason {
+    /// From the one table; /docs lists them.
+    code: &'static str,
+    /// What happened, why, and what to do.
+    message: String,
+    /// Whether it is tried again by itself, or may be.
+    retryable: bool,
+}
+
+impl Reason {
+    pub(crate) fn of(fault: &Fault) -> Self {
+        Self { code: fault.code.name(), message: fault.to_string(), retryable: fault.is_transient() }
+    }
+}
+
+/// Some jobs, the newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct JobPage {
+    jobs: Vec<JobFacts>,
+    /// The cursor of the next page.
+    next: Option<String>,
+}
+
+/// Lists topmost jobs, the newest first.
+#[utoipa::path(get, path = "/api/v1/jobs", tag = "jobs", params(JobsQuery), responses((status = 200, body = JobPage)))]
+pub(super) async fn list(State(app): State<App>, Query(query): Query<JobsQuery>) -> Result<Json<JobPage>, Problem> {
+    let filter = JobFilter {
+        state: query.state.map(|word| word.0),
+        workflow: query.workflow,
+        after: page::opened(query.cursor.as_deref())?,
+        limit: page::one_more(query.limit)?,
+        ..JobFilter::default()
+    };
+    let mut found = app.parts().store.jobs(&filter).await?;
+    let next = page::next(&mut found, query.limit, |job| job.id.to_string());
+    Ok(Json(JobPage { jobs: found.iter().map(JobFacts::of).collect(), next }))
+}
+
+/// A job with its parameters, what its workflow returned, and its children.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct JobWhole {
+    #[serde(flatten)]
+    facts: JobFacts,
+    /// Its parameters.
+    input: Value,
+    /// What its workflow returned, once it has.
+    value: Value,
+    children: Vec<JobFacts>,
+}
+
+/// Errors: `not_found`, for what is no id too.
+fn id_of(text: &str) -> Result<JobId, Problem> {
+    text.parse().map_err(|_| Problem::new(Code::NotFound, "look up job", format!("there is no job {text:?}")))
+}
+
+async fn whole(app: &App, id: JobId) -> Result<Json<JobWhole>, Problem> {
+    let store = &app.parts().store;
+    let job = store.job(id).await?;
+    let family = store.family(job.root).await?;
+    let children = family.jobs.iter().filter(|child| child.parent == Some(id)).map(JobFacts::of).collect();
+    Ok(Json(JobWhole { facts: JobFacts::of(&job), input: job.input, value: job.value.unwrap_or(Value::Null), children }))
+}
+
+/// One job.
+#[utoipa::path(get, path = "/api/v1/jobs/{id}", tag = "jobs", params(("id" = Uuid, Path, description = "Its id")),
+    responses((status = 200, body = JobWhole)))]
+pub(super) async fn show(State(app): State<App>, Path(id): Path<String>) -> Result<Json<JobWhole>, Problem> {
+    whole(&app, id_of(&id)?).await
+}
+
+/// Stops a job. It takes effect within a second; what was made is kept. 400 when it has ended.
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/cancel", tag = "jobs", params(("id" = Uuid, Path, description = "Its id")),
+    responses((status = 200, body = JobWhole)))]
+pub(super) async fn cancel(State(app): State<App>, Path(id): Path<String>) -> Result<Json<JobWhole>, Problem> {
+    let id = id_of(&id)?;
+    app.desk.cancel(id).await?;
+    whole(&app, id).await
+}
+
+/// Takes a failed job up again at the steps that failed; where only a destination refused, it delivers again. 400 when
+/// nothing of it failed.
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/retry", tag = "jobs", params(("id" = Uuid, Path, description = "Its id")),
+    responses((status = 200, body = JobWhole)))]
+pub(super) async fn retry(State(app): State<App>, Path(id): Path<String>) -> Result<Json<JobWhole>, Problem> {
+    let id = id_of(&id)?;
+    app.desk.answer(Ask::Retry { job: id, had_failed: false }).await?;
+    whole(&app, id).await
+}
+
+/// A step.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct StepFacts {
+    name: String,
+    /// `running`, `done`, `failed` or `cancelled`.
+    state: &'static str,
+    /// How often it was begun.
+    attempts: u32,
+    /// Who did the work, where a provider did.
+    provider: Option<String>,
+    /// Why it failed, or its last attempt did.
+    error: Option<Reason>,
+    #[schema(format = DateTime)]
+    started_at: String,
+    #[schema(format = DateTime)]
+    ended_at: Option<String>,
+}
+
+impl StepFacts {
+    fn of(step: &StepRow) -> Self {
+        let (state, fault) = match &step.outcome {
+            None => ("running", step.last_fault.as_ref()),
+            Some(Outcome::Value(_)) => ("done", None),
+            Some(Outcome::Failed(fault)) => ("failed", Some(fault)),
+            Some(Outcome::Cancelled) => ("cancelled", None),
+        };
+        Self {
+            name: step.name.clone(),
+            state,
+            attempts: step.attempts,
+            provider: step.provider.clone(),
+            error: fault.map(Reason::of),
+            started_at: rfc3339(step.started_ms),
+            ended_at: step.ended_ms.map(rfc3339),
+        }
+    }
+}
+
+/// A job's steps.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct StepList {
+    steps: Vec<StepFacts>,
+}
+
+/// The steps of a job, in the order they were written.
+#[utoipa::path(get, path = "/api/v1/jobs/{id}/steps", tag = "jobs", params(("id" = Uuid, Path, description = "The job's id")),
+    responses((status = 200, body = StepList)))]
+pub(super) async fn steps(State(app): State<App>, Path(id): Path<String>) -> Result<Json<StepList>, Problem> {
+    let id = id_of(&id)?;
+    let store = &app.parts().store;
+    store.job(id).await?;
+    Ok(Json(StepList { steps: store.steps(id).await?.iter().map(StepFacts::of).collect() }))
+}
+
+/// It was written down for the job.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Sent {
+    #[schema(format = Uuid)]
+    job: String,
+    signal: String,
+}
+
+/// Sends any JSON value to a name a job waits for, or will wait for. 400 when the job has ended.
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/signals/{name}", tag = "jobs",
+    params(("id" = Uuid, Path, description = "The job's id"), ("name" = String, Path, description = "What it waits for", min_length = 1, max_length = 100)),
+    request_body = Value, responses((status = 202, body = Sent)))]
+pub(super) async fn signal(
+    State(app): State<App>,
+    Path((id, name)): Path<(String, String)>,
+    Body(value): Body<Value>,
+) -> Result<(StatusCode, Json<Sent>), Problem> {
+    let refuse = |reason: String| Problem::new(Code::InputInvalid, "send signal", reason);
+    let id = id_of(&id)?;
+    if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
+        return Err(refuse(format!("a signal's name has 1 to {NAME_MAX} printable characters")));
+    }
+    if value.to_string().len() > SIGNAL_MAX_BYTES {
+        return Err(Problem::new(Code::BodyTooLarge, "send signal", format!("a value may have {SIGNAL_MAX_BYTES} bytes")));
+    }
+    let store = &app.parts().store;
+    let job = store.job(id).await?;
+    if job.state.has_ended() {
+        return Err(refuse(format!("the job has ended: it is {}", job.state.name())));
+    }
+    store.send_signal(id, &name, value).await?;
+    Ok((StatusCode::ACCEPTED, Json(Sent { job: id.to_string(), signal: name })))
+}
