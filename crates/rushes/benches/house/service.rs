@@ -71,6 +71,11 @@ impl Served {
         Asker::open(&self.address).await.ask(&self.post(&format!("/api/v1/pipeline/cancel/{job}"), "")).await;
     }
 
+    fn stop(&mut self) {
+        signal(&self.child, "TERM");
+        self.child.wait().unwrap();
+    }
+
     /// Bytes of memory that are its own.
     fn memory_bytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
@@ -89,6 +94,7 @@ fn listening(child: &mut Child) -> String {
 }
 
 pub(crate) async fn measure() {
+    listeners().await;
     let mut served = Served::start(Program::with(CONFIG));
     // A job that has ended: what most who look see.
     let ended = served.run(1).await;
@@ -97,10 +103,7 @@ pub(crate) async fn measure() {
     answers(&served, &ended).await;
     begins(&served).await;
     beside_a_job(&served).await;
-    listeners(&served).await;
-    signal(&served.child, "TERM");
-    served.child.wait().unwrap();
-    drop(served.program);
+    served.stop();
 }
 
 /// Requests a second and their 99th percentile, in turns with the bare route, whose answer is as long.
@@ -193,12 +196,15 @@ async fn beside_a_job(served: &Served) {
     );
 }
 
-async fn listeners(served: &Served) {
+/// On a server of its own: one that has made films has memory to spare that would be used first.
+async fn listeners() {
+    let mut served = Served::start(Program::with(CONFIG));
     let request = served.get("/api/v1/events");
     let mut first = Asker::open(&served.address).await;
     let status = first.begin(&request).await;
     if status != 200 {
         println!("service     listeners: left out, /api/v1/events answers {status}");
+        served.stop();
         return;
     }
     // What the first ones bring is no listener's.
@@ -215,11 +221,9 @@ async fn listeners(served: &Served) {
         assert_eq!(asker.begin(&request).await, 200);
         open.push(asker);
     }
-    // All are told something.
-    let job = served.run(1).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let after = served.memory_bytes();
-    served.cancel(&job).await;
     println!("service     {LISTENERS} listeners: {:.1} KB each", after.saturating_sub(before) as f64 / 1024.0 / LISTENERS as f64);
     drop(open);
+    served.stop();
 }

@@ -102,6 +102,11 @@ impl Default for Feed {
 }
 
 impl Feed {
+    /// How many listen now.
+    pub(super) fn listening(&self) -> usize {
+        LISTENERS_MAX - self.room.available_permits()
+    }
+
     /// New pages from now on; the first who listens sets the reading off.
     fn listen(app: &App) -> broadcast::Receiver<Arc<Page>> {
         let heard = app.feed.pages.subscribe();

@@ -13,7 +13,6 @@ use recorder::{Family, Recorder, Sort};
 use rushes_core::event::Event;
 use rushes_core::{Fault, JobId, JobState};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use text::Text;
 
@@ -46,23 +45,12 @@ static REQUEST: Family =
 #[derive(Default)]
 pub(crate) struct Metrics {
     recorder: Recorder,
-    listeners: AtomicI64,
 }
-
-/// Somebody who listens to a stream, as long as it is held.
-pub(crate) struct Listener(App);
 
 impl Metrics {
     pub(super) fn request(&self, method: &str, route: &str, status: u16, took: Duration) {
         self.recorder.count(&REQUESTS, &[method, route, &status.to_string()]);
         self.recorder.spread(&REQUEST, &[method, route], took.as_secs_f64());
-    }
-
-    /// Counts one who listens to a stream until what is given is dropped.
-    #[expect(dead_code, reason = "for streams of events")]
-    pub(crate) fn listen(app: &App) -> Listener {
-        app.metrics.listeners.fetch_add(1, Ordering::Relaxed);
-        Listener(app.clone())
     }
 
     fn fact(&self, event: &Event, workflow: &str) {
@@ -83,12 +71,6 @@ impl Metrics {
             }
             _ => {}
         }
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        self.0.metrics.listeners.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -161,7 +143,7 @@ async fn all(app: &App) -> Result<String, Fault> {
         let jobs = JobState::ALL.into_iter().map(|state| (state.name(), jobs.get(&state).copied().unwrap_or(0) as f64));
         text.gauges("rushes_jobs", "Topmost jobs by state.", "state", jobs);
         text.gauge("rushes_webhooks_owed", "Messages that no receiver has taken yet.", store.owed_messages().await? as f64);
-        text.gauge("rushes_sse_listeners", "Who listens to a stream of events now.", app.metrics.listeners.load(Ordering::Relaxed) as f64);
+        text.gauge("rushes_sse_listeners", "Who listens to a stream of events now.", app.feed.listening() as f64);
     }
     let oldest = places.iter().map(|(name, place)| (name.as_str(), if place.owed == 0 { 0.0 } else { place.oldest_s }));
     text.gauges("rushes_oldest_owed_seconds", "Age of the oldest that is not yet proven.", "destination", oldest);
