@@ -14,7 +14,7 @@ use rushes_core::key::Scope;
 use rushes_core::record;
 use rushes_core::store::Family;
 use rushes_core::{Code, Fault, Job, JobId, JobState};
-use rushes_engine::Ask;
+use rushes_engine::{Ask, estimate};
 use serde_json::Value;
 
 /// One job in a table.
@@ -182,7 +182,7 @@ pub(super) async fn show(extract::State(app): extract::State<App>, visitor: Visi
         state: words::job_state(job.state, job.cancel),
         says: says(&app, &job, &family),
         percent,
-        left: left(&job, percent, now_ms),
+        left: left(&app, &job, now_ms).await?,
         made: When { at_ms: job.created_ms, now_ms },
         ended: job.ended_ms.map(|at_ms| When { at_ms, now_ms }),
         took: words::took(job.ended_ms.unwrap_or(now_ms) - job.created_ms),
@@ -208,13 +208,12 @@ fn count_any(family: &Family, state: DeliveryState) -> usize {
     family.listed.iter().filter(|(_, deliveries)| deliveries.iter().any(|d| d.state == state)).count()
 }
 
-/// How long it will still take, going by what it took so far. None while that would be a wild guess.
-fn left(job: &Job, percent: u32, now_ms: i64) -> Option<String> {
-    if job.state != JobState::Running || job.cancel || !(5..100).contains(&percent) {
-        return None;
+/// How long it will still take, going by what earlier jobs took. None where nothing is known, or nothing more is to be done.
+async fn left(app: &App, job: &Job, now_ms: i64) -> Result<Option<String>, Fault> {
+    if job.state != JobState::Running || job.cancel {
+        return Ok(None);
     }
-    let so_far = now_ms - job.created_ms;
-    Some(words::about(so_far * i64::from(100 - percent) / i64::from(percent)))
+    Ok(estimate::of_job(app.parts(), job.id).await?.map(|ends_ms| words::about(ends_ms - now_ms)))
 }
 
 async fn member_of(app: &App, job: &Job, family: &Family, table: &Table<'_>, now_ms: i64) -> Result<Member, Fault> {

@@ -253,6 +253,25 @@ async fn ui_keeps_each_scope_to_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn ui_registers_tests_pauses_and_removes_webhooks() {
+    let served = Served::start(TINY);
+    let browser = Browser::new(&served, served.key.clone());
+    let refused = browser.post("/webhooks", "url=http%3A%2F%2F127.0.0.1%2Fx").await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST, "nothing is told to addresses of this machine");
+    assert!(refused.text.contains("id=\"url-wrong\"") && refused.text.contains("value=\"http://127.0.0.1/x\""), "{}", refused.text);
+    let taken = browser.post("/webhooks", "url=https%3A%2F%2Fhooks.example.com%2F%3Ca%3E").await;
+    assert_eq!((taken.status, taken.header(LOCATION)), (StatusCode::SEE_OTHER, "/webhooks"), "{}", taken.text);
+    let shown = page("/webhooks", &browser.get("/webhooks").await);
+    assert!(shown.contains("hooks.example.com") && shown.contains("whsec_"), "{shown}");
+    let id = shown.split("/webhooks/").find_map(|rest| rest.strip_prefix("hook_")).and_then(|rest| rest.split('/').next()).unwrap();
+    for what in ["test", "off", "on", "remove"] {
+        assert_eq!(browser.post(&format!("/webhooks/hook_{id}/{what}"), "").await.status, StatusCode::SEE_OTHER, "{what}");
+    }
+    assert_eq!(browser.post(&format!("/webhooks/hook_{id}/else"), "").await.status, StatusCode::NOT_FOUND);
+    assert!(!page("/webhooks", &browser.get("/webhooks").await).contains("Who is told"), "it is forgotten");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ui_shows_names_as_text_on_every_page() {
     let served = Served::start(TINY);
     // A file's name may hold anything but a slash.
