@@ -507,6 +507,9 @@ pub trait Messages: Send + Sync {
     /// One message with its tries. Errors: `not_found`.
     async fn message(&self, id: MessageId) -> Result<Message, Fault>;
 
+    /// How many wait to be taken.
+    async fn owed_messages(&self) -> Result<u64, Fault>;
+
     /// Has a message sent at once, with the same id and bytes; one that was taken or given up begins its schedule anew.
     /// Errors: `not_found`, `input_invalid` when nothing is sent to its endpoint now.
     async fn redeliver(&self, id: MessageId) -> Result<Message, Fault>;

@@ -112,7 +112,7 @@ fn plans_of_hot_questions_walk_no_table() {
     hot.extend(outbox::BACKLOG.map(str::to_owned));
     hot.push(crate::pages::PAID_SINCE.to_owned());
     hot.extend(messages::DUE.map(str::to_owned));
-    hot.push(messages::OLD.to_owned());
+    hot.extend([messages::OLD, messages::OWED].map(str::to_owned));
     let (endpoint, job) = (Some(EndpointId(SystemClock.new_id())), Some(JobId(SystemClock.new_id())));
     hot.extend(
         [(None, None), (endpoint, None), (None, job)]

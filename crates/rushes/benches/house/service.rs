@@ -108,16 +108,13 @@ async fn answers(served: &Served, job: &str) {
     let request = served.get(&format!("/api/v1/pipeline/status/{job}"));
     let (status, body) = Asker::open(&served.address).await.ask(&request).await;
     assert_eq!(status, 200);
-    let mut bare = bare::start(body.len());
-    let bare_request =
-        format!("GET /status/{job} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\r\n", bare.address, served.key).into_bytes();
+    let bare = bare::start(body.len());
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        theirs.push(Load::full(&bare.address, &bare_request, AT_ONCE, ROUND).await);
+        theirs.push(Load::full(&bare.address, &bare.request, AT_ONCE, ROUND).await);
         ours.push(Load::full(&served.address, &request, AT_ONCE, ROUND).await);
     }
-    bare.child.kill().unwrap();
-    bare.child.wait().unwrap();
+    bare.stop();
     let (ours, theirs) = (middle(ours), middle(theirs));
     println!(
         "service     status: {:.0}/s, p99 {:.1} ms; a bare route of {} bytes: {:.0}/s, p99 {:.1} ms; ratio {:.2}",
@@ -181,13 +178,18 @@ async fn beside_a_job(served: &Served) {
     let job = served.run(1).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     let request = served.get(&format!("/api/v1/pipeline/status/{job}"));
-    let load = Load::paced(&served.address, &request, LOOKERS, LOOK_EVERY, LOOK_FOR).await;
+    let bare = bare::start(1_000);
+    let (theirs, load) = tokio::join!(
+        Load::paced(&bare.address, &bare.request, LOOKERS, LOOK_EVERY, LOOK_FOR),
+        Load::paced(&served.address, &request, LOOKERS, LOOK_EVERY, LOOK_FOR)
+    );
+    bare.stop();
     let (_, body) = Asker::open(&served.address).await.ask(&request).await;
     let status = serde_json::from_slice::<Value>(&body).unwrap()["status"].clone();
     served.cancel(&job).await;
     println!(
-        "service     status beside its own running production ({status} at the end): {:.0}/s asked, p50 {:.1} ms, p99 {:.1} ms",
-        load.rate, load.p50_ms, load.p99_ms
+        "service     status beside its own running production ({status} at the end): {:.0}/s asked, p50 {:.1} ms, p99 {:.1} ms; the bare route at the same time: p50 {:.1} ms, p99 {:.1} ms",
+        load.rate, load.p50_ms, load.p99_ms, theirs.p50_ms, theirs.p99_ms
     );
 }
 

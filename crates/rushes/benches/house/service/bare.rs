@@ -8,8 +8,17 @@ use std::process::{Child, Stdio};
 const NAME: &str = "bare-route";
 
 pub(super) struct Bare {
-    pub(super) child: Child,
+    child: Child,
     pub(super) address: String,
+    /// For its one route.
+    pub(super) request: Vec<u8>,
+}
+
+impl Bare {
+    pub(super) fn stop(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
 }
 
 /// Starts it; each answer has so many bytes.
@@ -18,7 +27,8 @@ pub(super) fn start(bytes: usize) -> Bare {
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
     let mut child = command.args([NAME, &bytes.to_string()]).stdout(Stdio::piped()).spawn().unwrap();
     let address = super::listening(&mut child);
-    Bare { child, address }
+    let request = format!("GET /status/one HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer nothing\r\n\r\n").into_bytes();
+    Bare { child, address, request }
 }
 
 /// Whether this process is the bare server; then it serves until it is killed.

@@ -143,6 +143,7 @@ async fn service_tells_figures_to_those_with_a_key() {
     at_least(r#"rushes_jobs{state="completed"}"#, 1.0);
     at_least(r#"rushes_owed{destination="bucket"}"#, 0.0);
     at_least(r#"rushes_oldest_owed_seconds{destination="bucket"}"#, 0.0);
+    at_least("rushes_webhooks_owed", 0.0);
     at_least("process_cpu_seconds_total", 0.0);
     at_least("process_resident_memory_bytes", 1e6);
     assert_eq!(figures["rushes_sse_listeners"], 0.0);
