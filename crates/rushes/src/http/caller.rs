@@ -88,6 +88,8 @@ pub(crate) struct Doorkeeper {
     given: Option<String>,
     known: Mutex<HashMap<String, (Key, Instant)>>,
     keyless: Mutex<Option<(bool, Instant)>>,
+    /// Held while a key is looked up.
+    looking: tokio::sync::Mutex<()>,
     guesses: Limiter<IpAddr>,
     asks: Limiter<String>,
 }
@@ -104,6 +106,7 @@ impl Doorkeeper {
             given: given.map(|key| hash(&key)),
             known: Mutex::default(),
             keyless: Mutex::default(),
+            looking: tokio::sync::Mutex::default(),
             guesses: RateLimiter::hashmap(a_minute(GUESSES)),
             asks: RateLimiter::hashmap(a_minute(config.server.requests_per_minute)),
         })
@@ -132,7 +135,13 @@ impl Doorkeeper {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned();
         let found = match known {
             Some((key, at)) if at.elapsed() < KNOWN_FOR => Some(key),
-            known => {
+            _ => {
+                // One after the other: many requests with one key, as after a start, are one look.
+                let _turn = self.looking.lock().await;
+                let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned();
+                if let Some((key, _)) = known.as_ref().filter(|(_, at)| at.elapsed() < KNOWN_FOR) {
+                    return Ok(Caller { key: key.id.clone(), scope: key.scope });
+                }
                 // What was never seen may be a guess, and is counted before it is looked at.
                 if known.is_none() {
                     let wait = |until: governor::NotUntil<_>| slow_down("wrong keys", until.wait_time_from(DefaultClock::default().now()));

@@ -6,6 +6,7 @@ mod clients;
 mod contract;
 mod hooks;
 mod hostile;
+mod kills;
 mod ops;
 mod ui;
 
