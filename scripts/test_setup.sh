@@ -20,8 +20,8 @@ fresh() {
     for tool in $tools; do ln -s "$(command -v "$tool")" "$room/bin/$tool"; done
     touch "$room/log" "$room/fonts/LeckerliOne-Regular.ttf" "$room/fonts/DejaVuSans.ttf"
     for tool in ffmpeg ffprobe make cc cargo s3s-fs moto_server gcp-storage-emulator postgres initdb rclone; do stub "$tool" 'exit 0'; done
-    mkdir -p "$room/servers/firestore"
-    cp "$room/bin/cargo" "$room/servers/firestore/node"
+    mkdir -p "$room/servers/firestore" "$room/servers/webhooks-node" "$room/servers/webhooks-python/bin"
+    for file in firestore/node webhooks-node/node webhooks-python/bin/python; do cp "$room/bin/cargo" "$room/servers/$file"; done
     stub rustc 'echo "rustc 9.9.0 (stub)"'
     stub id 'echo 0'
     stub apt-get "echo \"apt-get \$*\" >>'$room/log'"
@@ -148,15 +148,17 @@ stub node 'echo 20'
 stub npm "echo \"npm \$*\" >>'$room/log'"
 rm "$room/bin/s3s-fs" "$room/bin/moto_server" "$room/bin/gcp-storage-emulator" "$room/bin/postgres" "$room/bin/rclone"
 stub cargo "case \"\$1\" in install) echo \"cargo \$*\" >>'$room/log' ;; esac"
-stub python3 "echo \"python3 \$*\" >>'$room/log'; for name in moto gcs; do mkdir -p '$room/servers/'\$name'/bin'; ln -s '$room/bin/python3' '$room/servers/'\$name'/bin/python' 2>/dev/null || true; done"
+stub python3 "echo \"python3 \$*\" >>'$room/log'; [ \"\$2\" != venv ] || { mkdir -p \"\$3/bin\" && ln -s '$room/bin/python3' \"\$3/bin/python\"; }"
 ln -s "$(command -v ln)" "$room/bin/ln"
 setup 0
 did "cargo install s3s-fs --version 0.14.1 --features binary --locked --root $room/servers --target-dir $room/servers/build"
 did "python3 -m venv $room/servers/moto"
 did "pip install --quiet --disable-pip-version-check moto[server]"
 did "pip install --quiet --disable-pip-version-check gcp-storage-emulator"
+did "pip install --quiet --disable-pip-version-check standardwebhooks"
 did "no-install-recommends postgresql"
 did "npm install --silent --ignore-scripts --no-audit --no-fund --prefix $room/servers/firestore @firestore-emulator/server@"
+did "npm install --silent --ignore-scripts --no-audit --no-fund --prefix $room/servers/webhooks-node standardwebhooks@"
 [ -x "$room/servers/firestore/node" ] || fail "the mark that the emulator is there is missing"
 did "no-install-recommends rclone"
 
@@ -168,7 +170,7 @@ stub cargo "case \"\$1\" in install) exit 101 ;; esac"
 stub python3 'exit 1'
 stub apt-get 'exit 100'
 setup 0
-for name in s3s-fs moto gcp-storage-emulator Postgres firestore-emulator rclone; do says "without $name its tests are skipped"; done
+for name in s3s-fs moto gcp-storage-emulator Postgres firestore-emulator "the Python verifier of webhooks" "the JavaScript verifier of webhooks" rclone; do says "without $name its tests are skipped"; done
 
 case="real servers lie where they were installed"
 fresh

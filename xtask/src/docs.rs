@@ -5,6 +5,7 @@
 use anyhow::Context;
 use rushes_core::codes::CODES;
 use rushes_core::kinds::{KINDS, Keep, Slot};
+use rushes_core::messages::MESSAGES;
 use rushes_core::{FaultKind, Verdict};
 use std::fmt::Write;
 use std::path::Path;
@@ -13,7 +14,7 @@ use std::path::Path;
 pub type Document = (&'static str, fn() -> String);
 
 /// Every generated document.
-pub const DOCUMENTS: &[Document] = &[("docs/codes.md", codes), ("docs/kinds.md", kinds)];
+pub const DOCUMENTS: &[Document] = &[("docs/codes.md", codes), ("docs/kinds.md", kinds), ("docs/messages.md", messages)];
 
 /// Writes all of them below `root`; tells which.
 pub fn write(root: &Path) -> anyhow::Result<Vec<&'static str>> {
@@ -38,6 +39,23 @@ pub fn codes() -> String {
     for row in CODES {
         let (kind, again) = (kind_word(row.kind), again_word(row.verdict));
         row_of(&mut out, &[&format!("`{}`", row.name), kind, again, &cell(row.title), &cell(row.cure)]);
+    }
+    out
+}
+
+/// The log lines people search for.
+#[must_use]
+pub fn messages() -> String {
+    let mut out = String::from(
+        "# Log lines\n\n\
+         These texts never change; search for them, and let alarms hang on them. What stands in braces is filled in, and a field\n\
+         of its own where lines are JSON (`[log] format = \"json\"`).\n\
+         This page is made from `crates/rushes-core/src/messages.rs` by `make docs`; change it there.\n\n\
+         | text | level | fields | when |\n|---|---|---|---|\n",
+    );
+    for row in MESSAGES {
+        let fields: Vec<String> = row.fields.iter().map(|field| format!("`{field}`")).collect();
+        row_of(&mut out, &[&format!("`{}`", row.text), row.level, &fields.join(", "), row.when]);
     }
     out
 }

@@ -1,4 +1,4 @@
-//! Adapters: the places objects and records go to, one file each and all of one shape.
+//! Adapters: the places objects, records and messages go to, one file each and all of one shape.
 //!
 //! An adapter speaks one protocol and nothing else: retry, timeouts and rates are the sender's.
 
@@ -7,4 +7,6 @@ pub mod destinations;
 mod folder;
 pub mod google;
 mod http;
+pub mod otlp;
+pub mod webhook;
 pub use http::HttpOptions;

@@ -41,6 +41,7 @@ codes! {
     Unexpected "unexpected" Unexpected Permanent "Something happened that Rushes does not expect." "Run `rushes doctor`, then report it with the job id.";
     Panicked "panicked" Unexpected Transient "A step's code panicked." "It is tried again; if it stays, report it with the job id.";
     TimeLimit "time_limit" Unavailable Transient "A step took longer than it may." "Raise the limit or make the input smaller.";
+    JobLimit "job_limit" Unavailable Permanent "The job ran longer than a job may here." "Raise `server.job_limit_s` and start it again: what it had made is kept, and used again.";
     Cancelled "cancelled" Cancelled Permanent "The job was cancelled." "Start it again with the same command.";
     NotFound "not_found" NotFound Permanent "There is no such thing." "List what there is, then ask by its id or its unique name.";
     HomeBusy "home_busy" Conflict Permanent "Another Rushes works on this home." "Wait for it or stop the process it names.";

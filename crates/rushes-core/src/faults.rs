@@ -76,6 +76,10 @@ places! {
     RecordThere "record_there";
     /// A failed delivery is about to be written down.
     PutOff "put_off";
+    /// A message was leased and not sent.
+    MessageLeased "message_leased";
+    /// A message was answered and that is not written down.
+    MessageAnswered "message_answered";
     /// A blob fetched back is about to be placed.
     Fetched "fetched";
     /// Local bytes are about to be removed.

@@ -323,6 +323,11 @@ pub trait Workflows: Send + Sync + 'static {
     /// The catalog collection that mirrors a recipe's jobs, such as `pipeline_jobs`; None for most.
     fn collection(&self, workflow: &str) -> Option<&'static str>;
 
+    /// Whether its jobs wait for their turn where jobs at once are bounded; false for what is over in a moment.
+    fn takes_turns(&self, _workflow: &str) -> bool {
+        true
+    }
+
     /// Runs a recipe on a flow.
     fn run<F: Flow>(&self, workflow: &str, flow: &F, input: Value) -> impl Future<Output = Result<Value, Stop>> + Send;
 }

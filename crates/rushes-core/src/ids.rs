@@ -48,6 +48,16 @@ id!(
     AssetId,
     "asset_"
 );
+id!(
+    /// One registered address that is told of ends of jobs.
+    EndpointId,
+    "hook_"
+);
+id!(
+    /// One message to one address.
+    MessageId,
+    "msg_"
+);
 
 #[cfg(test)]
 mod tests {

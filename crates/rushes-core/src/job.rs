@@ -67,6 +67,8 @@ pub struct NewJob {
     pub root: JobId,
     /// The catalog collection that mirrors it, where its workflow names one.
     pub collection: Option<String>,
+    /// Whether it counts among the jobs at once, where those are bounded; children never do.
+    pub in_turn: bool,
     /// Who asked for it.
     pub asked: Asked,
 }
@@ -96,7 +98,7 @@ pub struct Job {
     pub input: Value,
     /// Where it stands.
     pub state: JobState,
-    /// Lane, rate limit, budget, signal, sleep or destination.
+    /// Its turn, lane, rate limit, budget, signal, sleep or destination.
     pub waiting_for: Option<String>,
     /// What the workflow returned, once it has.
     pub value: Option<Value>,
@@ -118,6 +120,8 @@ pub struct Job {
     pub cancel: bool,
     /// Milliseconds since 1970.
     pub created_ms: i64,
+    /// When an engine first took it up; milliseconds since 1970.
+    pub started_ms: Option<i64>,
     /// Milliseconds since 1970.
     pub updated_ms: i64,
     /// Milliseconds since 1970.

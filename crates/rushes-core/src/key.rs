@@ -35,6 +35,9 @@ impl Scope {
     }
 }
 
+/// The id of the key that the environment gives.
+pub const ENVIRONMENT: &str = "key_environment";
+
 /// A key as it is remembered: never with its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Key {

@@ -6,12 +6,13 @@ use crate::delivery::{Backlog, Delivery, DeliveryState, Due, Held, Leased, LeftU
 use crate::destination::Proof;
 use crate::event::Event;
 use crate::fault::Fault;
-use crate::ids::{AssetId, JobId};
+use crate::ids::{AssetId, EndpointId, JobId, MessageId};
 use crate::inspect::MediaInfo;
 use crate::job::{Job, JobState, NewJob, Outcome, StepRow};
 use crate::key::{IdemKey, Key, Replied, Reply};
 use crate::kinds::Kind;
 use crate::subject::{NewSubject, Subject, SubjectType};
+use crate::webhook::{DueMessage, DueMessages, Endpoint, Message, MessageFilter, Secrets, Try, Verdict};
 use async_trait::async_trait;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -32,6 +33,17 @@ pub struct Claim {
     pub job: Job,
     /// The right to write for it.
     pub lease: Lease,
+    /// Whether it counts among the jobs at once.
+    pub in_turn: bool,
+}
+
+/// How many jobs an engine has room for. Those that were begun are taken back whether or not it is their turn.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// Jobs of every sort.
+    pub all: u32,
+    /// Of those, new ones that wait for their turn.
+    pub in_turn: u32,
 }
 
 /// A file whose bytes are already in the blob store, about to be registered.
@@ -171,10 +183,12 @@ pub trait Jobs: Send + Sync {
     /// returned as it is, not made twice.
     async fn create(&self, job: NewJob) -> Result<Job, Fault>;
 
-    /// Takes up queued and abandoned jobs, oldest first; raises their fence.
-    async fn claim(&self, owner: &str, limit: u32) -> Result<Vec<Claim>, Fault>;
+    /// Takes up abandoned jobs, then queued ones that need no turn, then those whose turn it is; each oldest first. Raises
+    /// their fence.
+    async fn claim(&self, owner: &str, room: Room) -> Result<Vec<Claim>, Fault>;
 
-    /// Ends the workflow's part: `Ok` begins the delivery, `Err` fails it, `None` means cancelled.
+    /// Ends the workflow's part: `Ok` begins the delivery, `Err` fails it, `None` means cancelled, or failed where the job
+    /// was given up.
     /// Errors: `lease_lost`.
     async fn finish(&self, lease: Lease, end: Option<Result<Value, Fault>>) -> Result<Job, Fault>;
 
@@ -209,6 +223,10 @@ pub trait Journal: Send + Sync {
 
     /// Says what a job waits for (None: nothing).
     async fn waiting(&self, lease: Lease, waiting_for: Option<String>) -> Result<(), Fault>;
+
+    /// Asks a job and its children to stop, as a cancel does; but it then ends failed, with this fault. Nothing changes for
+    /// a job that was asked to stop before. Errors: `lease_lost`.
+    async fn give_up(&self, lease: Lease, fault: &Fault) -> Result<(), Fault>;
 
     /// Sends a value to a name of a job; the same `at` twice is once.
     async fn send_signal(&self, job: JobId, name: &str, value: Value) -> Result<(), Fault>;
@@ -435,6 +453,56 @@ pub trait Replies: Send + Sync {
     async fn forget_reply(&self, ask: &IdemKey) -> Result<(), Fault>;
 }
 
+/// Who is told of the ends of jobs, and with which secrets.
+#[async_trait]
+pub trait Webhooks: Send + Sync {
+    /// Registers an endpoint. Errors: `input_invalid` when there are too many.
+    async fn add_endpoint(&self, endpoint: &Endpoint) -> Result<(), Fault>;
+
+    /// Every endpoint, the oldest first.
+    async fn endpoints(&self) -> Result<Vec<Endpoint>, Fault>;
+
+    /// Stops sending there, with the reason, or begins again (None). What is owed there when it stops is refused.
+    /// Errors: `not_found`.
+    async fn set_endpoint(&self, id: EndpointId, disabled_why: Option<String>) -> Result<Endpoint, Fault>;
+
+    /// Forgets an endpoint; what is owed there is refused. Errors: `not_found`.
+    async fn remove_endpoint(&self, id: EndpointId) -> Result<(), Fault>;
+
+    /// Owes an endpoint the test message. Errors: `not_found`, `input_invalid` when nothing is sent there now.
+    async fn owe_test(&self, id: EndpointId) -> Result<MessageId, Fault>;
+
+    /// The secrets of a key (empty: of the home); `fresh` becomes its first where it has none.
+    async fn secrets(&self, key: &str, fresh: &str) -> Result<Secrets, Fault>;
+
+    /// `fresh` signs from now on, and the one before beside it until then.
+    async fn rotate_secret(&self, key: &str, fresh: &str, until_ms: i64) -> Result<Secrets, Fault>;
+}
+
+/// The messages that ends of jobs owe. What is owed is written with the end itself, see [`Jobs`] and [`Outbox`].
+#[async_trait]
+pub trait Messages: Send + Sync {
+    /// Leases messages whose time has come, at most `limit`, and of each host so many that no more than `per_host` are under
+    /// way. A lease runs out after a minute; its message is due again.
+    async fn due_messages(&self, limit: u32, per_host: u32) -> Result<DueMessages, Fault>;
+
+    /// Writes down a try and what follows from it. Errors: `lease_lost`.
+    async fn tried(&self, due: &DueMessage, tried: &Try, verdict: Verdict) -> Result<(), Fault>;
+
+    /// The log.
+    async fn messages(&self, filter: &MessageFilter) -> Result<Vec<Message>, Fault>;
+
+    /// One message with its tries. Errors: `not_found`.
+    async fn message(&self, id: MessageId) -> Result<Message, Fault>;
+
+    /// Has a message sent at once, with the same id and bytes; one that was taken or given up begins its schedule anew.
+    /// Errors: `not_found`, `input_invalid` when nothing is sent to its endpoint now.
+    async fn redeliver(&self, id: MessageId) -> Result<Message, Fault>;
+
+    /// Forgets messages that ended before then, at most `limit`. Gives how many.
+    async fn forget_messages(&self, before_ms: i64, limit: u32) -> Result<u64, Fault>;
+}
+
 /// How far something has come that goes on where it stopped.
 #[async_trait]
 pub trait Marks: Send + Sync {
@@ -445,6 +513,42 @@ pub trait Marks: Send + Sync {
     async fn set_mark(&self, name: &'static str, value: i64) -> Result<(), Fault>;
 }
 
+/// A job that was completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PastJob {
+    /// From when an engine first took it up to its end, milliseconds.
+    pub took_ms: i64,
+    /// How many children it had.
+    pub children: u32,
+}
+
+/// A step that gave a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastStep {
+    /// Its name.
+    pub name: String,
+    /// Who did the work, where a provider did.
+    pub provider: Option<String>,
+    /// From its first attempt to its end, its wait for a lane included; milliseconds.
+    pub took_ms: i64,
+}
+
+/// What earlier work took, the newest first; without what was only reused.
+#[async_trait]
+pub trait History: Send + Sync {
+    /// The last completed jobs of a workflow.
+    async fn past_jobs(&self, workflow: &str, limit: u32) -> Result<Vec<PastJob>, Fault>;
+
+    /// The steps of the last `jobs` completed jobs of a workflow.
+    async fn past_steps(&self, workflow: &str, jobs: u32) -> Result<Vec<PastStep>, Fault>;
+}
+
 /// The whole store.
-pub trait Store: Jobs + Journal + Assets + Outbox + Upkeep + Loose + Pages + Events + Keys + Replies + Marks {}
-impl<T: Jobs + Journal + Assets + Outbox + Upkeep + Loose + Pages + Events + Keys + Replies + Marks> Store for T {}
+pub trait Store:
+    Jobs + Journal + Assets + Outbox + Upkeep + Loose + Pages + Events + Keys + Replies + Webhooks + Messages + Marks + History
+{
+}
+impl<T: Jobs + Journal + Assets + Outbox + Upkeep + Loose + Pages + Events + Keys + Replies + Webhooks + Messages + Marks + History> Store
+    for T
+{
+}

@@ -89,7 +89,7 @@ impl Home {
     }
 
     /// Takes the home for this process. Errors: `home_busy`, naming the process that has it.
-    pub fn lock(&self) -> Result<Lock, Fault> {
+    pub fn lock(&self, role: Role) -> Result<Lock, Fault> {
         std::fs::create_dir_all(&self.root).map_err(|e| Fault::io("make home folder", &self.root, &e))?;
         let path = self.root.join("rushes.lock");
         let broken = |e: &std::io::Error| Fault::io("lock home", &path, e);
@@ -97,7 +97,7 @@ impl Home {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) if faults::lets_past(Place::HomeLock) => {
-                return Ok(Lock { file, path: path.clone(), is_alone: false });
+                return Ok(Lock { file, path: path.clone(), role, is_alone: false });
             }
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
@@ -109,23 +109,50 @@ impl Home {
             }
             Err(TryLockError::Error(error)) => return Err(broken(&error)),
         }
-        let mut lock = Lock { file, path: path.clone(), is_alone: true };
+        let mut lock = Lock { file, path: path.clone(), role, is_alone: true };
         lock.write(None)?;
         Ok(lock)
     }
 
-    /// Who works on this home, as far as the lock file says.
-    pub(crate) fn owner(&self) -> Option<Owner> {
+    /// Who works on this home, or did last, as far as the lock file says.
+    #[must_use]
+    pub fn owner(&self) -> Option<Owner> {
         serde_json::from_str(&std::fs::read_to_string(self.root.join("rushes.lock")).ok()?).ok()
     }
 }
 
+/// How long a process means to work on a home.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Until its own command is done.
+    #[default]
+    Command,
+    /// Until it is told to stop; it takes the jobs of others.
+    Service,
+}
+
 /// Who works on a home, as the lock file says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Owner {
-    pub(crate) pid: u32,
+pub struct Owner {
+    /// Its process.
+    pub pid: u32,
+    /// Where it takes requests, once it does.
     #[serde(default)]
     pub(crate) socket: Option<PathBuf>,
+    /// What it is there for.
+    #[serde(default)]
+    pub role: Role,
+}
+
+impl Owner {
+    /// Whether its process is still there.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
+        // Somebody else's process may not be asked, but it is there.
+        pid.is_some_and(|pid| !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH)))
+    }
 }
 
 /// Held as long as this process works on a home; the system lets go of it when the process ends, however it ends.
@@ -133,6 +160,7 @@ pub(crate) struct Owner {
 pub struct Lock {
     file: File,
     path: PathBuf,
+    role: Role,
     is_alone: bool,
 }
 
@@ -143,7 +171,7 @@ impl Lock {
     }
 
     fn write(&mut self, socket: Option<PathBuf>) -> Result<(), Fault> {
-        let text = serde_json::to_string(&Owner { pid: std::process::id(), socket }).unwrap_or_default();
+        let text = serde_json::to_string(&Owner { pid: std::process::id(), socket, role: self.role }).unwrap_or_default();
         self.file
             .set_len(0)
             .and_then(|()| self.file.seek(SeekFrom::Start(0)))

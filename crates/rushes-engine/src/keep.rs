@@ -21,6 +21,8 @@ const GARBAGE_AGE: Duration = Duration::from_hours(1);
 const SWEEP_EVERY: Duration = Duration::from_hours(1);
 /// Between two walks through all blobs, which cost the more the more there are.
 const WALK_EVERY: Duration = Duration::from_hours(24);
+/// How long the log of webhooks is kept.
+const MESSAGES_KEPT: Duration = Duration::from_hours(30 * 24);
 /// Blobs looked up or removed in one go.
 const PAGE: usize = 500;
 /// How long facts are kept for those who went away and come back.
@@ -62,6 +64,8 @@ pub struct Swept {
     pub uploads: u64,
     /// Facts older than thirty days.
     pub events: u64,
+    /// Webhooks whose log is too old.
+    pub messages: u64,
 }
 
 /// Sweeps at the start and every hour until `stop`.
@@ -86,6 +90,7 @@ pub async fn sweep(parts: &Parts, walk: bool) -> Result<Swept, Fault> {
         Swept { scratch: scratch(parts).await?, expired: parts.store.expire().await?, retired: retired(parts).await?, ..Swept::default() };
     (swept.links, swept.uploads) = (loose::renew_links(parts).await?, loose::remove_uploads(parts).await?);
     swept.events = forget_events(parts).await?;
+    swept.messages = messages(parts).await?;
     if walk {
         swept.garbage = garbage(parts).await?;
         let mark = walked(parts);
@@ -104,6 +109,18 @@ async fn forget_events(parts: &Parts) -> Result<u64, Fault> {
         let gone = parts.store.forget_events(before_ms, EVENTS_AT_ONCE).await?;
         forgotten += gone;
         if gone < u64::from(EVENTS_AT_ONCE) {
+            return Ok(forgotten);
+        }
+    }
+}
+
+async fn messages(parts: &Parts) -> Result<u64, Fault> {
+    let before_ms = parts.clock.now_ms() - i64::try_from(MESSAGES_KEPT.as_millis()).unwrap_or(i64::MAX);
+    let mut forgotten = 0;
+    loop {
+        let page = parts.store.forget_messages(before_ms, u32::try_from(PAGE).unwrap_or(u32::MAX)).await?;
+        forgotten += page;
+        if page < PAGE as u64 {
             return Ok(forgotten);
         }
     }

@@ -1,7 +1,8 @@
 //! One engine works on a home; what other processes want changed they ask of it, over a socket whose address stands in
 //! the lock file: one line of JSON there, one line back.
 
-use crate::home::Home;
+use crate::home::{Home, Owner};
+use crate::hooks::Change;
 use rushes_core::{Code, Fault, JobId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,6 +15,8 @@ use tokio::net::{UnixListener, UnixStream};
 const LINE_MAX: u64 = 1024 * 1024;
 /// How long the other side may take to write its line.
 const LINE_LIMIT: Duration = Duration::from_secs(5);
+/// How long a starting engine may take to open its socket.
+const START_LIMIT: Duration = Duration::from_secs(2);
 /// How long an answer may take: an audit looks at everything.
 const ANSWER_LIMIT: Duration = Duration::from_hours(1);
 
@@ -21,12 +24,15 @@ const ANSWER_LIMIT: Duration = Duration::from_hours(1);
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
 pub enum Ask {
-    /// Queue a job, or go on with an equal unfinished one. Gives the job's id.
+    /// Queue a job, or go on with an equal unfinished one. Gives the job's id, and whether it `is_new`.
     Submit {
         /// The recipe.
         workflow: String,
         /// Its parameters.
         input: Value,
+        /// Another one, even where an equal one is unfinished.
+        #[serde(default)]
+        new: bool,
     },
     /// Stop a job. Gives the job's id.
     Cancel {
@@ -54,6 +60,11 @@ pub enum Ask {
     },
     /// Remove what may go. Gives how much of each sort.
     Sweep,
+    /// Change who is told of the ends of jobs. Gives what that asks for.
+    Webhooks {
+        /// What.
+        change: Change,
+    },
     /// Mend what an audit finds. Gives what was done.
     Fix {
         /// Read the bytes on this machine too.
@@ -102,9 +113,22 @@ where
     let _ = write.write_all(&text).await;
 }
 
+/// Who works on a home; an engine that has just started gets a moment to open its socket.
+async fn owner_of(home: &Home) -> Option<Owner> {
+    let end = tokio::time::Instant::now() + START_LIMIT;
+    loop {
+        let owner = home.owner();
+        let is_starting = owner.as_ref().is_none_or(|owner| owner.socket.is_none() && owner.is_there());
+        if !is_starting || tokio::time::Instant::now() > end {
+            return owner;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// Asks the engine that works on a home. Errors: `home_busy` when it cannot be reached; its own.
 pub async fn ask(home: &Home, ask: &Ask) -> Result<Value, Fault> {
-    let owner = home.owner().ok_or_else(|| Fault::new(Code::HomeBusy, "ask engine").with("home", home.root().display()))?;
+    let owner = owner_of(home).await.ok_or_else(|| Fault::new(Code::HomeBusy, "ask engine").with("home", home.root().display()))?;
     let unreachable = |reason: &dyn std::fmt::Display| {
         Fault::new(Code::HomeBusy, "ask engine").with("home", home.root().display()).with("pid", owner.pid).because(reason)
     };

@@ -1,7 +1,9 @@
 //! What an engine is put together from; the app's `wire.rs` makes it.
 
 use crate::blobs::Blobs;
+use crate::estimate::Known;
 use crate::home::Home;
+use crate::hooks::Hooks;
 use crate::keep::KeepRules;
 use crate::lanes::Lanes;
 use crate::pins::Pins;
@@ -58,6 +60,17 @@ impl<T: ?Sized> Clone for Site<T> {
     }
 }
 
+/// The bounds of jobs; none by default.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct JobRules {
+    /// Driven at once of those that wait for their turn; what they consist of comes on top.
+    pub at_once: Option<usize>,
+    /// The longest a topmost one may run, from when an engine first took it up.
+    pub longest: Option<Duration>,
+    /// What one character of a production takes, as long as none was made here.
+    pub first_guess: Option<Duration>,
+}
+
 /// Everything an engine works with.
 #[derive(Clone)]
 pub struct Parts {
@@ -83,8 +96,14 @@ pub struct Parts {
     pub lanes: Lanes,
     /// Seconds between the safety scans of the outbox.
     pub scan_every: Duration,
+    /// How ends of jobs are told.
+    pub hooks: Hooks,
     /// How much is kept here.
     pub keep: KeepRules,
+    /// How many jobs, and how long each.
+    pub jobs: JobRules,
+    /// What earlier jobs took.
+    pub known: Arc<Known>,
     /// Held for reading from a blob's taking in to its row, for writing while bytes are removed: what is just being
     /// registered is never swept away.
     pub gate: Arc<tokio::sync::RwLock<()>>,

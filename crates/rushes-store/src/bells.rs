@@ -1,4 +1,4 @@
-//! The bells that ring after commits: three for everybody, and one for each job that somebody waits for, so that
+//! The bells that ring after commits: four for everybody, and one for each job that somebody waits for, so that
 //! ten thousand waiters are not woken by each other's jobs.
 
 use rushes_core::JobId;
@@ -15,6 +15,8 @@ pub struct Watch {
     pub jobs: watch::Receiver<u64>,
     /// A fact was written.
     pub events: watch::Receiver<u64>,
+    /// A message became due, or was tried.
+    pub messages: watch::Receiver<u64>,
     each: Arc<Each>,
 }
 
@@ -81,6 +83,7 @@ pub(crate) struct Wakes {
     pub(crate) outbox: bool,
     pub(crate) jobs: bool,
     pub(crate) events: bool,
+    pub(crate) messages: bool,
     /// Jobs whose own bells ring.
     pub(crate) each: Vec<JobId>,
 }
@@ -96,6 +99,7 @@ impl Wakes {
         self.outbox |= other.outbox;
         self.jobs |= other.jobs;
         self.events |= other.events;
+        self.messages |= other.messages;
         self.each.extend(other.each);
     }
 }
@@ -105,6 +109,7 @@ pub(crate) struct Bells {
     outbox: watch::Sender<u64>,
     jobs: watch::Sender<u64>,
     events: watch::Sender<u64>,
+    messages: watch::Sender<u64>,
     each: Arc<Each>,
 }
 
@@ -113,13 +118,16 @@ impl Bells {
         let (outbox, outbox_heard) = watch::channel(0);
         let (jobs, jobs_heard) = watch::channel(0);
         let (events, events_heard) = watch::channel(0);
+        let (messages, messages_heard) = watch::channel(0);
         let each = Arc::new(Each::default());
-        let watch = Watch { outbox: outbox_heard, jobs: jobs_heard, events: events_heard, each: each.clone() };
-        (Self { outbox, jobs, events, each }, watch)
+        let watch = Watch { outbox: outbox_heard, jobs: jobs_heard, events: events_heard, messages: messages_heard, each: each.clone() };
+        (Self { outbox, jobs, events, messages, each }, watch)
     }
 
     pub(crate) fn ring(&self, wakes: &Wakes) {
-        for (is_due, bell) in [(wakes.outbox, &self.outbox), (wakes.jobs, &self.jobs), (wakes.events, &self.events)] {
+        let bells =
+            [(wakes.outbox, &self.outbox), (wakes.jobs, &self.jobs), (wakes.events, &self.events), (wakes.messages, &self.messages)];
+        for (is_due, bell) in bells {
             if is_due {
                 bell.send_modify(|count| *count += 1);
             }

@@ -1,6 +1,7 @@
 //! Jobs: making, claiming, ending, cancelling, listing.
 
 use crate::events::tell;
+use crate::messages;
 use crate::rows::{self, JOB, json};
 use crate::settle;
 use crate::snapshot;
@@ -8,8 +9,9 @@ use crate::sqlite::SqliteStore;
 use crate::which::Which;
 use crate::writer::{LEASE_MS, Write};
 use async_trait::async_trait;
+use rushes_core::delivery::Routes;
 use rushes_core::job::{Job, JobState, NewJob};
-use rushes_core::store::{Claim, Family, JobFilter, Jobs, Lease};
+use rushes_core::store::{Claim, Family, JobFilter, Jobs, Lease, Room};
 use rushes_core::{Code, Fault, JobId};
 use rusqlite::{Connection, params};
 use serde_json::{Value, json as object};
@@ -43,8 +45,8 @@ fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> Result<Jo
     };
     let made = rows::change(
         write.sql,
-        "INSERT INTO jobs(id, workflow, version, input, input_hash, state, parent, child_name, root, collection, created_ms, updated_ms, by_key, idem_key, webhook_url)
-         VALUES (?1, ?2, ?3, ?4, ?5, 'queued', ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING",
+        "INSERT INTO jobs(id, workflow, version, input, input_hash, state, parent, child_name, root, collection, created_ms, updated_ms, by_key, idem_key, webhook_url, in_turn)
+         VALUES (?1, ?2, ?3, ?4, ?5, 'queued', ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12, ?13, ?14) ON CONFLICT DO NOTHING",
         params![
             job.id.to_string(),
             job.workflow,
@@ -59,6 +61,7 @@ fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> Result<Jo
             job.asked.key,
             job.asked.idem_key,
             job.asked.webhook_url,
+            job.in_turn,
         ],
     )?;
     if made == 0 {
@@ -83,45 +86,61 @@ fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> Result<Jo
 }
 
 /// Running jobs of nobody, and of others whose lease is over: one range of the index each, oldest first.
-pub(crate) const ABANDONED: &str = "SELECT id FROM jobs WHERE state = 'running' AND owner IS NULL AND lease_until_ms < ?1
-    UNION ALL SELECT id FROM jobs WHERE state = 'running' AND owner < ?2 AND lease_until_ms < ?1
-    UNION ALL SELECT id FROM jobs WHERE state = 'running' AND owner > ?2 AND lease_until_ms < ?1 LIMIT ?3";
-pub(crate) const QUEUED: &str = "SELECT id FROM jobs WHERE state = 'queued' ORDER BY created_ms, id LIMIT ?1";
+pub(crate) const ABANDONED: &str = "SELECT id, in_turn FROM jobs WHERE state = 'running' AND owner IS NULL AND lease_until_ms < ?1
+    UNION ALL SELECT id, in_turn FROM jobs WHERE state = 'running' AND owner < ?2 AND lease_until_ms < ?1
+    UNION ALL SELECT id, in_turn FROM jobs WHERE state = 'running' AND owner > ?2 AND lease_until_ms < ?1 LIMIT ?3";
+/// Those that need no turn, and those that wait for theirs.
+pub(crate) const QUEUED: [&str; 2] = [
+    "SELECT id FROM jobs WHERE state = 'queued' AND in_turn = 0 ORDER BY created_ms, id LIMIT ?1",
+    "SELECT id FROM jobs WHERE state = 'queued' AND in_turn = 1 ORDER BY created_ms, id LIMIT ?1",
+];
 
-/// What may be taken up; what was begun before goes first.
-fn free(write: &Write<'_>, owner: &str, limit: u32) -> Result<Vec<JobId>, Fault> {
-    let mut free = rows::all(write.sql, ABANDONED, params![write.now_ms, owner, limit], |row| rows::parsed::<JobId>(row, 0))?;
-    let left = limit.saturating_sub(u32::try_from(free.len()).unwrap_or(u32::MAX));
-    free.extend(rows::all(write.sql, QUEUED, [left], |row| rows::parsed::<JobId>(row, 0))?);
+/// What may be taken up; what was begun before goes first, then its children.
+fn free(write: &Write<'_>, owner: &str, room: Room) -> Result<Vec<JobId>, Fault> {
+    let begun = rows::all(write.sql, ABANDONED, params![write.now_ms, owner, room.all], |row| {
+        Ok((rows::parsed::<JobId>(row, 0)?, row.get::<_, bool>(1)?))
+    })?;
+    let in_turn = begun.iter().filter(|(_, in_turn)| *in_turn).count();
+    let mut free: Vec<JobId> = begun.into_iter().map(|(id, _)| id).collect();
+    let rest = |bound: u32, taken: usize| bound.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX));
+    let [at_once, waiting] = QUEUED;
+    for (which, bound) in [(at_once, u32::MAX), (waiting, rest(room.in_turn, in_turn))] {
+        let left = rest(room.all, free.len()).min(bound);
+        free.extend(rows::all(write.sql, which, [left], |row| rows::parsed::<JobId>(row, 0))?);
+    }
     Ok(free)
 }
 
-fn claim(write: &mut Write<'_>, owner: &str, limit: u32, catalogs: &[String]) -> Result<Vec<Claim>, Fault> {
-    let free = free(write, owner, limit)?;
+fn claim(write: &mut Write<'_>, owner: &str, room: Room, catalogs: &[String]) -> Result<Vec<Claim>, Fault> {
+    let free = free(write, owner, room)?;
     let mut claims = Vec::with_capacity(free.len());
     for id in free {
         let claimed = rows::one(
             write.sql,
             &format!(
-                "UPDATE jobs SET state = 'running', owner = ?2, fence = fence + 1, lease_until_ms = ?3, tries = tries + 1, updated_ms = ?4 WHERE id = ?1 RETURNING {JOB}, fence"
+                "UPDATE jobs SET state = 'running', owner = ?2, fence = fence + 1, lease_until_ms = ?3, tries = tries + 1, updated_ms = ?4,
+                     started_ms = coalesce(started_ms, ?4) WHERE id = ?1 RETURNING {JOB}, fence, in_turn"
             ),
             params![id.to_string(), owner, write.now_ms + LEASE_MS, write.now_ms],
-            |row| Ok((rows::job(row)?, row.get::<_, i64>("fence")?)),
+            |row| Ok((rows::job(row)?, row.get::<_, i64>("fence")?, row.get::<_, bool>("in_turn")?)),
         )?;
-        let Some((job, fence)) = claimed else { continue };
+        let Some((job, fence, in_turn)) = claimed else { continue };
         tell(write, "job.started", Some(id), &object!({"workflow": job.workflow, "tries": job.tries}))?;
         settle::mirror(write, id, catalogs)?;
-        claims.push(Claim { job, lease: Lease { job: id, fence } });
+        claims.push(Claim { job, lease: Lease { job: id, fence }, in_turn });
     }
     Ok(claims)
 }
 
-fn finish(write: &mut Write<'_>, lease: Lease, end: Option<Result<Value, Fault>>, catalogs: &[String]) -> Result<Job, Fault> {
+fn finish(write: &mut Write<'_>, lease: Lease, end: Option<Result<Value, Fault>>, routes: &Routes) -> Result<Job, Fault> {
     check_lease(write.sql, lease)?;
     let (state, value, fault) = match end {
         Some(Ok(value)) => (JobState::Delivering, Some(json(&value)?), None),
         Some(Err(fault)) => (JobState::Failed, None, Some(json(&fault)?)),
-        None => (JobState::Cancelled, None, None),
+        None => match given_up(write.sql, lease.job)? {
+            Some(fault) => (JobState::Failed, None, Some(fault)),
+            None => (JobState::Cancelled, None, None),
+        },
     };
     let ended_ms = state.has_ended().then_some(write.now_ms);
     rows::change(
@@ -132,9 +151,25 @@ fn finish(write: &mut Write<'_>, lease: Lease, end: Option<Result<Value, Fault>>
     write.wakes.job(lease.job);
     tell(write, &format!("job.{}", state.name()), Some(lease.job), &object!({}))?;
     let root = root_of(write.sql, lease.job)?;
-    settle::mirror(write, lease.job, catalogs)?;
-    settle::settle(write, root, catalogs)?;
+    if state.has_ended() {
+        messages::owe_end(write, lease.job, routes)?;
+    }
+    settle::mirror(write, lease.job, &routes.catalogs)?;
+    settle::settle(write, root, routes)?;
     load(write.sql, lease.job)
+}
+
+/// Why a job that was asked to stop ends failed, where it was not somebody's wish; as JSON.
+fn given_up(sql: &Connection, id: JobId) -> Result<Option<String>, Fault> {
+    Ok(rows::one(sql, "SELECT fault FROM jobs WHERE id = ?1", [id.to_string()], |row| row.get::<_, Option<String>>(0))?.flatten())
+}
+
+/// Has a running job end failed once it has stopped, and asks it to.
+pub(crate) fn give_up(write: &mut Write<'_>, lease: Lease, fault: &Fault, routes: &Routes) -> Result<(), Fault> {
+    check_lease(write.sql, lease)?;
+    let noted =
+        rows::change(write.sql, "UPDATE jobs SET fault = ?2 WHERE id = ?1 AND cancel = 0", params![lease.job.to_string(), json(fault)?])?;
+    if noted > 0 { ask_to_stop(write, lease.job, routes) } else { Ok(()) }
 }
 
 pub(crate) fn cancel_family() -> String {
@@ -144,20 +179,26 @@ pub(crate) fn cancel_family() -> String {
     )
 }
 
-fn cancel(write: &mut Write<'_>, id: JobId, catalogs: &[String]) -> Result<Job, Fault> {
+fn cancel(write: &mut Write<'_>, id: JobId, routes: &Routes) -> Result<Job, Fault> {
     let job = load(write.sql, id)?;
     if job.state.has_ended() {
         return Err(Fault::new(Code::InputInvalid, "cancel job")
             .with("job", id)
             .because(format!("it has already {}", ended_word(job.state))));
     }
+    ask_to_stop(write, id, routes)?;
+    load(write.sql, id)
+}
+
+fn ask_to_stop(write: &mut Write<'_>, id: JobId, routes: &Routes) -> Result<(), Fault> {
     // A queued job has nobody to notice the flag, so it ends here; so does one whose workflow has ended and only delivers.
     let asked = rows::all(write.sql, &cancel_family(), params![id.to_string(), write.now_ms], |row| rows::parsed::<JobId>(row, 0))?;
     asked.into_iter().for_each(|id| write.wakes.job(id));
     write.wakes.jobs = true;
     tell(write, "job.cancel_asked", Some(id), &object!({}))?;
-    settle::mirror(write, id, catalogs)?;
-    load(write.sql, id)
+    // Nothing comes of it while the job still runs: its end is its driver's.
+    messages::owe_end(write, id, routes)?;
+    settle::mirror(write, id, &routes.catalogs)
 }
 
 /// Which jobs a filter asks for; `:at` is when the one it goes on from was made.
@@ -211,19 +252,19 @@ impl Jobs for SqliteStore {
         self.write(move |write| create(write, &job, &routes.catalogs)).await
     }
 
-    async fn claim(&self, owner: &str, limit: u32) -> Result<Vec<Claim>, Fault> {
+    async fn claim(&self, owner: &str, room: Room) -> Result<Vec<Claim>, Fault> {
         let (owner, routes) = (owner.to_owned(), self.routes.clone());
-        self.write(move |write| claim(write, &owner, limit, &routes.catalogs)).await
+        self.write(move |write| claim(write, &owner, room, &routes.catalogs)).await
     }
 
     async fn finish(&self, lease: Lease, end: Option<Result<Value, Fault>>) -> Result<Job, Fault> {
         let routes = self.routes.clone();
-        self.write(move |write| finish(write, lease, end, &routes.catalogs)).await
+        self.write(move |write| finish(write, lease, end, &routes)).await
     }
 
     async fn cancel(&self, job: JobId) -> Result<Job, Fault> {
         let routes = self.routes.clone();
-        self.write(move |write| cancel(write, job, &routes.catalogs)).await
+        self.write(move |write| cancel(write, job, &routes)).await
     }
 
     async fn job(&self, job: JobId) -> Result<Job, Fault> {

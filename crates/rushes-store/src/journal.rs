@@ -1,7 +1,7 @@
 //! The journal: what the steps of jobs gave, and the signals they wait for.
 
 use crate::events::tell;
-use crate::jobs::{check_lease, load, root_of};
+use crate::jobs::{self, check_lease, load, root_of};
 use crate::register::{self, Maker};
 use crate::rows::{self, STEP, json};
 use crate::settle;
@@ -49,7 +49,7 @@ fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result
         write,
         event_type,
         Some(job),
-        &object!({"step": commit.step, "reused": is_reused, "attempts": commit.attempts, "ms": write.now_ms - commit.started_ms}),
+        &object!({"step": commit.step, "reused": is_reused, "attempts": commit.attempts, "provider": commit.provider, "ms": write.now_ms - commit.started_ms}),
     )?;
     Ok(made)
 }
@@ -96,6 +96,11 @@ impl Journal for SqliteStore {
             }
         })
         .await
+    }
+
+    async fn give_up(&self, lease: Lease, fault: &Fault) -> Result<(), Fault> {
+        let (fault, routes) = (fault.clone(), self.routes.clone());
+        self.write(move |write| jobs::give_up(write, lease, &fault, &routes)).await
     }
 
     async fn send_signal(&self, job: JobId, name: &str, value: Value) -> Result<(), Fault> {

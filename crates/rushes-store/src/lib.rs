@@ -8,10 +8,12 @@ mod bells;
 mod events;
 #[cfg(any(test, feature = "fill"))]
 pub mod fill;
+mod history;
 mod jobs;
 mod journal;
 mod keys;
 mod loose;
+mod messages;
 mod migrate;
 #[cfg(any(test, feature = "older"))]
 pub mod older;
@@ -25,6 +27,7 @@ mod settle;
 mod snapshot;
 mod sqlite;
 mod upkeep;
+mod webhooks;
 mod which;
 mod writer;
 

@@ -18,7 +18,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_clouds.sql"),
     include_str!("migrations/0005_renditions.sql"),
     include_str!("migrations/0006_service.sql"),
-    include_str!("migrations/0008_lists.sql"),
+    include_str!("migrations/0007_webhooks.sql"),
+    include_str!("migrations/0008_ops.sql"),
+    include_str!("migrations/0009_lists.sql"),
 ];
 
 /// The schema this program writes.

@@ -13,8 +13,14 @@ const FILLED: &str = include_str!("older/filled.sql");
 const MARKED: &str = "INSERT INTO marks(name, value) VALUES ('library_mended', 1)";
 
 /// Rows for the tables that came with schema 6.
-const SERVED: &str = "INSERT INTO keys(id, name, hash, scope, created_ms) VALUES ('key_1', 'front end', 'hash', 'run', 1);
-    INSERT INTO replies(key, idem_key, request, owner, created_ms) VALUES ('key_1', 'once', 'hash', 'engine', 1)";
+const ASKED: &str = "INSERT INTO keys(id, name, hash, scope, created_ms) VALUES ('key_1', 'app', 'h', 'run', 1);
+    INSERT INTO replies(key, idem_key, request, owner, status, mime, body, created_ms) VALUES ('key_1', 'k', 'r', 'o', 202, 'm', 'b', 1)";
+
+/// Rows for the tables that came with schema 7.
+const TOLD: &str = "INSERT INTO endpoints(id, url, types, key, created_ms) VALUES ('hook_00000000-0000-7000-8000-000000000001', 'https://a.example', '[]', '', 1);
+    INSERT INTO secrets(key, secret) VALUES ('', 's');
+    INSERT INTO messages(id, url, host, key, type, body, state, next_ms, created_ms) VALUES ('msg_00000000-0000-7000-8000-000000000001', 'https://a.example', 'a.example', '', 'job.failed', '{}', 'owed', 1, 1);
+    INSERT INTO tries(message, at_ms, ms, said) VALUES (1, 1, 1, 'x')";
 
 /// Makes a database of an older schema at `path` and closes it: jobs in every state, their steps and signals, assets
 /// of two versions, deliveries and what is owed for them, and events. Errors: `input_invalid` when it is there already.
@@ -25,8 +31,10 @@ pub fn open_at_schema(path: &Path, schema: usize) -> Result<(), Fault> {
     let mut connection = migrate::make(path, 1)?;
     connection.execute_batch(FILLED).map_err(|e| failed("fill older database", e))?;
     migrate::carry_to(&mut connection, schema)?;
-    for rows in [(2, MARKED), (6, SERVED)].into_iter().filter(|(since, _)| schema >= *since).map(|(_, rows)| rows) {
-        connection.execute_batch(rows).map_err(|e| failed("fill older database", e))?;
+    for (since, rows) in [(2, MARKED), (6, ASKED), (7, TOLD)] {
+        if schema >= since {
+            connection.execute_batch(rows).map_err(|e| failed("fill older database", e))?;
+        }
     }
     Ok(())
 }

@@ -245,7 +245,7 @@ fn proven(write: &mut Write<'_>, due: &Due, held: &Held, routes: &Routes) -> Res
     families.sort_unstable();
     families.dedup();
     for root in families {
-        settle(write, root, &routes.catalogs)?;
+        settle(write, root, routes)?;
     }
     Ok(())
 }
@@ -261,7 +261,7 @@ fn sharers(sql: &Connection, asset: &str) -> Result<Vec<(String, JobId)>, Fault>
     )
 }
 
-fn put_off(write: &mut Write<'_>, due: &Due, fault: &Fault, again_ms: Option<u64>, catalogs: &[String]) -> Result<(), Fault> {
+fn put_off(write: &mut Write<'_>, due: &Due, fault: &Fault, again_ms: Option<u64>, routes: &Routes) -> Result<(), Fault> {
     let state = if again_ms.is_some() { "owed" } else { "refused" };
     let not_before_ms = write.now_ms + again_ms.and_then(|ms| i64::try_from(ms).ok()).unwrap_or(0);
     let text = json(fault)?;
@@ -291,7 +291,7 @@ fn put_off(write: &mut Write<'_>, due: &Due, fault: &Fault, again_ms: Option<u64
         let data = object!({"asset": asset, "destination": destination, "key": key, "code": fault.code, "again_ms": again_ms});
         tell(write, &format!("delivery.{}", if again_ms.is_some() { "failed" } else { "refused" }), None, &data)?;
         for root in families.into_iter().filter(|_| again_ms.is_none()) {
-            settle(write, root, catalogs)?;
+            settle(write, root, routes)?;
         }
     }
     Ok(())
@@ -370,7 +370,7 @@ impl Outbox for SqliteStore {
         self.write(move |write| {
             let destination = rows::one(write.sql, "SELECT destination FROM outbox WHERE id = ?1", [due.row], |row| row.get::<_, String>(0))?;
             for root in pay(write, &due)? {
-                settle(write, root, &routes.catalogs)?;
+                settle(write, root, &routes)?;
             }
             match &due.work {
                 Work::PutRecord { collection, id } => tell(write, "record.written", None, &object!({"collection": collection, "id": id})),
@@ -392,7 +392,7 @@ impl Outbox for SqliteStore {
 
     async fn failed(&self, due: &Due, fault: &Fault, again_ms: Option<u64>) -> Result<(), Fault> {
         let (due, fault, routes) = (due.clone(), fault.clone(), self.routes.clone());
-        self.write(move |write| put_off(write, &due, &fault, again_ms, &routes.catalogs)).await
+        self.write(move |write| put_off(write, &due, &fault, again_ms, &routes)).await
     }
 
     async fn backlog(&self) -> Result<BTreeMap<String, Backlog>, Fault> {

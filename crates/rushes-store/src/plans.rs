@@ -1,18 +1,20 @@
 //! Asks the database how it would find what each hot question asks for: none may walk a whole table.
 
 use crate::sqlite::{Mode, SqliteStore, TAKE_OVER};
-use crate::{assets, jobs, outbox, pages, settle};
-use rushes_core::clock::SystemClock;
+use crate::{assets, jobs, messages, outbox, pages, settle};
+use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{DeliveryState, Routes};
 use rushes_core::store::{AssetFilter, DeliveryFilter, JobFilter, SubjectFilter};
 use rushes_core::subject::SubjectType;
-use rushes_core::{AssetId, JobId, JobState, Kind};
+use rushes_core::webhook::MessageFilter;
+use rushes_core::{AssetId, EndpointId, JobId, JobState, Kind};
 use rusqlite::{Connection, OpenFlags};
 use std::sync::Arc;
 
 /// Indexes that hold only what is open: walking all of one is walking what there is to do.
 const OPEN_ONLY: &[&str] = &[
     "jobs_queued",
+    "jobs_in_turn",
     "jobs_running",
     "jobs_to_cancel",
     "outbox_leased",
@@ -23,6 +25,8 @@ const OPEN_ONLY: &[&str] = &[
     "deliveries_sending",
     "deliveries_refused",
     "deliveries_owed",
+    "messages_owed",
+    "messages_sending",
 ];
 
 /// Every sort of page that can be asked for, beginning in the middle.
@@ -86,7 +90,8 @@ fn steps(sql: &Connection, statement: &str) -> Vec<String> {
 fn walks(sql: &Connection, statement: &str) -> Vec<String> {
     let is_walk = |step: &String| {
         let is_open_only = OPEN_ONLY.iter().any(|index| step.ends_with(&format!("INDEX {index}")));
-        step.starts_with("SCAN") && !is_open_only && !["SCAN CONSTANT ROW", "SCAN family"].contains(&step.as_str())
+        let of_few = ["SCAN CONSTANT ROW", "SCAN family", "SCAN past", "SCAN hosts"];
+        step.starts_with("SCAN") && !is_open_only && !of_few.contains(&step.as_str())
     };
     steps(sql, statement).into_iter().filter(is_walk).collect()
 }
@@ -99,10 +104,19 @@ fn plans_of_hot_questions_walk_no_table() {
     let store = SqliteStore::open(&path, &Mode::Own { owner: "test".into() }, Arc::new(SystemClock), Routes::default()).unwrap();
     let sql = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     let mut hot: Vec<String> = TAKE_OVER.iter().map(|statement| (*statement).to_owned()).collect();
-    hot.extend([jobs::ABANDONED, jobs::QUEUED, settle::GOES_ON, settle::PAID_BEFORE, crate::writer::RENEW_LEASES].map(str::to_owned));
+    hot.extend(jobs::QUEUED.map(str::to_owned));
+    hot.extend([jobs::ABANDONED, settle::GOES_ON, settle::PAID_BEFORE, crate::writer::RENEW_LEASES].map(str::to_owned));
+    hot.extend([crate::history::past_jobs(), crate::history::past_steps()]);
     hot.extend(lists());
     hot.extend([jobs::cancel_family(), outbox::ready_rows(), outbox::ready_records()]);
     hot.extend(outbox::BACKLOG.map(str::to_owned));
+    hot.extend(messages::DUE.map(str::to_owned));
+    hot.push(messages::OLD.to_owned());
+    let (endpoint, job) = (Some(EndpointId(SystemClock.new_id())), Some(JobId(SystemClock.new_id())));
+    hot.extend(
+        [(None, None), (endpoint, None), (None, job)]
+            .map(|(endpoint, job)| messages::list_of(&MessageFilter { endpoint, job, ..MessageFilter::default() })),
+    );
     hot.extend([crate::loose::LEFT.to_owned(), format!("SELECT asset FROM deliveries WHERE {}", crate::loose::ENDING)]);
     hot.extend(
         [

@@ -23,11 +23,11 @@ fn broken(column: usize, error: impl std::error::Error + Send + Sync + 'static) 
     rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
 }
 
-fn unknown(column: usize, word: &str) -> rusqlite::Error {
+pub(crate) fn unknown(column: usize, word: &str) -> rusqlite::Error {
     broken(column, std::io::Error::other(format!("unknown word {word}")))
 }
 
-fn from_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Read<T> {
+pub(crate) fn from_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Read<T> {
     serde_json::from_str(row.get_ref(column)?.as_str()?).map_err(|e| broken(column, e))
 }
 
@@ -46,7 +46,7 @@ where
     row.get_ref(column)?.as_str()?.parse().map_err(|e| broken(column, e))
 }
 
-fn parsed_or_none<T>(row: &Row<'_>, column: usize) -> Read<Option<T>>
+pub(crate) fn parsed_or_none<T>(row: &Row<'_>, column: usize) -> Read<Option<T>>
 where
     T: FromStr,
     T::Err: std::error::Error + Send + Sync + 'static,
@@ -61,17 +61,21 @@ fn size(row: &Row<'_>, column: usize) -> Read<u64> {
     Ok(row.get::<_, i64>(column)?.unsigned_abs())
 }
 
-pub(crate) const JOB: &str = "id, workflow, version, input, state, waiting_for, value, fault, parent, child_name, root, tries, cancel, created_ms, updated_ms, ended_ms, collection, by_key, idem_key, webhook_url";
+pub(crate) const JOB: &str = "id, workflow, version, input, state, waiting_for, value, fault, parent, child_name, root, tries, cancel, created_ms, updated_ms, ended_ms, collection, by_key, idem_key, webhook_url, started_ms";
 
 pub(crate) fn job(row: &Row<'_>) -> Read<Job> {
     let state: String = row.get(4)?;
+    let state = JobState::named(&state).ok_or_else(|| unknown(4, &state))?;
+    let waiting_for: Option<String> = row.get(5)?;
+    // Nobody writes down that nothing happens.
+    let its_turn = || (state == JobState::Queued).then(|| "its turn".to_owned());
     Ok(Job {
         id: parsed(row, 0)?,
         workflow: row.get(1)?,
         version: row.get(2)?,
         input: from_json(row, 3)?,
-        state: JobState::named(&state).ok_or_else(|| unknown(4, &state))?,
-        waiting_for: row.get(5)?,
+        state,
+        waiting_for: waiting_for.or_else(its_turn),
         value: from_json_or_none(row, 6)?,
         fault: from_json_or_none(row, 7)?,
         parent: parsed_or_none(row, 8)?,
@@ -80,6 +84,7 @@ pub(crate) fn job(row: &Row<'_>) -> Read<Job> {
         tries: row.get(11)?,
         cancel: row.get(12)?,
         created_ms: row.get(13)?,
+        started_ms: row.get(20)?,
         updated_ms: row.get(14)?,
         ended_ms: row.get(15)?,
         collection: row.get(16)?,

@@ -2,8 +2,10 @@
 
 use crate::events::tell;
 use crate::jobs;
+use crate::messages;
 use crate::rows::{self, json};
 use crate::writer::Write;
+use rushes_core::delivery::Routes;
 use rushes_core::{Code, Fault, JobId, JobState};
 use rusqlite::params;
 use serde_json::json as object;
@@ -15,7 +17,7 @@ pub(crate) const GOES_ON: &str = "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ?
 
 /// Ends what can be ended once a family of jobs owes nothing more: a root that delivers, or that had failed only because
 /// a destination refused; and children that deliver under a root that has ended otherwise.
-pub(crate) fn settle(write: &mut Write<'_>, root: JobId, catalogs: &[String]) -> Result<(), Fault> {
+pub(crate) fn settle(write: &mut Write<'_>, root: JobId, routes: &Routes) -> Result<(), Fault> {
     let id = root.to_string();
     if rows::number(write.sql, GOES_ON, [&id])? == 1 {
         return Ok(());
@@ -46,7 +48,8 @@ pub(crate) fn settle(write: &mut Write<'_>, root: JobId, catalogs: &[String]) ->
         |row| rows::parsed::<JobId>(row, 0),
     )?;
     children.into_iter().for_each(|child| write.wakes.job(child));
-    if state != job.state || fault != job.fault {
+    let is_new = state != job.state;
+    if is_new || fault != job.fault {
         rows::change(
             write.sql,
             "UPDATE jobs SET state = ?2, fault = ?3, updated_ms = ?4, ended_ms = ?4 WHERE id = ?1",
@@ -54,8 +57,11 @@ pub(crate) fn settle(write: &mut Write<'_>, root: JobId, catalogs: &[String]) ->
         )?;
         tell(write, &format!("job.{}", state.name()), Some(root), &object!({"refused": refused}))?;
     }
+    if is_new {
+        messages::owe_end(write, root, routes)?;
+    }
     write.wakes.job(root);
-    mirror(write, root, catalogs)
+    mirror(write, root, &routes.catalogs)
 }
 
 /// Where what was refused should have gone, each place with what it said first.

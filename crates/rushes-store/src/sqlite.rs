@@ -31,6 +31,7 @@ pub(crate) const TAKE_OVER: &[&str] = &[
          WHERE newer.op = outbox.op AND newer.destination = outbox.destination AND newer.key = outbox.key AND newer.rev > outbox.rev)",
     "UPDATE outbox SET state = 'owed', not_before_ms = 0, attempts = 0, done_ms = NULL WHERE state = 'refused'",
     "UPDATE deliveries SET state = 'owed' WHERE state = 'refused'",
+    "UPDATE messages SET state = 'owed', lease = 0, lease_until_ms = 0 WHERE state = 'sending'",
 ];
 
 /// What the store is opened for.

@@ -30,7 +30,9 @@ fn retry(write: &mut Write<'_>, id: JobId, catalogs: &[String]) -> Result<Job, F
     let text = root.to_string();
     let failed = rows::number(write.sql, "SELECT count(*) FROM jobs WHERE root = ?1 AND state = 'failed' AND value IS NULL", [&text])?;
     let refused = again_refused(write, "root = ?1", &text)?;
-    if failed > 0 && job.state.has_ended() && job.state != JobState::Cancelled {
+    // It was told to stop and has undone what it could: that cannot be gone on with.
+    let was_given_up = job.fault.as_ref().is_some_and(|fault| fault.code == Code::JobLimit);
+    if failed > 0 && job.state.has_ended() && job.state != JobState::Cancelled && !was_given_up {
         // The workflow runs again: what is done is given from the journal, what failed is attempted anew.
         rows::change(
             write.sql,
@@ -40,7 +42,7 @@ fn retry(write: &mut Write<'_>, id: JobId, catalogs: &[String]) -> Result<Job, F
         )?;
         rows::change(
             write.sql,
-            "UPDATE jobs SET state = 'queued', value = NULL, fault = NULL, ended_ms = NULL, updated_ms = ?2
+            "UPDATE jobs SET state = 'queued', value = NULL, fault = NULL, started_ms = NULL, ended_ms = NULL, updated_ms = ?2
              WHERE root = ?1 AND (id = ?1 OR (state = 'failed' AND value IS NULL))",
             params![text, write.now_ms],
         )?;
@@ -52,6 +54,9 @@ fn retry(write: &mut Write<'_>, id: JobId, catalogs: &[String]) -> Result<Job, F
         )?;
     } else {
         let reason = match job.state {
+            _ if was_given_up => {
+                "it ran longer than it may; start it again with the command that began it, and what it made is used again".to_owned()
+            }
             JobState::Cancelled => "it was cancelled; start it again with the command that began it".to_owned(),
             state if state.has_ended() => "nothing of it failed".to_owned(),
             state => format!("it is still {}", state.name()),
@@ -177,7 +182,7 @@ fn refuse_unrouted(write: &mut Write<'_>, routes: &Routes) -> Result<u64, Fault>
     roots.sort_unstable();
     roots.dedup();
     for root in roots {
-        settle::settle(write, root, &routes.catalogs)?;
+        settle::settle(write, root, routes)?;
     }
     Ok(hit.len() as u64)
 }

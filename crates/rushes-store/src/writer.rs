@@ -32,6 +32,7 @@ pub(crate) struct Write<'a> {
     pub(crate) sql: &'a Connection,
     pub(crate) now_ms: i64,
     pub(crate) wakes: &'a mut Wakes,
+    pub(crate) clock: &'a dyn Clock,
     tokens: &'a mut i64,
 }
 
@@ -177,7 +178,8 @@ impl Thread {
                 run(&transaction, "SAVEPOINT command")?;
             }
             let mut woken = Wakes::default();
-            let is_ok = command.apply(&mut Write { sql: &transaction, now_ms, wakes: &mut woken, tokens: &mut self.tokens });
+            let is_ok =
+                command.apply(&mut Write { sql: &transaction, now_ms, wakes: &mut woken, clock: &*self.clock, tokens: &mut self.tokens });
             if is_ok {
                 wakes.add(woken);
             } else if is_alone {

@@ -19,6 +19,7 @@ pub mod rhythms;
 pub mod servers;
 pub mod supabase;
 mod uploads;
+pub mod webhooks;
 
 pub use catalog::{WRITERS, catalog_suite, writers, writers_ended};
 pub use destination::{destination_suite, destination_suite_up_to, simple_suite};

@@ -14,8 +14,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What the registry says of it.
-pub const CARD: Card =
-    Card { name: "import", version: 1, collection: None, about: "register and deliver files of one subject", outside: None };
+pub const CARD: Card = Card {
+    name: "import",
+    version: 1,
+    collection: None,
+    is_short: true,
+    about: "register and deliver files of one subject",
+    outside: None,
+};
 
 /// Files of one job at most: its parameters stay far below 256 KB.
 pub const FILES_MAX: usize = 100;

@@ -21,6 +21,7 @@ pub const CARD: Card = Card {
     name: "production",
     version: 3,
     collection: Some("pipeline_jobs"),
+    is_short: false,
     about: "characters, dances, outfits, remix, music, stickers: the whole set",
     outside: Some(outside::OUTSIDE),
 };

@@ -10,7 +10,8 @@ use serde_json::Value;
 use std::path::PathBuf;
 
 /// What the registry says of it.
-pub const CARD: Card = Card { name: "put", version: 1, collection: None, about: "register and deliver one file", outside: None };
+pub const CARD: Card =
+    Card { name: "put", version: 1, collection: None, is_short: true, about: "register and deliver one file", outside: None };
 
 /// Its parameters.
 #[derive(Debug, Clone, Serialize, Deserialize)]

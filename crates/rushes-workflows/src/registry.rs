@@ -16,6 +16,8 @@ pub struct Card {
     pub version: u32,
     /// The catalog collection that mirrors its jobs.
     pub collection: Option<&'static str>,
+    /// Over in a moment: its jobs need not wait for their turn.
+    pub is_short: bool,
     /// One line for people; empty for recipes only others start.
     pub about: &'static str,
     /// How somebody outside starts it, where they may.
@@ -66,6 +68,10 @@ macro_rules! recipes {
 
             fn collection(&self, workflow: &str) -> Option<&'static str> {
                 card(workflow).and_then(|card| card.collection)
+            }
+
+            fn takes_turns(&self, workflow: &str) -> bool {
+                !card(workflow).is_some_and(|card| card.is_short)
             }
 
             async fn run<F: Flow>(&self, workflow: &str, flow: &F, input: Value) -> Result<Value, Stop> {

@@ -7,11 +7,12 @@ mod google;
 use crate::config::{Config, Quality};
 use rushes_adapters::google::login::Login;
 pub(crate) use rushes_adapters::google::login::check as check_login;
+use rushes_adapters::webhook::Poster;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::Routes;
 use rushes_core::provider::Providers;
 use rushes_core::{Code, Fault};
-use rushes_engine::{Engine, Home, KeepRules, Lanes, Lock, Parts};
+use rushes_engine::{Engine, Home, Hooks, JobRules, KeepRules, Lanes, Lock, Parts, Role};
 use rushes_media::builtin::image::BuiltinImage;
 use rushes_media::builtin::motion::BuiltinMotion;
 use rushes_media::builtin::music::BuiltinMusic;
@@ -30,13 +31,39 @@ pub(crate) struct Running {
     _lock: Lock,
 }
 
-/// Opens a home for work: takes its lock, migrates, starts the engine. Errors: `home_busy`, `config_invalid`, ….
+/// Opens a home for one command: takes its lock, migrates, starts the engine. Errors: `home_busy`, `config_invalid`, ….
 pub(crate) fn start(home: &Home, config: &Config) -> Result<Running, Fault> {
-    let mut lock = home.lock()?;
+    start_as(home, config, Role::Command, JobRules::default())
+}
+
+/// Opens a home for as long as this process runs, and takes the jobs of others, as bounded by `[server]`. Errors: those
+/// of [`start`].
+pub(crate) fn serve(home: &Home, config: &Config) -> Result<Running, Fault> {
+    let server = &config.server;
+    let longest = (server.job_limit_s > 0).then(|| Duration::from_secs(server.job_limit_s.into()));
+    let jobs = JobRules { at_once: Some(server.jobs_at_once), longest, first_guess: Some(first_guess(config)) };
+    start_as(home, config, Role::Service, jobs)
+}
+
+/// What one character takes before one was made here: a minute at the sizes of the defaults on two cores.
+fn first_guess(config: &Config) -> Duration {
+    let media = &config.media;
+    let pixels = f64::from(media.width) * f64::from(media.height) * f64::from(media.fps) / (720.0 * 1280.0 * 30.0);
+    // The built-in references are of about so many seconds.
+    let dance = f64::from(media.dance_max_s.min(12)) / 12.0;
+    let quality = if media.quality == Quality::Final { 3.0 } else { 1.0 };
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    #[expect(clippy::cast_precision_loss, reason = "a guess")]
+    let guess_s = 60.0 * pixels * dance * quality * 2.0 / cores as f64;
+    Duration::from_secs_f64(guess_s.clamp(5.0, 86_400.0))
+}
+
+fn start_as(home: &Home, config: &Config, role: Role, jobs: JobRules) -> Result<Running, Fault> {
+    let mut lock = home.lock(role)?;
     home.prepare()?;
     let owner = SystemClock.new_id().to_string();
     let mode = if lock.is_alone() { Mode::Own { owner: owner.clone() } } else { Mode::Join { owner: owner.clone() } };
-    let parts = parts(home, config, &mode)?;
+    let parts = Parts { jobs, ..parts(home, config, &mode)? };
     let registry = Registry::new(kit(home, config, &parts));
     let mut engine = Engine::start(parts, registry, owner);
     engine.listen(&mut lock)?;
@@ -79,10 +106,16 @@ fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
         catalogs,
         lanes: Lanes::new(cpu, config.engine.net_lane, config.engine.gpu_lane),
         scan_every: Duration::from_secs_f64(config.delivery.scan_every_s),
+        hooks: Hooks {
+            post: Arc::new(Poster::new(config.webhooks.allow_private)),
+            retries: config.webhooks.retries_s.iter().map(|seconds| Duration::from_secs_f64(*seconds)).collect(),
+        },
         keep: KeepRules {
             blobs_max_bytes: bytes_of(config.keep.blobs_max_mb),
             failed_scratch: Duration::from_hours(u64::from(config.keep.failed_scratch_days) * 24),
         },
+        jobs: JobRules::default(),
+        known: Arc::default(),
         gate: Arc::default(),
         pins: Arc::default(),
         sweeping: Arc::default(),

@@ -9,6 +9,7 @@ mod documents;
 mod edges;
 mod headers;
 mod house;
+mod image;
 mod licences;
 mod machine;
 mod manifests;
@@ -63,6 +64,7 @@ const RULES: &[fn(&House) -> Vec<Finding>] = &[
     licences::check,
     documents::check,
     commands::check,
+    image::check,
 ];
 
 /// Checks the workspace at `root`. An error means that the house could not be looked at, not that it is untidy.

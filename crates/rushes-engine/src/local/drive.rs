@@ -6,17 +6,22 @@ use futures_util::FutureExt;
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::Workflows;
 use rushes_core::job::Job;
+use rushes_core::messages::SPANS;
 use rushes_core::store::Claim;
 use rushes_core::{Cancel, Code, Fault, Stop};
 use serde_json::Value;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::Instrument;
 
 /// How often one claim is driven anew; each step's own limit is far below.
 const DRIVES_MAX: u32 = 1_000;
 /// Between two drives of a job that the store could not write for.
 const STORE_WAIT_FIRST: Duration = Duration::from_secs(1);
 const STORE_WAIT_MAX: Duration = Duration::from_secs(30);
+/// How often the time of a bounded job is compared with the clock.
+const CLOCK_LOOK: Duration = Duration::from_secs(10);
 
 /// Runs a job until its workflow ends; then writes the end down. A lost lease ends it without a word.
 pub(super) async fn drive<W: Workflows>(shared: Arc<Shared<W>>, claim: Claim) {
@@ -26,7 +31,17 @@ pub(super) async fn drive<W: Workflows>(shared: Arc<Shared<W>>, claim: Claim) {
         token.cancel();
     }
     shared.driven.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(id, token.clone());
-    let end = persist(&shared, &claim, &token).await;
+    let span = tracing::info_span!(target: SPANS, "job", job = %id, root = %claim.job.root, workflow = claim.job.workflow, fault = tracing::field::Empty);
+    let driven = async {
+        tokio::select! {
+            end = persist(&shared, &claim, &token) => end,
+            never = overdue(&shared, &claim) => match never {},
+        }
+    };
+    let end = driven.instrument(span.clone()).await;
+    if let Some(fault) = end.as_ref().map_or_else(Some, |job| job.fault.as_ref()) {
+        span.record("fault", fault.code.name());
+    }
     shared.driven.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&id);
     match end {
         Ok(job) => {
@@ -39,6 +54,31 @@ pub(super) async fn drive<W: Workflows>(shared: Arc<Shared<W>>, claim: Claim) {
             }
         }
         Err(fault) => tracing::warn!(job = %id, %fault, "the job goes on elsewhere"),
+    }
+}
+
+/// Gives the job up when its time is over; then it stops as one that is cancelled does.
+async fn overdue<W: Workflows>(shared: &Shared<W>, claim: &Claim) -> Infallible {
+    let (Some(longest), Some(started_ms), None) = (shared.parts.jobs.longest, claim.job.started_ms, claim.job.parent) else {
+        return std::future::pending().await;
+    };
+    let until_ms = started_ms.saturating_add(i64::try_from(longest.as_millis()).unwrap_or(i64::MAX));
+    loop {
+        let left_ms = until_ms.saturating_sub(shared.parts.clock.now_ms());
+        if left_ms > 0 {
+            // In pieces: the clock may be set meanwhile.
+            tokio::time::sleep(Duration::from_millis(left_ms.unsigned_abs()).min(CLOCK_LOOK)).await;
+            continue;
+        }
+        let reason = format!("{} s were allowed", longest.as_secs_f64());
+        let fault = Fault::new(Code::JobLimit, "run job").with("job", claim.job.id).because(reason);
+        match shared.parts.store.give_up(claim.lease, &fault).await {
+            Ok(()) => return std::future::pending().await,
+            Err(fault) => {
+                tracing::error!(job = %claim.job.id, %fault, "a job beyond its time could not be stopped");
+                tokio::time::sleep(STORE_WAIT_FIRST).await;
+            }
+        }
     }
 }
 

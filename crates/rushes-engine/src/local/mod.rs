@@ -10,6 +10,7 @@ mod step;
 
 use crate::breaker::Breaker;
 use crate::home::Lock;
+use crate::hooks;
 use crate::keep;
 use crate::loose;
 use crate::outbox;
@@ -20,7 +21,7 @@ pub use desk::Desk;
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::{Workflows, hash};
 use rushes_core::job::{Asked, NewJob};
-use rushes_core::store::JobFilter;
+use rushes_core::store::{JobFilter, Room};
 use rushes_core::{Cancel, Code, Fault, JobId};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -109,6 +110,7 @@ impl<W: Workflows> Engine<W> {
         tasks.spawn(breaker.guard("claim jobs", claim_loop(shared.clone(), stop.clone())));
         tasks.spawn(breaker.guard("cancel jobs", cancel_loop(shared.clone(), stop.clone())));
         tasks.spawn(breaker.guard("mend the library", mend_view(shared.clone(), stop.clone())));
+        tasks.spawn(breaker.guard("send messages", hooks::run(shared.parts.clone(), stop.clone())));
         tasks.spawn(breaker.guard("keep house", keep_house(shared.parts.clone(), stop.clone())));
         Self { desk: Desk { shared }, stop, tasks, senders, socket: None, breaker }
     }
@@ -132,7 +134,7 @@ impl<W: Workflows> Engine<W> {
         }
         let (listener, path) = owner::listen(&self.desk.parts().home)?;
         lock.announce(path.clone())?;
-        self.tasks.spawn(requests::take_requests(self.desk.shared.clone(), listener));
+        self.tasks.spawn(requests::take_requests(self.desk.shared.clone(), listener, self.stop.clone()));
         self.socket = Some(path);
         Ok(())
     }
@@ -192,18 +194,22 @@ pub(crate) fn new_job<W: Workflows>(
         .ok_or_else(|| Fault::new(Code::WorkflowUnknown, "start job").with("workflow", &request.workflow))?;
     let collection = parent.is_none().then(|| workflows.collection(&request.workflow)).flatten().map(str::to_owned);
     let NewJobRequest { workflow, input, asked, .. } = request;
-    Ok(NewJob { id, version, input_hash: hash(&input), workflow, input, parent, root, collection, asked })
+    let in_turn = parent.is_none() && workflows.takes_turns(&workflow);
+    Ok(NewJob { id, version, input_hash: hash(&input), workflow, input, parent, root, collection, in_turn, asked })
 }
 
 async fn claim_loop<W: Workflows>(shared: Arc<Shared<W>>, stop: Cancel) {
     let mut bell = shared.parts.watch.jobs.clone();
-    let mut driven: JoinSet<()> = JoinSet::new();
+    // Those that waited for their turn, and all others.
+    let (mut in_turn, mut driven): (JoinSet<()>, JoinSet<()>) = (JoinSet::new(), JoinSet::new());
+    let at_once = shared.parts.jobs.at_once.unwrap_or(DRIVEN_MAX);
     while !stop.is_cancelled() {
         bell.mark_unchanged();
-        while driven.try_join_next().is_some() {}
-        let free = CLAIM_MAX.min(DRIVEN_MAX - driven.len());
-        let claims =
-            if free == 0 { Ok(Vec::new()) } else { shared.parts.store.claim(&shared.owner, u32::try_from(free).unwrap_or(1)).await };
+        while driven.try_join_next().is_some() || in_turn.try_join_next().is_some() {}
+        let free = CLAIM_MAX.min(DRIVEN_MAX.saturating_sub(driven.len() + in_turn.len()));
+        let count = |jobs: usize| u32::try_from(jobs).unwrap_or(1);
+        let room = Room { all: count(free), in_turn: count(at_once.saturating_sub(in_turn.len())) };
+        let claims = if free == 0 { Ok(Vec::new()) } else { shared.parts.store.claim(&shared.owner, room).await };
         let is_more = match claims {
             Ok(claims) => {
                 let is_more = free > 0 && claims.len() == free;
@@ -211,7 +217,8 @@ async fn claim_loop<W: Workflows>(shared: Arc<Shared<W>>, stop: Cancel) {
                     faults::pass_quietly(Place::Claimed);
                 }
                 for claim in claims {
-                    driven.spawn(drive::drive(shared.clone(), claim));
+                    let among = if claim.in_turn { &mut in_turn } else { &mut driven };
+                    among.spawn(drive::drive(shared.clone(), claim));
                 }
                 is_more
             }
@@ -227,9 +234,11 @@ async fn claim_loop<W: Workflows>(shared: Arc<Shared<W>>, stop: Cancel) {
             () = stop.cancelled() => {}
             changed = bell.changed() => if changed.is_err() { break },
             Some(_) = driven.join_next(), if !driven.is_empty() => {}
+            Some(_) = in_turn.join_next(), if !in_turn.is_empty() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
     }
+    in_turn.shutdown().await;
     driven.shutdown().await;
 }
 

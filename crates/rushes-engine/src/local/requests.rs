@@ -2,6 +2,7 @@
 
 use super::{LOOK_EVERY, NewJobRequest, Shared, new_job};
 use crate::audit::audit;
+use crate::hooks;
 use crate::keep;
 use crate::mend::mend;
 use crate::owner::{self, Ask};
@@ -10,7 +11,7 @@ use crate::records::owe_all;
 use rushes_core::flow::{Workflows, hash};
 use rushes_core::job::Job;
 use rushes_core::store::{JobFilter, Owe};
-use rushes_core::{Code, Fault, JobId, JobState};
+use rushes_core::{Cancel, Code, Fault, JobId, JobState};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::net::UnixListener;
@@ -26,6 +27,8 @@ pub(super) async fn unfinished(parts: &Parts, request: &NewJobRequest) -> Result
 }
 
 pub(super) async fn submit<W: Workflows>(shared: &Shared<W>, request: NewJobRequest) -> Result<Job, Fault> {
+    // Here, so that no door takes an address that is never spoken to.
+    request.asked.webhook_url.as_deref().map_or(Ok(()), |url| shared.parts.hooks.post.check(url))?;
     let id = request.id.unwrap_or_else(|| JobId(shared.parts.clock.new_id()));
     let job = new_job(&shared.workflows, id, request, None, id)?;
     shared.parts.store.create(job).await
@@ -34,13 +37,15 @@ pub(super) async fn submit<W: Workflows>(shared: &Shared<W>, request: NewJobRequ
 pub(super) async fn answer<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result<Value, Fault> {
     let parts = &shared.parts;
     match ask {
-        Ask::Submit { workflow, input } => {
+        Ask::Submit { workflow, input, new } => {
             let request = NewJobRequest { workflow, input, ..Default::default() };
-            let job = match unfinished(parts, &request).await? {
+            let there = if new { None } else { unfinished(parts, &request).await? };
+            let is_new = there.is_none();
+            let job = match there {
                 Some(job) => job,
                 None => submit(shared, request).await?,
             };
-            Ok(json!({"job": job.id}))
+            Ok(json!({"job": job.id, "is_new": is_new}))
         }
         Ask::Cancel { job } => parts.store.cancel(job).await.map(|job| json!({"job": job.id})),
         Ask::Retry { job, had_failed } => {
@@ -59,6 +64,7 @@ pub(super) async fn answer<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result
             let swept = keep::sweep(parts, true).await?;
             serde_json::to_value(swept).map_err(|e| Fault::new(Code::Unexpected, "answer request").because(e))
         }
+        Ask::Webhooks { change } => hooks::change(parts, change).await,
         Ask::Fix { deep } => {
             let mended = mend(parts, &audit(parts, deep).await?).await?;
             serde_json::to_value(mended).map_err(|e| Fault::new(Code::Unexpected, "answer request").because(e))
@@ -66,10 +72,12 @@ pub(super) async fn answer<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result
     }
 }
 
-pub(super) async fn take_requests<W: Workflows>(shared: Arc<Shared<W>>, listener: UnixListener) {
+/// Takes requests until `stop`, and answers those it has taken.
+pub(super) async fn take_requests<W: Workflows>(shared: Arc<Shared<W>>, listener: UnixListener, stop: Cancel) {
     let mut talks = JoinSet::new();
-    loop {
+    while !stop.is_cancelled() {
         tokio::select! {
+            () = stop.cancelled() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) if talks.len() < TALKS_MAX => {
                     let shared = shared.clone();
@@ -85,4 +93,6 @@ pub(super) async fn take_requests<W: Workflows>(shared: Arc<Shared<W>>, listener
             Some(_) = talks.join_next(), if !talks.is_empty() => {}
         }
     }
+    drop(listener);
+    while talks.join_next().await.is_some() {}
 }

@@ -9,12 +9,14 @@ use futures_util::FutureExt;
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::{Branch, Data, Step, Workflows};
 use rushes_core::job::Outcome;
+use rushes_core::messages::SPANS;
 use rushes_core::store::StepCommit;
 use rushes_core::{Asset, Code, Fault, Stop, Verdict};
 use serde_json::Value;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tracing::Instrument;
 
 /// Values beyond this belong into a file.
 const VALUE_MAX_BYTES: usize = 256 * 1024;
@@ -74,16 +76,23 @@ impl<W: Workflows> LocalFlow<W> {
             return self.end(commit(Outcome::Cancelled)).await;
         }
         let room = Room::of(&self.scratch, &step.name, number);
+        let span = tracing::info_span!(
+            target: SPANS, "step", step = step.name, job = %self.job.id, attempt = number, provider = step.provider, fault = tracing::field::Empty
+        );
         let attempt = Attempt { flow: self, step, number, is_undoing, room };
         let run = async {
             let made = attempt.run(work).await?;
             self.take_in(step, made, commit(Outcome::Value(Value::Null))).await
         };
         // A panic between body and row is no end of the job: the step is attempted again, or its row is found.
-        let result = AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|panic| {
+        let result = AssertUnwindSafe(run.instrument(span.clone())).catch_unwind().await.unwrap_or_else(|panic| {
             self.shared.unlinked.notify_one();
             Err(Stop::from(Fault::new(Code::Panicked, "run step").because(panic_text(panic.as_ref()))))
         });
+        if let Err(Stop::Failed(fault) | Stop::Retry { fault, .. }) = &result {
+            span.record("fault", fault.code.name());
+        }
+        drop(span);
         attempt.room.clear(result.is_ok()).await;
         match result {
             Ok(value) => Ok(value),

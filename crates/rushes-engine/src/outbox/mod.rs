@@ -14,12 +14,14 @@ use pace::Pace;
 use pay::{Pauses, Payer, ToCatalog, ToDestination};
 use rushes_core::delivery::{Due, Leased, SMALL_MAX_BYTES, Wanted, Work};
 use rushes_core::faults::{self, Place};
+use rushes_core::messages::{SPANS, UPLOAD_COMPLETED, UPLOAD_WORKER_STARTED};
 use rushes_core::{Cancel, Code, Fault};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch::error::RecvError;
 use tokio::task::{Id, JoinError, JoinSet};
+use tracing::Instrument;
 
 /// The longest wait between two tries of one row. Sparing a place that is down is the business of the pace.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
@@ -104,6 +106,7 @@ impl<P: Payer> Sender<P> {
     }
 
     async fn run(mut self, stop: Cancel) {
+        tracing::info!(destination = self.name, "{}", UPLOAD_WORKER_STARTED.text);
         let mut bell = self.parts.watch.outbox.clone();
         while !stop.is_cancelled() {
             bell.mark_unchanged();
@@ -193,7 +196,9 @@ impl<P: Payer> Sender<P> {
 
     fn start(&mut self, due: Due) {
         let carried = Carried { lease: due.lease, weight: weight(&due), is_large: is_large(&due) };
-        let task = self.under_way.spawn(pay_one(self.payer.clone(), self.parts.clone(), due, self.first_backoff));
+        let span = tracing::info_span!(target: SPANS, "upload", destination = self.name, row = due.row, fault = tracing::field::Empty);
+        let pay = pay_one(self.payer.clone(), self.parts.clone(), due, self.name.clone(), self.first_backoff);
+        let task = self.under_way.spawn(pay.instrument(span));
         self.carried.insert(task.id(), carried);
     }
 
@@ -269,14 +274,20 @@ fn carried_weight(carried: &HashMap<Id, Carried>, is_large: bool) -> usize {
 }
 
 /// Pays one row, or puts it off and says why.
-async fn pay_one<P: Payer>(payer: Arc<P>, parts: Parts, due: Due, first_backoff: Duration) -> Option<Fault> {
+async fn pay_one<P: Payer>(payer: Arc<P>, parts: Parts, due: Due, destination: String, first_backoff: Duration) -> Option<Fault> {
     let pay = async {
         faults::pass(Place::Leased)?;
         payer.pay(&due).await
     };
     let paid = std::panic::AssertUnwindSafe(pay).catch_unwind().await;
     let panicked = |_| Err(Fault::new(Code::Panicked, "pay outbox row").with("row", due.row));
-    let fault = paid.unwrap_or_else(panicked).err()?;
+    let Err(fault) = paid.unwrap_or_else(panicked) else {
+        if let Work::PutObject { asset, key, .. } = &due.work {
+            tracing::info!(id = %asset.id, file = key, destination, "{}", UPLOAD_COMPLETED.say(&[&asset.id, key]));
+        }
+        return None;
+    };
+    tracing::Span::current().record("fault", fault.code.name());
     faults::pass_quietly(Place::PutOff);
     let again = fault.is_transient().then(|| backoff(&due, &fault, first_backoff, parts.clock.new_id().as_u128()));
     if let Err(error) = parts.store.failed(&due, &fault, again.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))).await {

@@ -41,6 +41,7 @@ impl Home {
             input_hash: "h".into(),
             parent: name.map(|name| (self.root, name.to_owned())),
             root: self.root,
+            in_turn: false,
             collection: name.is_none().then(|| "pipeline_jobs".to_owned()),
             asked: rushes_core::job::Asked::default(),
         };

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// What the registry says of it.
-pub(crate) const CARD: Card = Card { name: "character", version: 3, collection: None, about: "", outside: None };
+pub(crate) const CARD: Card = Card { name: "character", version: 3, collection: None, is_short: false, about: "", outside: None };
 
 /// The outfits in which the primary dance is made again.
 pub(crate) const VARIANTS: [&str; 2] = ["kpop", "swimsuit"];

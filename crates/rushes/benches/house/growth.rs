@@ -7,7 +7,7 @@ use crate::truth::Truth;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::Routes;
 use rushes_core::job::NewJob;
-use rushes_core::store::{AssetFilter, Jobs};
+use rushes_core::store::{AssetFilter, Jobs, Room};
 use rushes_core::{Asset, JobId};
 use rushes_engine::{Home, Parts};
 use rushes_store::fill::{SIZE_BYTES, evict_all, fill};
@@ -115,12 +115,13 @@ async fn claims(home: &Home, costs: &mut Costs) {
                 parent: None,
                 root: id,
                 collection: None,
+                in_turn: true,
                 asked: rushes_core::job::Asked::default(),
             };
             store.create(job).await.unwrap();
         }
         let began = Instant::now();
-        let claims = store.claim("bench", CLAIMED).await.unwrap();
+        let claims = store.claim("bench", Room { all: CLAIMED, in_turn: CLAIMED }).await.unwrap();
         tries.push(ms(began));
         assert_eq!(claims.len(), CLAIMED as usize);
         for claim in claims {

@@ -85,6 +85,9 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         for check in &checks {
             print::line(format!("{} {:<20} {}", if check.ok { "✓" } else { "✗" }, check.name, check.detail));
         }
+        if !is_well {
+            print::line("What to do, from the symptom: docs/troubleshooting.md");
+        }
     }
     Ok(if is_well { exit::DONE } else { exit::FAILED })
 }

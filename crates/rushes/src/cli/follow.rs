@@ -4,19 +4,22 @@ use super::{exit, print};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::job::{Job, JobState};
-use rushes_core::{Code, JobId, record};
-use rushes_engine::{Engine, Live};
+use rushes_core::{Code, Fault, JobId, record};
+use rushes_engine::{Ask, Engine, Live, Owner, Parts, owner};
 use rushes_workflows::Registry;
 use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 /// Without any progress for this long, a run stops waiting for deliveries.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often the figures on the screen are read anew.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// After the end of who did the work, another may come for so long, as after a restart.
+const ANOTHER: Duration = Duration::from_secs(10);
 /// Step bars on the screen at once.
 const BARS_MAX: usize = 6;
 
@@ -37,11 +40,64 @@ pub(super) struct End {
     pub(super) code: u8,
 }
 
+/// Who does the work that is followed.
+pub(super) enum By<'a> {
+    /// Our own engine.
+    Us(&'a Engine<Registry>),
+    /// The process that works on the home; ours only looks.
+    Owner(&'a Parts, Owner),
+}
+
+impl By<'_> {
+    fn parts(&self) -> &Parts {
+        match self {
+            Self::Us(engine) => engine.parts(),
+            Self::Owner(parts, _) => parts,
+        }
+    }
+
+    async fn cancel(&self, job: JobId) -> Result<(), Fault> {
+        match self {
+            Self::Us(engine) => engine.cancel(job).await.map(drop),
+            Self::Owner(parts, _) => owner::ask(&parts.home, &Ask::Cancel { job }).await.map(drop),
+        }
+    }
+
+    /// Why nobody works any more: our engine stopped by itself, or the process has ended and no other has come.
+    fn gone(&mut self) -> Option<Fault> {
+        match self {
+            Self::Us(engine) => engine.broken(),
+            Self::Owner(parts, known) => {
+                // One that comes in its place, such as after a restart, goes on with everything.
+                *known = parts.home.owner().unwrap_or_else(|| known.clone());
+                let reason = "it did the work and has ended; the same command goes on";
+                (!known.is_there()).then(|| Fault::new(Code::HomeBusy, "follow job").with("pid", known.pid).because(reason))
+            }
+        }
+    }
+
+    /// Live reports; none of another process.
+    fn live(&self) -> Option<Receiver<Live>> {
+        match self {
+            Self::Us(engine) => Some(engine.live()),
+            Self::Owner(..) => None,
+        }
+    }
+}
+
+async fn next(live: &mut Option<Receiver<Live>>) -> Result<Live, RecvError> {
+    match live {
+        Some(live) => live.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Follows a job. `count` is how many characters it makes, where that is shown.
-pub(super) async fn follow(engine: &Engine<Registry>, id: JobId, wait: Wait, count: Option<u32>) -> anyhow::Result<End> {
+pub(super) async fn follow(mut by: By<'_>, id: JobId, wait: Wait, count: Option<u32>) -> anyhow::Result<End> {
     let mut display = Display::new(count);
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let mut live = engine.live();
+    let mut live = by.live();
+    let mut gone_since: Option<Instant> = None;
     let mut look = tokio::time::interval(LOOK_EVERY);
     let mut progress = Progress::new();
     let mut is_cancelling = false;
@@ -49,11 +105,11 @@ pub(super) async fn follow(engine: &Engine<Registry>, id: JobId, wait: Wait, cou
         tokio::select! {
             _ = interrupt.recv() => {
                 if is_cancelling {
-                    return Ok(End { job: engine.parts().store.job(id).await?, code: exit::CANCELLED });
+                    return Ok(End { job: by.parts().store.job(id).await?, code: exit::CANCELLED });
                 }
                 is_cancelling = true;
                 print::note("Cancelling; what is made is kept. Once more to leave at once.");
-                match engine.cancel(id).await {
+                match by.cancel(id).await {
                     // It has ended meanwhile: the next look tells how.
                     Err(fault) if fault.code == Code::InputInvalid => {}
                     other => drop(other?),
@@ -61,20 +117,19 @@ pub(super) async fn follow(engine: &Engine<Registry>, id: JobId, wait: Wait, cou
             }
             _ = terminate.recv() => {
                 print::note("Stopping; the same command goes on.");
-                return Ok(End { job: engine.parts().store.job(id).await?, code: exit::STOPPED });
+                return Ok(End { job: by.parts().store.job(id).await?, code: exit::STOPPED });
             }
-            report = live.recv() => match report {
+            report = next(&mut live) => match report {
                 Ok(report) => display.step(&report),
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => tokio::time::sleep(LOOK_EVERY).await,
             },
             _ = look.tick() => {
-                if let Some(fault) = engine.broken() {
-                    return Err(fault.into());
-                }
-                let job = engine.parts().store.job(id).await?;
-                let owed = progress.owed(engine, id).await?;
-                display.look(engine, &job, owed).await?;
+                let gone = by.gone();
+                let parts = by.parts();
+                let job = parts.store.job(id).await?;
+                let owed = progress.owed(parts, id).await?;
+                display.look(parts, &job, owed).await?;
                 if (is_cancelling && job.state == JobState::Cancelled) || wait == Wait::Nothing {
                     display.close();
                     let code = code_of(job.state);
@@ -83,6 +138,14 @@ pub(super) async fn follow(engine: &Engine<Registry>, id: JobId, wait: Wait, cou
                 if let Some(code) = ended(&job, owed, wait, &progress) {
                     display.close();
                     return Ok(End { job, code });
+                }
+                match gone {
+                    None => gone_since = None,
+                    Some(fault) if matches!(by, By::Us(_)) || gone_since.is_some_and(|since| since.elapsed() > ANOTHER) => {
+                        display.close();
+                        return Err(fault.into());
+                    }
+                    Some(_) => drop(gone_since.get_or_insert_with(Instant::now)),
                 }
             }
         }
@@ -125,8 +188,8 @@ impl Progress {
     }
 
     /// What this job, its children and its own mirror still owe.
-    async fn owed(&mut self, engine: &Engine<Registry>, id: JobId) -> anyhow::Result<u64> {
-        let owed = engine.parts().store.owed_by(id).await?;
+    async fn owed(&mut self, parts: &Parts, id: JobId) -> anyhow::Result<u64> {
+        let owed = parts.store.owed_by(id).await?;
         if self.last != (owed.open, owed.proven) {
             self.last = (owed.open, owed.proven);
             self.since = Instant::now();
@@ -178,8 +241,8 @@ impl Display {
     }
 
     /// The head line, and on plain output a line for each step done and each file arrived.
-    async fn look(&mut self, engine: &Engine<Registry>, job: &Job, owed: u64) -> anyhow::Result<()> {
-        let store = &engine.parts().store;
+    async fn look(&mut self, parts: &Parts, job: &Job, owed: u64) -> anyhow::Result<()> {
+        let store = &parts.store;
         if self.told_seq < 0 {
             self.told_seq = store.last_seq().await?;
         }

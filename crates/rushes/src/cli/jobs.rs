@@ -71,7 +71,7 @@ async fn change(context: &Context, ask: Ask, wait: bool) -> anyhow::Result<u8> {
         By::Us(running) => {
             // A retry without waiting is left to the next engine on this home.
             let wait = if wait { Wait::Delivery } else { Wait::Nothing };
-            let end = follow::follow(&running.engine, id, wait, None).await?;
+            let end = follow::follow(follow::By::Us(&running.engine), id, wait, None).await?;
             running.engine.stop().await;
             (end.job, end.code)
         }

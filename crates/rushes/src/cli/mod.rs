@@ -9,11 +9,11 @@ mod doctor;
 pub(crate) mod exit;
 mod follow;
 mod hand;
+mod health;
 mod import;
 mod init;
 mod jobs;
 mod keys;
-pub(crate) mod log;
 pub(crate) mod print;
 mod put;
 mod restore;
@@ -24,8 +24,10 @@ mod summary;
 mod sync;
 mod verify;
 mod watch;
+mod webhooks;
 
 use crate::config::{Loaded, load};
+use crate::log;
 use clap::{Parser, Subcommand};
 use rushes_engine::Home;
 use std::path::PathBuf;
@@ -77,9 +79,14 @@ enum Command {
     Restore(restore::Args),
     /// Serve the HTTP interface, and work on what is asked there.
     Serve(serve::Args),
+    /// Ask the server of this configuration whether it lives.
+    Health(health::Args),
     /// Make, list and revoke the keys of the HTTP interface.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Say who is told of the ends of jobs, and see what was sent.
+    #[command(subcommand)]
+    Webhooks(webhooks::Command),
     /// Check everything Rushes needs, each with its cure.
     Doctor(doctor::Args),
     /// Log in where a destination wants a person's consent.
@@ -103,6 +110,7 @@ pub(crate) struct Context {
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
     let folder = std::env::current_dir()?;
     let context = Context { home: Home::at(&cli.home), json: cli.json, loaded: load(&folder)? };
+    let _told = log::start(&context.loaded.config, cli.verbose, matches!(cli.command, Command::Serve(_)));
     match cli.command {
         Command::Init => init::run(&context),
         Command::Run(args) => run::run(&context, args).await,
@@ -117,7 +125,9 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Verify(args) => verify::run(&context, &args).await,
         Command::Restore(args) => restore::run(&context, &args).await,
         Command::Serve(args) => serve::run(&context, args).await,
+        Command::Health(args) => health::run(&context, args).await,
         Command::Keys(command) => keys::run(&context, command).await,
+        Command::Webhooks(command) => webhooks::run(&context, command).await,
         Command::Doctor(args) => doctor::run(&context, &args).await,
         Command::Auth(command) => auth::run(&context, &command).await,
         Command::Config(command) => config::run(&context, &command),

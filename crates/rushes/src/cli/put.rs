@@ -48,13 +48,13 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
         title: args.title,
         names,
     };
-    let ask = Ask::Submit { workflow: "put".into(), input: serde_json::to_value(input)? };
+    let ask = Ask::Submit { workflow: "put".into(), input: serde_json::to_value(input)?, new: false };
     let (answer, by) = hand::ask(context, ask).await?;
     let id = hand::job_of(&answer)?;
     let (parts, job, code) = match by {
         By::Us(running) => {
             let wait = if args.no_wait { Wait::Workflow } else { Wait::Delivery };
-            let end = follow::follow(&running.engine, id, wait, None).await?;
+            let end = follow::follow(follow::By::Us(&running.engine), id, wait, None).await?;
             running.engine.stop().await;
             (wire::look(&context.home, &context.loaded.config)?, end.job, end.code)
         }

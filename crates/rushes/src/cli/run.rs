@@ -1,12 +1,13 @@
 //! `rushes run WORKFLOW`: start it or go on with it, follow it, and tell what was made and where it is.
 
-use super::follow::{self, End, Wait};
-use super::{Context, exit, print, summary};
+use super::follow::{self, By, End, Wait};
+use super::{Context, exit, hand, print, summary};
 use crate::wire::{self, Running};
 use rushes_core::job::JobState;
 use rushes_core::record;
-use rushes_core::{Code, Fault};
-use rushes_engine::NewJobRequest;
+use rushes_core::store::Family;
+use rushes_core::{Code, Fault, JobId};
+use rushes_engine::{Ask, NewJobRequest, Owner, Parts, Role, owner};
 use rushes_workflows::production;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -100,32 +101,71 @@ fn reference(text: &str) -> Result<String, Fault> {
 pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     let Workflow::Production(options) = &args.workflow;
     let request = NewJobRequest { workflow: "production".into(), input: options.input(&context.home.references())?, ..Default::default() };
-    let running = wire::start(&context.home, &context.loaded.config)?;
-    let unfinished = if args.new { None } else { running.engine.unfinished(&request).await? };
-    let job = match unfinished {
-        Some(job) => {
-            print::note(format!("Going on with the unfinished job {} (--new starts another).", job.id));
-            job
-        }
-        None => running.engine.submit(request).await?,
-    };
-    let wait = if args.no_wait { Wait::Workflow } else { Wait::Delivery };
-    let end = follow::follow(&running.engine, job.id, wait, Some(options.count)).await?;
-    tell(context, running, end).await
+    let plan = Plan { request, new: args.new, wait: if args.no_wait { Wait::Workflow } else { Wait::Delivery }, count: options.count };
+    match wire::start(&context.home, &context.loaded.config) {
+        Ok(running) => here(context, running, plan).await,
+        Err(fault) if fault.code == Code::HomeBusy => match context.home.owner() {
+            // What works for one command only would leave the job to nobody.
+            Some(owner) if owner.role == Role::Service => there(context, owner, plan).await,
+            _ => Err(fault.into()),
+        },
+        Err(fault) => Err(fault.into()),
+    }
 }
 
-async fn tell(context: &Context, running: Running, end: End) -> anyhow::Result<u8> {
+/// What is to be run, and how it is followed.
+struct Plan {
+    request: NewJobRequest,
+    new: bool,
+    wait: Wait,
+    count: u32,
+}
+
+/// Runs it on an engine of our own.
+async fn here(context: &Context, running: Running, plan: Plan) -> anyhow::Result<u8> {
+    let unfinished = if plan.new { None } else { running.engine.unfinished(&plan.request).await? };
+    let job = match unfinished {
+        Some(job) => {
+            note_going_on(job.id);
+            job
+        }
+        None => running.engine.submit(plan.request).await?,
+    };
+    let end = follow::follow(By::Us(&running.engine), job.id, plan.wait, Some(plan.count)).await?;
     let parts = running.engine.parts().clone();
     let family = parts.store.family(end.job.id).await?;
     running.engine.stop().await;
-    let (results, errors) = (record::results(&family, &parts.routes), record::errors(&family));
+    tell(context, &parts, &family, &end)
+}
+
+/// Hands it to the process that works on the home, and looks on.
+async fn there(context: &Context, owner: Owner, plan: Plan) -> anyhow::Result<u8> {
+    let ask = Ask::Submit { workflow: plan.request.workflow, input: plan.request.input, new: plan.new };
+    let answer = owner::ask(&context.home, &ask).await?;
+    print::note(format!("Handed to process {}, which works on this home.", owner.pid));
+    let id = hand::job_of(&answer)?;
+    if answer["is_new"] == false {
+        note_going_on(id);
+    }
+    let parts = wire::look(&context.home, &context.loaded.config)?;
+    let end = follow::follow(By::Owner(&parts, owner), id, plan.wait, Some(plan.count)).await?;
+    let family = parts.store.family(end.job.id).await?;
+    tell(context, &parts, &family, &end)
+}
+
+fn note_going_on(job: JobId) {
+    print::note(format!("Going on with the unfinished job {job} (--new starts another)."));
+}
+
+fn tell(context: &Context, parts: &Parts, family: &Family, end: &End) -> anyhow::Result<u8> {
+    let (results, errors) = (record::results(family, &parts.routes), record::errors(family));
     let is_partly = end.code == exit::DONE && !errors.is_empty();
     // While it delivers, the published status is `running`.
     let status = if end.job.state == JobState::Delivering { JobState::Running } else { end.job.state };
     if context.json {
         print::json(&json!({"job_id": end.job.id, "status": status, "results": results, "errors": errors}))?;
     } else {
-        summary::print(&parts, &family);
+        summary::print(parts, family);
     }
     for error in &errors {
         print::note(format!("rushes: {}", error["message"].as_str().unwrap_or("unknown")));

@@ -1,8 +1,9 @@
 //! `rushes serve`: the engine of a home, and its HTTP interface.
 
 use super::{Context, exit, print};
-use crate::http::{App, Listening};
+use crate::http::{App, Listening, tail};
 use crate::wire;
+use rushes_core::messages::CLOUD_ENABLED;
 use serde_json::json;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,7 +21,12 @@ pub(crate) struct Args {
 pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     let config = &context.loaded.config;
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let running = wire::start(&context.home, config)?;
+    open_files();
+    let running = wire::serve(&context.home, config)?;
+    if config.has_places() {
+        let names: Vec<&str> = running.engine.parts().destinations.iter().map(|site| site.name.as_str()).collect();
+        tracing::info!(destinations = names.join(", "), "{}", CLOUD_ENABLED.text);
+    }
     let app = App::new(running.engine.desk(), config.clone())?;
     let address = args.listen.unwrap_or_else(|| config.server.address());
     let listening = match Listening::bind(&address, app.clone()).await {
@@ -36,6 +42,7 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     } else {
         print::line(format!("Listening on {at}"));
     }
+    tokio::spawn(tail(app.clone()));
     let server = tokio::spawn(listening.serve());
     let broken = async {
         loop {
@@ -57,4 +64,12 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     let (served, ()) = tokio::join!(server, running.engine.stop());
     served?;
     end
+}
+
+/// Lets this process open as many files and connections as the system allows it; shells start it with 1,024.
+fn open_files() {
+    let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current = limit.maximum;
+    // With fewer, who comes last waits.
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, limit);
 }

@@ -20,6 +20,9 @@ pub(crate) struct Config {
     pub(crate) keep: KeepSection,
     pub(crate) google: GoogleSection,
     pub(crate) server: ServerSection,
+    pub(crate) log: LogSection,
+    pub(crate) otlp: OtlpSection,
+    pub(crate) webhooks: WebhooksSection,
     /// What `.env` holds; never shown.
     #[serde(skip)]
     dotenv: Dotenv,
@@ -156,6 +159,23 @@ impl Default for KeepSection {
     }
 }
 
+/// How ends of jobs are told.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct WebhooksSection {
+    /// Whether private, loopback and link-local addresses are sent to.
+    pub(crate) allow_private: bool,
+    /// The waits after each failure, seconds; after the last of them a message is given up.
+    pub(crate) retries_s: Vec<f64>,
+}
+
+impl Default for WebhooksSection {
+    fn default() -> Self {
+        let hours = [2.0, 5.0, 10.0, 14.0, 20.0, 24.0].map(|hours| hours * 3_600.0);
+        Self { allow_private: false, retries_s: [5.0, 300.0, 1_800.0].into_iter().chain(hours).collect() }
+    }
+}
+
 /// What `rushes serve` listens on, and what it takes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -196,6 +216,32 @@ impl ServerSection {
             _ => self.listen.clone(),
         }
     }
+}
+
+/// How the log is written, on stderr.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LogSection {
+    /// `text` for people, or `json`: one object a line, with the names Google's Cloud Logging knows.
+    pub(crate) format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+/// Where spans of requests, jobs, steps and uploads are sent, if anywhere.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct OtlpSection {
+    /// A collector that speaks OTLP over HTTP, such as `http://127.0.0.1:4318`; none = nothing is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) endpoint: Option<String>,
 }
 
 /// How people log in at Google: `rushes auth google`.
@@ -434,6 +480,13 @@ fn check(config: &Config) -> Result<(), Fault> {
     }
     if !(0.1..=3600.0).contains(&delivery.stalled_after_s) {
         return refuse("delivery.stalled_after_s", "a wait is above zero and at most an hour");
+    }
+    if config.server.jobs_at_once == 0 {
+        return refuse("server.jobs_at_once", "at least one job runs at once");
+    }
+    let retries = &config.webhooks.retries_s;
+    if retries.len() > 20 || !retries.iter().all(|seconds| (0.0..=604_800.0).contains(seconds)) {
+        return refuse("webhooks.retries_s", "at most 20 waits, each at most a week");
     }
     for place in &config.watch {
         if place.folder.as_os_str().is_empty() {

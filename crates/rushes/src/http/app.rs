@@ -2,6 +2,7 @@
 
 use super::caller::Doorkeeper;
 use super::events::Feed;
+use super::metrics::Metrics;
 use super::pipeline::Seen;
 use crate::config::Config;
 use rushes_core::{Cancel, Fault};
@@ -26,6 +27,8 @@ pub(crate) struct Inner {
     pub(super) feed: Feed,
     /// Answers about jobs, until something happens.
     pub(super) seen: Seen,
+    /// Figures for Prometheus.
+    pub(crate) metrics: Metrics,
     /// Cancelled when the server is asked to end: streams end, and nothing new begins.
     pub(crate) stop: Cancel,
 }
@@ -34,7 +37,15 @@ impl App {
     /// Errors: `config_invalid` when the key of the environment cannot be one.
     pub(crate) fn new(desk: Desk<Registry>, config: Config) -> Result<Self, Fault> {
         let doorkeeper = Doorkeeper::new(&config)?;
-        Ok(Self(Arc::new(Inner { desk, config, doorkeeper, feed: Feed::default(), seen: Seen::default(), stop: Cancel::new() })))
+        Ok(Self(Arc::new(Inner {
+            desk,
+            config,
+            doorkeeper,
+            feed: Feed::default(),
+            seen: Seen::default(),
+            metrics: Metrics::default(),
+            stop: Cancel::new(),
+        })))
     }
 
     /// What the engine works with.

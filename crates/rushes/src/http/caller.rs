@@ -12,7 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use governor::clock::{Clock, DefaultClock};
 use governor::{Quota, RateLimiter, state::keyed::HashMapStateStore};
-use rushes_core::key::{Key, Scope};
+use rushes_core::key::{ENVIRONMENT, Key, Scope};
 use rushes_core::{Code, Fault};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -109,7 +109,7 @@ impl Doorkeeper {
         })
     }
 
-    /// Whether there is no key at all.
+    /// Whether there is no key at all, and never was one: who revokes the last one closes the door, and opens none.
     pub(super) async fn is_open(&self, parts: &rushes_engine::Parts) -> Result<bool, Fault> {
         if self.given.is_some() {
             return Ok(false);
@@ -118,7 +118,7 @@ impl Doorkeeper {
         if let Some((is_open, _)) = known.filter(|(_, at)| at.elapsed() < KNOWN_FOR) {
             return Ok(is_open);
         }
-        let is_open = parts.store.keys().await?.iter().all(|key| key.revoked_ms.is_some());
+        let is_open = parts.store.keys().await?.is_empty();
         *self.keyless.lock().unwrap_or_else(PoisonError::into_inner) = Some((is_open, Instant::now()));
         Ok(is_open)
     }
@@ -127,7 +127,7 @@ impl Doorkeeper {
     pub(crate) async fn look(&self, parts: &rushes_engine::Parts, peer: IpAddr, shown: &str) -> Result<Caller, Problem> {
         let hash = hash(shown);
         if self.given.as_ref().is_some_and(|given| is_same(given.as_bytes(), hash.as_bytes())) {
-            return Ok(Caller { key: "key_environment".to_owned(), scope: Scope::Admin });
+            return Ok(Caller { key: ENVIRONMENT.to_owned(), scope: Scope::Admin });
         }
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned();
         let found = match known {
@@ -183,8 +183,14 @@ pub(super) async fn look(State(app): State<App>, request: Request, next: Next) -
             return problem.into_response();
         }
     }
+    let known = asked.as_ref().ok().cloned();
     parts.extensions.insert(asked);
-    next.run(Request::from_parts(parts, body)).await
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    if let Some(caller) = known {
+        // For the log, which is written further out.
+        response.extensions_mut().insert(caller);
+    }
+    response
 }
 
 /// Lets only those in who may look, and only those change something who may; handlers that need more ask for [`Admin`].
@@ -203,9 +209,10 @@ async fn identify(app: &App, request: &Parts) -> Result<Caller, Problem> {
             return Err(Problem::new(Code::OriginForeign, "answer request", "it comes from a page of another site"));
         }
     }
+    let peer = request.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
     if app.doorkeeper.is_open(app.parts()).await? {
         // A page of elsewhere whose name was made to lead here must not get in.
-        return if is_loopback_name(host) {
+        return if is_loopback_name(host) && peer.is_loopback() {
             Ok(Caller { key: String::new(), scope: Scope::Admin })
         } else {
             Err(Problem::new(
@@ -215,7 +222,6 @@ async fn identify(app: &App, request: &Parts) -> Result<Caller, Problem> {
             ))
         };
     }
-    let peer = request.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
     match shown(headers) {
         Some(key) => app.doorkeeper.look(app.parts(), peer, key).await,
         None => Err(Problem::new(Code::KeyMissing, "answer request", "send `Authorization: Bearer KEY`")),

@@ -1,6 +1,6 @@
 //! The HTTP interface: one file a resource, `router` is the one list of all routes. Only this room knows wire JSON.
 //!
-//! A request passes, in this order: [`problem`] (every refusal in one shape), [`caller`] (who asks, and how often),
+//! A request passes, in this order: [`problem`] (every refusal in one shape), [`trace`] (its number, its line in the log), [`caller`] (who asks, and how often),
 //! [`idempotency`] (asked twice, done once), then its handler.
 
 mod app;
@@ -16,6 +16,7 @@ mod idempotency;
 mod jobs;
 mod keys;
 mod listen;
+mod metrics;
 mod openapi;
 mod page;
 mod pipeline;
@@ -23,10 +24,13 @@ mod problem;
 mod read;
 mod router;
 mod subjects;
+mod trace;
 mod upload;
+mod webhooks;
 mod words;
 mod workflows;
 
 pub(crate) use app::App;
 pub(crate) use caller::new_secret;
 pub(crate) use listen::Listening;
+pub(crate) use metrics::tail;

@@ -15,7 +15,7 @@ use rushes_core::job::Asked;
 use rushes_core::record::{self, rfc3339};
 use rushes_core::store::{Family, JobFilter};
 use rushes_core::{Code, Fault, Job, JobId, JobState, Kind};
-use rushes_engine::NewJobRequest;
+use rushes_engine::{NewJobRequest, estimate};
 use rushes_workflows::production;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -43,7 +43,7 @@ pub(crate) struct RunRequest {
     #[serde(default)]
     pub(crate) webhook_url: Option<String>,
     /// What is made beside the dances.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::read::object")]
     pub(crate) options: Options,
 }
 
@@ -131,8 +131,8 @@ pub(super) fn fresh_seed() -> u64 {
 }
 
 /// In words, from what productions took here.
-async fn estimated_duration(_app: &App, _count: u32) -> Result<String, Fault> {
-    Ok("1-2 minutes per character".to_owned())
+async fn estimated_duration(app: &App, count: u32) -> Result<String, Fault> {
+    Ok(format!("{} per character", estimate::of_production(app.parts(), count).await?.text()))
 }
 
 /// Where a production stands.
@@ -145,7 +145,7 @@ pub(super) async fn status(State(app): State<App>, Path(job_id): Path<String>) -
         Some(body) => body,
         None => {
             let family = production(&app, id).await?;
-            let view = JobView::of(&app, &family);
+            let view = JobView::of(&app, &family).await?;
             let body = Bytes::from(serde_json::to_vec(&view).map_err(|e| Problem::new(Code::Unexpected, "answer status", e))?);
             app.seen.put(id, stamp, body.clone());
             body
@@ -194,11 +194,12 @@ struct Progress {
 }
 
 impl JobView {
-    fn of(app: &App, family: &Family) -> Self {
+    async fn of(app: &App, family: &Family) -> Result<Self, Fault> {
         let job = &family.jobs[0];
+        let ends_ms = if job.state.has_ended() { None } else { estimate::of_job(app.parts(), job.id).await? };
         let results = record::results(family, &app.parts().routes);
         let current = results.iter().rev().find(|result| result["status"] == "running");
-        Self {
+        Ok(Self {
             job_id: job.id.to_string(),
             status: published(job.state),
             progress: Progress {
@@ -212,8 +213,8 @@ impl JobView {
             results,
             created_at: rfc3339(job.created_ms),
             updated_at: rfc3339(job.updated_ms),
-            estimated_completion: None,
-        }
+            estimated_completion: ends_ms.map(rfc3339),
+        })
     }
 }
 
@@ -304,7 +305,7 @@ pub(super) async fn jobs(State(app): State<App>, Query(query): Query<ListQuery>)
     found.truncate(query.limit as usize);
     let mut jobs = Vec::with_capacity(found.len());
     for job in found {
-        jobs.push(JobView::of(&app, &app.parts().store.family(job.id).await?));
+        jobs.push(JobView::of(&app, &app.parts().store.family(job.id).await?).await?);
     }
     Ok(Json(JobList { success: true, count: jobs.len(), jobs }))
 }

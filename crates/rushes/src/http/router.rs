@@ -2,8 +2,8 @@
 
 use super::app::App;
 use super::{
-    assets, audit, caller, content, deliveries, docs, events, health, idempotency, jobs, keys, openapi, pipeline, problem, subjects,
-    upload, workflows,
+    assets, audit, caller, content, deliveries, docs, events, health, idempotency, jobs, keys, metrics, openapi, pipeline, problem,
+    subjects, trace, upload, webhooks, workflows,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -57,6 +57,16 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(events::events))
         .routes(routes!(keys::list, keys::make))
         .routes(routes!(keys::revoke))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(webhooks::list, webhooks::add))
+        .routes(routes!(webhooks::show, webhooks::change, webhooks::remove))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::log_of_one))
+        .routes(routes!(webhooks::log))
+        .routes(routes!(webhooks::message))
+        .routes(routes!(webhooks::redeliver))
+        .routes(routes!(webhooks::secret))
+        .routes(routes!(webhooks::rotate))
 }
 
 /// Every route with what it passes on its way.
@@ -69,6 +79,7 @@ pub(super) fn routes(app: &App) -> Router {
         .merge(guarded)
         .fallback(problem::no_route)
         .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(from_fn_with_state(app.clone(), trace::watch))
         .layer(from_fn(problem::write))
         .with_state(app.clone())
 }

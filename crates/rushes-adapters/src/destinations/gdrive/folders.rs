@@ -6,6 +6,7 @@ use super::tags::{FOLDER, Meta};
 use super::{Call, DriveDestination, files};
 use http::Method;
 use rushes_core::Fault;
+use rushes_core::messages::{FOLDERS_CREATED, FOLDERS_FAILED};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -56,6 +57,14 @@ impl DriveDestination {
     }
 
     async fn make_folders(&self, paths: &[&str], about: About<'_>) -> Result<(), Said> {
+        let made = self.agree_on_folders(paths, about).await;
+        if let Err(said) = &made {
+            tracing::error!(name = paths.join(", "), fault = %said.fault, "{}", FOLDERS_FAILED.text);
+        }
+        made
+    }
+
+    async fn agree_on_folders(&self, paths: &[&str], about: About<'_>) -> Result<(), Said> {
         let missing = self.unknown(paths.iter().flat_map(|path| with_parents(path)));
         // Everybody locks in the same order, so nobody waits for one who waits for them.
         let mut alone = Vec::new();
@@ -143,6 +152,8 @@ impl DriveDestination {
                 self.memory.forget_folders(path);
             } else {
                 self.memory.found(path, &mine.id);
+                let name = path.trim_end_matches('/');
+                tracing::info!(name, "{}", FOLDERS_CREATED.say(&[&name]));
             }
         }
         Ok(())

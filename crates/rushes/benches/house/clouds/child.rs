@@ -89,7 +89,7 @@ async fn ended(engine: &Engine<Takes>, job: JobId) {
 fn start(folder: &Path, endpoint: &str, bucket: &str, in_flight: usize) -> (Engine<Takes>, rushes_engine::Lock) {
     let home = Home::at(folder);
     home.prepare().unwrap();
-    let lock = home.lock().unwrap();
+    let lock = home.lock(rushes_engine::Role::Command).unwrap();
     let s3 = S3Destination::new(S3Settings {
         bucket: bucket.into(),
         endpoint: Some(endpoint.into()),

@@ -3,13 +3,18 @@
 mod api;
 mod clients;
 mod contract;
+mod hooks;
 mod hostile;
+mod ops;
 
 use crate::support::program::{End, Program, end, signal};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::Child;
+
+/// Where a served home's stderr goes.
+const LOG: &str = "serve.log";
 
 /// A served home.
 pub(crate) struct Served {
@@ -81,7 +86,14 @@ impl Served {
     pub(crate) fn stop(&mut self) -> End {
         let child = self.child.take().unwrap();
         signal(&child, "TERM");
-        end(child)
+        let mut end = end(child);
+        end.stderr = self.log();
+        end
+    }
+
+    /// What it has told on stderr, over all starts.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.program.path(LOG)).unwrap()
     }
 }
 
@@ -94,19 +106,18 @@ impl Drop for Served {
 }
 
 fn listen(program: &Program) -> (Child, String) {
-    let mut child = program.start(&["serve", "--listen", "127.0.0.1:0"]);
+    let mut child = program.start_told(&["serve", "--listen", "127.0.0.1:0"], LOG);
     let mut line = String::new();
     // The pipe is kept open by the child's own handle: what it prints later is small.
     let mut out = BufReader::new(child.stdout.take().unwrap());
     out.read_line(&mut line).unwrap();
     child.stdout = Some(out.into_inner());
-    let url = line.trim().strip_prefix("Listening on ").unwrap_or_else(|| panic!("it says {line:?}: {}", end_of(&mut child))).to_owned();
+    let url = line
+        .trim()
+        .strip_prefix("Listening on ")
+        .unwrap_or_else(|| panic!("it says {line:?}: {}", std::fs::read_to_string(program.path(LOG)).unwrap_or_default()))
+        .to_owned();
     (child, url)
-}
-
-fn end_of(child: &mut Child) -> String {
-    let _ = child.kill();
-    child.stderr.take().map(|mut err| std::io::read_to_string(&mut err).unwrap_or_default()).unwrap_or_default()
 }
 
 /// Makes a key by the command.

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use recipes::Recipes;
 use rushes_adapters::catalogs::json::JsonCatalog;
 use rushes_adapters::destinations::memory::MemoryDestination;
+use rushes_adapters::webhook::Poster;
 use rushes_core::catalog::Catalog;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{DeliveryState, Pictures, Route, Routes};
@@ -17,7 +18,7 @@ use rushes_core::destination::{Abilities, Destination, Listing, Proof, Put};
 use rushes_core::inspect::{Inspect, MediaInfo};
 use rushes_core::store::AssetFilter;
 use rushes_core::{Code, Fault, Job, JobId, Kind};
-use rushes_engine::{Access, Engine, Home, KeepRules, Lanes, NewJobRequest, Parts, Site};
+use rushes_engine::{Access, Engine, Home, Hooks, JobRules, KeepRules, Lanes, NewJobRequest, Parts, Site};
 use rushes_media::compress::MediaCompressor;
 use rushes_media::inspect::MediaInspector;
 use rushes_store::{Mode, SqliteStore};
@@ -152,7 +153,10 @@ pub(crate) fn parts(home: Home, clock: Arc<dyn Clock>, routes: Routes, (destinat
         catalogs,
         lanes: Lanes::new(2, 8, 1),
         scan_every: Duration::from_millis(200),
+        hooks: Hooks { post: Arc::new(Poster::new(true)), retries: [20, 40, 80].map(Duration::from_millis).into() },
         keep: KeepRules::default(),
+        jobs: JobRules::default(),
+        known: Arc::default(),
         gate: Arc::default(),
         pins: Arc::default(),
         sweeping: Arc::default(),
@@ -169,8 +173,17 @@ impl TestEngine {
         Self::start_with(folder, places, recipes, Arc::new(SystemClock), KeepRules::default())
     }
 
+    /// As [`TestEngine::start`], with bounds of jobs.
+    pub(crate) fn start_bounded(folder: &Path, places: &Places, recipes: &Recipes, clock: Arc<dyn Clock>, jobs: JobRules) -> Self {
+        Self::start_as(folder, places, recipes, clock, |parts| Parts { jobs, ..parts })
+    }
+
     /// As [`TestEngine::start`], at a time and with bounds of the test's own.
     pub(crate) fn start_with(folder: &Path, places: &Places, recipes: &Recipes, clock: Arc<dyn Clock>, keep: KeepRules) -> Self {
+        Self::start_as(folder, places, recipes, clock, |parts| Parts { keep, ..parts })
+    }
+
+    fn start_as(folder: &Path, places: &Places, recipes: &Recipes, clock: Arc<dyn Clock>, change: impl FnOnce(Parts) -> Parts) -> Self {
         let home = Home::at(&folder.join("home"));
         home.prepare().unwrap();
         let site = |name: &str| (name.to_owned(), 8, Duration::from_millis(20));
@@ -194,7 +207,7 @@ impl TestEngine {
         };
         let routes = Routes { destinations: destinations.iter().map(route).collect(), catalogs: vec!["records".into()] };
         let (parts, owner) = parts(home, clock, routes, (destinations, catalogs));
-        let parts = Parts { keep, ..parts };
+        let parts = change(parts);
         Self { engine: Engine::start(parts, recipes.clone(), owner), recipes: recipes.clone() }
     }
 

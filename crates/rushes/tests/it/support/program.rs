@@ -87,6 +87,12 @@ impl Program {
         self.command(args).envs(env.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
+    /// As [`Program::start`]; what it tells on stderr goes to the end of this file, so that it may tell much.
+    pub(crate) fn start_told(&self, args: &[&str], log: &str) -> Child {
+        let log = std::fs::File::options().create(true).append(true).open(self.path(log)).unwrap();
+        self.command(args).stdout(Stdio::piped()).stderr(log).spawn().unwrap()
+    }
+
     /// Runs a shell script where file systems may be mounted that nobody else sees; `$RUSHES` is the program. None where
     /// the system does not allow that.
     pub(crate) fn in_own_mounts(&self, script: &str) -> Option<End> {
