@@ -80,7 +80,7 @@ impl Poster {
         if url.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
             return Err(refused("it holds spaces, line breaks or backslashes"));
         }
-        let parsed = Url::parse(url).map_err(|e| refused(e))?;
+        let parsed = Url::parse(url).map_err(refused)?;
         if !matches!(parsed.scheme(), "http" | "https") {
             return Err(refused("it must begin with https:// or http://"));
         }
