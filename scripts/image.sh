@@ -51,7 +51,7 @@ inside "rushes doctor"
 inside "rushes serve" >"$stage.serve" 2>&1 &
 server=$!
 tries=0
-until inside "rushes health --listen 127.0.0.1:18787"; do
+until inside "rushes health --listen 127.0.0.1:18787" 2>/dev/null; do
     tries=$((tries + 1))
     [ "$tries" -lt 50 ] || { say "it does not answer"; tail -5 "$stage.serve" >&2; exit 1; }
     sleep 0.2

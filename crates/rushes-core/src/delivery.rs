@@ -228,6 +228,10 @@ pub struct Routes {
     pub destinations: Vec<Route>,
     /// Every catalog.
     pub catalogs: Vec<String>,
+    /// Nothing is sent: what is owed waits until this is lifted.
+    pub hold: bool,
+    /// What failed so often is an alarm, though it is tried further; 0 = never.
+    pub alarm_after: u32,
 }
 
 /// How a destination wants its pictures: as JPEG of this quality, scaled down to this size.
@@ -286,6 +290,12 @@ impl Route {
 }
 
 impl Routes {
+    /// A state as people see it: what is owed is held while nothing is sent.
+    #[must_use]
+    pub fn shown(&self, state: DeliveryState) -> DeliveryState {
+        if self.hold && matches!(state, DeliveryState::Owed | DeliveryState::Sending) { DeliveryState::Held } else { state }
+    }
+
     /// Where such an asset goes, its primary destination first.
     pub fn of(&self, kind: Kind, owner: Option<SubjectType>) -> impl Iterator<Item = &Route> {
         self.destinations.iter().filter(move |route| route.takes(kind, owner))
@@ -308,6 +318,8 @@ pub struct Backlog {
     pub owed: u64,
     /// Rows given up.
     pub refused: u64,
+    /// Of those owed: tried so often that somebody should look.
+    pub alarms: u64,
     /// Age of the oldest row owed, seconds.
     pub oldest_s: f64,
     /// From commit to proof, milliseconds, over the last 1,000.

@@ -165,6 +165,15 @@ pub struct Sending {
     pub next_ms: Option<i64>,
 }
 
+/// How long one file took from its commit to its proof at one destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Latency {
+    /// When it was proven, milliseconds since 1970.
+    pub done_ms: i64,
+    /// Milliseconds.
+    pub took_ms: i64,
+}
+
 /// A topmost job with all that belongs to it.
 #[derive(Debug, Clone)]
 pub struct Family {
@@ -405,6 +414,9 @@ pub trait Pages: Send + Sync {
     /// Has one asset tried at one destination now: what was refused, and what waits for its time. Gives what stands there
     /// then. Errors: `not_found`, `input_invalid` when it is proven, or a newer version has taken its place.
     async fn deliver_again(&self, asset: AssetId, destination: &str) -> Result<Vec<Sending>, Fault>;
+
+    /// What was proven at a destination since then, the newest first, at most `limit`.
+    async fn latencies(&self, destination: &str, since_ms: i64, limit: u32) -> Result<Vec<Latency>, Fault>;
 }
 
 /// The log of facts. The oldest go after their time, the newest one never.
@@ -495,6 +507,9 @@ pub trait Messages: Send + Sync {
     /// One message with its tries. Errors: `not_found`.
     async fn message(&self, id: MessageId) -> Result<Message, Fault>;
 
+    /// How many wait to be taken.
+    async fn owed_messages(&self) -> Result<u64, Fault>;
+
     /// Has a message sent at once, with the same id and bytes; one that was taken or given up begins its schedule anew.
     /// Errors: `not_found`, `input_invalid` when nothing is sent to its endpoint now.
     async fn redeliver(&self, id: MessageId) -> Result<Message, Fault>;
@@ -548,7 +563,7 @@ pub trait Store:
     Jobs + Journal + Assets + Outbox + Upkeep + Loose + Pages + Events + Keys + Replies + Webhooks + Messages + Marks + History
 {
 }
-impl<T: Jobs + Journal + Assets + Outbox + Upkeep + Loose + Pages + Events + Keys + Replies + Webhooks + Messages + Marks + History> Store
-    for T
+impl<T> Store for T where
+    T: Jobs + Journal + Assets + Outbox + Upkeep + Loose + Pages + Events + Keys + Replies + Webhooks + Messages + Marks + History
 {
 }

@@ -21,14 +21,12 @@ const GARBAGE_AGE: Duration = Duration::from_hours(1);
 const SWEEP_EVERY: Duration = Duration::from_hours(1);
 /// Between two walks through all blobs, which cost the more the more there are.
 const WALK_EVERY: Duration = Duration::from_hours(24);
-/// How long the log of webhooks is kept.
-const MESSAGES_KEPT: Duration = Duration::from_hours(30 * 24);
 /// Blobs looked up or removed in one go.
 const PAGE: usize = 500;
-/// How long facts are kept for those who went away and come back.
-const EVENTS_KEPT: Duration = Duration::from_hours(30 * 24);
-/// Facts forgotten in one transaction: others write in between.
-const EVENTS_AT_ONCE: u32 = 2_000;
+/// How long facts, and the log of webhooks, are kept for those who went away and come back.
+const PAST_KEPT: Duration = Duration::from_hours(30 * 24);
+/// Of those, forgotten in one transaction.
+const FORGET_AT_ONCE: u32 = 2_000;
 
 /// How much is kept on this machine.
 #[derive(Debug, Clone)]
@@ -62,10 +60,10 @@ pub struct Swept {
     pub links: u64,
     /// Uploads in parts removed that nobody would have finished.
     pub uploads: u64,
-    /// Facts older than thirty days.
-    pub events: u64,
     /// Webhooks whose log is too old.
     pub messages: u64,
+    /// Facts older than thirty days.
+    pub events: u64,
 }
 
 /// Sweeps at the start and every hour until `stop`.
@@ -89,8 +87,8 @@ pub async fn sweep(parts: &Parts, walk: bool) -> Result<Swept, Fault> {
     let mut swept =
         Swept { scratch: scratch(parts).await?, expired: parts.store.expire().await?, retired: retired(parts).await?, ..Swept::default() };
     (swept.links, swept.uploads) = (loose::renew_links(parts).await?, loose::remove_uploads(parts).await?);
-    swept.events = forget_events(parts).await?;
-    swept.messages = messages(parts).await?;
+    swept.messages = forget_old(parts, |before_ms, limit| parts.store.forget_messages(before_ms, limit)).await?;
+    swept.events = forget_old(parts, |before_ms, limit| parts.store.forget_events(before_ms, limit)).await?;
     if walk {
         swept.garbage = garbage(parts).await?;
         let mark = walked(parts);
@@ -102,25 +100,14 @@ pub async fn sweep(parts: &Parts, walk: bool) -> Result<Swept, Fault> {
     Ok(swept)
 }
 
-async fn forget_events(parts: &Parts) -> Result<u64, Fault> {
-    let before_ms = parts.clock.now_ms() - i64::try_from(EVENTS_KEPT.as_millis()).unwrap_or(i64::MAX);
+/// Forgets what tells of the past and is too old, a slice in each transaction: others write in between.
+async fn forget_old<F: Future<Output = Result<u64, Fault>>>(parts: &Parts, slice: impl Fn(i64, u32) -> F) -> Result<u64, Fault> {
+    let before_ms = parts.clock.now_ms() - i64::try_from(PAST_KEPT.as_millis()).unwrap_or(i64::MAX);
     let mut forgotten = 0;
     loop {
-        let gone = parts.store.forget_events(before_ms, EVENTS_AT_ONCE).await?;
+        let gone = slice(before_ms, FORGET_AT_ONCE).await?;
         forgotten += gone;
-        if gone < u64::from(EVENTS_AT_ONCE) {
-            return Ok(forgotten);
-        }
-    }
-}
-
-async fn messages(parts: &Parts) -> Result<u64, Fault> {
-    let before_ms = parts.clock.now_ms() - i64::try_from(MESSAGES_KEPT.as_millis()).unwrap_or(i64::MAX);
-    let mut forgotten = 0;
-    loop {
-        let page = parts.store.forget_messages(before_ms, u32::try_from(PAGE).unwrap_or(u32::MAX)).await?;
-        forgotten += page;
-        if page < PAGE as u64 {
+        if gone < u64::from(FORGET_AT_ONCE) {
             return Ok(forgotten);
         }
     }

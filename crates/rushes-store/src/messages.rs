@@ -218,6 +218,10 @@ pub(crate) fn list_of(filter: &MessageFilter) -> String {
     format!("SELECT {MESSAGE} FROM messages WHERE {which} AND (?3 IS NULL OR state = ?3) AND seq < ?4 ORDER BY seq DESC LIMIT ?5")
 }
 
+/// Those that wait, and those under way: an index each, which hold no others.
+pub(crate) const OWED: &str =
+    "SELECT (SELECT count(*) FROM messages WHERE state = 'owed') + (SELECT count(*) FROM messages WHERE state = 'sending')";
+
 fn redeliver(write: &mut Write<'_>, id: MessageId) -> Result<Message, Fault> {
     if let Some(endpoint) = load(write.sql, id)?.endpoint {
         webhooks::open(write.sql, endpoint)?;
@@ -256,6 +260,10 @@ impl Messages for SqliteStore {
 
     async fn message(&self, id: MessageId) -> Result<Message, Fault> {
         self.read(move |sql| load(sql, id)).await
+    }
+
+    async fn owed_messages(&self) -> Result<u64, Fault> {
+        self.read(|sql| rows::number(sql, OWED, []).map(i64::unsigned_abs)).await
     }
 
     async fn redeliver(&self, id: MessageId) -> Result<Message, Fault> {

@@ -107,7 +107,7 @@ fn lease_due(write: &mut Write<'_>, destination: &str, wanted: &Wanted) -> Resul
             Err(fault) => refuse_row(write, id, &fault)?,
         }
     }
-    let [.., next] = BACKLOG;
+    let [_, _, _, next, _] = BACKLOG;
     let next_ms =
         if due.is_empty() { rows::one(write.sql, next, [destination], |row| row.get::<_, Option<i64>>(0))?.flatten() } else { None };
     Ok(Leased { rows: due, next_ms })
@@ -300,16 +300,19 @@ fn put_off(write: &mut Write<'_>, due: &Due, fault: &Fault, again_ms: Option<u64
 /// How many of those that ended last the latencies and the success rate are taken from.
 const LAST: i64 = 1_000;
 
-/// How many there are in a state, when the oldest open one was made, how long the last ones took; when the next is due.
-pub(crate) const BACKLOG: [&str; 4] = [
+/// How many there are in a state, when the oldest open one was made, how long the last ones took; when the next is due;
+/// how many failed so often.
+pub(crate) const BACKLOG: [&str; 5] = [
     "SELECT count(*) FROM outbox WHERE destination = ?1 AND state = ?2",
     "SELECT coalesce(min(created_ms), ?2) FROM outbox WHERE destination = ?1 AND state IN ('owed', 'sending')",
     "SELECT done_ms - created_ms FROM outbox WHERE destination = ?1 AND state = 'done' ORDER BY done_ms DESC LIMIT ?2",
     "SELECT min(not_before_ms) FROM outbox WHERE destination = ?1 AND state = 'owed'",
+    "SELECT count(*) FROM outbox WHERE destination = ?1 AND state IN ('owed', 'sending') AND attempts >= ?2",
 ];
 
-fn backlog(sql: &Connection, destination: &str, now_ms: i64) -> Result<Backlog, Fault> {
-    let [counted, first, took, _] = BACKLOG;
+fn backlog(sql: &Connection, destination: &str, now_ms: i64, alarm_after: u32) -> Result<Backlog, Fault> {
+    let [counted, first, took, _, failing] = BACKLOG;
+    let alarms = if alarm_after == 0 { 0 } else { rows::number(sql, failing, params![destination, alarm_after])?.unsigned_abs() };
     let count = |state: &str| rows::number(sql, counted, params![destination, state]).map(i64::unsigned_abs);
     let oldest = rows::number(sql, first, params![destination, now_ms])?;
     let mut took = rows::all(sql, took, params![destination, LAST], |row| row.get::<_, i64>(0))?;
@@ -321,6 +324,7 @@ fn backlog(sql: &Connection, destination: &str, now_ms: i64) -> Result<Backlog, 
     Ok(Backlog {
         owed: count("owed")? + count("sending")?,
         refused,
+        alarms,
         oldest_s: (now_ms - oldest).max(0) as f64 / 1_000.0,
         p50_ms: at(50),
         p95_ms: at(95),
@@ -403,7 +407,7 @@ impl Outbox for SqliteStore {
             // A place that is no longer configured is shown as long as something is owed to it.
             let open = "SELECT DISTINCT destination FROM outbox WHERE state IN ('owed', 'sending', 'refused')";
             names.extend(rows::all(sql, open, [], |row| row.get::<_, String>(0))?);
-            names.into_iter().map(|name| Ok((name.clone(), backlog(sql, &name, now_ms)?))).collect()
+            names.into_iter().map(|name| Ok((name.clone(), backlog(sql, &name, now_ms, routes.alarm_after)?))).collect()
         })
         .await
     }

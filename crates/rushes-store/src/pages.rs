@@ -9,7 +9,7 @@ use crate::which::Which;
 use crate::writer::Write;
 use async_trait::async_trait;
 use rushes_core::delivery::{Delivery, DeliveryState};
-use rushes_core::store::{DeliveryFilter, Pages, Sending, SubjectFilter};
+use rushes_core::store::{DeliveryFilter, Latency, Pages, Sending, SubjectFilter};
 use rushes_core::subject::SubjectType;
 use rushes_core::{AssetId, Code, Fault, Subject};
 use rusqlite::{Connection, Row, params};
@@ -45,6 +45,10 @@ pub(crate) fn deliveries_of(filter: &DeliveryFilter) -> (String, Which) {
 /// The row of the outbox a delivery is paid by; assets that share an object share it.
 pub(crate) const PAID_BY: &str =
     "SELECT id, state, attempts, not_before_ms FROM outbox WHERE op = 'put_object' AND destination = ?1 AND key = ?2 AND rev = ?3";
+
+/// What was paid since then.
+pub(crate) const PAID_SINCE: &str = "SELECT done_ms, done_ms - created_ms FROM outbox
+    WHERE destination = ?1 AND state = 'done' AND done_ms >= ?2 AND op = 'put_object' ORDER BY done_ms DESC LIMIT ?3";
 
 struct Owed {
     row: i64,
@@ -132,6 +136,15 @@ impl Pages for SqliteStore {
     async fn deliver_again(&self, asset: AssetId, destination: &str) -> Result<Vec<Sending>, Fault> {
         let destination = destination.to_owned();
         self.write(move |write| again(write, asset, &destination)).await
+    }
+
+    async fn latencies(&self, destination: &str, since_ms: i64, limit: u32) -> Result<Vec<Latency>, Fault> {
+        let destination = destination.to_owned();
+        self.read(move |sql| {
+            let latency = |row: &Row<'_>| Ok(Latency { done_ms: row.get(0)?, took_ms: row.get(1)? });
+            rows::all(sql, PAID_SINCE, params![destination, since_ms, limit], latency)
+        })
+        .await
     }
 }
 

@@ -24,9 +24,9 @@ const OPEN_ONLY: &[&str] = &[
     "outbox_waiting",
     "deliveries_sending",
     "deliveries_refused",
-    "deliveries_owed",
     "messages_owed",
     "messages_sending",
+    "deliveries_owed",
 ];
 
 /// Every sort of page that can be asked for, beginning in the middle.
@@ -110,8 +110,9 @@ fn plans_of_hot_questions_walk_no_table() {
     hot.extend(lists());
     hot.extend([jobs::cancel_family(), outbox::ready_rows(), outbox::ready_records()]);
     hot.extend(outbox::BACKLOG.map(str::to_owned));
+    hot.push(crate::pages::PAID_SINCE.to_owned());
     hot.extend(messages::DUE.map(str::to_owned));
-    hot.push(messages::OLD.to_owned());
+    hot.extend([messages::OLD, messages::OWED].map(str::to_owned));
     let (endpoint, job) = (Some(EndpointId(SystemClock.new_id())), Some(JobId(SystemClock.new_id())));
     hot.extend(
         [(None, None), (endpoint, None), (None, job)]

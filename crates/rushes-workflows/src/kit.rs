@@ -1,9 +1,9 @@
 //! What recipes work with beside `Flow`: the providers, the reference library, and the shape of pictures.
 
+use rushes_core::Fault;
 use rushes_core::destination::Destination;
 use rushes_core::inspect::Inspect;
 use rushes_core::provider::Providers;
-use rushes_core::{Code, Fault};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,8 +33,5 @@ pub struct Kit {
 
 /// Runs media work, which blocks, on a thread for that.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => Err(Fault::new(Code::Panicked, "work on media").because(error)),
-    }
+    rushes_media::run::behind("work on media", work).await
 }

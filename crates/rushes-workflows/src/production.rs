@@ -154,8 +154,8 @@ async fn choose_in_step<F: Flow>(flow: &F, kit: &Kit, input: &Input) -> Result<V
     .await
 }
 
-/// The films of the library, by name.
-fn library(folder: &Path) -> Result<Vec<Reference>, Fault> {
+/// The films of the library, by name. Errors: `io`.
+pub fn library(folder: &Path) -> Result<Vec<Reference>, Fault> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

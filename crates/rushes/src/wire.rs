@@ -89,7 +89,12 @@ pub(crate) fn look_without_database(home: &Home, config: &Config) -> Result<Part
 fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
     let destinations::Destinations { sites, routes } = destinations::all(home, config)?;
     let catalogs = catalogs::all(home, config)?;
-    let routes = Routes { destinations: routes, catalogs: catalogs.iter().map(|site| site.name.clone()).collect() };
+    let routes = Routes {
+        destinations: routes,
+        catalogs: catalogs.iter().map(|site| site.name.clone()).collect(),
+        hold: config.delivery.hold,
+        alarm_after: config.delivery.alarm_after,
+    };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = SqliteStore::open(&home.database(), mode, clock.clone(), routes.clone())?;
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);

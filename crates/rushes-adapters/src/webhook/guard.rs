@@ -6,9 +6,13 @@ use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// Why an address is not spoken to; None for those that are.
 pub(super) type Forbids = fn(IpAddr) -> Option<&'static str>;
+/// Names looked up at once.
+const LOOKS_MAX: usize = 64;
+
 /// Looks a name up.
 pub(super) type LookUp = Arc<dyn Fn(String) -> BoxFuture<'static, std::io::Result<Vec<SocketAddr>>> + Send + Sync>;
 
@@ -99,9 +103,22 @@ impl std::fmt::Display for Forbidden {
 
 impl std::error::Error for Forbidden {}
 
-/// The machine's own way to look names up.
+/// The machine's own way to look names up: each look holds a thread until the system answers, which cannot be cut short. So
+/// there is a bound on them; the database reads on threads of the same pool.
 pub(super) fn of_the_machine() -> LookUp {
-    Arc::new(|name| Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) }))
+    let places = Arc::new(Semaphore::new(LOOKS_MAX));
+    Arc::new(move |name| {
+        let places = places.clone();
+        Box::pin(async move {
+            let place = places.acquire_owned().await.map_err(std::io::Error::other)?;
+            // A task of its own: one that is no longer waited for keeps its place until its thread is free.
+            let look = async move {
+                let _place = place;
+                Ok(tokio::net::lookup_host((name, 0)).await?.collect())
+            };
+            tokio::spawn(look).await.map_err(std::io::Error::other)?
+        })
+    })
 }
 
 /// Looks names up and gives only what may be spoken to: the client connects to these very addresses.

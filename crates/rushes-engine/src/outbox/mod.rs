@@ -52,6 +52,10 @@ fn weight(due: &Due) -> usize {
 /// had not proven.
 pub(crate) fn start(parts: &Parts, stop: &Cancel, breaker: &Breaker) -> JoinSet<()> {
     let mut senders = JoinSet::new();
+    if parts.routes.hold {
+        tracing::warn!("deliveries are held: nothing is sent until `delivery.hold` is lifted");
+        return senders;
+    }
     for site in &parts.destinations {
         let route = parts.routes.destinations.iter().find(|route| route.name == site.name).cloned().unwrap_or_default();
         let payer = ToDestination { port: site.port.clone(), parts: parts.clone(), access: site.access, route };
@@ -289,6 +293,10 @@ async fn pay_one<P: Payer>(payer: Arc<P>, parts: Parts, due: Due, destination: S
     };
     tracing::Span::current().record("fault", fault.code.name());
     faults::pass_quietly(Place::PutOff);
+    if fault.is_transient() && due.attempts + 1 == parts.routes.alarm_after {
+        let after = parts.routes.alarm_after;
+        tracing::error!(destination, row = due.row, %fault, attempts = after, "a delivery keeps failing; it is still tried");
+    }
     let again = fault.is_transient().then(|| backoff(&due, &fault, first_backoff, parts.clock.new_id().as_u128()));
     if let Err(error) = parts.store.failed(&due, &fault, again.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))).await {
         // The row stays leased until the lease runs out; then it is sent again.

@@ -3,6 +3,7 @@
 //! What does not live here: the drawing itself (`crate::draw`).
 
 use crate::draw::{CharacterSpec, Look, lettering, sticker, still};
+use crate::run::behind;
 use rushes_core::flow::Lane;
 use rushes_core::provider::{Call, ImageRequest, Picture, Provider, ProviderCard};
 use rushes_core::{Code, Fault};
@@ -21,9 +22,7 @@ impl Provider<ImageRequest> for BuiltinImage {
 
     async fn make(&self, request: &ImageRequest, call: &Call) -> Result<PathBuf, Fault> {
         let (request, call) = (request.clone(), call.clone());
-        tokio::task::spawn_blocking(move || make(&request, &call))
-            .await
-            .map_err(|e| Fault::new(Code::Panicked, "draw picture").because(e))?
+        behind("draw picture", move || make(&request, &call)).await
     }
 }
 

@@ -9,6 +9,7 @@ use crate::draw::choreography::Choreography;
 use crate::draw::film::{Dancer, Film};
 use crate::probe::probe;
 use crate::run::Ffmpeg;
+use crate::run::behind;
 use crate::run::encode::{FrameEncoder, Quality, VideoSpec};
 use rushes_core::flow::Lane;
 use rushes_core::provider::{Call, MotionRequest, Provider, ProviderCard};
@@ -27,7 +28,7 @@ impl Provider<MotionRequest> for BuiltinMotion {
 
     async fn make(&self, request: &MotionRequest, call: &Call) -> Result<PathBuf, Fault> {
         let (request, call) = (request.clone(), call.clone());
-        tokio::task::spawn_blocking(move || make(&request, &call)).await.map_err(|e| Fault::new(Code::Panicked, "draw dance").because(e))?
+        behind("draw dance", move || make(&request, &call)).await
     }
 }
 

@@ -3,6 +3,7 @@
 //! The music itself is made in [`crate::music`].
 
 use crate::music::{Score, compose_watched, write_wav};
+use crate::run::behind;
 use crate::run::{Ffmpeg, encode::plain_args};
 use rushes_core::flow::Lane;
 use rushes_core::provider::{Call, Music, MusicRequest, Provider, ProviderCard};
@@ -21,9 +22,7 @@ impl Provider<MusicRequest> for BuiltinMusic {
 
     async fn make(&self, request: &MusicRequest, call: &Call) -> Result<Music, Fault> {
         let (request, call) = (request.clone(), call.clone());
-        tokio::task::spawn_blocking(move || make(&request, &call))
-            .await
-            .map_err(|e| Fault::new(Code::Panicked, "compose music").because(e))?
+        behind("compose music", move || make(&request, &call)).await
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! What does not live here: what to ask ffmpeg for (edit plans, loudness, stills, inspection).
 
+mod behind;
 mod child;
 pub mod decode;
 pub mod encode;
@@ -17,6 +18,7 @@ mod spawner;
 #[cfg(test)]
 mod tests;
 
+pub use behind::behind;
 pub use child::Feed;
 use child::Running;
 pub use input::{add_input, input_args};

@@ -22,6 +22,8 @@ pub(super) fn spawn(command: Command) -> io::Result<Child> {
 fn start_thread() -> io::Result<Sender<Order>> {
     let (send, receive) = channel::<Order>();
     std::thread::Builder::new().name("media-spawner".into()).spawn(move || {
+        // Programs have the priority of who starts them.
+        super::behind::give_way();
         for (mut command, answer) in receive {
             if let Err(unclaimed) = answer.send(command.spawn())
                 && let Ok(mut child) = unclaimed.0

@@ -23,7 +23,7 @@ fn home() -> Home {
     let path = folder.path().join("rushes.db");
     fill::fill(&path, 0, 300, ("cloud", "p/"), "records").unwrap();
     let cloud = Route { name: "cloud".into(), prefix: "p/".into(), ..Route::default() };
-    let routes = Routes { destinations: vec![cloud], catalogs: vec!["records".into()] };
+    let routes = Routes { destinations: vec![cloud], catalogs: vec!["records".into()], ..Routes::default() };
     let store = SqliteStore::open(&path, &Mode::Own { owner: "test".into() }, Arc::new(SystemClock), routes).unwrap();
     let sql = Connection::open(&path).unwrap();
     let fault = r#"{"code": "destination_refused", "verdict": "permanent", "retry_after_ms": null, "operation": "put", "context": [], "reason": "storage is full"}"#;
@@ -198,4 +198,15 @@ async fn pages_of_events_are_forgotten_by_age_in_slices_and_the_newest_stays() {
     assert_eq!(home.store.forget_events(i64::MAX, 10_000).await.unwrap(), last.unsigned_abs() - 101);
     assert_eq!((home.store.oldest_seq().await.unwrap(), home.store.last_seq().await.unwrap()), (last, last));
     assert_eq!(home.store.events(0, 9).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_latencies_hold_files_only_the_newest_first() {
+    let home = home();
+    let all = home.store.latencies("cloud", 0, 1_000).await.unwrap();
+    assert_eq!(all.len(), 240, "what is owed or refused took no time yet, and records are no files");
+    assert!(all.iter().all(|latency| latency.took_ms == 20) && all.windows(2).all(|two| two[0].done_ms >= two[1].done_ms));
+    assert_eq!(home.store.latencies("cloud", all[9].done_ms, 1_000).await.unwrap().len(), 10);
+    assert_eq!(home.store.latencies("cloud", 0, 7).await.unwrap(), all[..7]);
+    assert_eq!(home.store.latencies("elsewhere", 0, 7).await.unwrap(), []);
 }

@@ -4,7 +4,7 @@
 //! [`steps`] durable steps a second; [`delivery`] the time from a file's commit to its proof, beside what the disk alone
 //! needs; [`growth`] what looking and starting cost as a home grows; [`outputs`] five files of one remix, beside other
 //! ways to make them; [`beat`] how rightly tempo and beats are heard; [`production`] one whole production by the real
-//! program; [`clouds`] `s3://` beside rclone on one server. Names of parts as arguments run those parts only: `cargo bench -p rushes --bench house -- steps`.
+//! program; [`service`] the served one beside a bare route; [`clouds`] `s3://` beside rclone on one server. Names of parts as arguments run those parts only: `cargo bench -p rushes --bench house -- steps`.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, times and stops at once when it fails")]
 
@@ -15,6 +15,7 @@ mod growth;
 mod measure;
 mod outputs;
 mod production;
+mod service;
 mod steps;
 #[expect(dead_code, reason = "what only the tests use of what both share")]
 #[path = "../../tests/it/support/mod.rs"]
@@ -26,7 +27,7 @@ mod truth;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
-    if clouds::was_child() {
+    if clouds::was_child() || service::was_child() {
         return;
     }
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
@@ -49,6 +50,9 @@ fn main() {
     }
     if is_wanted("production") {
         production::measure();
+    }
+    if is_wanted("service") {
+        runtime.block_on(service::measure());
     }
     if is_wanted("clouds") {
         runtime.block_on(clouds::measure());

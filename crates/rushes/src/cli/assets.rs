@@ -101,12 +101,13 @@ async fn link(context: &Context, parts: &Parts, id: AssetId, hours: f64, at: Opt
 }
 
 fn as_json(parts: &Parts, asset: &Asset, deliveries: &[Delivery]) -> Value {
-    let state = deliveries.iter().map(|delivery| delivery.state).max();
+    let shown = |delivery: &Delivery| parts.routes.shown(delivery.state);
+    let state = deliveries.iter().map(shown).max();
     json!({
         "id": asset.id, "kind": asset.kind, "subject": asset.subject, "title": asset.title, "version": asset.version,
         "sha256": asset.blob.sha256, "size_bytes": asset.blob.size_bytes, "state": state,
         "url": proven_uri(deliveries, &parts.routes), "path": asset.path, "created_at": rfc3339(asset.created_ms),
-        "deliveries": deliveries.iter().map(|d| json!({"destination": d.destination, "key": d.key, "state": d.state})).collect::<Vec<_>>(),
+        "deliveries": deliveries.iter().map(|d| json!({"destination": d.destination, "key": d.key, "state": shown(d)})).collect::<Vec<_>>(),
     })
 }
 
@@ -125,7 +126,7 @@ async fn list(context: &Context, parts: &Parts, filter: AssetFilter) -> anyhow::
         return Ok(exit::DONE);
     }
     let rows = listed.iter().map(|(asset, deliveries)| {
-        let state = deliveries.iter().map(|d| d.state).max().map_or("local only", DeliveryState::name);
+        let state = deliveries.iter().map(|d| parts.routes.shown(d.state)).max().map_or("local only", DeliveryState::name);
         vec![
             asset.id.to_string(),
             asset.kind.name().to_owned(),
@@ -193,7 +194,7 @@ async fn show(context: &Context, parts: &Parts, id: AssetId) -> anyhow::Result<u
     for delivery in &deliveries {
         let uri = delivery.uri.as_deref().unwrap_or("not there yet");
         let why = delivery.last_fault.as_ref().map_or_else(String::new, |fault| format!(": {fault}"));
-        print::line(format!("{:<12} {} {uri}{why}", delivery.destination, delivery.state.name()));
+        print::line(format!("{:<12} {} {uri}{why}", delivery.destination, parts.routes.shown(delivery.state).name()));
     }
     Ok(exit::DONE)
 }

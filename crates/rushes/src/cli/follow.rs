@@ -135,6 +135,8 @@ pub(super) async fn follow(mut by: By<'_>, id: JobId, wait: Wait, count: Option<
                     let code = code_of(job.state);
                     return Ok(End { job, code });
                 }
+                // What is held does not come while one waits.
+                let wait = if parts.routes.hold && wait == Wait::Delivery { Wait::Workflow } else { wait };
                 if let Some(code) = ended(&job, owed, wait, &progress) {
                     display.close();
                     return Ok(End { job, code });

@@ -130,6 +130,9 @@ pub(super) async fn drain(parts: &Parts) -> anyhow::Result<bool> {
         if owed == 0 {
             return Ok(true);
         }
+        if parts.routes.hold {
+            return Ok(false);
+        }
         if owed != last {
             (last, since) = (owed, Instant::now());
         }

@@ -8,11 +8,20 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<u8> {
     let parts = wire::look(&context.home, &context.loaded.config)?;
     let (jobs, places) = (parts.store.count().await?, parts.store.backlog().await?);
     if context.json {
-        print::json(&json!({"jobs": jobs, "destinations": places}))?;
+        print::json(&json!({"jobs": jobs, "destinations": places, "held": parts.routes.hold}))?;
         return Ok(exit::DONE);
     }
     let jobs: Vec<String> = jobs.iter().map(|(state, n)| format!("{n} {}", state.name())).collect();
     print::line(format!("Jobs: {}", if jobs.is_empty() { "none yet".to_owned() } else { jobs.join(", ") }));
+    if parts.routes.hold {
+        print::line("Deliveries are held: nothing is sent until `delivery.hold` is lifted.");
+    }
+    for (name, backlog) in places.iter().filter(|(_, backlog)| backlog.alarms > 0) {
+        print::line(format!(
+            "Alarm: {} of what {name} is owed failed {} times or more; it is still tried.",
+            backlog.alarms, parts.routes.alarm_after
+        ));
+    }
     print::table(
         &["place", "owed", "refused", "oldest owed", "p50", "p95", "p99", "success"],
         &[1, 2, 3, 4, 5, 6, 7],

@@ -134,11 +134,15 @@ pub(crate) struct DeliverySection {
     pub(crate) scan_every_s: f64,
     /// A transfer in which nothing moves for so many seconds counts as broken.
     pub(crate) stalled_after_s: f64,
+    /// Nothing is sent: what is owed is kept, and shown as held.
+    pub(crate) hold: bool,
+    /// What failed so often counts as an alarm, though it is tried further; 0 = never.
+    pub(crate) alarm_after: u32,
 }
 
 impl Default for DeliverySection {
     fn default() -> Self {
-        Self { in_flight: 8, first_backoff_s: 1.0, scan_every_s: 3.0, stalled_after_s: 30.0 }
+        Self { in_flight: 8, first_backoff_s: 1.0, scan_every_s: 3.0, stalled_after_s: 30.0, hold: false, alarm_after: 10 }
     }
 }
 

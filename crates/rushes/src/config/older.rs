@@ -12,6 +12,8 @@ use std::path::Path;
 enum Means {
     /// This setting, as a number.
     Number(&'static str, &'static str),
+    /// This setting, switched the other way round.
+    Not(&'static str, &'static str),
     /// A place of a type that this build does not have.
     NotYet(&'static str),
 }
@@ -19,6 +21,8 @@ enum Means {
 const NAMES: &[(&str, Means)] = &[
     ("UPLOAD_BATCH_SIZE", Means::Number("delivery", "in_flight")),
     ("UPLOAD_RETRY_DELAY", Means::Number("delivery", "first_backoff_s")),
+    ("UPLOAD_MAX_RETRIES", Means::Number("delivery", "alarm_after")),
+    ("UPLOAD_QUEUE_ENABLED", Means::Not("delivery", "hold")),
     ("FOLDER_SYNC_INTERVAL", Means::Number("delivery", "scan_every_s")),
     ("PORT", Means::Number("server", "port")),
     ("JOB_TIMEOUT", Means::Number("server", "job_limit_s")),
@@ -66,6 +70,18 @@ pub(super) fn names(variables: &BTreeMap<String, String>) -> Result<impl Provide
                     Fault::new(Code::ConfigInvalid, "read configuration").with("setting", *name).because(format!("{text:?} is no number"))
                 })?;
                 found.entry(*section).or_insert(json!({}))[*key] = Value::Number(number);
+            }
+            Means::Not(section, key) => {
+                let is_on = match text.trim().to_ascii_lowercase().as_str() {
+                    "true" | "1" | "yes" | "on" => true,
+                    "false" | "0" | "no" | "off" => false,
+                    _ => {
+                        return Err(Fault::new(Code::ConfigInvalid, "read configuration")
+                            .with("setting", *name)
+                            .because(format!("{text:?} is neither true nor false")));
+                    }
+                };
+                found.entry(*section).or_insert(json!({}))[*key] = Value::Bool(!is_on);
             }
             Means::NotYet(what) => {
                 let reason = format!("it asks for {what}, which this build does not have yet; unset it to go on without");

@@ -48,6 +48,15 @@ fn config_layers_win_in_order() {
 }
 
 #[test]
+fn config_knows_the_older_names_of_the_queue() {
+    let config = load(folder(&[(".env", "UPLOAD_QUEUE_ENABLED=false\nUPLOAD_MAX_RETRIES=3\n")]).path()).unwrap().config;
+    assert!(config.delivery.hold && config.delivery.alarm_after == 3);
+    assert!(!load(folder(&[(".env", "UPLOAD_QUEUE_ENABLED=1\n")]).path()).unwrap().config.delivery.hold);
+    let fault = load(folder(&[(".env", "UPLOAD_QUEUE_ENABLED=perhaps\n")]).path()).err().unwrap();
+    assert!(fault.to_string().contains("UPLOAD_QUEUE_ENABLED"), "{fault}");
+}
+
+#[test]
 fn config_names_the_setting_that_is_wrong() {
     for (text, named) in [
         ("[media]\nfps = \"many\"\n", "media.fps"),

@@ -5,6 +5,7 @@ use super::events::Feed;
 use super::metrics::Metrics;
 use super::pipeline::Seen;
 use crate::config::Config;
+use crate::ui::Shelf;
 use rushes_core::{Cancel, Fault};
 use rushes_engine::{Desk, Parts};
 use rushes_workflows::Registry;
@@ -22,11 +23,13 @@ pub(crate) struct Inner {
     /// The configuration it was started with.
     pub(crate) config: Config,
     /// Who may come in.
-    pub(super) doorkeeper: Doorkeeper,
+    pub(crate) doorkeeper: Doorkeeper,
     /// New facts, for those who listen.
     pub(super) feed: Feed,
     /// Answers about jobs, until something happens.
     pub(super) seen: Seen,
+    /// What the dashboard keeps at hand.
+    pub(crate) shelf: Shelf,
     /// Figures for Prometheus.
     pub(crate) metrics: Metrics,
     /// Cancelled when the server is asked to end: streams end, and nothing new begins.
@@ -43,6 +46,7 @@ impl App {
             doorkeeper,
             feed: Feed::default(),
             seen: Seen::default(),
+            shelf: Shelf::default(),
             metrics: Metrics::default(),
             stop: Cancel::new(),
         })))

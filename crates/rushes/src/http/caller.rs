@@ -33,7 +33,7 @@ const KEY_MIN: usize = 16;
 
 /// Where a request came from.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Peer(pub(super) IpAddr);
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -154,9 +154,12 @@ async fn all(app: &App) -> Result<String, Fault> {
         text.gauges("rushes_owed", "Objects and records not yet proven.", "destination", owed);
         let refused = places.iter().map(|(name, place)| (name.as_str(), place.refused as f64));
         text.gauges("rushes_refused", "Objects and records a place will not take.", "destination", refused);
+        let alarms = places.iter().map(|(name, place)| (name.as_str(), place.alarms as f64));
+        text.gauges("rushes_alarms", "Of those owed: failed so often that somebody should look.", "destination", alarms);
         let jobs = store.count().await?;
         let jobs = JobState::ALL.into_iter().map(|state| (state.name(), jobs.get(&state).copied().unwrap_or(0) as f64));
         text.gauges("rushes_jobs", "Topmost jobs by state.", "state", jobs);
+        text.gauge("rushes_webhooks_owed", "Messages that no receiver has taken yet.", store.owed_messages().await? as f64);
         text.gauge("rushes_sse_listeners", "Who listens to a stream of events now.", app.metrics.listeners.load(Ordering::Relaxed) as f64);
     }
     let oldest = places.iter().map(|(name, place)| (name.as_str(), if place.owed == 0 { 0.0 } else { place.oldest_s }));

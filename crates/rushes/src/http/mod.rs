@@ -31,6 +31,10 @@ mod words;
 mod workflows;
 
 pub(crate) use app::App;
-pub(crate) use caller::new_secret;
+pub(crate) use caller::{COOKIE_NAME, Caller, Peer, new_secret};
+pub(crate) use keys::add as add_key;
 pub(crate) use listen::Listening;
 pub(crate) use metrics::tail;
+pub(crate) use pipeline::{Options, RunRequest, percent, start};
+pub(crate) use problem::Problem;
+pub(crate) use read::whole;

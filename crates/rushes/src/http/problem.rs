@@ -28,6 +28,11 @@ impl Problem {
         Fault::new(code, operation).because(reason).into()
     }
 
+    /// What it tells of.
+    pub(crate) fn fault(&self) -> &Fault {
+        &self.fault
+    }
+
     /// The HTTP status.
     pub(crate) fn status(&self) -> StatusCode {
         status(self.fault.code)
@@ -132,11 +137,6 @@ pub(super) async fn write(request: Request, next: Next) -> Response {
 /// By what a request is found in the log; set by whoever numbers requests.
 #[derive(Debug, Clone)]
 pub(crate) struct TraceId(pub(crate) String);
-
-/// No such route.
-pub(super) async fn no_route(request: Request) -> Problem {
-    Problem::new(Code::NotFound, "answer request", format!("there is no {}; /docs lists what there is", request.uri().path()))
-}
 
 /// A panic of a handler, as a refusal.
 pub(super) fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {

@@ -64,7 +64,7 @@ async fn json(request: Request) -> Result<Bytes, Problem> {
 }
 
 /// A whole body. Errors: `body_too_large`, `request_slow`.
-pub(super) async fn whole(body: axum::body::Body) -> Result<Bytes, Problem> {
+pub(crate) async fn whole(body: axum::body::Body) -> Result<Bytes, Problem> {
     match tokio::time::timeout(BODY_LIMIT, axum::body::to_bytes(body, BODY_MAX_BYTES)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) if std::error::Error::source(&error).is_some_and(|e| e.to_string().contains("length limit")) => {

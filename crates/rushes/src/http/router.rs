@@ -5,6 +5,7 @@ use super::{
     assets, audit, caller, content, deliveries, docs, events, health, idempotency, jobs, keys, metrics, openapi, pipeline, problem,
     subjects, trace, upload, webhooks, workflows,
 };
+use crate::ui;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -75,9 +76,13 @@ pub(super) fn routes(app: &App) -> Router {
         .layer(from_fn_with_state(app.clone(), idempotency::once))
         .layer(from_fn(caller::guard))
         .layer(from_fn_with_state(app.clone(), caller::look));
+    let pages = ui::pages().layer(from_fn_with_state(app.clone(), caller::look));
+    ui::listen(app);
     Router::from(open())
         .merge(guarded)
-        .fallback(problem::no_route)
+        .merge(ui::open())
+        .merge(pages)
+        .fallback(ui::no_page)
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(from_fn_with_state(app.clone(), trace::watch))
         .layer(from_fn(problem::write))

@@ -101,7 +101,8 @@ async fn auth_google_keeps_a_login_with_which_files_arrive() {
     assert!(!said.contains("1//refresh") && !said.contains(Google::CLIENT_SECRET), "{said}");
     assert_eq!(scene.run(&["auth", "google", "--status", "--json"]).expect(0).json()["logged_in"], true);
 
-    scene.run(&["put", "photo.png"]).expect(0);
+    let put = scene.run(&["-v", "put", "photo.png"]).expect(0);
+    assert!(put.stderr.contains("Cloud folders created for: Rushes/"), "{}", put.stderr);
     let files = scene.drive.files();
     assert_eq!(files.len(), 1);
     assert!(files[0].path.starts_with("Rushes/") && *files[0].bytes == std::fs::read(&picture).unwrap(), "{}", files[0].path);

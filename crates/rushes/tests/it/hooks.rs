@@ -19,7 +19,7 @@ fn start() -> (tempfile::TempDir, TestEngine) {
 
 async fn submit(engine: &TestEngine, workflow: &str, input: Value, url: &str) -> JobId {
     let asked = Asked { webhook_url: Some(url.to_owned()), ..Asked::default() };
-    engine.engine.submit(NewJobRequest { id: None, workflow: workflow.into(), input, asked }).await.unwrap().id
+    engine.engine.submit(NewJobRequest { workflow: workflow.into(), input, asked, ..NewJobRequest::default() }).await.unwrap().id
 }
 
 async fn log(parts: &Parts) -> Vec<Message> {
@@ -158,8 +158,11 @@ async fn webhooks_to_an_address_that_is_none_are_refused_with_the_job() {
     let (_folder, engine) = start();
     for url in ["ftp://a.example/", "https://a.example/\r\nX-Evil: 1", "nowhere"] {
         let asked = Asked { webhook_url: Some(url.to_owned()), ..Asked::default() };
-        let refused =
-            engine.engine.submit(NewJobRequest { id: None, workflow: "steps".into(), input: json!({}), asked }).await.unwrap_err();
+        let refused = engine
+            .engine
+            .submit(NewJobRequest { workflow: "steps".into(), input: json!({}), asked, ..NewJobRequest::default() })
+            .await
+            .unwrap_err();
         assert_eq!(refused.code, Code::InputInvalid, "{refused}");
         let refused = hooks::change(engine.parts(), Change::Add { url: url.into(), types: Vec::new() }).await.unwrap_err();
         assert_eq!(refused.code, Code::InputInvalid, "{refused}");

@@ -113,7 +113,7 @@ fn start(folder: &Path, endpoint: &str, bucket: &str, in_flight: usize) -> (Engi
         access: Access::Private,
     };
     let route = Route { name: "s3".into(), prefix: PREFIX.into(), ..Route::default() };
-    let routes = Routes { destinations: vec![route], catalogs: vec!["records".into()] };
+    let routes = Routes { destinations: vec![route], catalogs: vec!["records".into()], ..Routes::default() };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (parts, owner) = parts(home, clock, routes, (vec![destination], vec![catalog]));
     let parts = Parts { scan_every: Duration::from_secs(2), ..parts };

@@ -1,11 +1,13 @@
 //! `rushes serve`, asked over HTTP by programs that know nothing of it but its address.
 
 mod api;
+mod browser;
 mod clients;
 mod contract;
 mod hooks;
 mod hostile;
 mod ops;
+mod ui;
 
 use crate::support::program::{End, Program, end, signal};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};

@@ -143,6 +143,7 @@ async fn service_tells_figures_to_those_with_a_key() {
     at_least(r#"rushes_jobs{state="completed"}"#, 1.0);
     at_least(r#"rushes_owed{destination="bucket"}"#, 0.0);
     at_least(r#"rushes_oldest_owed_seconds{destination="bucket"}"#, 0.0);
+    at_least("rushes_webhooks_owed", 0.0);
     at_least("process_cpu_seconds_total", 0.0);
     at_least("process_resident_memory_bytes", 1e6);
     assert_eq!(figures["rushes_sse_listeners"], 0.0);
@@ -289,4 +290,49 @@ fn service_that_is_gone_leaves_a_run_to_be_gone_on_with() {
     served.kill();
     let ended = end(run).expect(1);
     assert!(ended.stderr.contains("the same command goes on"), "{}", ended.stderr);
+}
+
+#[test]
+fn service_deliveries_are_held_when_they_are_told_to_be() {
+    let program = Program::with(TINY);
+    make_reference(&program);
+    program.write(".env", b"UPLOAD_QUEUE_ENABLED=false\n");
+    program.run(&["put", "step.mp4", "--subject", "ana"]).expect(3);
+    let assets = program.run(&["assets", "ls", "--json"]).expect(0).json();
+    assert_eq!(assets["assets"][0]["state"], "held", "{assets}");
+    assert_eq!(program.run(&["jobs", "ls", "--json"]).json()["jobs"][0]["state"], "delivering");
+    assert_eq!(program.run(&["status", "--json"]).json()["held"], true);
+    assert!(program.run(&["status"]).expect(0).stdout.contains("Deliveries are held"));
+    program.write(".env", b"UPLOAD_QUEUE_ENABLED=true\n");
+    program.run(&["put", "step.mp4", "--subject", "ana"]).expect(0);
+    assert_eq!(program.run(&["jobs", "ls", "--json"]).json()["jobs"][0]["state"], "completed");
+}
+
+#[test]
+fn service_health_is_asked_by_a_command() {
+    let mut served = Served::open(Program::with(TINY));
+    let address = served.url.strip_prefix("http://").unwrap().to_owned();
+    served.program.run(&["health", "--listen", &address]).expect(0);
+    let ready = served.program.run(&["health", "--ready", "--listen", &address, "--json"]).expect(0).json();
+    assert_eq!(ready["ready"], true, "{ready}");
+    served.stop().expect(0);
+    let gone = served.program.run(&["health", "--listen", &address]).expect(1);
+    assert!(gone.stderr.contains("cannot be reached"), "{}", gone.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn service_says_loudly_what_keeps_failing() {
+    // Nobody listens there.
+    let place = "[[destinations]]\nname = \"far\"\nuri = \"s3://bucket\"\nendpoint = \"http://127.0.0.1:9\"\naccess_key = \"env:A\"\nsecret_key = \"env:A\"\n";
+    let program = Program::with(&format!("{TINY}alarm_after = 2\n{place}"));
+    make_reference(&program);
+    program.write(".env", b"A=test\n");
+    let mut served = Served::open(program);
+    served.program.run(&["put", "step.mp4", "--subject", "ana", "--no-wait"]).expect(0);
+    let status = || served.program.run(&["status", "--json"]).expect(0).json();
+    until("it is an alarm", || status()["destinations"]["far"]["alarms"] == 1).await;
+    assert!(served.program.run(&["status"]).expect(0).stdout.contains("Alarm: 1 of what far is owed"));
+    assert_eq!(status()["destinations"]["far"]["owed"], 1, "and it is still tried");
+    let log = served.stop().expect(0).stderr;
+    assert!(log.contains("a delivery keeps failing"), "{log}");
 }

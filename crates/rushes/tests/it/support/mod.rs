@@ -205,7 +205,8 @@ impl TestEngine {
             subjects: None,
             pictures: places.pictures.get(&site.name).copied(),
         };
-        let routes = Routes { destinations: destinations.iter().map(route).collect(), catalogs: vec!["records".into()] };
+        let routes =
+            Routes { destinations: destinations.iter().map(route).collect(), catalogs: vec!["records".into()], ..Routes::default() };
         let (parts, owner) = parts(home, clock, routes, (destinations, catalogs));
         let parts = change(parts);
         Self { engine: Engine::start(parts, recipes.clone(), owner), recipes: recipes.clone() }
@@ -247,16 +248,22 @@ impl TestEngine {
             for delivery in deliveries {
                 assert_eq!(delivery.state, DeliveryState::Proven, "{} at {}", asset.path, delivery.destination);
                 let site = self.parts().destinations.iter().find(|site| site.name == delivery.destination).unwrap();
-                // A look is not tried again by anybody; here the weather has only just cleared.
-                let mut looked = site.port.stat(&delivery.key).await;
-                if looked.is_err() {
-                    looked = site.port.stat(&delivery.key).await;
-                }
-                let proof = looked.unwrap().expect("a proven object is there");
+                let proof = patiently(|| site.port.stat(&delivery.key)).await.expect("a proven object is there");
                 assert!(proof.holds(delivery.held(&asset), delivery.proof.as_ref()), "{} holds the bytes of its asset", delivery.key);
             }
         }
-        let audit = rushes_engine::audit::audit(self.parts(), false).await.unwrap();
+        let audit = patiently(|| rushes_engine::audit::audit(self.parts(), false)).await;
         assert!(audit.clean, "{:#?}", audit.findings);
+    }
+}
+
+/// A look is not tried again by anybody; here the weather has only just cleared, and servers share a busy machine.
+async fn patiently<T, F: Future<Output = Result<T, Fault>>>(mut look: impl FnMut() -> F) -> T {
+    let end = tokio::time::Instant::now() + soon();
+    loop {
+        match look().await {
+            Err(fault) if fault.is_transient() && tokio::time::Instant::now() < end => tokio::time::sleep(Duration::from_millis(100)).await,
+            looked => return looked.unwrap(),
+        }
     }
 }

@@ -1,0 +1,58 @@
+//! The dashboard in a real browser: `tests/browser/dashboard.mjs` logs in, works, and looks at every page.
+
+#![expect(clippy::disallowed_methods, reason = "the browser's driver is a program of its own")]
+
+use super::Served;
+use crate::support::survivor::{TINY, make_reference};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The root of the repository.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// What a browser test needs: Node, the folder of its packages, a browser.
+struct Tools {
+    node: PathBuf,
+    modules: PathBuf,
+    chromium: PathBuf,
+}
+
+fn on_path(names: &[&str]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    names.iter().find_map(|name| std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file()))
+}
+
+/// None where one is missing, after saying so. Panics where servers are required.
+fn tools() -> Option<Tools> {
+    let named = std::env::var_os("RUSHES_CHROMIUM").filter(|named| !named.is_empty()).map(PathBuf::from);
+    let chromium = named.or_else(|| on_path(&["chromium", "chromium-browser", "google-chrome"]));
+    let room = Path::new(ROOT).join("target/servers/browser");
+    let (modules, node) = (room.join("node_modules"), Some(room.join("node")).filter(|node| node.exists()));
+    let has_modules = modules.join("playwright-core").is_dir() && modules.join("axe-core").is_dir();
+    if let (Some(node), Some(chromium), true) = (node, chromium, has_modules) {
+        return Some(Tools { node, modules, chromium });
+    }
+    let how = "get it with scripts/setup.sh develop, or name it in RUSHES_CHROMIUM";
+    let is_required = std::env::var_os("RUSHES_REQUIRE_SERVERS").is_some_and(|value| value == "1");
+    assert!(!is_required, "chromium is missing and RUSHES_REQUIRE_SERVERS is set: {how}");
+    eprintln!("skipped: chromium ({how})");
+    None
+}
+
+#[test]
+fn ui_in_a_real_browser_is_live_playable_and_accessible() {
+    let Some(tools) = tools() else { return };
+    let served = Served::start(TINY);
+    make_reference(&served.program);
+    std::fs::create_dir_all(served.program.path("home/references")).unwrap();
+    std::fs::copy(served.program.path("step.mp4"), served.program.path("home/references/step.mp4")).unwrap();
+    let output = Command::new(&tools.node)
+        .arg(Path::new(ROOT).join("crates/rushes/tests/browser/dashboard.mjs"))
+        .args([&served.url, served.key.as_deref().unwrap()])
+        .args([&tools.modules, &tools.chromium, &Path::new(ROOT).join("target/screenshots")])
+        .output()
+        .unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}");
+    assert!(said.matches("ok: ").count() >= 20, "{said}");
+}
