@@ -95,7 +95,7 @@ pub fn routes() -> String {
     for (path, item) in document["paths"].as_object().into_iter().flatten() {
         for (method, operation) in item.as_object().into_iter().flatten() {
             let about = operation["summary"].as_str().unwrap_or_default();
-            row_of(&mut out, &[&format!("`{} {path}`", method.to_uppercase()), &cell(about)]);
+            row_of(&mut out, &[&format!("`{} {path}`", method.to_uppercase()), &cell(&about.replace('\n', " "))]);
         }
     }
     out
