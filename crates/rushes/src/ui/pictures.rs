@@ -193,14 +193,14 @@ pub(super) async fn style(State(app): State<App>, _: Visitor, Path(name): Path<S
 /// With the part asked for; players ask for parts.
 fn ranged(kept: &Kept, headers: &HeaderMap, keep: &'static str) -> Response {
     let total = kept.bytes.len();
-    let common = [(CONTENT_TYPE, kept.mime), (CACHE_CONTROL, keep), (ACCEPT_RANGES, "bytes"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    let always = [(CONTENT_TYPE, kept.mime), (CACHE_CONTROL, keep), (ACCEPT_RANGES, "bytes"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
     match headers.get(RANGE).and_then(|value| part(value.to_str().ok()?, total)) {
         Some((first, last)) => {
             let part = kept.bytes.slice(first..=last);
-            (StatusCode::PARTIAL_CONTENT, common, [(CONTENT_RANGE, format!("bytes {first}-{last}/{total}"))], Body::from(part))
+            (StatusCode::PARTIAL_CONTENT, always, [(CONTENT_RANGE, format!("bytes {first}-{last}/{total}"))], Body::from(part))
                 .into_response()
         }
-        None => (common, kept.bytes.clone()).into_response(),
+        None => (always, kept.bytes.clone()).into_response(),
     }
 }
 
