@@ -155,8 +155,9 @@ ask 410 'events that are not kept' -H "$(as "$read")" "$url/api/v1/events?after=
 has 'after=' 'events that are not kept'
 
 # Last, since it uses the key up: too many requests.
-curl -sS --parallel --parallel-max 8 -o /dev/null -w '%{http_code}\n' -H "$(as "$read")" "$pipeline/jobs?limit=[1-200]" "$pipeline/jobs?limit=[1-200]" \
-    "$pipeline/jobs?limit=[1-200]" "$pipeline/jobs?limit=[1-200]" >"$room/codes"
+for _ in 1 2 3 4 5 6 7; do
+    curl -sS --parallel --parallel-max 8 -o /dev/null -w '%{http_code}\n' -H "$(as "$read")" "$pipeline/jobs?limit=[1-200]" >>"$room/codes" 2>/dev/null
+done
 grep -qv -e '^200$' -e '^429$' "$room/codes" && fail 'hammering is answered otherwise'
 ask 429 'too many requests' -H "$(as "$read")" "$pipeline/jobs"
 told retry-after 'too many requests'

@@ -14,7 +14,11 @@ use std::path::Path;
 pub type Document = (&'static str, fn() -> String);
 
 /// Every generated document.
-pub const DOCUMENTS: &[Document] = &[("docs/codes.md", codes), ("docs/kinds.md", kinds), ("docs/messages.md", messages)];
+pub const DOCUMENTS: &[Document] =
+    &[("docs/codes.md", codes), ("docs/kinds.md", kinds), ("docs/messages.md", messages), ("docs/routes.md", routes)];
+
+/// What the handlers say of themselves; a test of theirs fails while it is older than they are.
+const OPENAPI: &str = include_str!("../../docs/openapi.json");
 
 /// Writes all of them below `root`; tells which.
 pub fn write(root: &Path) -> anyhow::Result<Vec<&'static str>> {
@@ -74,6 +78,25 @@ pub fn kinds() -> String {
     );
     for row in KINDS {
         row_of(&mut out, &[&format!("`{}`", row.name), &format!("`{}`", cell(row.path)), &slot_words(row.slot), &keep_words(row.keep)]);
+    }
+    out
+}
+
+/// The routes of the HTTP interface.
+#[must_use]
+pub fn routes() -> String {
+    let mut out = String::from(
+        "# Routes\n\n\
+         Every route of the HTTP interface; [how to call them](api.md).\n\
+         This page is made from [openapi.json](openapi.json) by `make docs`.\n\n\
+         | route | what it does |\n|---|---|\n",
+    );
+    let document: serde_json::Value = serde_json::from_str(OPENAPI).unwrap_or_default();
+    for (path, item) in document["paths"].as_object().into_iter().flatten() {
+        for (method, operation) in item.as_object().into_iter().flatten() {
+            let about = operation["summary"].as_str().unwrap_or_default();
+            row_of(&mut out, &[&format!("`{} {path}`", method.to_uppercase()), &cell(&about.replace('\n', " "))]);
+        }
     }
     out
 }
@@ -150,5 +173,6 @@ mod tests {
         assert_eq!(codes.lines().filter(|line| line.starts_with("| `")).count(), CODES.len());
         assert_eq!(kinds.lines().filter(|line| line.starts_with("| `")).count(), KINDS.len());
         assert!(kinds.contains("| `thumbnail` |") && kinds.contains("| 7 days |"));
+        assert!(routes().contains("| `POST /api/v1/pipeline/run` | Starts a production. |"));
     }
 }

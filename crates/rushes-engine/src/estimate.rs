@@ -8,6 +8,7 @@ use crate::parts::Parts;
 use rushes_core::job::{Job, JobState, Outcome};
 use rushes_core::store::{JobFilter, PastJob, PastStep};
 use rushes_core::{Fault, JobId};
+use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -77,6 +78,20 @@ pub async fn of_production(parts: &Parts, count: u32) -> Result<Range, Fault> {
         let guess = guess_ms(parts);
         Range { low_ms: guess * 3 / 4, high_ms: guess * 5 / 4 }
     }))
+}
+
+/// What a job with these parameters takes as a whole, milliseconds; None where nothing like it was done here.
+pub async fn of_parameters(parts: &Parts, workflow: &str, parameters: &Value) -> Result<Option<i64>, Fault> {
+    let past = past(parts, workflow).await?;
+    if let Some(count) = parameters["count"].as_u64().and_then(|count| u32::try_from(count).ok()) {
+        return Ok(per_child(&past.jobs, count).map(|range| (range.low_ms + range.high_ms) / 2 * i64::from(count)));
+    }
+    Ok(median(past.jobs.iter().map(|job| job.took_ms).collect()))
+}
+
+/// What each step of a workflow usually takes, milliseconds.
+pub async fn of_steps(parts: &Parts, workflow: &str) -> Result<Arc<BTreeMap<String, i64>>, Fault> {
+    Ok(past(parts, workflow).await?.steps)
 }
 
 /// When a job will have ended, milliseconds since 1970. None when it has, or when nothing like it was ever done here.

@@ -43,7 +43,6 @@ pub(super) struct AssetsQuery {
     #[param(inline)]
     kind: Option<KindWord>,
     /// Only of this subject: its id or unique slug.
-    #[param(min_length = 1)]
     subject: Option<String>,
     /// Only made by this job, or by its children too where it is a topmost one.
     #[param(format = Uuid)]

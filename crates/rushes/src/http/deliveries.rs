@@ -46,7 +46,6 @@ pub(super) struct DeliveriesQuery {
     #[param(inline)]
     state: Option<DeliveryWord>,
     /// Only to this destination.
-    #[param(min_length = 1)]
     destination: Option<String>,
     /// At most this many.
     #[serde(default = "page::default_limit")]

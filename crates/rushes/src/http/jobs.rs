@@ -3,7 +3,7 @@
 use super::app::App;
 use super::page;
 use super::problem::Problem;
-use super::read::{Body, Path, Query};
+use super::read::{AnyBody, Path, Query};
 use super::words::JobWord;
 use axum::Json;
 use axum::extract::State;
@@ -14,7 +14,7 @@ use rushes_core::store::JobFilter;
 use rushes_core::{Code, Fault, JobId};
 use rushes_engine::Ask;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 /// A signal's value at most, as any value of a step.
@@ -31,7 +31,6 @@ pub(super) struct JobsQuery {
     #[param(inline)]
     state: Option<JobWord>,
     /// Only of this workflow.
-    #[param(min_length = 1)]
     workflow: Option<String>,
     /// At most this many.
     #[serde(default = "page::default_limit")]
@@ -100,8 +99,15 @@ pub(crate) struct Reason {
 }
 
 impl Reason {
+    /// Of paths only the last part is told: how this machine's disks are laid out is nobody's business.
     pub(crate) fn of(fault: &Fault) -> Self {
-        Self { code: fault.code.name(), message: fault.to_string(), retryable: fault.is_transient() }
+        let mut told = fault.clone();
+        for (_, value) in &mut told.context {
+            if value.starts_with('/') {
+                *value = value.rsplit('/').next().unwrap_or_default().to_owned();
+            }
+        }
+        Self { code: fault.code.name(), message: told.to_string(), retryable: fault.is_transient() }
     }
 }
 
@@ -140,6 +146,16 @@ pub(super) struct JobWhole {
     children: Vec<JobFacts>,
 }
 
+/// Parameters as they may be shown: of files of this machine only the name.
+fn shown(input: Value) -> Value {
+    match input {
+        Value::String(path) if path.starts_with('/') => json!(path.rsplit('/').next()),
+        Value::Array(all) => all.into_iter().map(shown).collect(),
+        Value::Object(all) => Value::Object(all.into_iter().map(|(name, value)| (name, shown(value))).collect()),
+        other => other,
+    }
+}
+
 /// Errors: `not_found`, for what is no id too.
 fn id_of(text: &str) -> Result<JobId, Problem> {
     text.parse().map_err(|_| Problem::new(Code::NotFound, "look up job", format!("there is no job {text:?}")))
@@ -150,7 +166,7 @@ async fn whole(app: &App, id: JobId) -> Result<Json<JobWhole>, Problem> {
     let job = store.job(id).await?;
     let family = store.family(job.root).await?;
     let children = family.jobs.iter().filter(|child| child.parent == Some(id)).map(JobFacts::of).collect();
-    Ok(Json(JobWhole { facts: JobFacts::of(&job), input: job.input, value: job.value.unwrap_or(Value::Null), children }))
+    Ok(Json(JobWhole { facts: JobFacts::of(&job), input: shown(job.input), value: job.value.unwrap_or(Value::Null), children }))
 }
 
 /// One job.
@@ -248,7 +264,7 @@ pub(super) struct Sent {
 pub(super) async fn signal(
     State(app): State<App>,
     Path((id, name)): Path<(String, String)>,
-    Body(value): Body<Value>,
+    AnyBody(value): AnyBody,
 ) -> Result<(StatusCode, Json<Sent>), Problem> {
     let refuse = |reason: String| Problem::new(Code::InputInvalid, "send signal", reason);
     let id = id_of(&id)?;

@@ -43,7 +43,7 @@ pub(crate) struct RunRequest {
     #[serde(default)]
     pub(crate) webhook_url: Option<String>,
     /// What is made beside the dances.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::read::object")]
     pub(crate) options: Options,
 }
 

@@ -7,6 +7,8 @@ use axum::http::request::Parts;
 use bytes::Bytes;
 use rushes_core::Code;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// A JSON body at most.
@@ -14,22 +16,51 @@ pub(super) const BODY_MAX_BYTES: usize = 1024 * 1024;
 /// How long a client may take for a body.
 const BODY_LIMIT: Duration = Duration::from_secs(20);
 
-/// A JSON body.
+/// A JSON body that is an object.
 pub(crate) struct Body<T>(pub(crate) T);
+
+/// Any JSON body.
+pub(crate) struct AnyBody(pub(crate) Value);
+
+fn unreadable(reason: impl std::fmt::Display) -> Problem {
+    Problem::new(Code::InputInvalid, "read request", reason)
+}
+
+/// What JSON makes of it where it is an object: by itself a struct would also be read from an array of its fields.
+pub(crate) fn object<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+    let fields = Map::deserialize(from)?;
+    serde_json::from_value(Value::Object(fields)).map_err(serde::de::Error::custom)
+}
+
+impl<S: Send + Sync> FromRequest<S> for AnyBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        serde_json::from_slice(&json(request).await?).map(Self).map_err(unreadable)
+    }
+}
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let mime = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let is_json = mime.split(';').next().is_some_and(|mime| mime.trim().eq_ignore_ascii_case("application/json"));
-        if !is_json {
-            let reason = format!("the body must be application/json, not {}", if mime.is_empty() { "of no named type" } else { mime });
-            return Err(Problem::new(Code::MediaTypeWrong, "read request", reason));
+        let bytes = json(request).await?;
+        if bytes.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+            return Err(unreadable("the body must be a JSON object"));
         }
-        let bytes = whole(request.into_body()).await?;
-        serde_json::from_slice(&bytes).map(Body).map_err(|e| Problem::new(Code::InputInvalid, "read request", e))
+        serde_json::from_slice(&bytes).map(Body).map_err(unreadable)
     }
+}
+
+/// The bytes of a body that is JSON by its type. Errors: `media_type_wrong`, those of [`whole`].
+async fn json(request: Request) -> Result<Bytes, Problem> {
+    let mime = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_json = mime.split(';').next().is_some_and(|mime| mime.trim().eq_ignore_ascii_case("application/json"));
+    if !is_json {
+        let reason = format!("the body must be application/json, not {}", if mime.is_empty() { "of no named type" } else { mime });
+        return Err(Problem::new(Code::MediaTypeWrong, "read request", reason));
+    }
+    whole(request.into_body()).await
 }
 
 /// A whole body. Errors: `body_too_large`, `request_slow`.

@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use rushes_core::job::Asked;
 use rushes_core::{Code, Fault};
-use rushes_engine::NewJobRequest;
+use rushes_engine::{NewJobRequest, estimate};
 use rushes_workflows::{Outside, Registry};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -146,12 +146,14 @@ pub(super) async fn plan(
 ) -> Result<Json<Plan>, Problem> {
     let outside = outside(&name)?;
     let parameters = read(&app, outside, &request.parameters)?;
-    let steps = (outside.plan)(&parameters).into_iter().map(|planned| PlannedStep {
-        workflow: planned.workflow,
-        name: planned.step,
-        times: planned.times,
-        seconds: None,
-    });
-    let steps = steps.collect();
-    Ok(Json(Plan { workflow: name, parameters, steps, cost: Cost { amount: 0.0, currency: "USD" }, seconds: None }))
+    #[expect(clippy::cast_precision_loss, reason = "seconds for people")]
+    let seconds = |ms: i64| ms.max(0) as f64 / 1_000.0;
+    let mut steps = Vec::new();
+    for planned in (outside.plan)(&parameters) {
+        let usual = estimate::of_steps(app.parts(), planned.workflow).await?;
+        let took = usual.get(&planned.step).copied().map(seconds);
+        steps.push(PlannedStep { workflow: planned.workflow, name: planned.step, times: planned.times, seconds: took });
+    }
+    let whole = estimate::of_parameters(app.parts(), &name, &parameters).await?.map(seconds);
+    Ok(Json(Plan { workflow: name, parameters, steps, cost: Cost { amount: 0.0, currency: "USD" }, seconds: whole }))
 }
