@@ -163,10 +163,10 @@ fn ago(ms: i64) -> String {
     let s = (ms.max(0) + 500) / 1_000;
     match s {
         ..5 => "just now".to_owned(),
-        ..60 => format!("{s} s ago"),
-        ..3_600 => format!("{} min ago", s / 60),
-        ..86_400 => format!("{} h ago", s / 3_600),
-        ..172_800 => "yesterday".to_owned(),
+        5..60 => format!("{s} s ago"),
+        60..3_600 => format!("{} min ago", s / 60),
+        3_600..86_400 => format!("{} h ago", s / 3_600),
+        86_400..172_800 => "yesterday".to_owned(),
         _ => format!("{} days ago", s / 86_400),
     }
 }
@@ -207,8 +207,8 @@ pub(super) fn size(bytes: u64) -> String {
     let n = bytes as f64;
     match bytes {
         ..1_000 => format!("{bytes} B"),
-        ..1_000_000 => format!("{:.0} kB", n / 1e3),
-        ..1_000_000_000 => format!("{:.1} MB", n / 1e6),
+        1_000..1_000_000 => format!("{:.0} kB", n / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", n / 1e6),
         _ => format!("{:.2} GB", n / 1e9),
     }
 }
