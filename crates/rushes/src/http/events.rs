@@ -4,7 +4,6 @@
 //! store until it has caught up. A listener that reads slowly holds nothing back: what it missed it reads from the store.
 
 use super::app::App;
-use super::metrics::{self, Metrics};
 use super::problem::Problem;
 use super::read::Query;
 use axum::body::Body;
@@ -188,9 +187,7 @@ pub(super) async fn events(State(app): State<App>, Query(query): Query<EventsQue
             after
         }
     };
-    let counted = Metrics::listen(&app);
-    let listener =
-        Listener { app, heard, at, follows: query.follow, is_behind: true, has_said_hello: false, _place: place, _counted: counted };
+    let listener = Listener { app, heard, at, follows: query.follow, is_behind: true, has_said_hello: false, _place: place };
     let pieces = stream::unfold(listener, |mut listener| async move { Some((Ok::<_, Infallible>(listener.next().await?), listener)) });
     let headers = [
         (CONTENT_TYPE, "text/event-stream"),
@@ -220,7 +217,6 @@ struct Listener {
     is_behind: bool,
     has_said_hello: bool,
     _place: OwnedSemaphorePermit,
-    _counted: metrics::Listener,
 }
 
 impl Listener {
