@@ -175,7 +175,7 @@ pub(crate) fn give_up(write: &mut Write<'_>, lease: Lease, fault: &Fault, routes
 pub(crate) fn cancel_family() -> String {
     let family = "WITH RECURSIVE family(id) AS (SELECT ?1 UNION ALL SELECT jobs.id FROM jobs JOIN family ON jobs.parent = family.id)";
     format!(
-        "{family} UPDATE jobs SET cancel = 1, updated_ms = ?2, ended_ms = CASE WHEN state IN ('queued', 'delivering') THEN ?2 ELSE ended_ms END, state = CASE WHEN state IN ('queued', 'delivering') THEN 'cancelled' ELSE state END WHERE id IN family AND state IN ('queued', 'running', 'delivering') RETURNING id"
+        "{family} UPDATE jobs SET cancel = 1, updated_ms = ?2, ended_ms = CASE WHEN state IN ('queued', 'delivering') THEN ?2 ELSE ended_ms END, state = CASE WHEN state IN ('queued', 'delivering') THEN 'cancelled' ELSE state END WHERE id IN family AND state IN ('queued', 'running', 'delivering') RETURNING id, state = 'cancelled'"
     )
 }
 
@@ -192,10 +192,17 @@ fn cancel(write: &mut Write<'_>, id: JobId, routes: &Routes) -> Result<Job, Faul
 
 fn ask_to_stop(write: &mut Write<'_>, id: JobId, routes: &Routes) -> Result<(), Fault> {
     // A queued job has nobody to notice the flag, so it ends here; so does one whose workflow has ended and only delivers.
-    let asked = rows::all(write.sql, &cancel_family(), params![id.to_string(), write.now_ms], |row| rows::parsed::<JobId>(row, 0))?;
-    asked.into_iter().for_each(|id| write.wakes.job(id));
+    let asked = rows::all(write.sql, &cancel_family(), params![id.to_string(), write.now_ms], |row| {
+        Ok((rows::parsed::<JobId>(row, 0)?, row.get::<_, bool>(1)?))
+    })?;
     write.wakes.jobs = true;
     tell(write, "job.cancel_asked", Some(id), &object!({}))?;
+    for (job, has_ended) in asked {
+        write.wakes.job(job);
+        if has_ended {
+            tell(write, "job.cancelled", Some(job), &object!({}))?;
+        }
+    }
     // Nothing comes of it while the job still runs: its end is its driver's.
     messages::owe_end(write, id, routes)?;
     settle::mirror(write, id, &routes.catalogs)

@@ -8,7 +8,7 @@ use rushes_core::catalog::Record;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{Due, Routes, Wanted};
 use rushes_core::job::NewJob;
-use rushes_core::store::{Jobs, Outbox, Owe, Upkeep};
+use rushes_core::store::{Events, Jobs, Outbox, Owe, Upkeep};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 use std::sync::Arc;
@@ -102,4 +102,14 @@ async fn settle_a_document_is_owed_again_also_where_only_the_outbox_knows_its_nu
     for _ in 0..3 {
         assert_eq!(home.store.owe(&again()).await.unwrap(), 1, "each time anew");
     }
+}
+
+#[tokio::test]
+async fn settle_a_waiting_job_that_is_cancelled_is_told_to_have_ended() {
+    let home = Home::with_a_mirrored_job().await;
+    home.job(JobId(SystemClock.new_id()), Some("child")).await;
+    home.store.cancel(home.root).await.unwrap();
+    let facts = home.store.events(0, 100).await.unwrap();
+    let told = |what: &str| facts.iter().filter(|fact| fact.event_type == what).count();
+    assert_eq!((told("job.cancel_asked"), told("job.cancelled")), (1, 2), "the job and its child: {facts:?}");
 }

@@ -227,15 +227,15 @@ pub(crate) fn published(state: JobState) -> &'static str {
     if state == JobState::Delivering { JobState::Running.name() } else { state.name() }
 }
 
-/// How much of a production is made, by what each character has so far. 100 only once it has ended.
+/// How much of a production is made, by what each character has so far. 100 only once all of it has arrived.
 pub(crate) fn percent(family: &Family) -> u32 {
     let Some((job, children)) = family.jobs.split_first() else { return 0 };
-    if job.state.has_ended() {
+    if job.state == JobState::Completed {
         return 100;
     }
     let total = u32::try_from(job.input["count"].as_u64().unwrap_or(1)).unwrap_or(1).max(1);
     let share = |child: &Job| {
-        if child.state.has_ended() || child.state == JobState::Delivering {
+        if is_made(child) {
             return 98;
         }
         let has = |kind: Kind| family.listed.iter().any(|(asset, _)| asset.job == child.id && asset.kind == kind);
