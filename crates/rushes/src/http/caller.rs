@@ -144,6 +144,9 @@ impl Doorkeeper {
                 }
                 // What was never seen may be a guess, and is counted before it is looked at.
                 if known.is_none() {
+                    if self.guesses.len() > REMEMBERED {
+                        self.guesses.retain_recent();
+                    }
                     let wait = |until: governor::NotUntil<_>| slow_down("wrong keys", until.wait_time_from(DefaultClock::default().now()));
                     self.guesses.check_key(&peer).map_err(wait)?;
                 }
@@ -170,7 +173,6 @@ impl Doorkeeper {
     fn count(&self, who: String) -> Result<(), Problem> {
         if self.asks.len() > REMEMBERED {
             self.asks.retain_recent();
-            self.guesses.retain_recent();
         }
         self.asks.check_key(&who).map_err(|until| slow_down("requests", until.wait_time_from(DefaultClock::default().now())))
     }
