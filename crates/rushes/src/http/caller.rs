@@ -2,12 +2,13 @@
 //! its hash. Without any key this is a server for its own machine, and whoever can reach it may do everything.
 
 use super::app::App;
+use super::idempotency::once;
 use super::problem::Problem;
 use crate::config::Config;
 use axum::extract::{FromRequestParts, Request, State};
+use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use governor::clock::{Clock, DefaultClock};
@@ -170,7 +171,9 @@ impl Doorkeeper {
         }
     }
 
-    fn count(&self, who: String) -> Result<(), Problem> {
+    fn count(&self, caller: &Caller, request: &Parts) -> Result<(), Problem> {
+        let peer = || request.extensions.get::<Peer>().map_or_else(String::new, |peer| peer.0.to_string());
+        let who = if caller.key.is_empty() { peer() } else { caller.key.clone() };
         if self.asks.len() > REMEMBERED {
             self.asks.retain_recent();
         }
@@ -183,32 +186,43 @@ fn slow_down(what: &str, wait: Duration) -> Problem {
     fault.retry_after(wait.max(Duration::from_secs(1))).into()
 }
 
-/// Looks who asks, for those behind it. Refuses what a page of elsewhere sends through somebody's browser.
+/// Looks who asks, for pages behind it, which say by themselves what they need.
 pub(super) async fn look(State(app): State<App>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let asked = identify(&app, &parts).await;
-    if let Ok(caller) = &asked {
-        let peer = parts.extensions.get::<Peer>().map_or_else(String::new, |peer| peer.0.to_string());
-        let who = if caller.key.is_empty() { peer } else { caller.key.clone() };
-        if let Err(problem) = app.doorkeeper.count(who) {
-            return problem.into_response();
-        }
+    if let Err(problem) = asked.as_ref().map_or(Ok(()), |caller| app.doorkeeper.count(caller, &parts)) {
+        return problem.into_response();
     }
     let known = asked.as_ref().ok().cloned();
     parts.extensions.insert(asked);
-    let mut response = next.run(Request::from_parts(parts, body)).await;
-    if let Some(caller) = known {
-        // For the log, which is written further out.
+    noted(known, next.run(Request::from_parts(parts, body)).await)
+}
+
+/// Lets only those in who may look, and only those change something who may; handlers that need more ask for [`Admin`]. What
+/// was asked before is answered as it was then. One layer, since each costs every request.
+pub(super) async fn enter(State(app): State<App>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let caller = match identify(&app, &parts).await {
+        Ok(caller) => caller,
+        Err(problem) => return problem.into_response(),
+    };
+    let need = if parts.method.is_safe() { Scope::Read } else { Scope::Run };
+    let answered = match app.doorkeeper.count(&caller, &parts).and_then(|()| caller.need(need)) {
+        Ok(()) => {
+            parts.extensions.insert(Ok::<_, Problem>(caller.clone()));
+            once(&app, &caller, Request::from_parts(parts, body), next).await
+        }
+        Err(problem) => Err(problem),
+    };
+    noted(Some(caller), answered.unwrap_or_else(IntoResponse::into_response))
+}
+
+/// Says whose request it was, for the log, which is written further out.
+fn noted(caller: Option<Caller>, mut response: Response) -> Response {
+    if let Some(caller) = caller {
         response.extensions_mut().insert(caller);
     }
     response
-}
-
-/// Lets only those in who may look, and only those change something who may; handlers that need more ask for [`Admin`].
-pub(super) async fn guard(caller: Caller, request: Request, next: Next) -> Result<Response, Problem> {
-    let is_looking = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    caller.need(if is_looking { Scope::Read } else { Scope::Run })?;
-    Ok(next.run(request).await)
 }
 
 async fn identify(app: &App, request: &Parts) -> Result<Caller, Problem> {

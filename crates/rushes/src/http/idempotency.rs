@@ -5,7 +5,7 @@ use super::caller::Caller;
 use super::problem::Problem;
 use super::read::whole;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -25,7 +25,7 @@ const REPLAYED: &str = "idempotency-replayed";
 pub(crate) struct Carried(pub(crate) String);
 
 /// Answers a second asking as the first was answered.
-pub(super) async fn once(State(app): State<App>, caller: Caller, request: Request, next: Next) -> Result<Response, Problem> {
+pub(super) async fn once(app: &App, caller: &Caller, request: Request, next: Next) -> Result<Response, Problem> {
     let carried = request.headers().get("idempotency-key").filter(|_| request.method() == Method::POST);
     let Some(carried) = carried else { return Ok(next.run(request).await) };
     let carried = carried.to_str().ok().filter(|key| (1..=KEY_MAX).contains(&key.len()));
@@ -43,7 +43,7 @@ pub(super) async fn once(State(app): State<App>, caller: Caller, request: Reques
     let bytes = whole(body).await?;
     let mime = parts.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let asked = (parts.method.as_str(), parts.uri.to_string(), mime, String::from_utf8_lossy(&bytes));
-    let ask = IdemKey { key: caller.key, idem_key, request: rushes_core::flow::hash(&asked) };
+    let ask = IdemKey { key: caller.key.clone(), idem_key, request: rushes_core::flow::hash(&asked) };
     let store = &app.parts().store;
     match store.begin_reply(app.desk.owner(), &ask).await? {
         Replied::Never => {}

@@ -105,7 +105,8 @@ impl IntoResponse for Problem {
 
 /// Writes the body of refusals, once, on the way out.
 pub(super) async fn write(request: Request, next: Next) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let path = uri.path();
     let mut response = next.run(request).await;
     // Names in answers are anybody's text: it is what it is said to be, and no page.
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

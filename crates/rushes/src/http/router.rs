@@ -2,8 +2,8 @@
 
 use super::app::App;
 use super::{
-    assets, audit, caller, content, deliveries, docs, events, health, idempotency, jobs, keys, metrics, openapi, pipeline, problem,
-    subjects, trace, upload, webhooks, workflows,
+    assets, audit, caller, content, deliveries, docs, events, health, jobs, keys, metrics, openapi, pipeline, problem, subjects, trace,
+    upload, webhooks, workflows,
 };
 use crate::ui;
 use axum::Router;
@@ -72,10 +72,7 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
 
 /// Every route with what it passes on its way.
 pub(super) fn routes(app: &App) -> Router {
-    let guarded = Router::from(guarded())
-        .layer(from_fn_with_state(app.clone(), idempotency::once))
-        .layer(from_fn(caller::guard))
-        .layer(from_fn_with_state(app.clone(), caller::look));
+    let guarded = Router::from(guarded()).layer(from_fn_with_state(app.clone(), caller::enter));
     let pages = ui::pages().layer(from_fn_with_state(app.clone(), caller::look));
     ui::listen(app);
     Router::from(open())

@@ -9,6 +9,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines waiting to be written; beyond that they are dropped and counted.
 const WAITING_MAX: usize = 8_192;
+/// After the first line others are waited for: to be woken for each costs who serves more than to write it.
+const GATHER: Duration = Duration::from_millis(5);
 /// How long the end of the process waits for the last lines.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
@@ -54,16 +56,25 @@ impl Lines {
 }
 
 fn write_all(lines: &Receiver<Said>, dropped: &AtomicU64) {
-    while let Ok(said) = lines.recv() {
-        let lost = dropped.swap(0, Ordering::Relaxed);
-        let mut err = io::stderr().lock();
-        if lost > 0 {
-            // Nobody is left to be told of a stderr that is closed.
-            let _ = writeln!(err, "{lost} log lines were dropped: nobody read them in time");
+    while let Ok(first) = lines.recv() {
+        if matches!(first, Said::Line(_)) {
+            std::thread::sleep(GATHER);
         }
-        match said {
-            Said::Line(bytes) => drop(err.write_all(&bytes)),
-            Said::Flush(done) => drop(done.try_send(())),
+        let (mut text, mut waiting) = (Vec::new(), Vec::new());
+        let lost = dropped.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            let _ = writeln!(text, "{lost} log lines were dropped: nobody read them in time");
+        }
+        for said in std::iter::once(first).chain(lines.try_iter().take(WAITING_MAX)) {
+            match said {
+                Said::Line(bytes) => text.extend_from_slice(&bytes),
+                Said::Flush(done) => waiting.push(done),
+            }
+        }
+        // Nobody is left to be told of a stderr that is closed.
+        let _ = io::stderr().lock().write_all(&text);
+        for done in waiting {
+            let _ = done.try_send(());
         }
     }
 }
