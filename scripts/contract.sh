@@ -12,6 +12,8 @@ room="$(mktemp -d)"
 trap 'rm -rf "$room"' EXIT
 seen=''
 
+curl() { command "${CURL:-curl}" "$@"; }
+
 fail() {
     printf 'NOT SO: %s\n' "$*" >&2
     [ ! -f "$room/body" ] || { head -c 2000 "$room/body" >&2; printf '\n' >&2; }

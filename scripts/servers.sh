@@ -6,7 +6,7 @@
 #   gcp-storage-emulator, by pip, in target/servers/gcs
 #   Postgres       Debian's package
 #   Firestore      an emulator, by npm; Node 20 by pip where the machine's is older
-#   rclone         Debian's package
+#   rclone, curl   Debian's packages
 #   a browser      Debian's Chromium, and by npm what drives it (playwright-core) and looks for barriers (axe-core)
 #   standardwebhooks, by pip and by npm: verifiers of what webhooks sign, in target/servers/webhooks-*
 #   schemathesis   by pip, in target/servers/schemathesis: a client made from the OpenAPI document
@@ -109,6 +109,7 @@ have_postgres || want Postgres "sudo apt-get install -y postgresql" apt_install 
     want "the Python verifier of webhooks" "pip install standardwebhooks, with python3-venv" pip_install webhooks-python "$verifier_python"
 [ -x "$room/webhooks-node/node" ] ||
     want "the JavaScript verifier of webhooks" "npm install standardwebhooks, with Node 20" npm_install webhooks-node "$verifier_node"
+have curl || [ -n "${RUSHES_CURL:-}" ] || want curl "sudo apt-get install -y curl" apt_install curl
 have rclone || want rclone "sudo apt-get install -y rclone" apt_install rclone
 [ -n "${RUSHES_CHROMIUM:-}" ] || have chromium || have chromium-browser || have google-chrome ||
     want chromium "sudo apt-get install -y chromium" apt_install chromium

@@ -5,6 +5,7 @@
 //! returns when the server answers. A server ends when its value is dropped, or with the test process.
 
 mod child;
+mod curl;
 mod firestore;
 mod gcs;
 mod port;
@@ -13,6 +14,7 @@ mod s3;
 mod schemathesis;
 mod verifiers;
 
+pub use self::curl::curl;
 pub use self::firestore::{FirestoreEmulator, firestore_emulator};
 pub use self::gcs::{GcsEmulator, gcs_emulator};
 pub use self::postgres::{Postgres, postgres};

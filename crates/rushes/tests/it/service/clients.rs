@@ -18,13 +18,19 @@ fn end_of_log(served: &mut Served) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn service_contract_is_kept_before_a_script_that_knows_only_the_paper() {
+    let Some(curl) = rushes_testkit::servers::curl() else { return };
     let program = Program::with(&format!("{TINY}[server]\nrequests_per_minute = 600\n"));
     let (admin, read) = (new_key(&program, "admin"), new_key(&program, "read"));
     let mut served = Served::open(program);
     make_reference(&served.program);
     std::fs::create_dir_all(served.program.path("home/references")).unwrap();
     std::fs::rename(served.program.path("step.mp4"), served.program.path("home/references/step.mp4")).unwrap();
-    let output = Command::new("sh").arg(script("contract.sh")).args([served.url.as_str(), &admin, &read, "step"]).output().unwrap();
+    let output = Command::new("sh")
+        .env("CURL", curl)
+        .arg(script("contract.sh"))
+        .args([served.url.as_str(), &admin, &read, "step"])
+        .output()
+        .unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned());
     assert!(output.status.success() && out.ends_with("The contract holds.\n"), "{out}\n{err}");
     let log = end_of_log(&mut served);
