@@ -40,6 +40,8 @@ has() { grep -qF "$1" "$room/body" || fail "$2: the body lacks $1"; }
 told() { grep -qi "^$1:" "$room/head" || fail "$2: no header $1"; }
 # field NAME: the first string of that name in the body.
 field() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "$room/body" | head -1; }
+# The job's own status, not that of a character among its results.
+status() { grep -q "^{\"job_id\":\"[^\"]*\",\"status\":\"\($1\)\"" "$room/body"; }
 as() { printf 'Authorization: Bearer %s' "$1"; }
 
 pipeline="$url/api/v1/pipeline"
@@ -131,12 +133,12 @@ if [ -n "${last:-}" ]; then
 fi
 
 waited=0
-until ask 200 'the production' -H "$(as "$admin")" "$pipeline/status/$job" >/dev/null && grep -q '"status":"\(completed\|failed\)"' "$room/body"; do
+until ask 200 'the production' -H "$(as "$admin")" "$pipeline/status/$job" >/dev/null && status 'completed\|failed'; do
     waited=$((waited + 1))
     [ "$waited" -le 240 ] || fail 'the production does not end'
     sleep 1
 done
-has '"status":"completed"' 'the production'
+status completed || fail 'the production is not completed'
 has '"percent_complete":100' 'the production'
 for name in character_id name anime_image cosplay_image dances remixes deliverables watermarked kpop_soundtrack; do has "\"$name\"" 'its results'; done
 printf '200 the production is completed\n'
