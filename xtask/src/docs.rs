@@ -5,7 +5,7 @@
 use anyhow::Context;
 use rushes_core::codes::CODES;
 use rushes_core::kinds::{KINDS, Keep, Slot};
-use rushes_core::messages::MESSAGES;
+use rushes_core::log_lines::LOG_LINES;
 use rushes_core::{FaultKind, Verdict};
 use std::fmt::Write;
 use std::path::Path;
@@ -15,7 +15,7 @@ pub type Document = (&'static str, fn() -> String);
 
 /// Every generated document.
 pub const DOCUMENTS: &[Document] =
-    &[("docs/codes.md", codes), ("docs/kinds.md", kinds), ("docs/messages.md", messages), ("docs/routes.md", routes)];
+    &[("docs/codes.md", codes), ("docs/kinds.md", kinds), ("docs/log-lines.md", log_lines), ("docs/routes.md", routes)];
 
 /// What the handlers say of themselves; a test of theirs fails while it is older than they are.
 const OPENAPI: &str = include_str!("../../docs/openapi.json");
@@ -49,15 +49,15 @@ pub fn codes() -> String {
 
 /// The log lines people search for.
 #[must_use]
-pub fn messages() -> String {
+pub fn log_lines() -> String {
     let mut out = String::from(
         "# Log lines\n\n\
          These texts never change; search for them, and let alarms hang on them. What stands in braces is filled in, and a field\n\
          of its own where lines are JSON (`[log] format = \"json\"`).\n\
-         This page is made from `crates/rushes-core/src/messages.rs` by `make docs`; change it there.\n\n\
+         This page is made from `crates/rushes-core/src/log_lines.rs` by `make docs`; change it there.\n\n\
          | text | level | fields | when |\n|---|---|---|---|\n",
     );
-    for row in MESSAGES {
+    for row in LOG_LINES {
         let fields: Vec<String> = row.fields.iter().map(|field| format!("`{field}`")).collect();
         row_of(&mut out, &[&format!("`{}`", row.text), row.level, &fields.join(", "), row.when]);
     }

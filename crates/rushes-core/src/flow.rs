@@ -89,6 +89,22 @@ pub enum Lane {
     Gpu,
 }
 
+impl Lane {
+    /// As it is written.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Net => "net",
+            Self::Gpu => "gpu",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::Cpu, Self::Net, Self::Gpu].into_iter().find(|lane| lane.name() == name)
+    }
+}
+
 /// A step's name and limits.
 #[derive(Debug, Clone)]
 pub struct Step {

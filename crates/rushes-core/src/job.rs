@@ -2,6 +2,7 @@
 
 use crate::fault::Fault;
 use crate::ids::JobId;
+use crate::wait::Wait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -98,8 +99,8 @@ pub struct Job {
     pub input: Value,
     /// Where it stands.
     pub state: JobState,
-    /// Its turn, lane, rate limit, budget, signal, sleep or destination.
-    pub waiting_for: Option<String>,
+    /// What for, while it waits.
+    pub waiting_for: Option<Wait>,
     /// What the workflow returned, once it has.
     pub value: Option<Value>,
     /// Why it failed, once it has.

@@ -20,12 +20,13 @@ pub mod inspect;
 pub mod job;
 pub mod key;
 pub mod kinds;
-pub mod messages;
+pub mod log_lines;
 pub mod provider;
 pub mod recognise;
 pub mod record;
 pub mod store;
 pub mod subject;
+pub mod wait;
 pub mod webhook;
 
 pub use asset::{Asset, AssetRef, Blob, NewAsset};
@@ -36,6 +37,7 @@ pub use ids::{AssetId, EndpointId, JobId, MessageId};
 pub use job::{Job, JobState};
 pub use kinds::Kind;
 pub use subject::{NewSubject, Subject};
+pub use wait::Wait;
 
 /// The token every long piece of work looks at; cancelling it reaches renders, children and waits.
 pub use tokio_util::sync::CancellationToken as Cancel;

@@ -5,7 +5,7 @@ use crate::sqlite::SqliteStore;
 use crate::which::Which;
 use async_trait::async_trait;
 use rushes_core::delivery::{Delivery, DeliveryState};
-use rushes_core::store::{AssetFilter, Assets, Marks};
+use rushes_core::store::{AssetFilter, Assets};
 use rushes_core::{Asset, AssetId, Blob, Code, Fault, Kind, Subject};
 use rusqlite::{Connection, params};
 
@@ -104,21 +104,6 @@ pub(crate) fn subject(sql: &Connection, id_or_slug: &str) -> Result<Option<Subje
         [id_or_slug],
         rows::subject,
     )
-}
-
-#[async_trait]
-impl Marks for SqliteStore {
-    async fn mark(&self, name: &'static str) -> Result<i64, Fault> {
-        self.read(move |sql| rows::number(sql, "SELECT coalesce((SELECT value FROM marks WHERE name = ?1), 0)", [name])).await
-    }
-
-    async fn set_mark(&self, name: &'static str, value: i64) -> Result<(), Fault> {
-        self.write(move |write| {
-            let set = "INSERT INTO marks(name, value) VALUES (?1, ?2) ON CONFLICT(name) DO UPDATE SET value = excluded.value";
-            rows::change(write.sql, set, params![name, value]).map(|_| ())
-        })
-        .await
-    }
 }
 
 #[async_trait]

@@ -1,11 +1,11 @@
-//! The log of facts: written inside the transactions they tell of, read in order.
+//! The log of facts: written inside the transactions they tell of, read in order; and how far its readers have come.
 
 use crate::rows;
 use crate::sqlite::SqliteStore;
 use crate::writer::Write;
 use async_trait::async_trait;
 use rushes_core::event::Event;
-use rushes_core::store::Events;
+use rushes_core::store::{Events, Marks};
 use rushes_core::{Fault, JobId};
 use rusqlite::params;
 use serde_json::Value;
@@ -50,5 +50,20 @@ impl Events for SqliteStore {
 
     async fn forget_events(&self, before_ms: i64, limit: u32) -> Result<u64, Fault> {
         self.write(move |write| rows::change(write.sql, FORGET, params![before_ms, limit]).map(|gone| gone as u64)).await
+    }
+}
+
+#[async_trait]
+impl Marks for SqliteStore {
+    async fn mark(&self, name: &'static str) -> Result<i64, Fault> {
+        self.read(move |sql| rows::number(sql, "SELECT coalesce((SELECT value FROM marks WHERE name = ?1), 0)", [name])).await
+    }
+
+    async fn set_mark(&self, name: &'static str, value: i64) -> Result<(), Fault> {
+        self.write(move |write| {
+            let set = "INSERT INTO marks(name, value) VALUES (?1, ?2) ON CONFLICT(name) DO UPDATE SET value = excluded.value";
+            rows::change(write.sql, set, params![name, value]).map(|_| ())
+        })
+        .await
     }
 }

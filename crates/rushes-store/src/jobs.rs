@@ -118,7 +118,7 @@ fn claim(write: &mut Write<'_>, owner: &str, room: Room, catalogs: &[String]) ->
         let claimed = rows::one(
             write.sql,
             &format!(
-                "UPDATE jobs SET state = 'running', owner = ?2, fence = fence + 1, lease_until_ms = ?3, tries = tries + 1, updated_ms = ?4,
+                "UPDATE jobs SET state = 'running', waiting_for = NULL, owner = ?2, fence = fence + 1, lease_until_ms = ?3, tries = tries + 1, updated_ms = ?4,
                      started_ms = coalesce(started_ms, ?4) WHERE id = ?1 RETURNING {JOB}, fence, in_turn"
             ),
             params![id.to_string(), owner, write.now_ms + LEASE_MS, write.now_ms],

@@ -10,8 +10,8 @@ use crate::writer::Write;
 use async_trait::async_trait;
 use rushes_core::delivery::Routes;
 use rushes_core::job::{Outcome, StepRow};
-use rushes_core::store::{Journal, Lease, StepCommit};
-use rushes_core::{Asset, Fault, JobId};
+use rushes_core::store::{FailedAttempt, Journal, Lease, StepCommit};
+use rushes_core::{Asset, Fault, JobId, Wait};
 use rusqlite::params;
 use serde_json::{Value, json as object};
 
@@ -36,7 +36,8 @@ fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result
     rows::change(
         write.sql,
         "INSERT INTO steps(job, name, input_hash, outcome, attempts, started_ms, ended_ms, provider) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-         ON CONFLICT(job, name) DO UPDATE SET input_hash = excluded.input_hash, outcome = excluded.outcome, attempts = excluded.attempts, ended_ms = excluded.ended_ms",
+         ON CONFLICT(job, name) DO UPDATE SET input_hash = excluded.input_hash, outcome = excluded.outcome, attempts = excluded.attempts, ended_ms = excluded.ended_ms,
+             provider = excluded.provider",
         params![job.to_string(), commit.step, commit.input_hash, json(&commit.outcome)?, commit.attempts, commit.started_ms, write.now_ms, commit.provider],
     )?;
     let event_type = match commit.outcome {
@@ -68,27 +69,28 @@ impl Journal for SqliteStore {
         self.write(move |write| commit(write, &step, &routes)).await
     }
 
-    async fn attempt_failed(&self, lease: Lease, step: &str, attempts: u32, started_ms: i64, fault: &Fault) -> Result<(), Fault> {
-        let (step, fault) = (step.to_owned(), json(fault)?);
+    async fn attempt_failed(&self, lease: Lease, failed: FailedAttempt) -> Result<(), Fault> {
+        let fault = json(&failed.fault)?;
         self.write(move |write| {
             check_lease(write.sql, lease)?;
             rows::change(
                 write.sql,
-                "INSERT INTO steps(job, name, input_hash, attempts, started_ms, last_fault) VALUES (?1, ?2, '', ?3, ?4, ?5)
+                "INSERT INTO steps(job, name, input_hash, attempts, started_ms, last_fault, provider) VALUES (?1, ?2, '', ?3, ?4, ?5, ?6)
                  ON CONFLICT(job, name) DO UPDATE SET attempts = excluded.attempts, last_fault = excluded.last_fault WHERE outcome IS NULL",
-                params![lease.job.to_string(), step, attempts, started_ms, fault],
+                params![lease.job.to_string(), failed.step, failed.attempts, failed.started_ms, fault, failed.provider],
             )?;
-            tell(write, "step.attempt_failed", Some(lease.job), &object!({"step": step, "attempts": attempts}))
+            let data = object!({"step": failed.step, "attempts": failed.attempts, "provider": failed.provider});
+            tell(write, "step.attempt_failed", Some(lease.job), &data)
         })
         .await
     }
 
-    async fn waiting(&self, lease: Lease, waiting_for: Option<String>) -> Result<(), Fault> {
+    async fn waiting(&self, lease: Lease, waiting_for: Option<Wait>) -> Result<(), Fault> {
         self.write(move |write| {
             rows::change(
                 write.sql,
                 "UPDATE jobs SET waiting_for = ?3, updated_ms = ?4 WHERE id = ?1 AND fence = ?2",
-                params![lease.job.to_string(), lease.fence, waiting_for, write.now_ms],
+                params![lease.job.to_string(), lease.fence, waiting_for.as_ref().map(Wait::to_string), write.now_ms],
             )?;
             match &waiting_for {
                 Some(what) => tell(write, "job.waiting", Some(lease.job), &object!({"for": what})),

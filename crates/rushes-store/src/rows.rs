@@ -5,7 +5,7 @@ use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::event::Event;
 use rushes_core::job::{Asked, Job, JobState, StepRow};
 use rushes_core::subject::{NewSubject, Subject, SubjectType};
-use rushes_core::{Asset, Blob, Code, Fault, Kind};
+use rushes_core::{Asset, Blob, Code, Fault, Kind, Wait};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use serde::Serialize;
@@ -66,9 +66,9 @@ pub(crate) const JOB: &str = "id, workflow, version, input, state, waiting_for, 
 pub(crate) fn job(row: &Row<'_>) -> Read<Job> {
     let state: String = row.get(4)?;
     let state = JobState::named(&state).ok_or_else(|| unknown(4, &state))?;
-    let waiting_for: Option<String> = row.get(5)?;
+    let waiting_for: Option<Wait> = parsed_or_none(row, 5)?;
     // Nobody writes down that nothing happens.
-    let its_turn = || (state == JobState::Queued).then(|| "its turn".to_owned());
+    let its_turn = || (state == JobState::Queued).then_some(Wait::Turn);
     Ok(Job {
         id: parsed(row, 0)?,
         workflow: row.get(1)?,

@@ -6,7 +6,7 @@ mod writer;
 
 use crate::config::{Config, LogFormat};
 use json::JsonLines;
-use rushes_core::messages::SPANS;
+use rushes_core::log_lines::SPANS;
 use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets};
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::{Body, Data, Library, Step, StepContext, Workflows};
 use rushes_core::subject::{NewSubject, Subject};
-use rushes_core::{AssetId, Blob, Cancel, Code, Fault, Kind, NewAsset, Stop};
+use rushes_core::{AssetId, Blob, Cancel, Code, Fault, Kind, NewAsset, Stop, Wait};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -110,13 +110,12 @@ impl<W: Workflows> Attempt<'_, W> {
                 () = self.flow.cancel.cancelled(), if !self.is_undoing => return Err(Stop::Cancelled),
                 () = tokio::time::sleep(TELL_AFTER), if !has_told => {
                     has_told = true;
-                    let what = format!("lane {}", serde_json::to_value(lane).ok().as_ref().and_then(Value::as_str).unwrap_or("?"));
-                    let _ = self.flow.shared.parts.store.waiting(self.flow.lease, Some(what)).await;
+                    self.flow.wait(Some(Wait::Lane(lane))).await;
                 }
             }
         };
         if has_told {
-            let _ = self.flow.shared.parts.store.waiting(self.flow.lease, None).await;
+            self.flow.wait(None).await;
         }
         Ok(place)
     }

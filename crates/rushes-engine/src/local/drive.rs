@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::Workflows;
 use rushes_core::job::Job;
-use rushes_core::messages::SPANS;
+use rushes_core::log_lines::SPANS;
 use rushes_core::store::Claim;
 use rushes_core::{Cancel, Code, Fault, Stop};
 use serde_json::Value;
@@ -122,12 +122,13 @@ async fn run<W: Workflows>(shared: &Arc<Shared<W>>, claim: &Claim, token: &Cance
             Err(Stop::Retry { fault, after }) if fault.code == Code::DiskFull => {
                 drives -= 1;
                 pause(after, token, &flow).await;
-                shared.parts.store.waiting(flow.lease(), None).await?;
+                flow.wait(None).await;
                 continue;
             }
             Err(Stop::Retry { fault, .. }) if drives >= DRIVES_MAX => Some(Err(fault.verdict(rushes_core::Verdict::Exhausted))),
             Err(Stop::Retry { after, .. }) => {
                 pause(after, token, &flow).await;
+                flow.wait(None).await;
                 continue;
             }
         };

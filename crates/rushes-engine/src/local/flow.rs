@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use rushes_core::flow::{Branch, Child, Data, Flow, Step, StepContext, Workflows};
 use rushes_core::job::{Job, JobState, StepRow};
 use rushes_core::store::{Claim, Lease};
-use rushes_core::{Cancel, Code, Done, Fault, JobId, Stop};
+use rushes_core::{Cancel, Code, Done, Fault, JobId, Stop, Wait};
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -125,7 +125,9 @@ impl<W: Workflows> LocalFlow<W> {
         }
     }
 
-    async fn wait(&self, what: Option<String>) {
+    /// Says what the job waits for from now on; nothing, when it goes on.
+    pub(super) async fn wait(&self, what: Option<Wait>) {
+        // The database may lie on the very disk that is full; then only the log says it.
         if let Err(fault) = self.shared.parts.store.waiting(self.lease, what).await {
             tracing::warn!(job = %self.job.id, %fault, "the reason of a wait could not be written down");
         }
@@ -163,7 +165,7 @@ impl<W: Workflows> Flow for LocalFlow<W> {
         let until_ms = began_ms.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX));
         let left_ms = until_ms.saturating_sub(self.shared.parts.clock.now_ms());
         let Ok(left_ms @ 1..) = u64::try_from(left_ms) else { return Ok(()) };
-        self.wait(Some(format!("sleep {name}"))).await;
+        self.wait(Some(Wait::Sleep(name.to_owned()))).await;
         let is_awake = tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(left_ms)) => true,
             () = self.cancel.cancelled(), if !self.given.load(Ordering::SeqCst) => false,
@@ -178,7 +180,7 @@ impl<W: Workflows> Flow for LocalFlow<W> {
         let got = format!("signal {name} {at} got");
         let mut value = None;
         if !self.journal.contains_key(&got) {
-            self.wait(Some(format!("signal {name}"))).await;
+            self.wait(Some(Wait::Signal(name.to_owned()))).await;
             let mut bell = self.shared.parts.watch.job(self.job.id);
             loop {
                 bell.mark_unchanged();

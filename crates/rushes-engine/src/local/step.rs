@@ -9,9 +9,9 @@ use futures_util::FutureExt;
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::{Branch, Data, Step, Workflows};
 use rushes_core::job::Outcome;
-use rushes_core::messages::SPANS;
-use rushes_core::store::StepCommit;
-use rushes_core::{Asset, Code, Fault, Stop, Verdict};
+use rushes_core::log_lines::SPANS;
+use rushes_core::store::{FailedAttempt, StepCommit};
+use rushes_core::{Asset, Code, Fault, Stop, Verdict, Wait};
 use serde_json::Value;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
@@ -158,16 +158,18 @@ impl<W: Workflows> LocalFlow<W> {
     /// Says that the job waits for room, where that can be written, and asks for another drive.
     async fn wait_for_room(&self, fault: Fault) -> Result<Value, Stop> {
         tracing::warn!(job = %self.job.id, %fault, "waiting for room");
-        // The database may lie on the same full disk; then only the log says it.
-        let _ = self.shared.parts.store.waiting(self.lease, Some("room on the disk".to_owned())).await;
+        self.wait(Some(Wait::Room)).await;
         Err(Stop::Retry { fault, after: Some(ROOM_WAIT) })
     }
 
     /// Writes a failed attempt down, waits, and asks for another drive.
     async fn again(&self, step: &Step, number: u32, started_ms: i64, fault: Fault, after: Option<Duration>) -> Result<Value, Stop> {
-        if let Err(fault) = self.shared.parts.store.attempt_failed(self.lease, &step.name, number, started_ms, &fault).await {
+        let (name, provider) = (step.name.clone(), step.provider.clone());
+        let failed = FailedAttempt { step: name.clone(), provider, attempts: number, started_ms, fault: fault.clone() };
+        if let Err(fault) = self.shared.parts.store.attempt_failed(self.lease, failed).await {
             return self.lose(fault).await;
         }
+        self.wait(Some(Wait::Retry(name))).await;
         let wait = after.unwrap_or_else(|| WAIT_FIRST.saturating_mul(1 << number.min(16)).min(WAIT_MAX));
         Err(Stop::Retry { fault, after: Some(wait) })
     }

@@ -14,7 +14,7 @@ use pace::Pace;
 use pay::{Pauses, Payer, ToCatalog, ToDestination};
 use rushes_core::delivery::{Due, Leased, SMALL_MAX_BYTES, Wanted, Work};
 use rushes_core::faults::{self, Place};
-use rushes_core::messages::{SPANS, UPLOAD_COMPLETED, UPLOAD_WORKER_STARTED};
+use rushes_core::log_lines::{SPANS, UPLOAD_COMPLETED, UPLOAD_WORKER_STARTED};
 use rushes_core::{Cancel, Code, Fault};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

@@ -166,7 +166,7 @@ async fn look_at_jobs(store: &impl Store) {
     assert_eq!((child.parent, child.child_name.as_deref(), child.root), (Some(job(1)), Some("character 1"), job(1)));
     assert_eq!(child.value.unwrap()["name"], "Mira Kisaragi");
     assert_eq!(store.job(job(4)).await.unwrap().fault.unwrap().code, Code::FileMissing);
-    assert_eq!(store.job(job(6)).await.unwrap().waiting_for.as_deref(), Some("signal word"));
+    assert_eq!(store.job(job(6)).await.unwrap().waiting_for, Some(rushes_core::Wait::Signal("word".to_owned())));
     assert_eq!(store.family(job(1)).await.unwrap().jobs.len(), 2);
 
     let steps = store.steps(job(2)).await.unwrap();

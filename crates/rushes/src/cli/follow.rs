@@ -4,7 +4,7 @@ use super::{exit, print};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::job::{Job, JobState};
-use rushes_core::{Code, Fault, JobId, record};
+use rushes_core::{Code, Fault, JobId, Wait, record};
 use rushes_engine::{Ask, Engine, Live, Owner, Parts, owner};
 use rushes_workflows::Registry;
 use std::collections::HashMap;
@@ -23,9 +23,9 @@ const ANOTHER: Duration = Duration::from_secs(10);
 /// Step bars on the screen at once.
 const BARS_MAX: usize = 6;
 
-/// What to wait for.
+/// How far to follow a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wait {
+pub(super) enum Until {
     /// Not at all: whoever works on the home goes on with it.
     Nothing,
     /// Until the workflow has ended; what it owes is sent later.
@@ -93,7 +93,7 @@ async fn next(live: &mut Option<Receiver<Live>>) -> Result<Live, RecvError> {
 }
 
 /// Follows a job. `count` is how many characters it makes, where that is shown.
-pub(super) async fn follow(mut by: By<'_>, id: JobId, wait: Wait, count: Option<u32>) -> anyhow::Result<End> {
+pub(super) async fn follow(mut by: By<'_>, id: JobId, until: Until, count: Option<u32>) -> anyhow::Result<End> {
     let mut display = Display::new(count);
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut live = by.live();
@@ -130,14 +130,14 @@ pub(super) async fn follow(mut by: By<'_>, id: JobId, wait: Wait, count: Option<
                 let job = parts.store.job(id).await?;
                 let owed = progress.owed(parts, id).await?;
                 display.look(parts, &job, owed).await?;
-                if (is_cancelling && job.state == JobState::Cancelled) || wait == Wait::Nothing {
+                if (is_cancelling && job.state == JobState::Cancelled) || until == Until::Nothing {
                     display.close();
                     let code = code_of(job.state);
                     return Ok(End { job, code });
                 }
                 // What is held does not come while one waits.
-                let wait = if parts.routes.hold && wait == Wait::Delivery { Wait::Workflow } else { wait };
-                if let Some(code) = ended(&job, owed, wait, &progress) {
+                let until = if parts.routes.hold && until == Until::Delivery { Until::Workflow } else { until };
+                if let Some(code) = ended(&job, owed, until, &progress) {
                     display.close();
                     return Ok(End { job, code });
                 }
@@ -155,14 +155,14 @@ pub(super) async fn follow(mut by: By<'_>, id: JobId, wait: Wait, count: Option<
 }
 
 /// The exit code once there is nothing more to wait for.
-fn ended(job: &Job, owed: u64, wait: Wait, progress: &Progress) -> Option<u8> {
+fn ended(job: &Job, owed: u64, until: Until, progress: &Progress) -> Option<u8> {
     let has_waited = progress.since.elapsed() > PATIENCE;
     match job.state {
         JobState::Queued | JobState::Running => None,
-        JobState::Delivering if wait == Wait::Workflow || has_waited => Some(exit::PARTLY),
+        JobState::Delivering if until == Until::Workflow || has_waited => Some(exit::PARTLY),
         JobState::Delivering => None,
         // Its own mirror in the catalogs is the last thing owed.
-        _ if owed > 0 && wait == Wait::Delivery && !has_waited => None,
+        _ if owed > 0 && until == Until::Delivery && !has_waited => None,
         JobState::Completed => Some(if owed == 0 { exit::DONE } else { exit::PARTLY }),
         JobState::Failed => Some(exit::FAILED),
         JobState::Cancelled => Some(exit::CANCELLED),
@@ -260,9 +260,8 @@ impl Display {
                     print::note(format!("{how} {step} ({})", print::duration(event.data["ms"].as_i64().unwrap_or(0))));
                 }
             } else if event.event_type == "job.waiting" {
-                // Waiting for a lane is how work is shared out; anything else someone may be able to do something about.
                 let what = text("for");
-                if !what.starts_with("lane ") {
+                if !what.parse::<Wait>().is_ok_and(|wait| wait.is_routine()) {
                     print::note(format!("waiting  for {what}"));
                 }
             } else if event.event_type == "delivery.proven" && self.bars.is_none() {

@@ -1,6 +1,6 @@
 //! `rushes jobs`: list them, show one, cancel one, retry one.
 
-use super::follow::{self, Wait};
+use super::follow::{self, Until};
 use super::hand::{self, By};
 use super::{Context, exit, print};
 use crate::wire;
@@ -70,8 +70,8 @@ async fn change(context: &Context, ask: Ask, wait: bool) -> anyhow::Result<u8> {
     let (job, code) = match by {
         By::Us(running) => {
             // A retry without waiting is left to the next engine on this home.
-            let wait = if wait { Wait::Delivery } else { Wait::Nothing };
-            let end = follow::follow(follow::By::Us(&running.engine), id, wait, None).await?;
+            let until = if wait { Until::Delivery } else { Until::Nothing };
+            let end = follow::follow(follow::By::Us(&running.engine), id, until, None).await?;
             running.engine.stop().await;
             (end.job, end.code)
         }
@@ -158,7 +158,7 @@ async fn show(context: &Context, id: JobId) -> anyhow::Result<u8> {
     }
     for member in members {
         let name = member.child_name.as_deref().map_or_else(|| member.workflow.clone(), |name| format!("{} ({name})", member.workflow));
-        let waits = member.waiting_for.as_deref().map_or_else(String::new, |what| format!(", waiting for {what}"));
+        let waits = member.waiting_for.as_ref().map_or_else(String::new, |what| format!(", waiting for {what}"));
         print::line(format!("{} {name}: {}{waits}, took {}", member.id, member.state.name(), took(member)));
         if let Some(fault) = &member.fault {
             print::line(format!("  {fault}"));

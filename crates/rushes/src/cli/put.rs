@@ -1,6 +1,6 @@
 //! `rushes put FILE`: one file from outside, registered and delivered.
 
-use super::follow::{self, Wait};
+use super::follow::{self, Until};
 use super::hand::{self, By};
 use super::{Context, assets, exit, print};
 use crate::wire;
@@ -53,8 +53,8 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     let id = hand::job_of(&answer)?;
     let (parts, job, code) = match by {
         By::Us(running) => {
-            let wait = if args.no_wait { Wait::Workflow } else { Wait::Delivery };
-            let end = follow::follow(follow::By::Us(&running.engine), id, wait, None).await?;
+            let until = if args.no_wait { Until::Workflow } else { Until::Delivery };
+            let end = follow::follow(follow::By::Us(&running.engine), id, until, None).await?;
             running.engine.stop().await;
             (wire::look(&context.home, &context.loaded.config)?, end.job, end.code)
         }

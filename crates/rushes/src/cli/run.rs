@@ -1,6 +1,6 @@
 //! `rushes run WORKFLOW`: start it or go on with it, follow it, and tell what was made and where it is.
 
-use super::follow::{self, By, End, Wait};
+use super::follow::{self, By, End, Until};
 use super::{Context, exit, hand, print, summary};
 use crate::wire::{self, Running};
 use rushes_core::job::JobState;
@@ -101,7 +101,7 @@ fn reference(text: &str) -> Result<String, Fault> {
 pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     let Workflow::Production(options) = &args.workflow;
     let request = NewJobRequest { workflow: "production".into(), input: options.input(&context.home.references())?, ..Default::default() };
-    let plan = Plan { request, new: args.new, wait: if args.no_wait { Wait::Workflow } else { Wait::Delivery }, count: options.count };
+    let plan = Plan { request, new: args.new, until: if args.no_wait { Until::Workflow } else { Until::Delivery }, count: options.count };
     match wire::start(&context.home, &context.loaded.config) {
         Ok(running) => here(context, running, plan).await,
         Err(fault) if fault.code == Code::HomeBusy => match context.home.owner() {
@@ -117,7 +117,7 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
 struct Plan {
     request: NewJobRequest,
     new: bool,
-    wait: Wait,
+    until: Until,
     count: u32,
 }
 
@@ -131,7 +131,7 @@ async fn here(context: &Context, running: Running, plan: Plan) -> anyhow::Result
         }
         None => running.engine.submit(plan.request).await?,
     };
-    let end = follow::follow(By::Us(&running.engine), job.id, plan.wait, Some(plan.count)).await?;
+    let end = follow::follow(By::Us(&running.engine), job.id, plan.until, Some(plan.count)).await?;
     let parts = running.engine.parts().clone();
     let family = parts.store.family(end.job.id).await?;
     running.engine.stop().await;
@@ -148,7 +148,7 @@ async fn there(context: &Context, owner: Owner, plan: Plan) -> anyhow::Result<u8
         note_going_on(id);
     }
     let parts = wire::look(&context.home, &context.loaded.config)?;
-    let end = follow::follow(By::Owner(&parts, owner), id, plan.wait, Some(plan.count)).await?;
+    let end = follow::follow(By::Owner(&parts, owner), id, plan.until, Some(plan.count)).await?;
     let family = parts.store.family(end.job.id).await?;
     tell(context, &parts, &family, &end)
 }

@@ -3,7 +3,7 @@
 use super::{Context, exit, print};
 use crate::http::{App, Listening, tail};
 use crate::wire;
-use rushes_core::messages::CLOUD_ENABLED;
+use rushes_core::log_lines::CLOUD_ENABLED;
 use serde_json::json;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};

@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use rushes_core::job::{Job, Outcome, StepRow};
 use rushes_core::record::rfc3339;
 use rushes_core::store::JobFilter;
-use rushes_core::{Code, Fault, JobId};
+use rushes_core::{Code, Fault, JobId, Wait};
 use rushes_engine::Ask;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -49,7 +49,7 @@ pub(crate) struct JobFacts {
     /// Of the workflow, when the job began.
     version: u32,
     state: JobWord,
-    /// Lane, rate limit, budget, signal, sleep or destination.
+    /// What for, while it waits: `its turn`, `lane …`, `room on the disk`, `retry …`, `sleep …`, `signal …`.
     waiting_for: Option<String>,
     /// Whether it was asked to stop.
     cancel_asked: bool,
@@ -75,7 +75,7 @@ impl JobFacts {
             workflow: job.workflow.clone(),
             version: job.version,
             state: JobWord(job.state),
-            waiting_for: job.waiting_for.clone(),
+            waiting_for: job.waiting_for.as_ref().map(Wait::to_string),
             cancel_asked: job.cancel,
             parent: job.parent.map(|id| id.to_string()),
             name: job.child_name.clone(),

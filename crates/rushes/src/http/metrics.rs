@@ -37,9 +37,18 @@ static STEP: Family = Family::new(
     Sort::Histogram,
     &["workflow", "step", "provider"],
 );
+static RETRIES: Family = Family::new(
+    "rushes_step_retries_total",
+    "Attempts at steps that failed and were tried again.",
+    Sort::Counter,
+    &["workflow", "step", "provider"],
+);
 static REQUESTS: Family = Family::new("rushes_http_requests_total", "Requests answered.", Sort::Counter, &["method", "route", "status"]);
 static REQUEST: Family =
     Family::new("rushes_http_request_seconds", "From a request's head to its answer's head.", Sort::Histogram, &["method", "route"]);
+
+/// All that is counted, as it is shown.
+static COUNTED: [&Family; 6] = [&DELIVERY, &DELIVERIES, &STEP, &RETRIES, &REQUESTS, &REQUEST];
 
 /// What is counted in this process.
 #[derive(Default)]
@@ -57,6 +66,8 @@ impl Metrics {
         let text = |name: &str| event.data[name].as_str().unwrap_or_default();
         #[expect(clippy::cast_precision_loss, reason = "milliseconds of a life")]
         let seconds = || event.data["ms"].as_i64().unwrap_or(0).max(0) as f64 / 1e3;
+        // Of `take 3 film.mp4` the first word: the rest names a thing, and there is no end of things.
+        let step = || text("step").split(' ').next().unwrap_or_default();
         match event.event_type.as_str() {
             "delivery.proven" => {
                 self.recorder.spread(&DELIVERY, &[text("destination")], seconds());
@@ -65,10 +76,9 @@ impl Metrics {
             "delivery.failed" => self.recorder.count(&DELIVERIES, &[text("destination"), "failed"]),
             "delivery.refused" => self.recorder.count(&DELIVERIES, &[text("destination"), "refused"]),
             "step.done" if event.data["reused"] != true => {
-                // Of `take 3 film.mp4` the first word: the rest names a thing, and there is no end of things.
-                let step = text("step").split(' ').next().unwrap_or_default();
-                self.recorder.spread(&STEP, &[workflow, step, text("provider")], seconds());
+                self.recorder.spread(&STEP, &[workflow, step(), text("provider")], seconds());
             }
+            "step.attempt_failed" => self.recorder.count(&RETRIES, &[workflow, step(), text("provider")]),
             _ => {}
         }
     }
@@ -85,8 +95,8 @@ pub(crate) async fn tail(app: App) {
             Ok(events) => {
                 for event in &events {
                     seq = event.seq;
-                    let workflow =
-                        if event.event_type == "step.done" { workflow_of(&app, &mut workflows, event).await } else { String::new() };
+                    let is_of_a_step = event.event_type.starts_with("step.");
+                    let workflow = if is_of_a_step { workflow_of(&app, &mut workflows, event).await } else { String::new() };
                     app.metrics.fact(event, &workflow);
                 }
                 if !events.is_empty() {
@@ -127,7 +137,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
 async fn all(app: &App) -> Result<String, Fault> {
     let store = &app.parts().store;
     let mut text = Text::default();
-    for family in [&DELIVERY, &DELIVERIES, &STEP, &REQUESTS, &REQUEST] {
+    for family in COUNTED {
         app.metrics.recorder.write(family, &mut text);
     }
     let places = store.backlog().await?;
@@ -150,4 +160,22 @@ async fn all(app: &App) -> Result<String, Fault> {
     text.gauges("rushes_build_info", "The version that runs.", "version", [(env!("CARGO_PKG_VERSION"), 1.0)]);
     text.process();
     Ok(text.done())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn metrics_count_what_was_tried_again_by_provider() {
+        let metrics = Metrics::default();
+        let data = json!({"step": "take 3 film.mp4", "attempts": 1, "provider": "clumsy"});
+        let event = Event { seq: 1, at_ms: 0, event_type: "step.attempt_failed".into(), job: None, data };
+        (0..2).for_each(|_| metrics.fact(&event, "import"));
+        let mut text = Text::default();
+        metrics.recorder.write(&RETRIES, &mut text);
+        let line = r#"rushes_step_retries_total{workflow="import",step="take",provider="clumsy"} 2"#;
+        assert!(text.done().lines().any(|there| there == line));
+    }
 }

@@ -9,7 +9,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
-use rushes_core::messages::SPANS;
+use rushes_core::log_lines::SPANS;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Instant;
 use tracing::Instrument;

@@ -13,7 +13,7 @@ use rushes_core::delivery::DeliveryState;
 use rushes_core::key::Scope;
 use rushes_core::record;
 use rushes_core::store::Family;
-use rushes_core::{Code, Fault, Job, JobId, JobState};
+use rushes_core::{Code, Fault, Job, JobId, JobState, Wait};
 use rushes_engine::{Ask, estimate};
 use serde_json::Value;
 
@@ -81,7 +81,7 @@ fn percent(job: &Job, family: &Family) -> u32 {
 /// One sentence on where it stands.
 fn says(app: &App, job: &Job, family: &Family) -> String {
     match job.state {
-        JobState::Queued => "Waits for its turn".to_owned(),
+        JobState::Queued => Wait::Turn.sentence(),
         JobState::Failed => job.fault.as_ref().map_or_else(String::new, |fault| Told::from(fault).what.to_owned()),
         JobState::Cancelled => "What was made is kept".to_owned(),
         JobState::Completed => {
@@ -91,9 +91,9 @@ fn says(app: &App, job: &Job, family: &Family) -> String {
         JobState::Delivering => "Made; the last files are on their way".to_owned(),
         JobState::Running => {
             let stage = record::stage(job, &family.listed).filter(|_| job.workflow == "production");
-            let waits = family.jobs.iter().filter_map(|job| job.waiting_for.as_deref()).find(|what| !what.starts_with("lane "));
+            let waits = family.jobs.iter().filter_map(|job| job.waiting_for.as_ref()).find(|wait| !wait.is_routine());
             match (waits, stage) {
-                (Some(what), _) => words::waits_for(what),
+                (Some(wait), _) => wait.sentence(),
                 (None, Some(stage)) => words::stage(stage).to_owned(),
                 (None, None) => {
                     app.shelf.doing(job.id).first().map_or_else(|| "Under way".to_owned(), |doing| words::sentence(&doing.step))

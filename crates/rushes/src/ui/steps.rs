@@ -41,12 +41,12 @@ pub(super) fn of(app: &App, job: &Job, rows: &[StepRow], now_ms: i64) -> Vec<Ent
                 key: doing.step,
             });
         }
-        if let Some(what) = &job.waiting_for {
+        if let Some(wait) = &job.waiting_for {
             entries.push(Entry {
                 key: "waiting".into(),
                 class: "waiting",
                 icon: "clock",
-                name: words::waits_for(what),
+                name: wait.sentence(),
                 word: "waiting",
                 took: String::new(),
                 percent: None,

@@ -297,16 +297,6 @@ pub(super) fn stage(name: &str) -> &'static str {
     }
 }
 
-/// Why a job waits.
-pub(super) fn waits_for(what: &str) -> String {
-    match what.split_once(' ') {
-        Some(("lane", "cpu")) => "Waits for a free processor".to_owned(),
-        Some(("lane", "gpu")) => "Waits for a free graphics card".to_owned(),
-        Some(("lane", lane)) => format!("Waits for its turn in lane {lane}"),
-        _ => format!("Waits for {what}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! The engine's promises about steps, replays, cancelling and children.
 
 use crate::support::{Places, TestEngine, recipes::Recipes};
-use rushes_core::{Code, JobState};
+use rushes_core::{Code, JobState, Wait};
 use serde_json::json;
 use std::time::Duration;
 
@@ -38,6 +38,22 @@ async fn engine_tries_again_within_the_steps_limit() {
         assert_eq!((job.state, job.fault.map(|fault| fault.code)), (state, code), "{how}");
         assert_eq!(engine.recipes.runs("faulty"), runs, "{how}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn engine_says_that_a_job_waits_for_a_retry_and_keeps_whose_fault_it_was() {
+    let (_folder, _places, engine) = start();
+    let store = engine.parts().store.clone();
+    let job = engine.submit("faulty", json!({"how": "later"})).await;
+    let retry = Some(Wait::Retry("faulty".to_owned()));
+    engine.until("it waits to try again", || async { store.job(job).await.unwrap().waiting_for == retry }).await;
+    let ended = engine.ended(job).await;
+    assert_eq!((ended.state, ended.waiting_for), (JobState::Completed, None));
+    let steps = store.steps(job).await.unwrap();
+    assert_eq!((steps[0].provider.as_deref(), steps[0].attempts), (Some("clumsy"), 2));
+    let facts = store.events(0, 100).await.unwrap();
+    let failed = facts.iter().find(|fact| fact.event_type == "step.attempt_failed").unwrap();
+    assert_eq!(failed.data, json!({"step": "faulty", "attempts": 1, "provider": "clumsy"}));
 }
 
 #[tokio::test(flavor = "multi_thread")]

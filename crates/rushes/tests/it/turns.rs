@@ -24,7 +24,7 @@ fn bounded(folder: &std::path::Path, recipes: &Recipes, jobs: JobRules) -> TestE
 
 async fn state(engine: &TestEngine, job: JobId) -> (JobState, Option<String>) {
     let job = engine.parts().store.job(job).await.unwrap();
-    (job.state, job.waiting_for)
+    (job.state, job.waiting_for.map(|wait| wait.to_string()))
 }
 
 #[tokio::test(flavor = "multi_thread")]

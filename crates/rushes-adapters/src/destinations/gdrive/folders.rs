@@ -6,7 +6,7 @@ use super::tags::{FOLDER, Meta};
 use super::{Call, DriveDestination, files};
 use http::Method;
 use rushes_core::Fault;
-use rushes_core::messages::{FOLDERS_CREATED, FOLDERS_FAILED};
+use rushes_core::log_lines::{FOLDERS_CREATED, FOLDERS_FAILED};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

@@ -181,13 +181,15 @@ impl Recipes {
     async fn faulty<F: Flow>(&self, flow: &F, input: Value) -> Result<Value, Stop> {
         let recipes = self.clone();
         let how = input["how"].as_str().unwrap_or_default().to_owned();
-        let step = Step::new("faulty").at_most(3).within(Duration::from_millis(300));
+        let mut step = Step::new("faulty").at_most(3).within(Duration::from_millis(300));
+        step.provider = Some("clumsy".to_owned());
         let value = flow
             .step(step, move |context: StepContext| async move {
                 let run = recipes.ran("faulty");
                 let down = Fault::new(Code::ProviderDown, "call");
                 match how.as_str() {
                     "twice" if run <= 2 => Err(Stop::Retry { fault: down, after: Some(Duration::from_millis(5)) }),
+                    "later" if run == 1 => Err(Stop::Retry { fault: down, after: Some(Duration::from_secs(2)) }),
                     "always" => Err(Stop::Retry { fault: down, after: Some(Duration::from_millis(5)) }),
                     "refused" => Err(Stop::Failed(Fault::new(Code::ProviderRefused, "call").because("no"))),
                     "panic" if run == 1 => panic!("a body may panic"),

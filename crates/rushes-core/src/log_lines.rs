@@ -5,7 +5,7 @@ pub const SPANS: &str = "rushes::spans";
 
 /// One line: its text, with names in braces that are fields too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Message {
+pub struct LogLine {
     /// As it is searched for.
     pub text: &'static str,
     /// When it is written.
@@ -17,35 +17,35 @@ pub struct Message {
 }
 
 /// A start that finds somewhere to deliver to beside the home itself.
-pub const CLOUD_ENABLED: Message = Message {
+pub const CLOUD_ENABLED: LogLine = LogLine {
     text: "Cloud: Enabled",
     when: "`rushes serve` starts and a destination or a catalog is configured.",
     level: "info",
     fields: &["destinations"],
 };
 /// One place is being sent to.
-pub const UPLOAD_WORKER_STARTED: Message = Message {
+pub const UPLOAD_WORKER_STARTED: LogLine = LogLine {
     text: "Upload queue worker started",
     when: "The engine starts, once for each destination and catalog.",
     level: "info",
     fields: &["destination"],
 };
 /// A folder people browse in was made.
-pub const FOLDERS_CREATED: Message = Message {
+pub const FOLDERS_CREATED: LogLine = LogLine {
     text: "Cloud folders created for: {name}",
     when: "A folder was made in Google Drive; buckets have none.",
     level: "info",
     fields: &["name"],
 };
 /// A folder people browse in could not be made.
-pub const FOLDERS_FAILED: Message = Message {
+pub const FOLDERS_FAILED: LogLine = LogLine {
     text: "Failed to create cloud folders",
     when: "A folder could not be made in Google Drive; what belongs into it is tried again.",
     level: "error",
     fields: &["name", "fault"],
 };
 /// An object is at its destination, and proven.
-pub const UPLOAD_COMPLETED: Message = Message {
+pub const UPLOAD_COMPLETED: LogLine = LogLine {
     text: "Upload {id} completed: {file}",
     when: "An object was read back and found equal. `id` is the asset, `file` its key.",
     level: "info",
@@ -53,9 +53,9 @@ pub const UPLOAD_COMPLETED: Message = Message {
 };
 
 /// The table.
-pub const MESSAGES: &[Message] = &[CLOUD_ENABLED, UPLOAD_WORKER_STARTED, FOLDERS_CREATED, FOLDERS_FAILED, UPLOAD_COMPLETED];
+pub const LOG_LINES: &[LogLine] = &[CLOUD_ENABLED, UPLOAD_WORKER_STARTED, FOLDERS_CREATED, FOLDERS_FAILED, UPLOAD_COMPLETED];
 
-impl Message {
+impl LogLine {
     /// The text with its names filled in, in their order.
     #[must_use]
     pub fn say(&self, values: &[&dyn std::fmt::Display]) -> String {
@@ -78,11 +78,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_say_what_is_searched_for() {
+    fn log_lines_say_what_is_searched_for() {
         assert_eq!(UPLOAD_COMPLETED.say(&[&"asset_1", &"a/{b}.png"]), "Upload asset_1 completed: a/{b}.png");
         assert_eq!(CLOUD_ENABLED.say(&[]), CLOUD_ENABLED.text);
-        for message in MESSAGES {
-            assert!(["info", "error"].contains(&message.level) && message.when.ends_with('.'), "{}", message.text);
+        for line in LOG_LINES {
+            assert!(["info", "error"].contains(&line.level) && line.when.ends_with('.'), "{}", line.text);
         }
     }
 }

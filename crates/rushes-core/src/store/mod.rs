@@ -1,0 +1,38 @@
+//! The ports of the store, one file each, by what is asked of it; `rushes-store` keeps them in files of the same names.
+//! Each write is one durable transaction of its own.
+
+mod assets;
+mod events;
+mod history;
+mod jobs;
+mod journal;
+mod keys;
+mod loose;
+mod messages;
+mod outbox;
+mod pages;
+mod upkeep;
+mod webhooks;
+
+pub use assets::{AssetFilter, Assets};
+pub use events::{Events, Marks};
+pub use history::{History, PastJob, PastStep};
+pub use jobs::{Claim, Family, JobFilter, Jobs, Lease, Room};
+pub use journal::{FailedAttempt, Ingested, Journal, StepCommit};
+pub use keys::{Keys, Replies};
+pub use loose::Loose;
+pub use messages::Messages;
+pub use outbox::Outbox;
+pub use pages::{DeliveryFilter, Latency, Pages, Sending, SubjectFilter};
+pub use upkeep::{Found, Owe, Upkeep};
+pub use webhooks::Webhooks;
+
+/// The whole store.
+pub trait Store:
+    Jobs + Journal + Assets + Outbox + Upkeep + Loose + Pages + Events + Keys + Replies + Webhooks + Messages + Marks + History
+{
+}
+impl<T> Store for T where
+    T: Jobs + Journal + Assets + Outbox + Upkeep + Loose + Pages + Events + Keys + Replies + Webhooks + Messages + Marks + History
+{
+}

@@ -1,0 +1,91 @@
+//! What keeps a home in order: trying again, mending, forgetting.
+
+use crate::asset::{Asset, Blob};
+use crate::destination::Proof;
+use crate::fault::Fault;
+use crate::ids::{AssetId, JobId};
+use crate::job::Job;
+use crate::subject::NewSubject;
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+
+/// Something to be owed, again or for the first time, and tried at once.
+#[derive(Debug, Clone)]
+pub enum Owe {
+    /// All that a subject still owes: what was refused, what waits for its time, what was never owed.
+    Subject(String),
+    /// One asset at one destination, in place of what is there now.
+    Object {
+        /// Which asset.
+        asset: AssetId,
+        /// Where.
+        destination: String,
+        /// What the destination holds under the key, where that may be written over.
+        there: Option<Proof>,
+    },
+    /// Every current asset that a destination should have and was never asked to take, at most so many.
+    Missing {
+        /// Where.
+        destination: String,
+        /// At most.
+        limit: u32,
+    },
+    /// One document of one catalog.
+    Record {
+        /// Where.
+        catalog: String,
+        /// The collection.
+        collection: String,
+        /// The document.
+        id: String,
+        /// The revision there, which the next one must be above.
+        above: u64,
+    },
+}
+
+/// An asset as a catalog and a destination have it, to be known here again.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Whose, where that is a subject.
+    pub subject: Option<(NewSubject, u64)>,
+    /// The asset; its job is the one that restores.
+    pub asset: Asset,
+    /// Where it was found.
+    pub destination: String,
+    /// Under which key.
+    pub key: String,
+    /// Its address there.
+    pub uri: String,
+    /// What was read back.
+    pub proof: Proof,
+}
+
+/// What keeps a home in order: trying again, mending, forgetting.
+#[async_trait]
+pub trait Upkeep: Send + Sync {
+    /// Takes a family of jobs up again at the steps that failed; where only a destination refused, it delivers again.
+    /// Errors: `not_found`, `input_invalid` when nothing of it failed.
+    async fn retry(&self, job: JobId) -> Result<Job, Fault>;
+
+    /// Makes something owed. Gives how many rows of the outbox that made due.
+    async fn owe(&self, what: &Owe) -> Result<u64, Fault>;
+
+    /// Refuses, in words, what is owed to places that are no longer configured. Gives how many rows that were.
+    async fn refuse_unrouted(&self) -> Result<u64, Fault>;
+
+    /// Those of these hashes that assets have, each with whether its bytes should be on this machine.
+    async fn blob_states(&self, hashes: Vec<String>) -> Result<BTreeMap<String, bool>, Fault>;
+
+    /// Bytes whose local copy may go, the longest unused first: those of current assets are proven at every
+    /// destination; those of retired versions (`is_retired`) have a proven successor and no unfinished job.
+    async fn removable_blobs(&self, is_retired: bool, limit: u32) -> Result<Vec<Blob>, Fault>;
+
+    /// Remembers whether bytes are on this machine, and that they were used just now.
+    async fn set_present(&self, sha256: &str, is_present: bool) -> Result<(), Fault>;
+
+    /// Retires the assets that their kind keeps for so many days only and owes their removal. Gives how many.
+    async fn expire(&self) -> Result<u64, Fault>;
+
+    /// Knows an asset again that was found; false when it is known already.
+    async fn adopt(&self, found: &Found) -> Result<bool, Fault>;
+}
