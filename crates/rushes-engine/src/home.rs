@@ -52,7 +52,7 @@ impl Home {
 
     /// Where bytes arrive that are fetched back.
     #[must_use]
-    pub fn fetching(&self) -> PathBuf {
+    pub(crate) fn fetching(&self) -> PathBuf {
         self.root.join("scratch").join("fetching")
     }
 

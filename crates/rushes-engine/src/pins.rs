@@ -17,7 +17,7 @@ impl Pins {
 
     /// Whether somebody works from these bytes.
     #[must_use]
-    pub fn is_pinned(&self, sha256: &str) -> bool {
+    pub(crate) fn is_pinned(&self, sha256: &str) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(sha256)
     }
 }
