@@ -146,8 +146,7 @@ fn owe_object(write: &mut Write<'_>, asset: &Asset, destination: &str, there: Op
 fn owe_document(write: &mut Write<'_>, catalog: &str, collection: &str, id: &str, above: u64) -> Result<u64, Fault> {
     let above = i64::try_from(above).unwrap_or(i64::MAX - 1);
     // A single asset keeps no number of its own; the outbox knows the last.
-    let query = "SELECT max(coalesce(max(rev), 0), ?2) + 1 FROM outbox WHERE op = 'put_record' AND key = ?1";
-    let mut rev = rows::number(write.sql, query, params![format!("{collection}/{id}"), above])?;
+    let mut rev = rows::number(write.sql, register::LAST_REV, [format!("{collection}/{id}")])?.max(above) + 1;
     for table in ["subjects", "jobs"] {
         let raise = format!("UPDATE {table} SET rev = max(rev, ?2) + 1 WHERE id = ?1 RETURNING rev");
         if let Some(raised) = rows::one(write.sql, &raise, params![id, above], |row| row.get::<_, i64>(0))? {
