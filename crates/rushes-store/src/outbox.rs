@@ -10,7 +10,7 @@ use crate::settle::settle;
 use crate::snapshot;
 use crate::sqlite::SqliteStore;
 use async_trait::async_trait;
-use backlog::backlog;
+use backlog::{backlog, places};
 use ends::{pay, proven, put_off};
 use lease::{lease_due, lease_lost, lease_ready};
 use rushes_core::catalog::Record;
@@ -95,8 +95,7 @@ impl Outbox for SqliteStore {
             let mut names: BTreeSet<String> =
                 routes.destinations.iter().map(|route| route.name.clone()).chain(routes.catalogs.clone()).collect();
             // A place that is no longer configured is shown as long as something is owed to it.
-            let open = "SELECT DISTINCT destination FROM outbox WHERE state IN ('owed', 'sending', 'refused')";
-            names.extend(rows::all(sql, open, [], |row| row.get::<_, String>(0))?);
+            names.extend(places(sql)?);
             names.into_iter().map(|name| Ok((name.clone(), backlog(sql, &name, now_ms, routes.alarm_after)?))).collect()
         })
         .await
