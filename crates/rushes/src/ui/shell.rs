@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rushes_core::key::Scope;
-use rushes_core::{Code, Fault, JobState};
+use rushes_core::{Code, Fault};
 
 /// Nothing but our own files; no script or style in a page, no frame around it, no form to elsewhere.
 const POLICY: &str = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -116,9 +116,8 @@ impl Shell {
         let parts = app.parts();
         // Before anything is looked at: what happens meanwhile is heard of again.
         let since = parts.store.last_seq().await?;
-        let jobs = parts.store.count().await?;
         let refused = parts.store.backlog().await?.values().map(|backlog| backlog.refused).sum();
-        let running = [JobState::Queued, JobState::Running, JobState::Delivering].iter().filter_map(|state| jobs.get(state)).sum();
+        let running = parts.store.count_open().await?.values().sum();
         let places = places(here, running, refused);
         Ok(Self {
             title: title.into(),
