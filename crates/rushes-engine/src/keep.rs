@@ -33,13 +33,19 @@ const FORGET_AT_ONCE: u32 = 2_000;
 pub struct KeepRules {
     /// Local bytes beyond this may go once they are proven everywhere; None = all stay.
     pub blobs_max_bytes: Option<u64>,
-    /// How long the scratch of a failed job stays, for those who want to know why.
+    /// How long the scratch of a failed job stays, for those who want to know why: what the last attempts of its failed
+    /// steps had written, and what was handed in for it.
     pub failed_scratch: Duration,
+}
+
+impl KeepRules {
+    /// A week, unless told otherwise.
+    pub const FAILED_SCRATCH_DAYS: u32 = 7;
 }
 
 impl Default for KeepRules {
     fn default() -> Self {
-        Self { blobs_max_bytes: None, failed_scratch: Duration::from_hours(7 * 24) }
+        Self { blobs_max_bytes: None, failed_scratch: Duration::from_hours(u64::from(Self::FAILED_SCRATCH_DAYS) * 24) }
     }
 }
 

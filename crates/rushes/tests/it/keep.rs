@@ -5,10 +5,10 @@ use crate::support::{Ahead, Places, TestEngine, recipes::Recipes};
 use rushes_adapters::destinations::file::FileDestination;
 use rushes_core::delivery::DeliveryState;
 use rushes_core::store::AssetFilter;
-use rushes_core::{Code, JobState};
-use rushes_engine::KeepRules;
+use rushes_core::{Code, JobId, JobState};
 use rushes_engine::fetch::fetch;
 use rushes_engine::keep::{Swept, sweep};
+use rushes_engine::KeepRules;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,7 +28,7 @@ async fn keep_sweeps_garbage_and_old_scratch_and_nothing_else() {
     let (places, clock) = (Places::memory(folder.path()), Arc::new(Ahead::default()));
     let engine = TestEngine::start_with(folder.path(), &places, &Recipes::default(), clock.clone(), KeepRules::default());
     engine.run("files", json!({"count": 2})).await;
-    let failed = engine.run("faulty", json!({"how": "refused"})).await;
+    let failed = engine.run("faulty", json!({"how": "logged refused"})).await;
     engine.settle().await;
     let home = folder.path().join("home");
     let garbage = home.join("blobs/ab").join("c".repeat(62));
@@ -36,7 +36,6 @@ async fn keep_sweeps_garbage_and_old_scratch_and_nothing_else() {
     let kept = engine.parts().store.assets(&AssetFilter::default()).await.unwrap().remove(0).0.blob.sha256;
     let aside = engine.parts().blobs().path(&kept).with_extension("damaged");
     file(&aside, b"put aside, and the good bytes are here again");
-    file(&home.join("scratch").join(failed.id.to_string()).join("step/log"), b"why it failed");
     file(&home.join("scratch/fetching/half"), b"half");
     let blobs = || std::fs::read_dir(home.join("blobs")).unwrap().flatten().filter(|entry| entry.path().is_dir()).count();
     let before = blobs();
@@ -53,6 +52,37 @@ async fn keep_sweeps_garbage_and_old_scratch_and_nothing_else() {
     assert_eq!(sweep(engine.parts(), true).await.unwrap().scratch, 1);
     assert!(!home.join("scratch").join(failed.id.to_string()).exists());
     engine.settle().await;
+}
+
+/// Every file below the scratch of a job, with what it says.
+fn left(home: &Path, job: JobId) -> Vec<String> {
+    let folders = std::fs::read_dir(home.join("scratch").join(job.to_string())).into_iter().flatten().flatten();
+    let files = folders.flat_map(|folder| std::fs::read_dir(folder.path()).unwrap().flatten());
+    files.map(|file| std::fs::read_to_string(file.path()).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keep_what_the_last_attempt_of_a_failed_job_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let (places, clock) = (Places::memory(folder.path()), Arc::new(Ahead::default()));
+    let engine = TestEngine::start_with(folder.path(), &places, &Recipes::default(), clock.clone(), KeepRules::default());
+    let home = folder.path().join("home");
+    let failed = engine.run("faulty", json!({"how": "logged"})).await;
+    assert_eq!((failed.state, engine.recipes.runs("faulty")), (JobState::Failed, 3));
+    assert_eq!(left(&home, failed.id), ["why run 3 failed"], "the last of its attempts, and no other");
+    clock.0.store(6 * 24 * HOUR_MS, Ordering::SeqCst);
+    sweep(engine.parts(), false).await.unwrap();
+    assert_eq!(left(&home, failed.id).len(), 1, "for those who want to know why");
+    clock.0.store(8 * 24 * HOUR_MS, Ordering::SeqCst);
+    sweep(engine.parts(), false).await.unwrap();
+    assert!(!home.join("scratch").join(failed.id.to_string()).exists());
+
+    let cancelled = engine.submit("undo", json!({})).await;
+    engine.until("the work has begun", || async { left(&home, cancelled) == ["half a film"] }).await;
+    engine.engine.cancel(cancelled).await.unwrap();
+    assert_eq!(engine.ended(cancelled).await.state, JobState::Cancelled);
+    let scratch = home.join("scratch").join(cancelled.to_string());
+    engine.until("nothing of a cancelled job is left", || async { !scratch.exists() }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
