@@ -159,8 +159,7 @@ impl<W: Workflows> LocalFlow<W> {
             return Err(Stop::Failed(Fault::new(Code::ValueTooLarge, "end step").with("step", &step.name).with("bytes", size_bytes)));
         }
         let blobs = self.shared.parts.blobs();
-        let _kept = self.shared.parts.gate.read().await;
-        let assets = ingest::ingest(files, scratch.as_deref(), &self.shared.parts).await?;
+        let (assets, _kept) = ingest::ingest(files, scratch.as_deref(), &self.shared.parts).await?;
         let assets = self.commit(StepCommit { outcome: Outcome::Value(value.clone()), assets, subjects, renewed, ..commit }).await?;
         faults::note("kept", &format_args!("{}/{}", self.job.id, step.name));
         faults::pass_quietly(Place::StepKept);
