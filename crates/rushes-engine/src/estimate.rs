@@ -5,8 +5,8 @@
 //! who looks again and again sees no jumping; it moves only when a step was faster or slower than usual.
 
 use crate::parts::Parts;
-use rushes_core::job::{Job, JobState, Outcome};
 use rushes_core::Fault;
+use rushes_core::job::{Job, JobState, Outcome};
 use rushes_core::store::{Family, JobFilter, PastJob, PastStep};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};

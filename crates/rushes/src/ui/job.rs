@@ -164,7 +164,7 @@ pub(super) async fn show(extract::State(app): extract::State<App>, visitor: Visi
     let family = parts.store.family(job.id).await?;
     shell.live.jobs = family.jobs.iter().map(|job| job.id.to_string()).collect::<Vec<_>>().join(" ");
     shell.live.every_s = if job.state.has_ended() { 0 } else { 1 };
-    let table = Table::of(&family.listed, &app.shelf);
+    let table = Table::of(&family.listed, &app);
     let mut members = Vec::new();
     for member in &family.jobs {
         members.push(member_of(&app, member, &family, &table, shell.now_ms).await?);
