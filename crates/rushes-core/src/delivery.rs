@@ -18,7 +18,7 @@ pub enum DeliveryState {
     Sending,
     /// Waiting its turn.
     Owed,
-    /// Kept back by configuration.
+    /// Kept back by configuration; never written, see [`Routes::shown`].
     Held,
     /// The destination will not take it.
     Refused,
@@ -269,6 +269,13 @@ impl Routes {
         if self.hold && matches!(state, DeliveryState::Owed | DeliveryState::Sending) { DeliveryState::Held } else { state }
     }
 
+    /// The states, as they are written, that people see as this one.
+    #[must_use]
+    pub fn written(&self, shown: DeliveryState) -> Vec<DeliveryState> {
+        let kept = DeliveryState::ALL.into_iter().filter(|state| *state != DeliveryState::Held);
+        kept.filter(|state| self.shown(*state) == shown).collect()
+    }
+
     /// Where such an asset goes, its primary destination first.
     pub fn of(&self, kind: Kind, owner: Option<SubjectType>) -> impl Iterator<Item = &Route> {
         self.destinations.iter().filter(move |route| route.takes(kind, owner))
@@ -319,6 +326,14 @@ pub struct Owed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn delivery_what_is_owed_is_held_while_nothing_is_sent() {
+        use DeliveryState::{Owed, Proven, Refused, Sending};
+        let of = |hold| DeliveryState::ALL.map(|shown| Routes { hold, ..Routes::default() }.written(shown));
+        assert_eq!(of(false), [vec![Proven], vec![Sending], vec![Owed], vec![], vec![Refused]]);
+        assert_eq!(of(true), [vec![Proven], vec![], vec![], vec![Sending, Owed], vec![Refused]]);
+    }
 
     #[test]
     fn delivery_keys_of_renditions_end_in_jpg_and_never_meet() {

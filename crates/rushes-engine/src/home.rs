@@ -54,7 +54,7 @@ impl Home {
 
     /// Where bytes arrive that are fetched back.
     #[must_use]
-    pub(crate) fn fetching(&self) -> PathBuf {
+    pub fn fetching(&self) -> PathBuf {
         self.root.join("scratch").join("fetching")
     }
 
