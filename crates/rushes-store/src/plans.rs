@@ -63,6 +63,7 @@ fn lists(is_first: bool) -> Vec<String> {
         AssetFilter { kind, newest_first: true, ..after.clone() },
         AssetFilter { subject: subject.clone(), ..after.clone() },
         AssetFilter { subject, kind, ..after.clone() },
+        AssetFilter { subjects: vec!["s".to_owned()], kind, ..AssetFilter::default() },
         AssetFilter { root: Some(job), ..after.clone() },
         AssetFilter { job: Some(job), ..after.clone() },
         AssetFilter { id: Some(asset), all_versions: true, ..AssetFilter::default() },
@@ -83,6 +84,7 @@ fn lists(is_first: bool) -> Vec<String> {
         all.push(pages::deliveries_of(&of(None)).0);
         all.extend(states.map(|state| pages::deliveries_of(&of(Some(state))).0));
     }
+    all.extend([pages::PAID_BY.to_owned(), assets::subjects_of()]);
     all
 }
 
@@ -176,7 +178,8 @@ fn plans_of_hot_questions_walk_no_table() {
     let mut sorted: Vec<String> = [lists(true), lists(false)].concat();
     sorted.retain(|list| steps(&sql, list).iter().any(|step| step == "USE TEMP B-TREE FOR ORDER BY"));
     // What one job made, what equal input began, and what is to be cancelled is little.
-    let is_little = |list: &String| ["a.root =", "a.job =", "input_hash =", "cancel = 1"].iter().any(|few| list.contains(few));
+    let is_little =
+        |list: &String| ["json_each(:subjects)", "a.root =", "a.job =", "input_hash =", "cancel = 1"].iter().any(|few| list.contains(few));
     assert!(sorted.iter().all(is_little), "whole lists are put in order for one page: {sorted:#?}");
     for seen in ["SELECT id FROM assets WHERE title = ?1", "SELECT id FROM outbox WHERE op = 'put_object' AND key = ?1"] {
         assert_eq!(walks(&sql, seen).len(), 1, "a walk is seen: {seen}");
