@@ -9,14 +9,12 @@ use rushes_core::store::{AssetFilter, Assets};
 use rushes_core::{Asset, AssetId, Blob, Code, Fault, Kind, Subject};
 use rusqlite::{Connection, params};
 
-pub(crate) fn load(sql: &Connection, id: &str) -> Result<Asset, Fault> {
-    rows::one(sql, &format!("SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256) WHERE a.id = ?1"), [id], rows::asset)?
-        .ok_or_else(|| Fault::new(Code::NotFound, "look up asset").with("asset", id))
+pub(crate) fn find(sql: &Connection, id: &str) -> Result<Option<Asset>, Fault> {
+    rows::one(sql, &format!("SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256) WHERE a.id = ?1"), [id], rows::asset)
 }
 
-/// One asset and where it is.
-pub(crate) fn with_deliveries(sql: &Connection, id: &str) -> Result<(Asset, Vec<Delivery>), Fault> {
-    Ok((load(sql, id)?, deliveries(sql, id)?))
+pub(crate) fn load(sql: &Connection, id: &str) -> Result<Asset, Fault> {
+    find(sql, id)?.ok_or_else(|| Fault::new(Code::NotFound, "look up asset").with("asset", id))
 }
 
 pub(crate) fn deliveries(sql: &Connection, id: &str) -> Result<Vec<Delivery>, Fault> {

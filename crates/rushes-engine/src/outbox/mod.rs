@@ -144,12 +144,11 @@ impl<P: Payer> Sender<P> {
         if small + large == 0 && self.renewed.elapsed() < RENEW_EVERY {
             return rest.map_or(idle, |rest| rest.min(idle));
         }
-        let mut held = Vec::new();
-        if self.renewed.elapsed() >= RENEW_EVERY {
+        let held = (self.renewed.elapsed() >= RENEW_EVERY).then(|| {
             self.renewed = Instant::now();
-            held.extend(self.small.iter().chain(&self.large).map(|due| due.lease));
-            held.extend(self.carried.values().map(|carried| carried.lease));
-        }
+            let waiting = self.small.iter().chain(&self.large).map(|due| due.lease);
+            waiting.chain(self.carried.values().map(|carried| carried.lease)).collect()
+        });
         let count = |room: usize| u32::try_from(room).unwrap_or(1);
         let at_once = small + large > 0 && self.pace.hurries();
         match self.parts.store.due(&self.name, Wanted { small: count(small), large: count(large), held, at_once }).await {
@@ -317,7 +316,8 @@ mod tests {
     use super::*;
 
     fn tried(attempts: u32) -> Due {
-        Due { row: 1, lease: 1, attempts, session: None, work: Work::PutRecord { collection: "characters".into(), id: "mira_1".into() } }
+        let work = Work::PutRecord { collection: "characters".into(), id: "mira_1".into() };
+        Due { row: 1, destination: "records".into(), root: None, lease: 1, attempts, session: None, work }
     }
 
     #[test]
