@@ -132,9 +132,9 @@ pub(crate) fn sync_folder(folder: &Path) -> Result<(), Fault> {
     File::open(folder).and_then(|open| open.sync_all()).map_err(|e| Fault::io("sync folder", folder, &e))
 }
 
-/// The SHA-256 of a file, where nothing else is asked for. Errors: `io`, `file_missing`.
-pub fn sha256_of(path: &Path) -> Result<String, Fault> {
-    File::open(path).and_then(sha256).map(|(hash, _)| hash).map_err(|e| Fault::io("hash file", path, &e))
+/// The SHA-256 of a file and its size, bytes, where nothing else is asked for. Errors: `io`, `file_missing`.
+pub fn sha256_of(path: &Path) -> Result<(String, u64), Fault> {
+    File::open(path).and_then(sha256).map_err(|e| Fault::io("hash file", path, &e))
 }
 
 /// The hashes and the size of a file. Errors: `io`, `file_missing`.

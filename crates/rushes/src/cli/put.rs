@@ -41,7 +41,7 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     rushes_media::inspect::check_file(&file)?;
     let names: Names = args.names.into_iter().collect();
     let input = rushes_workflows::put::Input {
-        sha256: sha256_of(&file)?,
+        sha256: sha256_of(&file)?.0,
         file,
         kind: args.kind,
         subject: args.subject,
