@@ -25,7 +25,7 @@ const AT_ONCE: usize = 4;
 /// `scratch` is the folder the files must lie in, if the step has one: nothing else on the machine can be made an asset
 /// by mistake.
 /// Errors: those of `Inspect`, `io`, `disk_full`, `input_invalid` for a file outside scratch.
-pub async fn ingest(assets: Vec<NewAsset>, scratch: Option<&Path>, parts: &Parts) -> Result<(Vec<Ingested>, Vec<Pinned>), Fault> {
+pub(crate) async fn ingest(assets: Vec<NewAsset>, scratch: Option<&Path>, parts: &Parts) -> Result<(Vec<Ingested>, Vec<Pinned>), Fault> {
     if assets.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
