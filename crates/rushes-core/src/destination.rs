@@ -194,7 +194,8 @@ pub trait Destination: Send + Sync {
     /// What it holds under a key; None where nothing is.
     async fn stat(&self, key: &str) -> Result<Option<Proof>, Fault>;
 
-    /// Copies an object, or these bytes of it, into a new local file. Errors: `not_found` and those of `put`.
+    /// Copies an object, or these bytes of it, into a new local file, which whoever means to keep it makes durable.
+    /// Errors: `not_found` and those of `put`.
     async fn get(&self, key: &str, bytes: Option<Range<u64>>, into: &Path) -> Result<(), Fault>;
 
     /// The keys that begin with `prefix`, after `cursor`, at most 1,000.

@@ -1,6 +1,6 @@
 //! Rebuilds a library from its catalogs and destinations alone, or proves that this can be done.
 
-use crate::blobs::hash_file;
+use crate::blobs::{hash_file, sha256_of};
 use crate::fetch;
 use crate::parts::{Parts, Site};
 use crate::view;
@@ -100,14 +100,17 @@ fn locate<'a>(parts: &'a Parts, told: &Told) -> Result<(&'a Site<dyn Destination
 async fn get(parts: &Parts, told: &Told, file: &std::path::Path) -> Result<(), Fault> {
     let (site, key) = locate(parts, told)?;
     site.port.get(&key, None, file).await?;
-    let (path, mime) = (file.to_owned(), told.asset.blob.mime.clone());
-    let found = tokio::task::spawn_blocking(move || hash_file(&path, &mime)).await;
-    let found = found.map_err(|e| Fault::new(Code::Panicked, "compare bytes").because(e))??;
-    if found.sha256 == told.asset.blob.sha256 && found.size_bytes == told.asset.blob.size_bytes {
+    let path = file.to_owned();
+    let (sha256, size_bytes) = hashed(move || sha256_of(&path)).await?;
+    if sha256 == told.asset.blob.sha256 && size_bytes == told.asset.blob.size_bytes {
         return Ok(());
     }
-    let reason = format!("{} bytes came back, and they are not those its record tells of", found.size_bytes);
+    let reason = format!("{size_bytes} bytes came back, and they are not those its record tells of");
     Err(Fault::new(Code::ProofFailed, "compare bytes").with("key", key).because(reason))
+}
+
+async fn hashed<T: Send + 'static>(hash: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+    tokio::task::spawn_blocking(hash).await.map_err(|e| Fault::new(Code::Panicked, "hash bytes").because(e))?
 }
 
 async fn bring(parts: &Parts, told: Told) -> Result<(u64, bool), (String, Fault)> {
@@ -119,13 +122,14 @@ async fn bring_one(parts: &Parts, told: Told) -> Result<(u64, bool), Fault> {
     let (site, key) = locate(parts, &told)?;
     let (mut asset, blobs) = (told.asset, parts.blobs());
     let blob = blobs.path(&asset.blob.sha256);
-    if !blob.metadata().is_ok_and(|there| there.len() == asset.blob.size_bytes) {
-        fetch::get(parts, &asset.blob, site.port.as_ref(), &key).await?;
-    }
-    // Records carry one hash; the others are of these very bytes.
-    let mime = asset.blob.mime.clone();
-    let hashed = tokio::task::spawn_blocking(move || hash_file(&blob, &mime)).await;
-    asset.blob = hashed.map_err(|e| Fault::new(Code::Panicked, "hash bytes").because(e))??;
+    let is_here = blob.metadata().is_ok_and(|there| there.len() == asset.blob.size_bytes);
+    // Records carry one hash; the others are of these very bytes. Of the MD5 nobody knows yet whether it is asked for.
+    asset.blob = if is_here {
+        let mime = asset.blob.mime.clone();
+        hashed(move || hash_file(&blob, &mime)).await?
+    } else {
+        fetch::get(parts, &asset.blob, site.port.as_ref(), &key, hash_file).await?
+    };
     let proof = site.port.stat(&key).await?.filter(|proof| proof.is_of(&asset.blob));
     let proof = proof.ok_or_else(|| Fault::new(Code::ProofFailed, "prove object").with("key", &key))?;
     let found = Found { subject: told.subject, asset: asset.clone(), destination: site.name.clone(), uri: site.port.uri(&key), key, proof };

@@ -7,7 +7,7 @@ use crate::wire;
 use rushes_core::Kind;
 use rushes_core::kinds::Names;
 use rushes_engine::Ask;
-use rushes_engine::blobs::hash_file;
+use rushes_engine::blobs::sha256_of;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -41,11 +41,12 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     rushes_media::inspect::check_file(&file)?;
     let names: Names = args.names.into_iter().collect();
     let input = rushes_workflows::put::Input {
-        sha256: hash_file(&file, "")?.sha256,
+        sha256: sha256_of(&file)?.0,
         file,
         kind: args.kind,
         subject: args.subject,
         title: args.title,
+        looked: None,
         names,
     };
     let ask = Ask::Submit { workflow: "put".into(), input: serde_json::to_value(input)?, new: false };
