@@ -5,7 +5,7 @@ use crate::fetch;
 use crate::parts::{Parts, Site};
 use crate::view;
 use rushes_core::catalog::{Catalog, Record};
-use rushes_core::destination::Destination;
+use rushes_core::destination::{Compared, Destination, Proof, ProofHash, compare};
 use rushes_core::record;
 use rushes_core::store::Found;
 use rushes_core::subject::{NewSubject, SubjectType};
@@ -119,15 +119,20 @@ async fn bring_one(parts: &Parts, told: Told) -> Result<(u64, bool), Fault> {
     let (site, key) = locate(parts, &told)?;
     let (mut asset, blobs) = (told.asset, parts.blobs());
     let blob = blobs.path(&asset.blob.sha256);
+    let mut proven = None;
     if !blob.metadata().is_ok_and(|there| there.len() == asset.blob.size_bytes) {
+        // What is the same version after it was fetched as before is what was fetched.
+        let before = site.port.stat(&key).await?;
         fetch::get(parts, &asset.blob, site.port.as_ref(), &key).await?;
+        proven = before.map(|before| Proof { hash: ProofHash::Sha256(asset.blob.sha256.clone()), ..before });
     }
     // Records carry one hash; the others are of these very bytes.
     let mime = asset.blob.mime.clone();
     let hashed = tokio::task::spawn_blocking(move || hash_file(&blob, &mime)).await;
     asset.blob = hashed.map_err(|e| Fault::new(Code::Panicked, "hash bytes").because(e))??;
-    let proof = site.port.stat(&key).await?.filter(|proof| proof.is_of(&asset.blob));
-    let proof = proof.ok_or_else(|| Fault::new(Code::ProofFailed, "prove object").with("key", &key))?;
+    let Compared::Same(proof) = compare(site.port.as_ref(), &key, &asset.blob, proven.as_ref()).await? else {
+        return Err(Fault::new(Code::ProofFailed, "prove object").with("key", &key));
+    };
     let found = Found { subject: told.subject, asset: asset.clone(), destination: site.name.clone(), uri: site.port.uri(&key), key, proof };
     let is_new = parts.store.adopt(&found).await?;
     view::link(&parts.home.library(), &asset.path, &blobs.path(&asset.blob.sha256))?;

@@ -1,6 +1,6 @@
 //! What every destination must keep.
 
-use rushes_core::destination::{Condition, Destination, Put};
+use rushes_core::destination::{Compared, Condition, Destination, Put, compare};
 use rushes_core::digest::digest;
 use rushes_core::{Blob, Code};
 use std::io::Write;
@@ -73,9 +73,11 @@ async fn puts_are_proven_and_come_back(destination: &dyn Destination, name_bytes
             .put(Put::new(key, &source.file, &source.blob, Condition::CreateOnly))
             .await
             .unwrap_or_else(|fault| panic!("put {key}: {fault}"));
-        assert!(proof.is_of(&source.blob), "the proof of {key} is that of the bytes: {proof:?}");
-        let stat = destination.stat(key).await.expect("stat").unwrap_or_else(|| panic!("{key} is there after its put"));
-        assert!(stat.is_of(&source.blob), "stat of {key} proves the bytes: {stat:?}");
+        assert!(proof.proves(&source.blob), "the proof of {key} is that of the bytes: {proof:?}");
+        for proven in [None, Some(&proof)] {
+            let there = compare(destination, key, &source.blob, proven).await.expect("a look");
+            assert!(matches!(there, Compared::Same(_)), "{key} is seen to hold the bytes: {there:?}");
+        }
         assert_eq!(content(destination, key).await, bytes, "{key} comes back as it was");
         assert!(source.file.exists(), "a put leaves the source alone");
         let range = 3..(bytes.len() as u64).min(9);
@@ -113,7 +115,7 @@ async fn replace_needs_the_known_version(destination: &dyn Destination) {
         .put(Put::new(key, &second.file, &second.blob, Condition::Replace(&old)))
         .await
         .expect("the second version over the first");
-    assert!(new.is_of(&second.blob));
+    assert!(new.proves(&second.blob));
     let again = destination.put(Put::new(key, &second.file, &second.blob, Condition::Replace(&old))).await;
     assert!(again.is_ok(), "the answer may have been lost; the same replace again is success: {again:?}");
     let fault = destination

@@ -5,6 +5,7 @@ pub mod gdrive;
 pub mod gs;
 mod listings;
 pub mod memory;
+mod proving;
 pub mod s3;
 #[cfg(test)]
 mod sources;

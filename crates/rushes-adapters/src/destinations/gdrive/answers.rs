@@ -88,10 +88,11 @@ pub(super) struct File {
 }
 
 impl File {
-    /// What it shows of its content; None where only the bytes can tell.
+    /// What it shows of its content; None where it says no length.
     pub(super) fn proof(&self) -> Option<Proof> {
         let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        let hash = filled(&self.sha256_checksum).map(ProofHash::Sha256).or_else(|| filled(&self.md5_checksum).map(ProofHash::Md5))?;
+        let hash = filled(&self.sha256_checksum).map(ProofHash::Sha256).or_else(|| filled(&self.md5_checksum).map(ProofHash::Md5));
+        let hash = hash.unwrap_or(ProofHash::Untold);
         Some(Proof { size_bytes: self.size.as_ref()?.parse().ok()?, hash, etag: filled(&self.head_revision_id) })
     }
 }
@@ -266,7 +267,7 @@ mod tests {
         let both = file(json!({"size": "5", "md5Checksum": "m", "sha256Checksum": "s", "headRevisionId": "r"})).unwrap();
         assert_eq!(both, Proof { size_bytes: 5, hash: ProofHash::Sha256("s".into()), etag: Some("r".into()) });
         assert_eq!(file(json!({"size": "5", "md5Checksum": "m"})).unwrap().hash, ProofHash::Md5("m".into()));
-        assert_eq!(file(json!({"size": "5"})), None);
+        assert_eq!(file(json!({"size": "5"})).unwrap().hash, ProofHash::Untold);
         assert_eq!(file(json!({"md5Checksum": "m"})), None, "a document has no size");
     }
 }

@@ -18,13 +18,14 @@ mod tags;
 mod tests;
 
 use super::listings::Listings;
+use super::proving::read_back;
 use crate::google::Tokens;
 use crate::http::{Answer, Body, Client, Request, empty_file, encode_path, encode_query};
 use answers::{About, FIELDS, File, Said, document, refusal};
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use memory::Memory;
-use rushes_core::destination::{Abilities, Destination, Listing, Proof, ProofHash, Put, Uploads};
+use rushes_core::destination::{Abilities, Destination, Listing, Proof, Put, Uploads};
 use rushes_core::{Code, Fault};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -208,14 +209,17 @@ impl DriveDestination {
         about["user"]["emailAddress"].as_str().map(str::to_owned)
     }
 
-    async fn prove(&self, file: &File, key: &str) -> Result<Proof, Said> {
-        if let Some(proof) = file.proof() {
-            return Ok(proof);
+    /// What a file shows of its content.
+    async fn shown(&self, file: &File, key: &str) -> Result<Proof, Said> {
+        match file.proof() {
+            Some(proof) => Ok(proof),
+            None => self.read(file, key).await,
         }
-        // The proof of last resort: the bytes themselves.
+    }
+
+    async fn read(&self, file: &File, key: &str) -> Result<Proof, Said> {
         let answer = self.open(&file.id, None, self.about("read object back", key)).await?;
-        let (sha256, size_bytes) = answer.sha256().await?;
-        Ok(Proof { size_bytes, hash: ProofHash::Sha256(sha256), etag: file.head_revision_id.clone() })
+        Ok(read_back(answer, file.head_revision_id.clone()).await?)
     }
 
     async fn open(&self, id: &str, range: Option<&Range<u64>>, about: About<'_>) -> Result<Answer, Said> {
@@ -263,7 +267,7 @@ impl Destination for DriveDestination {
     fn abilities(&self) -> Abilities<'_> {
         // An address at Drive opens for whom the folder is shared with, so there is none to give to others.
         let clock_ahead_ms = self.client.clock_ahead_ms();
-        Abilities { uploads: Some(self), folders: true, clock_ahead_ms, proves_by_md5: true, ..Abilities::default() }
+        Abilities { uploads: Some(self), folders: true, clock_ahead_ms, ..Abilities::default() }
     }
 
     fn uri(&self, key: &str) -> String {
@@ -276,7 +280,14 @@ impl Destination for DriveDestination {
 
     async fn stat(&self, key: &str) -> Result<Option<Proof>, Fault> {
         match self.look(&self.path(key), self.about("look at object", key)).await? {
-            Some(file) => Ok(Some(self.prove(&file, key).await?)),
+            Some(file) => Ok(Some(self.shown(&file, key).await?)),
+            None => Ok(None),
+        }
+    }
+
+    async fn read_back(&self, key: &str) -> Result<Option<Proof>, Fault> {
+        match self.look(&self.path(key), self.about("look at object", key)).await? {
+            Some(file) => Ok(Some(self.read(&file, key).await?)),
             None => Ok(None),
         }
     }

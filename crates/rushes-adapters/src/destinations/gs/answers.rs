@@ -193,10 +193,13 @@ pub(super) struct Object {
 }
 
 impl Object {
-    /// What it proves. Composite objects have no MD5. Errors: `destination_down` where no hash is shown.
-    pub(super) fn proof(&self, about: About<'_>) -> Result<Proof, Fault> {
+    /// What it proves: by CRC-32C where it is larger than `md5_max_bytes`, and so went in parts, whose MD5 nobody took.
+    /// Composite objects have no MD5. Errors: `destination_down` where no hash is shown.
+    pub(super) fn proof(&self, about: About<'_>, md5_max_bytes: u64) -> Result<Proof, Fault> {
         let bytes = |text: &Option<String>| STANDARD.decode(text.as_deref()?).ok();
+        let is_small = self.size.parse().is_ok_and(|size: u64| size <= md5_max_bytes);
         let md5 = bytes(&self.md5_hash).filter(|md5| md5.len() == 16).map(|md5| ProofHash::Md5(hex(&md5)));
+        let md5 = md5.filter(|_| is_small || self.crc32c.is_none());
         let crc32c = || Some(ProofHash::Crc32c(u32::from_be_bytes(bytes(&self.crc32c)?.try_into().ok()?)));
         let silent = || about.fault(Code::DestinationDown).because("the store tells of the object without its hash or size");
         let hash = md5.or_else(crc32c).ok_or_else(silent)?;
@@ -302,9 +305,11 @@ mod tests {
 
     #[test]
     fn gs_objects_are_proven_by_md5_or_crc32c() {
-        let proof = |value: Value| serde_json::from_value::<Object>(value).unwrap().proof(ABOUT);
+        let proof = |value: Value| serde_json::from_value::<Object>(value).unwrap().proof(ABOUT, 9);
         let whole = json!({"size": "9", "generation": "7", "md5Hash": "JfnnlDI7RTiF9RgfG2JNCw==", "crc32c": "4waSgw=="});
         assert_eq!(proof(whole).unwrap().hash, ProofHash::Md5("25f9e794323b453885f5181f1b624d0b".into()));
+        let large = json!({"size": "10", "generation": "7", "md5Hash": "JfnnlDI7RTiF9RgfG2JNCw==", "crc32c": "4waSgw=="});
+        assert_eq!(proof(large).unwrap().hash, ProofHash::Crc32c(0xe306_9283), "what went in parts");
         let composite = proof(json!({"size": "9", "generation": "7", "crc32c": "4waSgw=="})).unwrap();
         assert_eq!((composite.hash, composite.etag.as_deref()), (ProofHash::Crc32c(0xe306_9283), Some("7")));
         assert!(proof(json!({"size": "9", "generation": "7"})).unwrap_err().is_transient());

@@ -2,7 +2,7 @@
 //! that a restart goes on with.
 //!
 //! The store is told the hashes beforehand and refuses other bytes; it keeps conditions (a generation names each version).
-//! An object's proof is the MD5 or CRC-32C it shows.
+//! An object's proof is the MD5 it shows, or the CRC-32C of what went in parts.
 
 mod answers;
 mod links;
@@ -12,6 +12,7 @@ mod setup;
 #[cfg(test)]
 mod tests;
 
+use super::proving::read_back;
 use crate::google::{Credentials, Tokens};
 use crate::http::{Answer, Body, Client, HttpOptions, Request, empty_file, encode_query, query_of};
 use answers::{About, Object, Page, Said, document, refusal};
@@ -167,7 +168,16 @@ impl GsDestination {
     async fn look(&self, key: &str) -> Result<Option<Proof>, Fault> {
         let about = self.about("look at object", "storage.objects.get", key);
         match self.ask::<Object>(&Call::new(Method::GET, self.object(key), about).asking("fields", FIELDS)).await {
-            Ok(object) => Ok(Some(object.proof(about)?)),
+            Ok(object) => Ok(Some(object.proof(about, self.settings.part_bytes)?)),
+            Err(said) if said.is_absent() => Ok(None),
+            Err(said) => Err(said.into()),
+        }
+    }
+
+    async fn read(&self, key: &str, generation: Option<String>) -> Result<Option<Proof>, Fault> {
+        let about = self.about("read object back", "storage.objects.get", key);
+        match self.call(&Call::new(Method::GET, self.object(key), about).asking("alt", "media")).await {
+            Ok(answer) => Ok(Some(read_back(answer, generation).await?)),
             Err(said) if said.is_absent() => Ok(None),
             Err(said) => Err(said.into()),
         }
@@ -191,7 +201,8 @@ impl GsDestination {
 impl Destination for GsDestination {
     fn abilities(&self) -> Abilities<'_> {
         let clock_ahead_ms = self.client.clock_ahead_ms();
-        Abilities { links: Some(self), uploads: Some(self), setup: Some(self), clock_ahead_ms, proves_by_md5: true, ..Abilities::default() }
+        let proves_by_md5_up_to = self.settings.part_bytes;
+        Abilities { links: Some(self), uploads: Some(self), setup: Some(self), folders: false, clock_ahead_ms, proves_by_md5_up_to }
     }
 
     /// As Google's own tools write it: nothing is encoded.
@@ -205,6 +216,13 @@ impl Destination for GsDestination {
 
     async fn stat(&self, key: &str) -> Result<Option<Proof>, Fault> {
         self.look(key).await
+    }
+
+    async fn read_back(&self, key: &str) -> Result<Option<Proof>, Fault> {
+        match self.look(key).await? {
+            Some(there) => self.read(key, there.etag).await,
+            None => Ok(None),
+        }
     }
 
     async fn get(&self, key: &str, bytes: Option<Range<u64>>, into: &Path) -> Result<(), Fault> {

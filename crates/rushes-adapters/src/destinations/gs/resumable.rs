@@ -187,7 +187,7 @@ impl GsDestination {
     async fn read_far(&self, put: Put<'_>, answer: Answer) -> Result<Far, Said> {
         let about = self.about("send part", NEEDS, put.key);
         if answer.status != StatusCode::PERMANENT_REDIRECT {
-            return Ok(Far::Done(document::<Object>(answer, about).await?.proof(about)?));
+            return Ok(Far::Done(document::<Object>(answer, about).await?.proof(about, self.settings.part_bytes)?));
         }
         let told = answer.header("range");
         let last = told.strip_prefix("bytes=0-").and_then(|last| last.parse::<u64>().ok());

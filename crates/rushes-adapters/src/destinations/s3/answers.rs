@@ -183,15 +183,9 @@ pub(super) struct Upload {
     pub(super) upload_id: String,
 }
 
-/// An etag without its quotes.
+/// An etag without its quotes, as a condition or a list of parts names it.
 pub(super) fn bare(etag: &str) -> &str {
     etag.trim().trim_start_matches("W/").trim_matches('"')
-}
-
-/// The MD5 an etag is, where it is one.
-pub(super) fn md5_in(etag: &str) -> Option<&str> {
-    let etag = bare(etag);
-    (etag.len() == 32 && etag.bytes().all(|b| b.is_ascii_hexdigit())).then_some(etag)
 }
 
 fn hex_of(base64: &str, bytes: usize) -> Option<Vec<u8>> {
@@ -203,41 +197,36 @@ pub(super) fn crc32c_text(sum: u32) -> String {
     STANDARD.encode(sum.to_be_bytes())
 }
 
-/// The hash of the whole object that an answer shows; None where it shows none.
-pub(super) fn hash_in(answer: &Answer) -> Option<ProofHash> {
-    // Where it is not said, an object in parts (its etag says so) may show a sum of sums.
+/// The hash of the whole object that an answer shows.
+pub(super) fn hash_in(answer: &Answer) -> ProofHash {
+    // An object in parts, as its etag says, may show a sum of sums; some stores show another sum than the one they checked.
     let is_whole = match answer.header("x-amz-checksum-type") {
         "" => !answer.header("etag").contains('-'),
         told => told == "FULL_OBJECT",
     };
-    if let Some(sum) = hex_of(answer.header("x-amz-checksum-sha256"), 32).filter(|_| is_whole) {
-        return Some(ProofHash::Sha256(rushes_core::flow::hex(&sum)));
+    let sum = |name: &str, bytes: usize| hex_of(answer.header(name), bytes).filter(|_| is_whole);
+    if let Some(sha256) = sum("x-amz-checksum-sha256", 32) {
+        return ProofHash::Sha256(rushes_core::flow::hex(&sha256));
     }
-    // Under some encryptions an etag looks like an MD5 and is none.
-    let is_plain = !answer.header("x-amz-server-side-encryption").starts_with("aws:kms")
-        && answer.header("x-amz-server-side-encryption-customer-algorithm").is_empty();
-    if let Some(md5) = md5_in(answer.header("etag")).filter(|_| is_plain) {
-        return Some(ProofHash::Md5(md5.to_owned()));
-    }
-    // Before a sum of the whole: some stores show another than the one they checked, and the etag names the version.
-    // It counts only where each part was proven before they were joined.
-    let noted = answer.header(NOTED);
-    if !noted.is_empty() && answer.header("etag").contains('-') {
-        return Some(ProofHash::Noted(noted.to_owned()));
-    }
-    let crc32c = hex_of(answer.header("x-amz-checksum-crc32c"), 4).filter(|_| is_whole)?;
-    Some(ProofHash::Crc32c(u32::from_be_bytes(crc32c.try_into().ok()?)))
+    let crc32c = sum("x-amz-checksum-crc32c", 4).filter(|_| !answer.header("etag").contains('-'));
+    crc32c.and_then(|sum| sum.try_into().ok()).map_or(ProofHash::Untold, |sum| ProofHash::Crc32c(u32::from_be_bytes(sum)))
 }
 
-/// The proof in the answer to a look at an object; None where the store shows no hash of it.
+/// The proof in the answer to a look at an object; None where it says no length.
 pub(super) fn proof_in(answer: &Answer) -> Option<Proof> {
     let size_bytes = answer.header("content-length").parse().ok()?;
-    Some(Proof { size_bytes, hash: hash_in(answer)?, etag: etag_in(answer) })
+    Some(Proof { size_bytes, hash: hash_in(answer), etag: etag_in(answer) })
 }
 
+/// The etag without its quotes, and with its `W/` where it is weak.
 pub(super) fn etag_in(answer: &Answer) -> Option<String> {
-    let etag = bare(answer.header("etag"));
-    (!etag.is_empty()).then(|| etag.to_owned())
+    version(answer.header("etag"))
+}
+
+/// The same of one that stands in a document.
+pub(super) fn version(etag: &str) -> Option<String> {
+    let weak = if etag.trim().starts_with("W/") { "W/" } else { "" };
+    Some(bare(etag)).filter(|etag| !etag.is_empty()).map(|etag| format!("{weak}{etag}"))
 }
 
 #[cfg(test)]
@@ -287,9 +276,10 @@ mod tests {
     }
 
     #[test]
-    fn s3_etags_are_md5_only_when_they_look_so() {
-        assert_eq!(md5_in("\"25f9e794323b453885f5181f1b624d0b\""), Some("25f9e794323b453885f5181f1b624d0b"));
-        assert_eq!(md5_in("\"25f9e794323b453885f5181f1b624d0b-3\""), None);
+    fn s3_etags_lose_their_quotes_and_stay_weak() {
+        assert_eq!(version("\"25f9e794\"").as_deref(), Some("25f9e794"));
+        assert_eq!(version("W/\"25f9e794\"").as_deref(), Some("W/25f9e794"));
+        assert_eq!((version("\"\""), bare(" W/\"a-3\"")), (None, "a-3"));
         assert_eq!(crc32c_text(0xe306_9283), "4waSgw==");
     }
 }

@@ -1,7 +1,8 @@
 //! `s3://`: Amazon S3 and whatever speaks as it does. Small objects are put in one request, large ones in parts that a
 //! restart goes on with.
 //!
-//! An object's proof is what the store says of the bytes it holds: the SHA-256 it checked, or the MD5 in its etag.
+//! An object's proof is what the store says of the bytes it holds: the SHA-256 it checked, or an etag that is their MD5, or
+//! the bytes themselves.
 
 mod answers;
 mod keys;
@@ -10,15 +11,15 @@ mod put;
 mod setup;
 mod sign;
 
+use super::proving::{There, read_back};
 use crate::http::{Answer, Body, Client, HttpOptions, Request, encode_path, query_of};
 use answers::{About, NOTED, Said, document, etag_in, proof_in, refusal};
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub use keys::AccessKey;
 use keys::KeyRing;
-use put::There;
 use rushes_core::clock::{Clock, SystemClock};
-use rushes_core::destination::{Abilities, Destination, Links, Listing, Proof, ProofHash, Put, Uploads};
+use rushes_core::destination::{Abilities, Destination, Links, Listing, Proof, Put, Uploads};
 use rushes_core::{Code, Fault, Verdict};
 use sign::{Scope, Signed, UNSIGNED};
 use std::ops::Range;
@@ -152,6 +153,10 @@ impl S3Destination {
         })
     }
 
+    fn whole_max_bytes(&self) -> u64 {
+        self.settings.part_bytes * WHOLE_PARTS
+    }
+
     fn path(&self, key: &str) -> String {
         format!("{}/{}", self.base, encode_path(key))
     }
@@ -202,7 +207,7 @@ impl S3Destination {
                 let noted = Some(answer.header(NOTED).to_owned()).filter(|noted| !noted.is_empty());
                 let proof = match proof_in(&answer) {
                     Some(proof) => Some(proof),
-                    None => self.read_back(key).await?,
+                    None => self.read(key).await?,
                 };
                 Ok(proof.map(|proof| There { proof, noted }))
             }
@@ -236,8 +241,7 @@ impl S3Destination {
         self.call(&call).await.err().map(Fault::from)
     }
 
-    /// The proof of last resort: the bytes themselves.
-    async fn read_back(&self, key: &str) -> Result<Option<Proof>, Fault> {
+    async fn read(&self, key: &str) -> Result<Option<Proof>, Fault> {
         let call = Call::new(Method::GET, key, "read object back", "s3:GetObject");
         let answer = match self.call(&call).await {
             Ok(answer) => answer,
@@ -247,8 +251,7 @@ impl S3Destination {
         // Without an etag it is no object that answers, whatever the status says.
         let none = || Fault::new(Code::DestinationDown, "read object back").with("key", key).because("the answer is no object");
         let etag = Some(etag_in(&answer).ok_or_else(none)?);
-        let (sha256, size_bytes) = answer.sha256().await?;
-        Ok(Some(Proof { size_bytes, hash: ProofHash::Sha256(sha256), etag }))
+        Ok(Some(read_back(answer, etag).await?))
     }
 
     async fn sign_link(&self, key: &str, valid: Duration) -> Result<String, Fault> {
@@ -267,9 +270,9 @@ impl S3Destination {
 #[async_trait]
 impl Destination for S3Destination {
     fn abilities(&self) -> Abilities<'_> {
-        let proves_by_md5 = self.shows_sums.get() != Some(&true);
+        let proves_by_md5_up_to = if self.shows_sums.get() == Some(&true) { 0 } else { self.whole_max_bytes() };
         let clock_ahead_ms = self.client.clock_ahead_ms();
-        Abilities { links: Some(self), uploads: Some(self), setup: Some(self), folders: false, clock_ahead_ms, proves_by_md5 }
+        Abilities { links: Some(self), uploads: Some(self), setup: Some(self), folders: false, clock_ahead_ms, proves_by_md5_up_to }
     }
 
     fn uri(&self, key: &str) -> String {
@@ -277,11 +280,15 @@ impl Destination for S3Destination {
     }
 
     async fn put(&self, put: Put<'_>) -> Result<Proof, Fault> {
-        if put.blob.size_bytes > self.settings.part_bytes * WHOLE_PARTS { self.put_parts(put).await } else { self.put_whole(put).await }
+        if put.blob.size_bytes > self.whole_max_bytes() { self.put_parts(put).await } else { self.put_whole(put).await }
     }
 
     async fn stat(&self, key: &str) -> Result<Option<Proof>, Fault> {
         Ok(self.look(key).await?.map(|there| there.proof))
+    }
+
+    async fn read_back(&self, key: &str) -> Result<Option<Proof>, Fault> {
+        self.read(key).await
     }
 
     async fn get(&self, key: &str, bytes: Option<Range<u64>>, into: &Path) -> Result<(), Fault> {

@@ -3,7 +3,7 @@
 
 use crate::http::{Answer, passing, words};
 use http::StatusCode;
-use rushes_core::destination::ProofHash;
+use rushes_core::destination::{Proof, ProofHash};
 use rushes_core::{Code, Fault, Verdict};
 use serde::Deserialize;
 use serde_json::Value;
@@ -186,35 +186,20 @@ pub(super) struct Info {
 }
 
 impl Info {
-    /// The store's name of this version.
+    /// The store's name of this version; it keeps its `W/` where it is weak.
     pub(super) fn etag(&self) -> Option<String> {
-        self.etag.as_deref().map(bare).filter(|etag| !etag.is_empty()).map(str::to_owned)
+        self.etag.as_deref().map(|etag| etag.trim().replace('"', "")).filter(|etag| !etag.is_empty())
+    }
+
+    /// What the store says of the object; None where it says no length.
+    pub(super) fn proof(&self) -> Option<Proof> {
+        Some(Proof { size_bytes: self.size?, hash: ProofHash::Untold, etag: self.etag() })
     }
 
     /// The SHA-256 noted by who put it there.
     pub(super) fn noted(&self) -> Option<&str> {
         self.metadata["sha256"].as_str().filter(|hex| hex.len() == 64)
     }
-
-    /// The hash; None where only the bytes can tell: under some encryptions, and with some backends, an etag looks like an
-    /// MD5 and is none, which shows where another MD5 was noted.
-    pub(super) fn hash(&self) -> Option<ProofHash> {
-        let etag = self.etag()?;
-        match (is_md5(&etag), self.metadata["md5"].as_str()) {
-            (true, None) => Some(ProofHash::Md5(etag)),
-            (true, Some(md5)) => (md5 == etag).then_some(ProofHash::Md5(etag)),
-            (false, _) => self.noted().map(|hex| ProofHash::Noted(hex.to_owned())),
-        }
-    }
-}
-
-/// An etag without its quotes.
-pub(super) fn bare(etag: &str) -> &str {
-    etag.trim().trim_start_matches("W/").trim_matches('"')
-}
-
-fn is_md5(etag: &str) -> bool {
-    etag.len() == 32 && etag.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
@@ -274,17 +259,13 @@ mod tests {
     }
 
     #[test]
-    fn supabase_etags_are_md5_only_when_nothing_speaks_against_it() {
-        let info = |etag: &str, metadata: Value| -> Info {
-            serde_json::from_value(json!({"size": 1, "etag": etag, "metadata": metadata})).unwrap()
+    fn supabase_etags_lose_their_quotes_and_notes_are_whole() {
+        let info = |etag: &str, sha256: &str| -> Info {
+            serde_json::from_value(json!({"size": 1, "etag": etag, "metadata": {"sha256": sha256}})).unwrap()
         };
-        let (md5, sha) = ("25f9e794323b453885f5181f1b624d0b", "1".repeat(64));
-        let quoted = format!("\"{md5}\"");
-        assert_eq!(info(&quoted, Value::Null).hash(), Some(ProofHash::Md5(md5.into())));
-        assert_eq!(info(&quoted, json!({"md5": md5})).hash(), Some(ProofHash::Md5(md5.into())));
-        assert_eq!(info(&quoted, json!({"md5": "0", "sha256": sha})).hash(), None);
-        assert_eq!(info(&format!("\"{md5}-2\""), json!({"sha256": sha})).hash(), Some(ProofHash::Noted(sha.clone())));
-        assert_eq!(info(&format!("\"{md5}-2\""), json!({"sha256": "short"})).hash(), None);
-        assert_eq!(info("", json!({"sha256": sha})).hash(), None);
+        let sha256 = "1".repeat(64);
+        assert_eq!((info("\"ab-2\"", &sha256).etag().as_deref(), info("\"\"", &sha256).etag()), (Some("ab-2"), None));
+        assert_eq!(info("W/\"ab\"", &sha256).proof().unwrap().etag.as_deref(), Some("W/ab"));
+        assert_eq!((info("", &sha256).noted(), info("", "short").noted()), (Some(&*sha256), None));
     }
 }

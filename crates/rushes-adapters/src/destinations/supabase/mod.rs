@@ -1,8 +1,8 @@
 //! `supabase://`: Supabase Storage over its REST interface. Small objects are put in one request, large ones by resumable
 //! uploads (TUS) that a restart goes on with.
 //!
-//! An object's proof is the MD5 in its etag, or the SHA-256 we noted beside it where the etag is that of parts; what
-//! neither proves is read back.
+//! An object's proof is an etag that is the MD5 of its bytes, or comes of the MD5 of each of its parts; what neither proves is
+//! read back.
 
 mod answers;
 mod keys;
@@ -15,11 +15,12 @@ mod tests;
 mod tus;
 
 use super::listings::Listings;
+use super::proving::{There, read_back};
 use crate::http::{Answer, Body, Client, Request, empty_file, encode_path};
 use answers::{About, Info, Said, document, refusal};
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use rushes_core::destination::{Abilities, Destination, Links, Listing, Proof, ProofHash, Put, Uploads};
+use rushes_core::destination::{Abilities, Destination, Links, Listing, Proof, Put, Uploads};
 use rushes_core::{Blob, Code, Fault};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -64,13 +65,6 @@ impl<'a> Call<'a> {
         }
         self
     }
-}
-
-/// An object that is there.
-struct Held {
-    proof: Proof,
-    /// The SHA-256 its writer noted beside it.
-    noted: Option<String>,
 }
 
 fn mime(blob: &Blob) -> &str {
@@ -156,7 +150,7 @@ impl SupabaseDestination {
         said
     }
 
-    async fn look(&self, key: &str) -> Result<Option<Held>, Fault> {
+    async fn look(&self, key: &str) -> Result<Option<There>, Fault> {
         let about = self.about("look at object", "SELECT", key);
         // The address without `authenticated` would take a key it does not know for a stranger, and deny there is a bucket.
         let call = Call::new(Method::GET, self.object("object/info/authenticated", key), about);
@@ -165,11 +159,11 @@ impl SupabaseDestination {
             Err(said) if said.is_absent() => return Ok(None),
             Err(said) => return Err(said.into()),
         };
-        let proof = match (info.size, info.hash()) {
-            (Some(size_bytes), Some(hash)) => Some(Proof { size_bytes, hash, etag: info.etag() }),
-            _ => self.read_back(key, info.etag()).await?,
+        let proof = match info.proof() {
+            Some(proof) => Some(proof),
+            None => self.read(key, info.etag()).await?,
         };
-        Ok(proof.map(|proof| Held { proof, noted: info.noted().map(str::to_owned) }))
+        Ok(proof.map(|proof| There { proof, noted: info.noted().map(str::to_owned) }))
     }
 
     async fn open(&self, key: &str, range: Option<&Range<u64>>, operation: &'static str) -> Result<Answer, Said> {
@@ -180,15 +174,13 @@ impl SupabaseDestination {
         self.call(call).await
     }
 
-    /// The proof of last resort: the bytes themselves.
-    async fn read_back(&self, key: &str, etag: Option<String>) -> Result<Option<Proof>, Fault> {
+    async fn read(&self, key: &str, etag: Option<String>) -> Result<Option<Proof>, Fault> {
         let answer = match self.open(key, None, "read object back").await {
             Ok(answer) => answer,
             Err(said) if said.is_absent() => return Ok(None),
             Err(said) => return Err(said.into()),
         };
-        let (sha256, size_bytes) = answer.sha256().await?;
-        Ok(Some(Proof { size_bytes, hash: ProofHash::Sha256(sha256), etag }))
+        Ok(Some(read_back(answer, etag).await?))
     }
 
     async fn remove(&self, key: &str) -> Result<(), Fault> {
@@ -224,7 +216,8 @@ struct Signed {
 impl Destination for SupabaseDestination {
     fn abilities(&self) -> Abilities<'_> {
         let clock_ahead_ms = self.client.clock_ahead_ms();
-        Abilities { links: Some(self), uploads: Some(self), setup: Some(self), folders: false, clock_ahead_ms, proves_by_md5: true }
+        let proves_by_md5_up_to = self.settings.whole_max_bytes;
+        Abilities { links: Some(self), uploads: Some(self), setup: Some(self), folders: false, clock_ahead_ms, proves_by_md5_up_to }
     }
 
     fn uri(&self, key: &str) -> String {
@@ -236,7 +229,14 @@ impl Destination for SupabaseDestination {
     }
 
     async fn stat(&self, key: &str) -> Result<Option<Proof>, Fault> {
-        Ok(self.look(key).await?.map(|held| held.proof))
+        Ok(self.look(key).await?.map(|there| there.proof))
+    }
+
+    async fn read_back(&self, key: &str) -> Result<Option<Proof>, Fault> {
+        match self.look(key).await? {
+            Some(there) => self.read(key, there.proof.etag).await,
+            None => Ok(None),
+        }
     }
 
     async fn get(&self, key: &str, bytes: Option<Range<u64>>, into: &Path) -> Result<(), Fault> {

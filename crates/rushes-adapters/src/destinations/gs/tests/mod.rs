@@ -61,7 +61,7 @@ async fn gs_keeps_the_simple_contract_at_the_emulator() {
     let film = large(900_000);
     let parts = GsSettings { part_bytes: SMALL_PART_BYTES, ..settings(&server.endpoint, server.bucket, Credentials::None) };
     let parts = GsDestination::new(parts).unwrap();
-    assert!(parts.put(film.create("a [b]/film.mp4")).await.unwrap().is_of(&film.blob));
+    assert!(parts.put(film.create("a [b]/film.mp4")).await.unwrap().proves(&film.blob));
     assert_eq!(parts.list("a [", None).await.unwrap().keys, ["a [b]/film.mp4"]);
     let into = film.folder.path().join("got");
     parts.get("a [b]/film.mp4", None, &into).await.unwrap();

@@ -5,7 +5,7 @@ mod weather;
 use super::*;
 use crate::destinations::sources::{Kept, large, put_at_last, source};
 use crate::http::HttpOptions;
-use rushes_core::destination::Condition;
+use rushes_core::destination::{Condition, ProofHash, Shows};
 use rushes_testkit::chaos::{Chaos, Only, Weather};
 use rushes_testkit::supabase::Supabase;
 use rushes_testkit::{destination_suite_up_to, links_suite, open, uploads_suite};
