@@ -44,6 +44,7 @@ pub async fn destination_suite(destination: &dyn Destination) {
 /// The same where names, the last segments of keys, can have at most so many bytes.
 pub async fn destination_suite_up_to(destination: &dyn Destination, name_bytes: usize) {
     puts_are_proven_and_come_back(destination, name_bytes).await;
+    ranges_come_as_asked_for(destination).await;
     create_only_keeps_what_is_there(destination).await;
     replace_needs_the_known_version(destination).await;
     listing_is_whole_ordered_and_paged(destination).await;
@@ -80,17 +81,31 @@ async fn puts_are_proven_and_come_back(destination: &dyn Destination, name_bytes
         }
         assert_eq!(content(destination, key).await, bytes, "{key} comes back as it was");
         assert!(source.file.exists(), "a put leaves the source alone");
-        let range = 3..(bytes.len() as u64).min(9);
-        if range.start < range.end {
-            let folder = tempfile::tempdir().expect("a temporary folder");
-            let into = folder.path().join("some");
-            destination.get(key, Some(range), &into).await.unwrap_or_else(|fault| panic!("get some of {key}: {fault}"));
-            assert_eq!(std::fs::read(into).expect("the file that get made"), bytes[3..bytes.len().min(9)], "some bytes of {key}");
-        }
     }
     for key in keys {
         destination.delete(key).await.expect("delete");
         assert!(destination.stat(key).await.expect("stat").is_none(), "{key} is gone after its delete");
+    }
+}
+
+/// From the first byte asked for to the last, as far as there are any.
+async fn ranges_come_as_asked_for(destination: &dyn Destination) {
+    let (digits, nothing) = (source(b"0123456789"), source(b""));
+    let key = "suite/[digits] 1.bin";
+    destination.put(Put::new(key, &digits.file, &digits.blob, Condition::CreateOnly)).await.expect("put");
+    destination.put(Put::new("suite/nothing", &nothing.file, &nothing.blob, Condition::CreateOnly)).await.expect("put");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let into = folder.path().join("some");
+    let asked = [(key, 0..10, "0123456789"), (key, 3..5, "34"), (key, 8..99, "89"), (key, 10..12, ""), (key, 4..4, "")];
+    for (key, range, wanted) in asked.into_iter().chain([("suite/nothing", 0..5, "")]) {
+        destination.get(key, Some(range.clone()), &into).await.unwrap_or_else(|fault| panic!("{range:?} of {key}: {fault}"));
+        assert_eq!(std::fs::read_to_string(&into).expect("the file that get made"), wanted, "{range:?} of {key}");
+        std::fs::remove_file(&into).expect("a file to remove");
+    }
+    let fault = destination.get("suite/none", Some(4..4), &into).await.expect_err("nothing to get");
+    assert_eq!(fault.code, Code::NotFound, "also where no byte is asked for: {fault}");
+    for key in [key, "suite/nothing"] {
+        destination.delete(key).await.expect("delete");
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where objects go.
 
+mod call;
 pub mod file;
 pub mod gdrive;
 pub mod gs;

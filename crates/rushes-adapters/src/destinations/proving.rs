@@ -1,6 +1,7 @@
 //! How a put learns what is at its key: by what the store shows, by the MD5 of the file or of its parts, and at last by the
 //! very bytes. What each of them proves, [`Proof::shows`] says.
 
+use super::call::Place;
 use crate::http::{Answer, file_of, md5_of};
 use md5::{Digest, Md5};
 use rushes_core::destination::{Compared, Condition, Proof, ProofHash, Put, Shows};
@@ -16,9 +17,6 @@ pub(super) struct There {
     pub(super) proof: Proof,
     pub(super) noted: Option<String>,
 }
-
-/// Where the key is, for the words of a fault: `bucket` or `folder`, and its name.
-pub(super) type Place<'a> = (&'static str, &'a str);
 
 /// What a put meets at its key.
 pub(super) enum Target {

@@ -1,15 +1,16 @@
 //! Writing. The id is drawn and kept before anything is sent, so that whoever tries again asks for the same file: Drive
 //! makes it once. What is at the key is looked at before, and once more afterwards, for another process may be there too.
 
-use super::answers::{About, File, Said};
+use super::answers::File;
 use super::resumable::Kept;
 use super::tags::{Meta, noted};
-use super::{Call, DriveDestination, files};
+use super::{DriveDestination, files};
+use crate::destinations::call::{About, Call, Resumable, Said, mime};
 use crate::destinations::proving::{self, There, contended, prove};
 use crate::http::{Body, bytes_of, damaged, file_of};
 use http::Method;
 use rushes_core::destination::{Compared, Proof, Put};
-use rushes_core::{Blob, Code, Fault};
+use rushes_core::{Code, Fault};
 use serde_json::Value;
 
 const ROUNDS: usize = 4;
@@ -23,10 +24,6 @@ enum Target {
     New,
     /// What may be written over. `is_mine`: we made it just now.
     Over(File, bool),
-}
-
-pub(super) fn mime(blob: &Blob) -> &str {
-    if blob.mime.is_empty() { "application/octet-stream" } else { &blob.mime }
 }
 
 /// One put under way.
@@ -60,7 +57,7 @@ impl DriveDestination {
                 }
             }
         }
-        Err(contended(&put, ("folder", self.root())).into())
+        Err(contended(&put, self.place()).into())
     }
 
     /// What the session says an earlier try has begun for these bytes.
@@ -98,7 +95,7 @@ impl DriveDestination {
         let proof = self.shown(&file, put.key).await?;
         let there = There { proof, noted: noted(&file).map(str::to_owned) };
         let read_back = async { self.read(&file, put.key).await.map(Some) };
-        Ok(match proving::target(Some(there), &put, ("folder", self.root()), 0, read_back).await? {
+        Ok(match proving::target(Some(there), &put, self.place(), 0, read_back).await? {
             proving::Target::Done(proof) => Target::Done(file, proof),
             _ => Target::Over(file, false),
         })

@@ -1,5 +1,6 @@
 //! What Cloud Storage answers: documents in JSON, and refusals in JSON or plain words, turned into faults a person can act on.
 
+use crate::destinations::call::{About, Said};
 use crate::http::{Answer, passing, words};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,52 +12,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
-/// A request that did not do what it was sent for. `status` 0: no answer at all.
-#[derive(Debug)]
-pub(super) struct Said {
-    pub(super) status: u16,
-    pub(super) fault: Fault,
-}
-
-impl Said {
-    /// There is no such object; a bucket that is not there is another matter.
-    pub(super) fn is_absent(&self) -> bool {
-        self.status == 404 && self.fault.code == Code::NotFound
-    }
-
-    /// What was to be written on a condition met something else: its generation, or something that may not be written over.
-    pub(super) fn is_unmet(&self) -> bool {
-        let reason = || self.fault.reason.as_deref().unwrap_or_default();
-        self.status == 412 || self.status == 403 && reason().contains("storage.objects.delete")
-    }
-}
-
-impl From<Said> for Fault {
-    fn from(said: Said) -> Self {
-        said.fault
-    }
-}
-
-impl From<Fault> for Said {
-    fn from(fault: Fault) -> Self {
-        Self { status: 0, fault }
-    }
-}
-
-/// What the request was about, for the words of a fault.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct About<'a> {
-    pub(super) operation: &'static str,
-    /// The permission it takes: `storage.objects.create`.
-    pub(super) needs: &'static str,
-    pub(super) bucket: &'a str,
-    pub(super) key: &'a str,
-}
-
-impl About<'_> {
-    pub(super) fn fault(&self, code: Code) -> Fault {
-        Fault::new(code, self.operation).with("bucket", self.bucket).with("key", self.key)
-    }
+/// What was to be written on a condition met something else: its generation, or something that may not be written over.
+pub(super) fn is_unmet(said: &Said) -> bool {
+    let reason = || said.fault.reason.as_deref().unwrap_or_default();
+    said.status == 412 || said.status == 403 && reason().contains("storage.objects.delete")
 }
 
 /// `{"error": {"code": 403, "message": "…", "errors": [{"reason": "forbidden", …}]}}`
@@ -85,7 +44,7 @@ pub(super) async fn refusal(answer: Answer, about: About<'_>) -> Said {
     // A refusal of which half is missing is none: what it says decides whether trying again helps.
     match answer.bytes().await {
         Ok(body) => read(status, &body, wait, about),
-        Err(fault) => fault.with("bucket", about.bucket).with("key", about.key).into(),
+        Err(fault) => about.of(fault).into(),
     }
 }
 
@@ -94,7 +53,7 @@ fn read(status: StatusCode, body: &[u8], wait: Option<Duration>, about: About<'_
     // Asked for bytes, it refuses in plain words.
     let message = told.as_ref().map_or_else(|| words(body), |told| words(told.message.as_bytes()));
     let reason = told.as_ref().and_then(|told| Some(told.errors.first()?.reason.as_str()));
-    Said { status: status.as_u16(), fault: fault(status, reason, &message, wait, about) }
+    Said::new(status, reason.unwrap_or_default(), fault(status, reason, &message, wait, about))
 }
 
 /// Which permission the words of a refusal say is missing: "… does not have storage.objects.create access to …".
@@ -118,7 +77,7 @@ fn fault(status: StatusCode, reason: Option<&str>, message: &str, wait: Option<D
     let said = said.collect::<Vec<_>>().join(" ");
     let refused = |advice: String| new(Code::DestinationRefused).because(format!("{advice} ({said})"));
     if let Some(fault) = passing(status, about.operation, wait) {
-        return fault.with("bucket", about.bucket).with("key", about.key).because(said);
+        return about.of(fault).because(said);
     }
     let lower = message.to_ascii_lowercase();
     let has = |part: &str| lower.contains(part);
@@ -138,13 +97,13 @@ fn fault(status: StatusCode, reason: Option<&str>, message: &str, wait: Option<D
         }
         (403, _) => {
             let permission = missing(message).unwrap_or(about.needs);
-            let (bucket, role) = (about.bucket, role(permission));
+            let (bucket, role) = (about.place.1, role(permission));
             let advice = format!("the account lacks {permission} on bucket {bucket:?}; grant it the role {role}");
             // Storage Object User holds all four that are needed.
             refused(if role == "Storage Object User" { advice } else { format!("{advice}, or Storage Object User for all of it") })
         }
         (404, _) if has("bucket does not exist") => {
-            refused(format!("there is no bucket {:?}; make it, or correct the destination's uri", about.bucket))
+            refused(format!("there is no bucket {:?}; make it, or correct the destination's uri", about.place.1))
         }
         (404, reason) if has("no such object") || !reason.is_empty() => new(Code::NotFound).because(said),
         // Emulators say no more where an object is not there.
@@ -229,7 +188,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    const ABOUT: About<'_> = About { operation: "put object", needs: "storage.objects.create", bucket: "films", key: "a/b.mp4" };
+    const ABOUT: About<'_> = About { operation: "put object", needs: "storage.objects.create", place: ("bucket", "films"), key: "a/b.mp4" };
 
     fn told(status: u16, body: &str) -> Said {
         read(StatusCode::from_u16(status).unwrap(), body.as_bytes(), None, ABOUT)
@@ -286,8 +245,8 @@ mod tests {
         }
         assert!(told(404, &json(404, "notFound", "No such object: films/a/b.mp4")).is_absent());
         assert!(told(404, "No such object: films/a/b.mp4").is_absent(), "as it says where bytes were asked for");
-        assert!(told(412, &json(412, "conditionNotMet", "At least one of the pre-conditions you specified did not hold.")).is_unmet());
-        assert!(told(403, &lacks("storage.objects.delete")).is_unmet() && !told(403, &lacks("storage.objects.create")).is_unmet());
+        assert!(is_unmet(&told(412, &json(412, "conditionNotMet", "At least one of the pre-conditions you specified did not hold."))));
+        assert!(is_unmet(&told(403, &lacks("storage.objects.delete"))) && !is_unmet(&told(403, &lacks("storage.objects.create"))));
     }
 
     #[test]

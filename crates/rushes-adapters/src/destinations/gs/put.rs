@@ -1,14 +1,15 @@
 //! Writing: on the condition that nothing, or the version last proven, is there; proven by the answer.
 
-use super::answers::{Object, Said};
-use super::{Call, FIELDS, GsDestination};
-use crate::destinations::proving::{Place, Target, There, contended, neither, prove, target};
+use super::answers::{Object, is_unmet};
+use super::{FIELDS, GsDestination};
+use crate::destinations::call::{Call, Said, mime};
+use crate::destinations::proving::{Target, There, contended, neither, prove, target};
 use crate::http::{base64_of, body_of, unless_damaged};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use rushes_core::destination::{Compared, Condition, Proof, Put};
-use rushes_core::{Blob, Code, Fault};
+use rushes_core::{Code, Fault};
 use serde_json::{Value, json};
 
 /// The generation of what is not there.
@@ -27,15 +28,7 @@ pub(super) fn told(put: &Put<'_>) -> Value {
     told
 }
 
-pub(super) fn mime(blob: &Blob) -> &str {
-    if blob.mime.is_empty() { "application/octet-stream" } else { &blob.mime }
-}
-
 impl GsDestination {
-    fn place(&self) -> Place<'_> {
-        ("bucket", self.bucket())
-    }
-
     async fn target(&self, put: Put<'_>) -> Result<Target, Fault> {
         // No note tells of a put of ours: the store takes no other bytes than it was told of.
         let there = self.look(put.key).await?.map(|proof| There { proof, noted: None });
@@ -73,7 +66,7 @@ impl GsDestination {
             if said.fault.code == Code::ProofFailed {
                 return Err(unless_damaged(put.file, put.blob, said.fault).await);
             }
-            if !said.is_unmet() {
+            if !is_unmet(&said) {
                 return Err(said.into());
             }
             target = self.target(put).await?;

@@ -11,9 +11,10 @@ mod put;
 mod setup;
 mod sign;
 
+use super::call::{About, Place, Said, into_file, range_of};
 use super::proving::{There, read_back};
-use crate::http::{Answer, Body, Client, HttpOptions, Request, encode_path, query_of};
-use answers::{About, NOTED, Said, document, etag_in, proof_in, refusal};
+use crate::http::{Answer, Body, Client, HttpOptions, Request, empty_file, encode_path, query_of};
+use answers::{NOTED, document, etag_in, proof_in, refusal};
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub use keys::AccessKey;
@@ -161,8 +162,12 @@ impl S3Destination {
         format!("{}/{}", self.base, encode_path(key))
     }
 
-    fn about<'a>(&'a self, call: &Call<'a>, signed_ms: i64) -> About<'a> {
-        About { operation: call.operation, needs: call.needs, bucket: &self.settings.bucket, key: call.key, signed_ms }
+    fn about<'a>(&'a self, call: &Call<'a>) -> About<'a> {
+        About { operation: call.operation, needs: call.needs, place: self.place(), key: call.key }
+    }
+
+    fn place(&self) -> Place<'_> {
+        ("bucket", &self.settings.bucket)
     }
 
     /// Now, by the store's clock.
@@ -177,7 +182,7 @@ impl S3Destination {
                 tracing::warn!(skew_ms, %fault, "this machine's clock is wrong; requests are signed by the store's");
                 self.skew_ms.fetch_add(skew_ms, Ordering::Relaxed);
             }
-            Err(said) if said.code == "ExpiredToken" && self.keys.is_lent() => self.keys.forget().await,
+            Err(said) if &*said.code == "ExpiredToken" && self.keys.is_lent() => self.keys.forget().await,
             answer => return answer,
         }
         self.send(call).await
@@ -196,8 +201,8 @@ impl S3Destination {
         let body = call.body.again();
         let (method, operation, answers_within) = (call.method.clone(), call.operation, call.answers_within);
         let answer = self.client.send(Request { method, url, headers, body, operation, answers_within }).await;
-        let answer = answer.map_err(|fault| fault.with("bucket", &self.settings.bucket).with("key", call.key))?;
-        if answer.status.is_success() { Ok(answer) } else { Err(refusal(answer, self.about(call, at_ms)).await) }
+        let answer = answer.map_err(|fault| self.about(call).of(fault))?;
+        if answer.status.is_success() { Ok(answer) } else { Err(refusal(answer, self.about(call), at_ms).await) }
     }
 
     async fn look(&self, key: &str) -> Result<Option<There>, Fault> {
@@ -293,14 +298,15 @@ impl Destination for S3Destination {
 
     async fn get(&self, key: &str, bytes: Option<Range<u64>>, into: &Path) -> Result<(), Fault> {
         let mut call = Call::new(Method::GET, key, "get object", "s3:GetObject");
-        if let Some(range) = &bytes {
-            call = call.with("range", &format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
+        let about = self.about(&call);
+        if let Some(bytes) = &bytes {
+            let Some(range) = range_of(bytes) else {
+                self.look(key).await?.ok_or_else(|| about.fault(Code::NotFound))?;
+                return empty_file(into).await;
+            };
+            call = call.with("range", &range);
         }
-        match self.call(&call).await {
-            Ok(answer) => answer.into_file(into).await,
-            Err(said) if said.status == 416 => crate::http::empty_file(into).await,
-            Err(said) => Err(said.into()),
-        }
+        Ok(into_file(self.call(&call).await, bytes.as_ref(), into, about).await?)
     }
 
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
@@ -313,7 +319,7 @@ impl Destination for S3Destination {
             call = call.asking("continuation-token", token);
         }
         let answer = self.call(&call).await?;
-        let page: answers::Page = document(answer, self.about(&call, 0)).await?;
+        let page: answers::Page = document(answer, self.about(&call)).await?;
         let next = page.next_continuation_token.clone().filter(|_| page.is_truncated);
         Ok(Listing { keys: page.keys(), next })
     }
@@ -321,7 +327,7 @@ impl Destination for S3Destination {
     async fn delete(&self, key: &str) -> Result<(), Fault> {
         let call = Call::new(Method::DELETE, key, "delete object", "s3:DeleteObject");
         match self.call(&call).await {
-            Err(said) if said.status != 404 || said.code == "NoSuchBucket" => Err(said.into()),
+            Err(said) if said.status != 404 || &*said.code == "NoSuchBucket" => Err(said.into()),
             _ => Ok(()),
         }
     }

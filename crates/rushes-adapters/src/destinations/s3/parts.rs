@@ -3,7 +3,8 @@
 
 use super::answers::{self, Begun, Completed, NOTED, bare, crc32c_text, document, version};
 use super::put::conditioned;
-use super::{Call, EMPTY, S3Destination, Said, UNSIGNED};
+use super::{Call, EMPTY, S3Destination, UNSIGNED};
+use crate::destinations::call::{Resumable, Said};
 use crate::destinations::proving::{Target, prove};
 use crate::http::{Body, Sums, damaged};
 use bytes::Bytes;
@@ -50,15 +51,9 @@ impl Part {
     }
 }
 
+impl Resumable for Kept {}
+
 impl Kept {
-    fn read(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok()
-    }
-
-    fn write(&self) -> Result<String, Fault> {
-        serde_json::to_string(self).map_err(|e| Fault::new(Code::Unexpected, "keep upload").because(e))
-    }
-
     fn range(&self, index: usize, size_bytes: u64) -> Range<u64> {
         let start = index as u64 * self.part_bytes;
         start..(start + self.part_bytes).min(size_bytes)
@@ -117,7 +112,7 @@ impl S3Destination {
         };
         match self.send_parts(put, &mut kept).await {
             // It has expired, or somebody removed it: from the beginning, once.
-            Err(said) if said.code == "NoSuchUpload" => {
+            Err(said) if &*said.code == "NoSuchUpload" => {
                 kept = self.begin(put).await?;
                 self.send_parts(put, &mut kept).await?;
             }
@@ -160,7 +155,7 @@ impl S3Destination {
             call = call.with("x-amz-checksum-algorithm", "CRC32C").with("x-amz-checksum-type", "FULL_OBJECT");
         }
         let answer = self.call(&call).await?;
-        let begun: Begun = document(answer, self.about(&call, 0)).await?;
+        let begun: Begun = document(answer, self.about(&call)).await?;
         Ok(begun.upload_id)
     }
 
@@ -224,13 +219,13 @@ impl S3Destination {
         call.answers_within = Some(JOINED_WITHIN);
         let call = conditioned(call, goal);
         let joined = match self.call(&call).await {
-            Ok(answer) => document::<Completed>(answer, self.about(&call, 0)).await,
+            Ok(answer) => document::<Completed>(answer, self.about(&call)).await,
             Err(said) => Err(said),
         };
         match joined {
             Ok(completed) => self.proof_of_parts(put, kept, &completed).await,
             // Joined already, its answer lost; or written to by somebody else meanwhile.
-            Err(said) if said.status == 412 || said.code == "NoSuchUpload" => match self.target(put).await {
+            Err(said) if said.status == 412 || &*said.code == "NoSuchUpload" => match self.target(put).await {
                 Ok(Target::Done(proof)) => Ok(proof),
                 Ok(_) => Err(said.fault),
                 Err(fault) => Err(self.give_up(put, Some(kept), fault).await),
@@ -304,7 +299,7 @@ impl S3Destination {
             Err(said) if said.status == 501 => return Ok(Vec::new()),
             answer => answer?,
         };
-        let found: answers::Uploads = document(answer, self.about(&call, 0)).await?;
+        let found: answers::Uploads = document(answer, self.about(&call)).await?;
         Ok(found.upload.into_iter().filter(|upload| upload.key == key).map(|upload| upload.upload_id).collect())
     }
 }

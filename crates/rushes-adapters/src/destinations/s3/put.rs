@@ -2,7 +2,7 @@
 
 use super::answers::{NOTED, bare, etag_in, hash_in};
 use super::{Call, S3Destination};
-use crate::destinations::proving::{Place, Target, contended, neither, prove, target};
+use crate::destinations::proving::{Target, contended, neither, prove, target};
 use crate::http::{Answer, Body, base64_of, body_of, unless_damaged};
 use http::Method;
 use rushes_core::destination::{Compared, Condition, Destination, Proof, ProofHash, Put};
@@ -22,10 +22,6 @@ pub(super) fn conditioned<'a>(call: Call<'a>, target: &Target) -> Call<'a> {
 }
 
 impl S3Destination {
-    fn place(&self) -> Place<'_> {
-        ("bucket", &self.settings.bucket)
-    }
-
     /// Of how many bytes each part is, where these bytes go in parts.
     pub(super) fn part_bytes(&self, put: &Put<'_>) -> u64 {
         self.settings.part_bytes.max(put.blob.size_bytes.div_ceil(PARTS_MAX))
@@ -63,7 +59,7 @@ impl S3Destination {
                     return Ok(proof);
                 }
                 // 404: what was to be written over is gone.
-                Err(said) if said.status == 412 || said.status == 404 && said.code != "NoSuchBucket" => {
+                Err(said) if said.status == 412 || said.status == 404 && &*said.code != "NoSuchBucket" => {
                     next = self.target(put).await?;
                 }
                 Err(said) if said.status == 0 => return Err(said.fault),

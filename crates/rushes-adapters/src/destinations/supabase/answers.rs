@@ -1,6 +1,7 @@
 //! What Supabase answers: JSON in which the true status stands (HTTP says 400 for most refusals), plain text from resumable
 //! uploads. Refusals become faults a person can act on.
 
+use crate::destinations::call::{About, Said};
 use crate::http::{Answer, passing, words};
 use http::StatusCode;
 use rushes_core::destination::{Proof, ProofHash};
@@ -8,48 +9,6 @@ use rushes_core::{Code, Fault, Verdict};
 use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
-
-/// A request that did not do what it was sent for. `status` is the true one; 0: no answer at all.
-#[derive(Debug)]
-pub(super) struct Said {
-    pub(super) status: u16,
-    pub(super) code: Box<str>,
-    pub(super) fault: Fault,
-}
-
-impl Said {
-    /// Something is at this key already, where nothing was to be.
-    pub(super) fn is_taken(&self) -> bool {
-        self.status == 409
-    }
-
-    /// There is no such object; a bucket that is not there is another matter.
-    pub(super) fn is_absent(&self) -> bool {
-        self.status == 404 && self.fault.code == Code::NotFound
-    }
-}
-
-impl From<Said> for Fault {
-    fn from(said: Said) -> Self {
-        said.fault
-    }
-}
-
-impl From<Fault> for Said {
-    fn from(fault: Fault) -> Self {
-        Self { status: 0, code: Box::default(), fault }
-    }
-}
-
-/// What the request was about, for the words of a fault.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct About<'a> {
-    pub(super) operation: &'static str,
-    /// What a policy must allow for it: `INSERT`.
-    pub(super) needs: &'static str,
-    pub(super) bucket: &'a str,
-    pub(super) key: &'a str,
-}
 
 /// The body of a refusal, in any of its dialects: the storage server's, and the gateway's before it.
 #[derive(Debug, Default, Deserialize)]
@@ -73,7 +32,7 @@ pub(super) async fn refusal(answer: Answer, about: About<'_>) -> Said {
     // A refusal of which half is missing is none: what it says decides whether trying again helps.
     let body = match answer.bytes().await {
         Ok(body) => body,
-        Err(fault) => return fault.with("bucket", about.bucket).with("key", about.key).into(),
+        Err(fault) => return about.of(fault).into(),
     };
     read(status, &body, wait, about)
 }
@@ -93,7 +52,7 @@ fn read(status: StatusCode, body: &[u8], wait: Option<Duration>, about: About<'_
         _ => Missing::Storage,
     };
     let fault = fault(status, &code, &message, missing, wait, about);
-    Said { status: status.as_u16(), code: code.into(), fault }
+    Said::new(status, &code, fault)
 }
 
 /// How it is told that there is no such bucket; the last where an object was to be put there.
@@ -109,12 +68,12 @@ enum Missing {
 }
 
 fn fault(status: StatusCode, code: &str, message: &str, missing: Missing, wait: Option<Duration>, about: About<'_>) -> Fault {
-    let About { operation, needs, bucket, key } = about;
-    let new = |code: Code| Fault::new(code, operation).with("bucket", bucket).with("key", key);
+    let About { operation, needs, place: (_, bucket), .. } = about;
+    let new = |code: Code| about.fault(code);
     let said = [status.as_str(), code, message].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
     let refused = |advice: String| new(Code::DestinationRefused).because(format!("{advice} ({said})"));
     if let Some(fault) = passing(status, operation, wait) {
-        return fault.with("bucket", bucket).with("key", key).because(said);
+        return about.of(fault).because(said);
     }
     let lower = message.to_ascii_lowercase();
     let has = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
@@ -158,13 +117,9 @@ fn promised<T: for<'de> Deserialize<'de>>(
     field: &str,
     about: About<'_>,
 ) -> Result<T, Said> {
-    let About { operation, bucket, key, .. } = about;
     // A signature must not stand in a fault.
     let shown = if String::from_utf8_lossy(body).contains("token=") { "not shown".to_owned() } else { words(body) };
-    let strange = |why: String| {
-        let fault = Fault::new(Code::DestinationDown, operation).with("bucket", bucket).with("key", key);
-        Said::from(fault.because(format!("the answer is not what Supabase promises: {why}: {shown}")))
-    };
+    let strange = |why: String| about.down(format!("the answer is not what Supabase promises: {why}: {shown}"));
     let value: Value = serde_json::from_slice(body).map_err(|e| strange(e.to_string()))?;
     let is_whole = if field.is_empty() { value.is_array() } else { value.get(field).is_some_and(|field| !field.is_null()) };
     if !is_whole {
@@ -207,7 +162,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    const ABOUT: About<'_> = About { operation: "put object", needs: "INSERT", bucket: "films", key: "a/b.mp4" };
+    const ABOUT: About<'_> = About { operation: "put object", needs: "INSERT", place: ("bucket", "films"), key: "a/b.mp4" };
 
     fn told(status: u16, body: &str) -> Said {
         read(StatusCode::from_u16(status).unwrap(), body.as_bytes(), None, ABOUT)

@@ -14,12 +14,13 @@ mod setup;
 mod tests;
 mod tus;
 
+use super::call::{About, Call, Place, Said, into_file, range_of};
 use super::listings::Listings;
 use super::proving::{There, read_back};
-use crate::http::{Answer, Body, Client, Request, empty_file, encode_path};
-use answers::{About, Info, Said, document, refusal};
+use crate::http::{Answer, Client, Request, empty_file, encode_path};
+use answers::{Info, document, refusal};
 use async_trait::async_trait;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method};
 use rushes_core::destination::{Abilities, Destination, Links, Listing, Proof, Put, Uploads};
 use rushes_core::{Blob, Code, Fault};
 use serde::Deserialize;
@@ -42,33 +43,6 @@ pub struct SupabaseDestination {
     listings: Listings,
     /// Whether the server was seen to know nothing of flat listings.
     is_old: AtomicBool,
-}
-
-/// One request to the storage server.
-struct Call<'a> {
-    method: Method,
-    /// Below `/storage/v1/`, encoded.
-    path: String,
-    headers: HeaderMap,
-    body: Body,
-    about: About<'a>,
-}
-
-impl<'a> Call<'a> {
-    fn new(method: Method, path: String, about: About<'a>) -> Self {
-        Self { method, path, headers: HeaderMap::new(), body: Body::Empty, about }
-    }
-
-    fn with(mut self, name: &'static str, value: &str) -> Self {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(HeaderName::from_static(name), value);
-        }
-        self
-    }
-}
-
-fn mime(blob: &Blob) -> &str {
-    if blob.mime.is_empty() { "application/octet-stream" } else { &blob.mime }
 }
 
 /// What is noted beside an object.
@@ -125,16 +99,20 @@ impl SupabaseDestination {
     }
 
     fn about<'a>(&'a self, operation: &'static str, needs: &'static str, key: &'a str) -> About<'a> {
-        About { operation, needs, bucket: self.bucket(), key }
+        About { operation, needs, place: self.place(), key }
+    }
+
+    fn place(&self) -> Place<'_> {
+        ("bucket", self.bucket())
     }
 
     async fn call(&self, call: Call<'_>) -> Result<Answer, Said> {
-        let Call { method, path, mut headers, body, about } = call;
+        let Call { method, path, mut headers, body, about, .. } = call;
         headers.insert(http::header::AUTHORIZATION, self.bearer.clone());
         headers.insert(HeaderName::from_static("apikey"), self.key.clone());
         let (url, operation) = (format!("{}/{path}", self.base), about.operation);
         let answer = self.client.send(Request { method, url, headers, body, operation, answers_within: None }).await;
-        let answer = answer.map_err(|fault| fault.with("bucket", about.bucket).with("key", about.key))?;
+        let answer = answer.map_err(|fault| about.of(fault))?;
         if answer.status.is_success() { Ok(answer) } else { Err(self.discreet(refusal(answer, about).await)) }
     }
 
@@ -166,16 +144,12 @@ impl SupabaseDestination {
         Ok(proof.map(|proof| There { proof, noted: info.noted().map(str::to_owned) }))
     }
 
-    async fn open(&self, key: &str, range: Option<&Range<u64>>, operation: &'static str) -> Result<Answer, Said> {
-        let mut call = Call::new(Method::GET, self.object("object/authenticated", key), self.about(operation, "SELECT", key));
-        if let Some(range) = range {
-            call = call.with("range", &format!("bytes={}-{}", range.start, range.end - 1));
-        }
-        self.call(call).await
+    fn open<'a>(&'a self, key: &'a str, operation: &'static str) -> Call<'a> {
+        Call::new(Method::GET, self.object("object/authenticated", key), self.about(operation, "SELECT", key))
     }
 
     async fn read(&self, key: &str, etag: Option<String>) -> Result<Option<Proof>, Fault> {
-        let answer = match self.open(key, None, "read object back").await {
+        let answer = match self.call(self.open(key, "read object back")).await {
             Ok(answer) => answer,
             Err(said) if said.is_absent() => return Ok(None),
             Err(said) => return Err(said.into()),
@@ -195,8 +169,7 @@ impl SupabaseDestination {
         let about = self.about("sign address", "SELECT", key);
         // Whole seconds, none too few.
         let seconds = (valid.as_secs() + u64::from(valid.subsec_nanos() > 0)).max(1);
-        let mut call = Call::new(Method::POST, self.object("object/sign", key), about).with("content-type", "application/json");
-        call.body = Body::Bytes(json!({"expiresIn": seconds}).to_string().into());
+        let call = Call::new(Method::POST, self.object("object/sign", key), about).json(&json!({"expiresIn": seconds}));
         let signed: Signed = self.ask(call, "signedURL").await?;
         let Some((_, query)) = signed.url.split_once('?') else {
             return Err(Fault::new(Code::DestinationDown, "sign address").with("key", key).because("the address has no signature").into());
@@ -240,21 +213,16 @@ impl Destination for SupabaseDestination {
     }
 
     async fn get(&self, key: &str, bytes: Option<Range<u64>>, into: &Path) -> Result<(), Fault> {
-        if bytes.as_ref().is_some_and(Range::is_empty) {
-            let absent = || Fault::new(Code::NotFound, "get object").with("bucket", self.bucket()).with("key", key);
-            self.look(key).await?.ok_or_else(absent)?;
-            return empty_file(into).await;
+        let mut call = self.open(key, "get object");
+        let about = call.about;
+        if let Some(bytes) = &bytes {
+            let Some(range) = range_of(bytes) else {
+                self.look(key).await?.ok_or_else(|| about.fault(Code::NotFound))?;
+                return empty_file(into).await;
+            };
+            call = call.with("range", &range);
         }
-        match self.open(key, bytes.as_ref(), "get object").await {
-            Ok(answer) if bytes.is_some() && answer.status != http::StatusCode::PARTIAL_CONTENT => {
-                let reason = "the whole object came where some of its bytes were asked for";
-                Err(Fault::new(Code::DestinationDown, "get object").with("bucket", self.bucket()).with("key", key).because(reason))
-            }
-            Ok(answer) => answer.into_file(into).await,
-            // What was asked for begins behind the end.
-            Err(said) if bytes.is_some() && (said.status == 416 || &*said.code == "InvalidRange") => empty_file(into).await,
-            Err(said) => Err(said.into()),
-        }
+        Ok(into_file(self.call(call).await, bytes.as_ref(), into, about).await?)
     }
 
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {

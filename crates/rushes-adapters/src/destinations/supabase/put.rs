@@ -1,9 +1,9 @@
 //! Writing: what is at a key is looked at, written over only where that is what was last proven, and proven afterwards.
 
-use super::answers::Said;
 use super::tus::NEEDS_OVER;
-use super::{Call, SupabaseDestination, mime, noted};
-use crate::destinations::proving::{Place, Target, There, contended, prove, target};
+use super::{SupabaseDestination, noted};
+use crate::destinations::call::{Call, Said, mime};
+use crate::destinations::proving::{Target, There, contended, prove, target};
 use crate::http::{Body, bytes_of, damaged, file_of};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,10 +13,6 @@ use rushes_core::{Code, Fault};
 use serde_json::Value;
 
 impl SupabaseDestination {
-    fn place(&self) -> Place<'_> {
-        ("bucket", self.bucket())
-    }
-
     async fn target(&self, put: Put<'_>) -> Result<Target, Fault> {
         let there = self.look(put.key).await?;
         let etag = there.as_ref().and_then(|there| there.proof.etag.clone());

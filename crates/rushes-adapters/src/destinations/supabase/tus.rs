@@ -1,8 +1,8 @@
 //! Resumable uploads: TUS 1.0 as Supabase speaks it. What was begun is kept in the session; how far it came, the server is
 //! asked. An upload that nobody will finish is removed.
 
-use super::answers::Said;
-use super::{Call, SupabaseDestination, mime, noted};
+use super::{SupabaseDestination, noted};
+use crate::destinations::call::{Call, Resumable, Said, mime};
 use crate::http::{Body, bytes_of, crc32c_of, damaged, file_of};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -31,15 +31,7 @@ struct Kept {
     sent_bytes: u64,
 }
 
-impl Kept {
-    fn read(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok()
-    }
-
-    fn write(&self) -> Result<String, Fault> {
-        serde_json::to_string(self).map_err(|e| Fault::new(Code::Unexpected, "keep upload").because(e))
-    }
-}
+impl Resumable for Kept {}
 
 /// Names and values as TUS carries them.
 fn metadata(pairs: &[(&str, &str)]) -> String {
