@@ -5,7 +5,7 @@ use crate::fetch;
 use crate::parts::{Parts, Site};
 use crate::view;
 use rushes_core::catalog::{Catalog, Record};
-use rushes_core::destination::Destination;
+use rushes_core::destination::{Compared, Destination, Proof, ProofHash, compare};
 use rushes_core::record;
 use rushes_core::store::Found;
 use rushes_core::subject::{NewSubject, SubjectType};
@@ -123,15 +123,21 @@ async fn bring_one(parts: &Parts, told: Told) -> Result<(u64, bool), Fault> {
     let (mut asset, blobs) = (told.asset, parts.blobs());
     let blob = blobs.path(&asset.blob.sha256);
     let is_here = blob.metadata().is_ok_and(|there| there.len() == asset.blob.size_bytes);
+    let mut proven = None;
     // Records carry one hash; the others are of these very bytes. Of the MD5 nobody knows yet whether it is asked for.
     asset.blob = if is_here {
         let mime = asset.blob.mime.clone();
         hashed(move || hash_file(&blob, &mime)).await?
     } else {
-        fetch::get(parts, &asset.blob, site.port.as_ref(), &key, hash_file).await?
+        // What is the same version after it was fetched as before is what was fetched.
+        let before = site.port.stat(&key).await?;
+        let fetched = fetch::get(parts, &asset.blob, site.port.as_ref(), &key, hash_file).await?;
+        proven = before.map(|before| Proof { hash: ProofHash::Sha256(fetched.sha256.clone()), ..before });
+        fetched
     };
-    let proof = site.port.stat(&key).await?.filter(|proof| proof.is_of(&asset.blob));
-    let proof = proof.ok_or_else(|| Fault::new(Code::ProofFailed, "prove object").with("key", &key))?;
+    let Compared::Same(proof) = compare(site.port.as_ref(), &key, &asset.blob, proven.as_ref()).await? else {
+        return Err(Fault::new(Code::ProofFailed, "prove object").with("key", &key));
+    };
     let found = Found { subject: told.subject, asset: asset.clone(), destination: site.name.clone(), uri: site.port.uri(&key), key, proof };
     let is_new = parts.store.adopt(&found).await?;
     view::link(&parts.home.library(), &asset.path, &blobs.path(&asset.blob.sha256))?;

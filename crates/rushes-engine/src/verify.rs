@@ -4,7 +4,7 @@ use crate::blobs::sha256_of;
 use crate::parts::{Parts, Site};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use rushes_core::delivery::{Delivery, DeliveryState};
-use rushes_core::destination::Destination;
+use rushes_core::destination::{Compared, Destination, compare};
 use rushes_core::store::AssetFilter;
 use rushes_core::{Asset, Blob, Code, Fault};
 use serde::Serialize;
@@ -67,10 +67,10 @@ pub async fn verify(parts: &Parts, deep: bool, each: &(dyn Fn(f32) + Sync)) -> R
 async fn look(parts: &Parts, site: &Site<dyn Destination>, held: &Blob, delivery: &Delivery, deep: bool) -> Result<Option<String>, Fault> {
     let at = format!("{} at {}", delivery.key, site.name);
     if !deep {
-        return Ok(match site.port.stat(&delivery.key).await? {
-            Some(proof) if proof.holds(held, delivery.proof.as_ref()) => None,
-            Some(proof) => Some(format!("{at}: it holds other bytes: {} instead of {}", proof.size_bytes, held.size_bytes)),
-            None => Some(format!("{at}: it is gone")),
+        return Ok(match compare(site.port.as_ref(), &delivery.key, held, delivery.proof.as_ref()).await? {
+            Compared::Same(_) => None,
+            Compared::Other(proof) => Some(format!("{at}: it holds other bytes: {} instead of {}", proof.size_bytes, held.size_bytes)),
+            Compared::Absent => Some(format!("{at}: it is gone")),
         });
     }
     let file = std::env::temp_dir().join(format!("rushes-verify-{}", parts.clock.new_id()));

@@ -47,7 +47,7 @@ impl Destination for MemoryDestination {
         let proof = Proof { size_bytes: held.size_bytes, hash: ProofHash::Sha256(held.sha256), etag: None };
         let mut objects = self.objects();
         match (objects.get(key), condition) {
-            (Some((_, there)), _) if there.is_of(blob) => return Ok(there.clone()),
+            (Some((_, there)), _) if there.proves(blob) => return Ok(there.clone()),
             (Some((_, there)), Condition::Replace(old)) if there.hash == old.hash => {}
             (None, _) => {}
             (Some(_), _) => return Err(Fault::new(Code::DestinationConflict, "put object").with("key", key)),
