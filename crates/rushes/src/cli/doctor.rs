@@ -1,6 +1,6 @@
 //! `rushes doctor`: everything Rushes needs, tried for real, each with its cure.
 
-use super::hand::{self, By};
+use super::hand;
 use super::{Context, exit, print};
 use crate::wire;
 use rushes_core::catalog::{Catalog, Record};
@@ -37,10 +37,7 @@ pub(crate) struct Args {
 
 pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     if args.fix {
-        let (swept, by) = hand::ask(context, Ask::Sweep).await?;
-        if let By::Us(running) = by {
-            running.engine.stop().await;
-        }
+        let swept = hand::ask_once(context, Ask::Sweep).await?;
         print::note(format!("Swept: {swept}"));
     }
     let mut checks = vec![Check::of("home", home(context.home.root()))];

@@ -1,7 +1,7 @@
 //! `rushes jobs`: list them, show one, cancel one, retry one.
 
-use super::follow::{self, Until};
-use super::hand::{self, By};
+use super::follow::{self, End, Until};
+use super::hand::{self, Hand};
 use super::{Context, exit, print};
 use crate::wire;
 use rushes_core::JobId;
@@ -65,23 +65,12 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<u
 /// Asks for the change, waits for the job's end, and says how it stands.
 async fn change(context: &Context, ask: Ask, wait: bool) -> anyhow::Result<u8> {
     let is_cancel = matches!(ask, Ask::Cancel { .. });
-    let (answer, by) = hand::ask(context, ask).await?;
-    let id = hand::job_of(&answer)?;
-    let (job, code) = match by {
-        By::Us(running) => {
-            // A retry without waiting is left to the next engine on this home.
-            let until = if wait { Until::Delivery } else { Until::Nothing };
-            let end = follow::follow(follow::By::Us(&running.engine), id, until, None).await?;
-            running.engine.stop().await;
-            (end.job, end.code)
-        }
-        By::Owner => {
-            let parts = wire::look(&context.home, &context.loaded.config)?;
-            let job = if wait { hand::watch(&parts, id).await? } else { parts.store.job(id).await? };
-            let code = follow::code_of(job.state);
-            (job, code)
-        }
-    };
+    let mut hand = Hand::open(context).await?;
+    let id = hand::job_of(&hand.ask(ask).await?)?;
+    // A retry without waiting is left to whoever works on the home, or will.
+    let until = if wait { Until::Delivery } else { Until::Nothing };
+    let End { job, code } = follow::follow(&mut hand, id, until, None).await?;
+    hand.close().await;
     if context.json {
         print::json(&as_json(&job))?;
     } else {

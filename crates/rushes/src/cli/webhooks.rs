@@ -1,6 +1,6 @@
 //! `rushes webhooks`: who is told of the ends of jobs, with which secret, and what came of it.
 
-use super::hand::{self, By};
+use super::hand::{self, Hand};
 use super::{Context, exit, print};
 use crate::wire;
 use rushes_core::record::rfc3339;
@@ -124,11 +124,7 @@ fn say(context: &Context, answer: &Value, words: impl FnOnce(&Value) -> String) 
 
 /// Has the change made, here or by whoever works on the home.
 async fn change(context: &Context, change: Change) -> anyhow::Result<Value> {
-    let (answer, by) = hand::ask(context, Ask::Webhooks { change }).await?;
-    if let By::Us(running) = by {
-        running.engine.stop().await;
-    }
-    Ok(answer)
+    hand::ask_once(context, Ask::Webhooks { change }).await
 }
 
 async fn enable(context: &Context, id: EndpointId, is_enabled: bool) -> anyhow::Result<u8> {
@@ -143,16 +139,11 @@ async fn send(context: &Context, change: Change) -> anyhow::Result<u8> {
         Change::Redeliver { message } => wire::look(&context.home, &context.loaded.config)?.store.message(*message).await?.tries.len(),
         _ => 0,
     };
-    let (answer, by) = hand::ask(context, Ask::Webhooks { change }).await?;
+    let mut hand = Hand::open(context).await?;
+    let answer = hand.ask(Ask::Webhooks { change }).await?;
     let id: MessageId = serde_json::from_value(answer["message"].clone())?;
-    let message = match by {
-        By::Us(running) => {
-            let message = tried(running.engine.parts(), id, before).await?;
-            running.engine.stop().await;
-            message
-        }
-        By::Owner => tried(&wire::look(&context.home, &context.loaded.config)?, id, before).await?,
-    };
+    let message = tried(hand.parts(), id, before).await?;
+    hand.close().await;
     let answer = as_json(&message);
     if context.json {
         print::json(&answer)?;

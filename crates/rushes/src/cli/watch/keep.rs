@@ -65,9 +65,9 @@ pub(super) struct Keeper<'a> {
 }
 
 impl<'a> Keeper<'a> {
-    pub(super) fn open(context: &'a Context) -> anyhow::Result<Self> {
+    pub(super) async fn open(context: &'a Context) -> anyhow::Result<Self> {
         Ok(Self {
-            hand: Hand::open(context)?,
+            hand: Hand::open(context).await?,
             ready: VecDeque::new(),
             open: Vec::new(),
             titles: Titles::default(),
@@ -103,8 +103,8 @@ impl<'a> Keeper<'a> {
 
     /// Starts what there is room for, and looks what has ended.
     pub(super) async fn go_on(&mut self, folders: &mut [Folder]) -> anyhow::Result<()> {
-        if let Some(fault) = self.hand.broken() {
-            return Err(fault.into());
+        if let Some(gone) = self.hand.gone() {
+            self.hand.take_over(gone).await?;
         }
         self.look(folders).await?;
         for _ in 0..LOOKED_UP_MAX {
