@@ -44,6 +44,9 @@ pub(crate) struct Args {
     /// Where paths of another machine are here, such as `C:\out=/srv/out`.
     #[arg(long = "map", value_name = "FROM=TO", value_parser = map)]
     maps: Vec<(String, PathBuf)>,
+    /// Take files that records name outside of the library too: any of this machine.
+    #[arg(long)]
+    allow_outside: bool,
     /// Names to pass over, such as `*_old.*`.
     #[arg(long, value_name = "PATTERN")]
     ignore: Vec<String>,
@@ -180,9 +183,9 @@ async fn survey(context: &Context, args: &Args, parts: &Parts, has_home: bool) -
     let titles = Titles::of(current.assets());
     let (source, problems) = db.as_ref().map_or((None, Vec::new()), |db| (Some(db.path.clone()), db.problems.clone()));
     let Walked { files, closed, ignored } = walked;
-    let maps = args.maps.clone();
+    let (maps, may_leave) = (args.maps.clone(), args.allow_outside);
     let planning = tokio::task::spawn_blocking(move || {
-        plan(Sources { db, root: root.as_deref(), files: &files, buckets: &buckets, maps: &maps }, titles)
+        plan(Sources { db, root: root.as_deref(), files: &files, buckets: &buckets, maps: &maps, may_leave }, titles)
     });
     let mut plan = planning.await?;
     if has_home {
