@@ -33,13 +33,13 @@ enum Workflow {
 #[derive(Debug, clap::Args)]
 struct Production {
     /// How many characters, 1 to 10.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(production::COUNT_MAX)))]
+    #[arg(long, default_value_t = usual().count, value_parser = clap::value_parser!(u32).range(1..=i64::from(production::COUNT_MAX)))]
     count: u32,
     /// Equal seeds give equal productions.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=9_007_199_254_740_991))]
+    #[arg(long, default_value_t = usual().seed, value_parser = clap::value_parser!(u64).range(..=production::SEED_MAX))]
     seed: u64,
     /// The style of characters and music.
-    #[arg(long, default_value = "kpop_dance")]
+    #[arg(long, default_value_t = usual().style_id)]
     style: String,
     /// A reference video, as a file or as a name in the library; given n times, n dances.
     #[arg(long = "reference", value_name = "FILE|NAME")]
@@ -57,8 +57,13 @@ struct Production {
     #[arg(long)]
     no_watermark: bool,
     /// Make anew what equal inputs would reuse; each number is a take of its own.
-    #[arg(long, value_name = "TAKE", default_value_t = 0)]
+    #[arg(long, value_name = "TAKE", default_value_t = usual().redo)]
     redo: u32,
+}
+
+/// What is asked for where no flag is given.
+fn usual() -> production::Input {
+    production::Input::default()
 }
 
 impl Production {
