@@ -3,6 +3,7 @@
 use super::hand;
 use super::{Context, exit, print};
 use crate::wire;
+use crate::words;
 use rushes_core::catalog::{Catalog, Record};
 use rushes_core::destination::{Condition, Destination, Put};
 use rushes_core::digest::digest;
@@ -108,9 +109,9 @@ fn disk(root: &Path) -> Result<String, Fault> {
     if free < LEAST_BYTES {
         return Err(Fault::new(Code::DiskFull, "look at disk")
             .with("path", nearest.display())
-            .because(format!("{} are free", print::size(free))));
+            .because(format!("{} are free", words::size(free))));
     }
-    Ok(format!("{} free", print::size(free)))
+    Ok(format!("{} free", words::size(free)))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {

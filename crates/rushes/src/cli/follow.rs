@@ -2,6 +2,7 @@
 
 use super::hand::{Hand, PATIENCE};
 use super::{exit, print};
+use crate::words;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::job::{Job, JobState};
@@ -209,7 +210,7 @@ impl Display {
                 self.clear(event.job.as_deref().unwrap_or_default(), &step);
                 if self.bars.is_none() {
                     let how = if event.data["reused"] == true { "reused  " } else { "done    " };
-                    print::note(format!("{how} {step} ({})", print::duration(event.data["ms"].as_i64().unwrap_or(0))));
+                    print::note(format!("{how} {step} ({})", words::took(event.data["ms"].as_i64().unwrap_or(0))));
                 }
             } else if event.event_type == "job.waiting" {
                 let what = text("for");
@@ -217,7 +218,7 @@ impl Display {
                     print::note(format!("waiting  for {what}"));
                 }
             } else if event.event_type == "delivery.proven" && self.bars.is_none() {
-                print::note(format!("arrived  {} after {}", text("uri"), print::duration(event.data["ms"].as_i64().unwrap_or(0))));
+                print::note(format!("arrived  {} after {}", text("uri"), words::took(event.data["ms"].as_i64().unwrap_or(0))));
             }
         }
         if !events.is_empty() && self.bars.is_some() {

@@ -4,6 +4,7 @@ use super::follow::{self, End, Until};
 use super::hand::{self, Hand};
 use super::{Context, exit, print};
 use crate::wire;
+use crate::words;
 use rushes_core::JobId;
 use rushes_core::job::{Job, JobState, Outcome, StepRow};
 use rushes_core::record::rfc3339;
@@ -68,7 +69,12 @@ async fn change(context: &Context, ask: Ask, wait: bool) -> anyhow::Result<u8> {
     let mut hand = Hand::open(context).await?;
     let id = hand::job_of(&hand.ask(ask).await?)?;
     // A retry without waiting is left to whoever works on the home, or will.
-    let until = if wait { Until::Delivery } else { Until::Nothing };
+    let until = match (wait, is_cancel) {
+        (false, _) => Until::Nothing,
+        // What was made before is sent all the same; nobody waits for that.
+        (true, true) => Until::Workflow,
+        (true, false) => Until::Delivery,
+    };
     let End { job, code } = follow::follow(&mut hand, id, until, None).await?;
     hand.close().await;
     if context.json {
@@ -122,7 +128,7 @@ async fn list(context: &Context, state: Option<JobState>, limit: u32) -> anyhow:
 }
 
 fn took(job: &Job) -> String {
-    job.ended_ms.map_or_else(|| "–".to_owned(), |ended_ms| print::duration(ended_ms - job.created_ms))
+    job.ended_ms.map_or_else(|| "–".to_owned(), |ended_ms| words::took(ended_ms - job.created_ms))
 }
 
 async fn show(context: &Context, id: JobId) -> anyhow::Result<u8> {
@@ -154,7 +160,7 @@ async fn show(context: &Context, id: JobId) -> anyhow::Result<u8> {
         }
         let steps = parts.store.steps(member.id).await?;
         let rows = steps.iter().map(|step| {
-            let took = step.ended_ms.map_or_else(|| "–".to_owned(), |ended_ms| print::duration(ended_ms - step.started_ms));
+            let took = step.ended_ms.map_or_else(|| "–".to_owned(), |ended_ms| words::took(ended_ms - step.started_ms));
             vec![step.name.clone(), step_state(step).to_owned(), step.attempts.to_string(), took, step.provider.clone().unwrap_or_default()]
         });
         print::table(&["step", "state", "attempts", "took", "provider"], &[2, 3], rows);

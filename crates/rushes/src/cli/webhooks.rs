@@ -3,6 +3,7 @@
 use super::hand::{self, Hand};
 use super::{Context, exit, print};
 use crate::wire;
+use crate::words;
 use rushes_core::record::rfc3339;
 
 use rushes_core::webhook::{Endpoint, Message, MessageFilter, MessageState};
@@ -171,7 +172,7 @@ fn last(message: &Message) -> String {
     match message.tries.first() {
         None => "not tried yet".to_owned(),
         Some(tried) => match tried.status {
-            Some(status) => format!("{status} in {} {}", print::duration(i64::try_from(tried.ms).unwrap_or(i64::MAX)), tried.said),
+            Some(status) => format!("{status} in {} {}", words::took(i64::try_from(tried.ms).unwrap_or(i64::MAX)), tried.said),
             None => tried.said.clone(),
         },
     }
