@@ -8,33 +8,6 @@ use crate::kinds::Kind;
 use crate::subject::SubjectType;
 use serde::{Deserialize, Serialize};
 
-/// What an outbox row asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Op {
-    /// One asset to one destination.
-    PutObject,
-    /// One subject's or job's record to one catalog.
-    PutRecord,
-    /// An expired asset away from one destination.
-    DeleteObject,
-    /// An expired asset's own record away from one catalog.
-    DeleteRecord,
-}
-
-impl Op {
-    /// As written in the database.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::PutObject => "put_object",
-            Self::PutRecord => "put_record",
-            Self::DeleteObject => "delete_object",
-            Self::DeleteRecord => "delete_record",
-        }
-    }
-}
-
 /// How far a delivery is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -45,7 +18,7 @@ pub enum DeliveryState {
     Sending,
     /// Waiting its turn.
     Owed,
-    /// Kept back by configuration.
+    /// Kept back by configuration; never written, see [`Routes::shown`].
     Held,
     /// The destination will not take it.
     Refused,
@@ -296,6 +269,13 @@ impl Routes {
         if self.hold && matches!(state, DeliveryState::Owed | DeliveryState::Sending) { DeliveryState::Held } else { state }
     }
 
+    /// The states, as they are written, that people see as this one.
+    #[must_use]
+    pub fn written(&self, shown: DeliveryState) -> Vec<DeliveryState> {
+        let kept = DeliveryState::ALL.into_iter().filter(|state| *state != DeliveryState::Held);
+        kept.filter(|state| self.shown(*state) == shown).collect()
+    }
+
     /// Where such an asset goes, its primary destination first.
     pub fn of(&self, kind: Kind, owner: Option<SubjectType>) -> impl Iterator<Item = &Route> {
         self.destinations.iter().filter(move |route| route.takes(kind, owner))
@@ -346,6 +326,14 @@ pub struct Owed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn delivery_what_is_owed_is_held_while_nothing_is_sent() {
+        use DeliveryState::{Owed, Proven, Refused, Sending};
+        let of = |hold| DeliveryState::ALL.map(|shown| Routes { hold, ..Routes::default() }.written(shown));
+        assert_eq!(of(false), [vec![Proven], vec![Sending], vec![Owed], vec![], vec![Refused]]);
+        assert_eq!(of(true), [vec![Proven], vec![], vec![], vec![Sending, Owed], vec![Refused]]);
+    }
 
     #[test]
     fn delivery_keys_of_renditions_end_in_jpg_and_never_meet() {

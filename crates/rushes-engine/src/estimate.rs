@@ -5,9 +5,9 @@
 //! who looks again and again sees no jumping; it moves only when a step was faster or slower than usual.
 
 use crate::parts::Parts;
+use rushes_core::Fault;
 use rushes_core::job::{Job, JobState, Outcome};
-use rushes_core::store::{JobFilter, PastJob, PastStep};
-use rushes_core::{Fault, JobId};
+use rushes_core::store::{Family, JobFilter, PastJob, PastStep};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -94,9 +94,10 @@ pub async fn of_steps(parts: &Parts, workflow: &str) -> Result<Arc<BTreeMap<Stri
     Ok(past(parts, workflow).await?.steps)
 }
 
-/// When a job will have ended, milliseconds since 1970. None when it has, or when nothing like it was ever done here.
-pub async fn of_job(parts: &Parts, job: JobId) -> Result<Option<i64>, Fault> {
-    let job = parts.store.job(job).await?;
+/// When the topmost job of a family will have ended, milliseconds since 1970. None when it has, or when nothing like it was
+/// ever done here.
+pub async fn of_family(parts: &Parts, family: &Family) -> Result<Option<i64>, Fault> {
+    let Some(job) = family.jobs.first() else { return Ok(None) };
     let now_ms = parts.clock.now_ms();
     match job.state {
         JobState::Completed | JobState::Failed | JobState::Cancelled => Ok(None),
@@ -105,12 +106,12 @@ pub async fn of_job(parts: &Parts, job: JobId) -> Result<Option<i64>, Fault> {
             Ok(Some(now_ms + i64::try_from(slowest_ms).unwrap_or(0).max(1_000)))
         }
         JobState::Queued => {
-            let Some(whole_ms) = whole(parts, &job).await? else { return Ok(None) };
-            Ok(Some(now_ms + before(parts, &job).await? + whole_ms))
+            let Some(whole_ms) = whole(parts, job).await? else { return Ok(None) };
+            Ok(Some(now_ms + before(parts, job).await? + whole_ms))
         }
         JobState::Running => {
-            let Some(whole_ms) = whole(parts, &job).await? else { return Ok(None) };
-            let (share, last_ms) = done(parts, &job).await?;
+            let Some(whole_ms) = whole(parts, job).await? else { return Ok(None) };
+            let (share, last_ms) = done(parts, job, &family.jobs).await?;
             Ok(Some(end(whole_ms, share, last_ms, now_ms)))
         }
     }
@@ -138,11 +139,10 @@ async fn before(parts: &Parts, job: &Job) -> Result<i64, Fault> {
 }
 
 /// Which share of a running job is done, and when the last step ended.
-async fn done(parts: &Parts, job: &Job) -> Result<(f64, i64), Fault> {
-    let jobs = parts.store.family(job.id).await?.jobs;
+async fn done(parts: &Parts, job: &Job, jobs: &[Job]) -> Result<(f64, i64), Fault> {
     let (mut all, mut done, mut last_ms) = (0, 0, job.started_ms.unwrap_or(job.created_ms));
     let children = u32::try_from(jobs.len().saturating_sub(1)).unwrap_or(0);
-    for member in &jobs {
+    for member in jobs {
         let steps = past(parts, &member.workflow).await?.steps;
         let weight: i64 = steps.values().sum();
         all += weight;

@@ -29,9 +29,14 @@ pub(crate) fn which(filter: &AssetFilter) -> Which {
     which.value(":limit", filter.limit.map_or(-1, i64::from));
     which.only("a.id = :id", ":id", filter.id.map(|id| id.to_string()));
     // Those of one subject, job or file are few; the plus keeps the database from going through all of the kind.
-    let are_few = filter.subject.is_some() || filter.root.is_some() || filter.job.is_some() || filter.sha256.is_some();
+    let are_few =
+        filter.subject.is_some() || !filter.subjects.is_empty() || filter.root.is_some() || filter.job.is_some() || filter.sha256.is_some();
     which.only(if are_few { "+a.kind = :kind" } else { "a.kind = :kind" }, ":kind", filter.kind.map(Kind::name));
     which.only("a.subject = :subject", ":subject", filter.subject.clone());
+    if !filter.subjects.is_empty() {
+        which.and("a.subject IN (SELECT value FROM json_each(:subjects))");
+        which.value(":subjects", serde_json::Value::from(filter.subjects.clone()).to_string());
+    }
     which.only("a.root = :root", ":root", filter.root.map(|id| id.to_string()));
     which.only("a.job = :job", ":job", filter.job.map(|id| id.to_string()));
     which.only("a.sha256 = :sha256", ":sha256", filter.sha256.clone());
@@ -69,6 +74,10 @@ fn direction(newest_first: bool) -> &'static str {
 }
 
 pub(crate) fn list(sql: &Connection, filter: &AssetFilter) -> Result<Vec<(Asset, Vec<Delivery>)>, Fault> {
+    // Nothing is written down as held: it is owed, and held for as long as the configuration says.
+    if filter.state == Some(DeliveryState::Held) {
+        return Ok(Vec::new());
+    }
     let (which, order) = (which(filter), direction(filter.newest_first));
     let query =
         format!("SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256) WHERE {} ORDER BY a.id {order} LIMIT :limit", which.text());
@@ -104,6 +113,11 @@ pub(crate) fn subject(sql: &Connection, id_or_slug: &str) -> Result<Option<Subje
         [id_or_slug],
         rows::subject,
     )
+}
+
+/// Subjects by their ids, a list in JSON.
+pub(crate) fn subjects_of() -> String {
+    format!("SELECT {SUBJECT} FROM subjects WHERE id IN (SELECT value FROM json_each(?1)) ORDER BY id")
 }
 
 #[async_trait]
@@ -159,6 +173,11 @@ impl Assets for SqliteStore {
     async fn subject(&self, id_or_slug: &str) -> Result<Option<Subject>, Fault> {
         let wanted = id_or_slug.to_owned();
         self.read(move |sql| subject(sql, &wanted)).await
+    }
+
+    async fn subjects_of(&self, ids: Vec<String>) -> Result<Vec<Subject>, Fault> {
+        let ids = serde_json::Value::from(ids).to_string();
+        self.read(move |sql| rows::all(sql, &subjects_of(), [ids], rows::subject)).await
     }
 
     async fn subjects(&self) -> Result<Vec<Subject>, Fault> {

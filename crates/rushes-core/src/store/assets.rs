@@ -17,6 +17,8 @@ pub struct AssetFilter {
     pub kind: Option<Kind>,
     /// Only of this subject id.
     pub subject: Option<String>,
+    /// Only of one of these subject ids; empty: of any.
+    pub subjects: Vec<String>,
     /// Only made by this job or its children.
     pub root: Option<JobId>,
     /// Only made by this very job.
@@ -62,6 +64,9 @@ pub trait Assets: Send + Sync {
 
     /// The subject of this id or unique slug.
     async fn subject(&self, id_or_slug: &str) -> Result<Option<Subject>, Fault>;
+
+    /// Those of these ids that are subjects, by id.
+    async fn subjects_of(&self, ids: Vec<String>) -> Result<Vec<Subject>, Fault>;
 
     /// Every subject, by id.
     async fn subjects(&self) -> Result<Vec<Subject>, Fault>;

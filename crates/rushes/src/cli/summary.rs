@@ -18,7 +18,7 @@ pub(super) fn print(parts: &Parts, family: &Family) {
             arrived.extend(took_ms);
             let at = match (took_ms, delivery) {
                 (Some(ms), _) => words::took(ms),
-                (None, Some(delivery)) => delivery.state.name().to_owned(),
+                (None, Some(delivery)) => parts.routes.shown(delivery.state).name().to_owned(),
                 (None, None) => "local only".to_owned(),
             };
             vec![asset.kind.name().to_owned(), asset.title.clone(), words::size(asset.blob.size_bytes), at, asset.path.clone()]

@@ -118,11 +118,13 @@ struct Place {
 
 impl AssetFacts {
     pub(crate) fn of(app: &App, asset: &Asset, deliveries: &[Delivery]) -> Self {
+        let routes = &app.parts().routes;
+        let shown = |delivery: &Delivery| routes.shown(delivery.state);
         let place = |delivery: &Delivery| Place {
             id: deliveries::id_of(delivery),
             destination: delivery.destination.clone(),
             key: delivery.key.clone(),
-            state: DeliveryWord(delivery.state),
+            state: DeliveryWord(shown(delivery)),
             url: delivery.uri.clone(),
             proven_at: delivery.proven_ms.map(rfc3339),
             reason: delivery.last_fault.as_ref().map(Reason::of),
@@ -139,8 +141,8 @@ impl AssetFacts {
             width: asset.width,
             height: asset.height,
             duration_ms: asset.duration_ms,
-            state: deliveries.iter().map(|delivery| delivery.state).max().map(DeliveryWord),
-            url: proven_uri(deliveries, &app.parts().routes).map(str::to_owned),
+            state: deliveries.iter().map(shown).max().map(DeliveryWord),
+            url: proven_uri(deliveries, routes).map(str::to_owned),
             path: asset.path.clone(),
             job: asset.job.to_string(),
             step: asset.step.clone(),
@@ -162,14 +164,13 @@ pub(super) struct AssetPage {
 /// Lists assets.
 #[utoipa::path(get, path = "/api/v1/assets", tag = "assets", params(AssetsQuery), responses((status = 200, body = AssetPage)))]
 pub(super) async fn list(State(app): State<App>, Query(query): Query<AssetsQuery>) -> Result<Json<AssetPage>, Problem> {
-    let store = &app.parts().store;
+    let (store, limit) = (&app.parts().store, page::one_more(query.limit)?);
     let mut filter = AssetFilter {
         kind: query.kind.map(|word| word.0),
-        state: query.state.map(|word| word.0),
         all_versions: query.all_versions,
         newest_first: query.order == Order::Newest,
         after: page::opened(query.cursor.as_deref())?,
-        limit: Some(page::one_more(query.limit)?),
+        limit: Some(limit),
         ..AssetFilter::default()
     };
     if let Some(text) = query.subject {
@@ -183,7 +184,15 @@ pub(super) async fn list(State(app): State<App>, Query(query): Query<AssetsQuery
         let is_child = store.job(id).await.is_ok_and(|job| job.parent.is_some());
         (filter.root, filter.job) = if is_child { (None, Some(id)) } else { (Some(id), None) };
     }
-    let mut found = store.assets(&filter).await?;
+    let mut found = Vec::new();
+    for state in page::states(query.state, &app.parts().routes) {
+        found.extend(store.assets(&AssetFilter { state, ..filter.clone() }).await?);
+    }
+    found.sort_by_key(|(asset, _)| asset.id);
+    if filter.newest_first {
+        found.reverse();
+    }
+    found.truncate(limit as usize);
     let next = page::next(&mut found, query.limit, |(asset, _)| asset.id.to_string());
     let assets = found.iter().map(|(asset, deliveries)| AssetFacts::of(&app, asset, deliveries)).collect();
     Ok(Json(AssetPage { assets, next }))

@@ -148,6 +148,8 @@ pub(super) struct Status {
     jobs: BTreeMap<&'static str, u64>,
     /// By destination and catalog.
     destinations: BTreeMap<String, PlaceFacts>,
+    /// Nothing is sent until `delivery.hold` is lifted.
+    held: bool,
 }
 
 /// One destination or catalog.
@@ -157,6 +159,8 @@ struct PlaceFacts {
     owed: u64,
     /// Given up.
     refused: u64,
+    /// Of those owed: tried so often that somebody should look.
+    alarms: u64,
     /// Age of the oldest that is owed, seconds.
     oldest_s: f64,
     /// From commit to proof, milliseconds, over the last 1,000.
@@ -178,6 +182,7 @@ pub(super) async fn status(State(app): State<App>) -> Result<Json<Status>, Probl
         let place = PlaceFacts {
             owed: backlog.owed,
             refused: backlog.refused,
+            alarms: backlog.alarms,
             oldest_s: backlog.oldest_s,
             p50_ms: backlog.p50_ms,
             p95_ms: backlog.p95_ms,
@@ -186,5 +191,5 @@ pub(super) async fn status(State(app): State<App>) -> Result<Json<Status>, Probl
         };
         (name, place)
     });
-    Ok(Json(Status { jobs, destinations: places.collect() }))
+    Ok(Json(Status { jobs, destinations: places.collect(), held: app.parts().routes.hold }))
 }

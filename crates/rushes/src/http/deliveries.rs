@@ -12,7 +12,7 @@ use super::words::{DeliveryWord, KindWord};
 use axum::Json;
 use axum::extract::State;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use rushes_core::delivery::Delivery;
+use rushes_core::delivery::{Delivery, DeliveryState, Routes};
 use rushes_core::record::rfc3339;
 use rushes_core::store::{DeliveryFilter, Sending};
 use rushes_core::{AssetId, Code};
@@ -82,8 +82,13 @@ pub(super) struct DeliveryFacts {
 }
 
 impl DeliveryFacts {
-    fn of(sending: &Sending) -> Self {
+    fn all(found: &[Sending], routes: &Routes) -> Vec<Self> {
+        found.iter().map(|sending| Self::of(sending, routes)).collect()
+    }
+
+    fn of(sending: &Sending, routes: &Routes) -> Self {
         let Sending { delivery, asset, attempts, next_ms } = sending;
+        let state = routes.shown(delivery.state);
         Self {
             id: id_of(delivery),
             asset: asset.id.to_string(),
@@ -92,12 +97,12 @@ impl DeliveryFacts {
             size_bytes: delivery.held(asset).size_bytes,
             destination: delivery.destination.clone(),
             key: delivery.key.clone(),
-            state: DeliveryWord(delivery.state),
+            state: DeliveryWord(state),
             url: delivery.uri.clone(),
             proven_at: delivery.proven_ms.map(rfc3339),
             attempts: *attempts,
             reason: delivery.last_fault.as_ref().map(Reason::of),
-            next_attempt_at: next_ms.map(|at_ms| rfc3339(at_ms.max(asset.created_ms))),
+            next_attempt_at: next_ms.filter(|_| state == DeliveryState::Owed).map(|at_ms| rfc3339(at_ms.max(asset.created_ms))),
         }
     }
 }
@@ -123,21 +128,28 @@ impl std::str::FromStr for After {
     }
 }
 
+/// The order of the list.
+fn place(Sending { delivery, .. }: &Sending) -> (AssetId, &str, &str) {
+    (delivery.asset, &delivery.destination, &delivery.key)
+}
+
 /// Lists deliveries: what waits, why, and when it is tried again.
 #[utoipa::path(get, path = "/api/v1/deliveries", tag = "deliveries", params(DeliveriesQuery), responses((status = 200, body = DeliveryPage)))]
 pub(super) async fn list(State(app): State<App>, Query(query): Query<DeliveriesQuery>) -> Result<Json<DeliveryPage>, Problem> {
     let after: Option<After> = page::opened(query.cursor.as_deref())?;
-    let filter = DeliveryFilter {
-        state: query.state.map(|word| word.0),
-        destination: query.destination,
-        after: after.map(|After(asset, destination, key)| (asset, destination, key)),
-        limit: page::one_more(query.limit)?,
-    };
-    let mut found = app.parts().store.delivery_page(&filter).await?;
+    let (parts, limit) = (app.parts(), page::one_more(query.limit)?);
+    let after = after.map(|After(asset, destination, key)| (asset, destination, key));
+    let filter = DeliveryFilter { state: None, destination: query.destination, after, limit };
+    let mut found = Vec::new();
+    for state in page::states(query.state, &parts.routes) {
+        found.extend(parts.store.delivery_page(&DeliveryFilter { state, ..filter.clone() }).await?);
+    }
+    found.sort_by(|a, b| place(a).cmp(&place(b)));
+    found.truncate(limit as usize);
     let next = page::next(&mut found, query.limit, |Sending { delivery, .. }| {
         format!("{}\n{}\n{}", delivery.asset, delivery.destination, delivery.key)
     });
-    Ok(Json(DeliveryPage { deliveries: found.iter().map(DeliveryFacts::of).collect(), next }))
+    Ok(Json(DeliveryPage { deliveries: DeliveryFacts::all(&found, &parts.routes), next }))
 }
 
 /// What was tried again: one delivery, or as many as one asset has keys at one destination.
@@ -156,7 +168,7 @@ pub(super) async fn retry(State(app): State<App>, Path(id): Path<String>) -> Res
         Err(fault) if fault.code == Code::NotFound && plain != decoded => store.deliver_again(asset, &decoded).await,
         found => found,
     }?;
-    Ok(Json(Retried { deliveries: found.iter().map(DeliveryFacts::of).collect() }))
+    Ok(Json(Retried { deliveries: DeliveryFacts::all(&found, &app.parts().routes) }))
 }
 
 #[cfg(test)]

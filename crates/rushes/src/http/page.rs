@@ -2,9 +2,11 @@
 //! the list that gave it.
 
 use super::problem::Problem;
+use super::words::DeliveryWord;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rushes_core::Code;
+use rushes_core::delivery::{DeliveryState, Routes};
 use std::str::FromStr;
 
 /// One list's page at most.
@@ -21,6 +23,11 @@ pub(super) fn one_more(limit: u32) -> Result<u32, Problem> {
         return Ok(limit + 1);
     }
     Err(Problem::new(Code::InputInvalid, "read query", format!("limit is 1 to {LIMIT_MAX}, not {limit}")))
+}
+
+/// The states, as they are written, whose rows are asked for, each in a list of its own; None: every row.
+pub(super) fn states(wanted: Option<DeliveryWord>, routes: &Routes) -> Vec<Option<DeliveryState>> {
+    wanted.map_or_else(|| vec![None], |word| routes.written(word.0).into_iter().map(Some).collect())
 }
 
 /// Cuts what is more than was asked for off, and gives the cursor of the next page, if there is one.

@@ -196,7 +196,7 @@ struct Progress {
 impl JobView {
     async fn of(app: &App, family: &Family) -> Result<Self, Fault> {
         let job = &family.jobs[0];
-        let ends_ms = if job.state.has_ended() { None } else { estimate::of_job(app.parts(), job.id).await? };
+        let ends_ms = estimate::of_family(app.parts(), family).await?;
         let results = record::results(family, &app.parts().routes);
         let current = results.iter().rev().find(|result| result["status"] == "running");
         Ok(Self {
@@ -298,9 +298,9 @@ pub(super) async fn jobs(State(app): State<App>, Query(query): Query<ListQuery>)
     };
     let mut found: Vec<Job> = Vec::new();
     for state in states {
-        found.extend(app.parts().store.jobs(&JobFilter { state, limit: query.limit, ..JobFilter::default() }).await?);
+        let workflow = Some(production::CARD.name.to_owned());
+        found.extend(app.parts().store.jobs(&JobFilter { state, workflow, limit: query.limit, ..JobFilter::default() }).await?);
     }
-    found.retain(|job| job.workflow == production::CARD.name);
     found.sort_by_key(|job| std::cmp::Reverse((job.created_ms, job.id)));
     found.truncate(query.limit as usize);
     let mut jobs = Vec::with_capacity(found.len());

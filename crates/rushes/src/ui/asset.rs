@@ -56,12 +56,12 @@ pub(super) async fn show(extract::State(app): extract::State<App>, visitor: Visi
     let shell = Shell::of(&app, &visitor, "characters", name.clone()).await?.listening("delivery. asset.");
     let filter = AssetFilter { subject: Some(asset.subject.clone()), all_versions: true, limit: Some(2_000), ..AssetFilter::default() };
     let listed = store.assets(&filter).await?;
-    let table = Table::of(&listed, &app.shelf);
+    let table = Table::of(&listed, &app);
     let deliveries = listed.iter().find(|(other, _)| other.id == asset.id).map(|(_, all)| all.clone()).unwrap_or_default();
     let at = |delivery: &rushes_core::delivery::Delivery| At {
         destination: delivery.destination.clone(),
         key: delivery.key.clone(),
-        state: words::delivery_state(delivery.state),
+        state: words::delivery_state(delivery.state, &app.parts().routes),
         uri: delivery.uri.clone(),
         proven: delivery.proven_ms.map(|at_ms| When { at_ms, now_ms: shell.now_ms }),
         told: delivery.last_fault.as_ref().map(Told::from),

@@ -1,7 +1,8 @@
 //! One picture, film or piece of sound on the light table: what stands in strips and on walls.
 
-use super::shelf::{Colours, Shelf};
+use super::shelf::Colours;
 use super::words::{self, Icon, State};
+use crate::http::App;
 use askama::Template;
 use askama::filters::HtmlSafe;
 use rushes_core::delivery::Delivery;
@@ -79,14 +80,14 @@ pub(super) fn is_companion(kind: Kind) -> bool {
 pub(super) struct Table<'a> {
     listed: &'a [Listed],
     by_stem: BTreeMap<&'a str, &'a Asset>,
-    shelf: &'a Shelf,
+    app: &'a App,
 }
 
 impl<'a> Table<'a> {
     /// `listed` holds films and their companions.
-    pub(super) fn of(listed: &'a [Listed], shelf: &'a Shelf) -> Self {
+    pub(super) fn of(listed: &'a [Listed], app: &'a App) -> Self {
         let by_stem = listed.iter().map(|(asset, _)| (stem(&asset.path), asset)).collect();
-        Self { listed, by_stem, shelf }
+        Self { listed, by_stem, app }
     }
 
     /// Cards of everything that is shown by itself, in the order it was made.
@@ -103,9 +104,9 @@ impl<'a> Table<'a> {
             owner: None,
             mime: asset.blob.mime.clone(),
             thumb: picture.map(|picture| thumb(&picture.id.to_string())),
-            colours: picture.and_then(|picture| self.shelf.colours(&picture.blob.sha256)),
+            colours: picture.and_then(|picture| self.app.shelf.colours(&picture.blob.sha256)),
             length: asset.duration_ms.map(words::length),
-            state: words::worst(deliveries),
+            state: words::worst(deliveries, &self.app.parts().routes),
             is_whole: matches!(asset.kind, Kind::IconSticker | Kind::NameSticker),
         }
     }
@@ -159,7 +160,7 @@ mod tests {
             thumb: Some(thumb("asset_2")),
             colours: None,
             length: Some("0:10".into()),
-            state: words::delivery_state(rushes_core::delivery::DeliveryState::Proven),
+            state: words::delivery_state(rushes_core::delivery::DeliveryState::Proven, &rushes_core::delivery::Routes::default()),
             is_whole: false,
         }
     }

@@ -77,7 +77,7 @@ pub(super) async fn show(State(app): State<App>, visitor: Visitor, Path(id): Pat
     let filter = AssetFilter { subject: Some(id.clone()), all_versions: true, limit: Some(SHOWN_MAX), ..AssetFilter::default() };
     let (listed, retired): (Vec<Listed>, Vec<Listed>) =
         store.assets(&filter).await?.into_iter().partition(|(asset, _)| asset.retired_ms.is_none());
-    let (table, before) = (Table::of(&listed, &app.shelf), Table::of(&retired, &app.shelf));
+    let (table, before) = (Table::of(&listed, &app), Table::of(&retired, &app));
     let fields = &subject.made.fields;
     let text = |name: &str| fields[name].as_str().map(str::to_owned);
     let still = listed
@@ -87,7 +87,7 @@ pub(super) async fn show(State(app): State<App>, visitor: Visitor, Path(id): Pat
     let mut jobs: Vec<String> = listed.iter().map(|(asset, _)| asset.job.to_string()).collect();
     jobs.sort_unstable();
     jobs.dedup();
-    let proven = |listed: &&Listed| !listed.1.is_empty() && words::worst(&listed.1).class == "proven";
+    let proven = |listed: &&Listed| !listed.1.is_empty() && words::worst(&listed.1, &app.parts().routes).class == "proven";
     let older = retired.iter().filter(|(asset, _)| !super::card::is_companion(asset.kind));
     let view = CharacterPage {
         name: subject.made.name.clone(),

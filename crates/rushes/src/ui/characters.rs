@@ -55,7 +55,7 @@ pub(super) async fn show(State(app): State<App>, visitor: Visitor, Query(asked):
 
 async fn portrait(app: &App, subject: &Subject) -> Result<Portrait, Fault> {
     let listed = app.parts().store.assets(&AssetFilter { subject: Some(subject.made.id.clone()), ..AssetFilter::default() }).await?;
-    let table = Table::of(&listed, &app.shelf);
+    let table = Table::of(&listed, &app);
     let of = |kind: Kind| listed.iter().find(|(asset, _)| asset.kind == kind);
     let shown = of(Kind::CosplayImage)
         .or_else(|| of(Kind::AnimeImage))

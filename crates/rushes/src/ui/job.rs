@@ -164,7 +164,7 @@ pub(super) async fn show(extract::State(app): extract::State<App>, visitor: Visi
     let family = parts.store.family(job.id).await?;
     shell.live.jobs = family.jobs.iter().map(|job| job.id.to_string()).collect::<Vec<_>>().join(" ");
     shell.live.every_s = if job.state.has_ended() { 0 } else { 1 };
-    let table = Table::of(&family.listed, &app.shelf);
+    let table = Table::of(&family.listed, &app);
     let mut members = Vec::new();
     for member in &family.jobs {
         members.push(member_of(&app, member, &family, &table, shell.now_ms).await?);
@@ -182,7 +182,7 @@ pub(super) async fn show(extract::State(app): extract::State<App>, visitor: Visi
         state: words::job_state(job.state, job.cancel),
         says: says(&app, &job, &family),
         percent,
-        left: left(&app, &job, now_ms).await?,
+        left: left(&app, &family, now_ms).await?,
         made: When { at_ms: job.created_ms, now_ms },
         ended: job.ended_ms.map(|at_ms| When { at_ms, now_ms }),
         took: words::took(job.ended_ms.unwrap_or(now_ms) - job.created_ms),
@@ -209,11 +209,11 @@ fn count_any(family: &Family, state: DeliveryState) -> usize {
 }
 
 /// How long it will still take, going by what earlier jobs took. None where nothing is known, or nothing more is to be done.
-async fn left(app: &App, job: &Job, now_ms: i64) -> Result<Option<String>, Fault> {
-    if job.state != JobState::Running || job.cancel {
+async fn left(app: &App, family: &Family, now_ms: i64) -> Result<Option<String>, Fault> {
+    if !family.jobs.first().is_some_and(|job| job.state == JobState::Running && !job.cancel) {
         return Ok(None);
     }
-    Ok(estimate::of_job(app.parts(), job.id).await?.map(|ends_ms| words::about(ends_ms - now_ms)))
+    Ok(estimate::of_family(app.parts(), family).await?.map(|ends_ms| words::about(ends_ms - now_ms)))
 }
 
 async fn member_of(app: &App, job: &Job, family: &Family, table: &Table<'_>, now_ms: i64) -> Result<Member, Fault> {

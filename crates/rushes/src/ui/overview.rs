@@ -88,7 +88,7 @@ fn percent(share: f64) -> String {
 pub(super) async fn show(State(app): State<App>, visitor: Visitor) -> Answer {
     let parts = app.parts();
     let mut shell = Shell::of(&app, &visitor, "overview", "Overview").await?.listening("job. step.done asset. delivery. subject.");
-    let backlog = parts.store.backlog().await?;
+    let backlog = std::mem::take(&mut shell.backlog);
     let mut latencies = Vec::new();
     for site in &parts.destinations {
         latencies.extend(parts.store.latencies(&site.name, shell.now_ms - HOUR_MS, LATENCIES_MAX).await?);
@@ -143,6 +143,10 @@ async fn sentence(parts: &Parts, backlog: &BTreeMap<String, Backlog>, took: &[i6
         });
     }
     let owed: u64 = backlog.values().map(|backlog| backlog.owed).sum();
+    if owed > 0 && parts.routes.hold {
+        let (text, why) = words::held(owed);
+        return Ok(Sentence { class: "", icon: "stop", text, why: Some(why), cure: None });
+    }
     if let Some((name, place)) =
         backlog.iter().filter(|(_, b)| b.owed > 0 && b.oldest_s > SLOW_S).max_by(|a, b| a.1.oldest_s.total_cmp(&b.1.oldest_s))
     {

@@ -62,7 +62,7 @@ async fn read(path: &FsPath) -> Result<Bytes, Fault> {
 pub(super) async fn newest(app: &App, filter: &AssetFilter, at_most: usize) -> Result<Vec<Card>, Fault> {
     let store = &app.parts().store;
     let listed = store.assets(filter).await?;
-    let table = Table::of(&listed, &app.shelf);
+    let table = Table::of(&listed, app);
     let mut cards = Vec::new();
     for (asset, deliveries) in
         listed.iter().filter(|(asset, _)| !super::card::is_companion(asset.kind) && asset.kind != Kind::ReferenceVideo)
@@ -75,8 +75,13 @@ pub(super) async fn newest(app: &App, filter: &AssetFilter, at_most: usize) -> R
         if card.thumb.is_none() || cards.iter().any(|other: &Card| other.thumb == card.thumb) {
             continue;
         }
-        card.owner = store.subject(&asset.subject).await?.map(|subject| subject.made.name);
+        card.owner = Some(asset.subject.clone());
         cards.push(card);
+    }
+    let ids: BTreeSet<String> = cards.iter().filter_map(|card| card.owner.clone()).collect();
+    let known = store.subjects_of(ids.into_iter().collect()).await?;
+    for card in &mut cards {
+        card.owner = known.iter().find(|subject| card.owner.as_ref() == Some(&subject.made.id)).map(|subject| subject.made.name.clone());
     }
     Ok(cards)
 }

@@ -9,8 +9,10 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, L
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use rushes_core::delivery::Backlog;
 use rushes_core::key::Scope;
-use rushes_core::{Code, Fault, JobState};
+use rushes_core::{Code, Fault};
+use std::collections::BTreeMap;
 
 /// Nothing but our own files; no script or style in a page, no frame around it, no form to elsewhere.
 const POLICY: &str = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -108,6 +110,8 @@ pub(super) struct Shell {
     /// The newest fact this page knows.
     pub(super) since: i64,
     pub(super) now_ms: i64,
+    /// What each place still owes, asked for once.
+    pub(super) backlog: BTreeMap<String, Backlog>,
 }
 
 impl Shell {
@@ -116,9 +120,9 @@ impl Shell {
         let parts = app.parts();
         // Before anything is looked at: what happens meanwhile is heard of again.
         let since = parts.store.last_seq().await?;
-        let jobs = parts.store.count().await?;
-        let refused = parts.store.backlog().await?.values().map(|backlog| backlog.refused).sum();
-        let running = [JobState::Queued, JobState::Running, JobState::Delivering].iter().filter_map(|state| jobs.get(state)).sum();
+        let backlog = parts.store.backlog().await?;
+        let refused = backlog.values().map(|backlog| backlog.refused).sum();
+        let running = parts.store.count_open().await?.values().sum();
         let places = places(here, running, refused);
         Ok(Self {
             title: title.into(),
@@ -129,6 +133,7 @@ impl Shell {
             live: Live::default(),
             since,
             now_ms: parts.clock.now_ms(),
+            backlog,
         })
     }
 
@@ -143,6 +148,7 @@ impl Shell {
             live: Live::default(),
             since: 0,
             now_ms: 0,
+            backlog: BTreeMap::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::files;
 pub(super) use crate::words::{size, took};
 use askama::filters::HtmlSafe;
-use rushes_core::delivery::{Delivery, DeliveryState};
+use rushes_core::delivery::{Delivery, DeliveryState, Routes};
 use rushes_core::record::rfc3339;
 use rushes_core::{Fault, JobState, Kind};
 use std::fmt::{self, Display, Formatter};
@@ -108,8 +108,8 @@ pub(super) fn job_state(state: JobState, is_cancelling: bool) -> State {
 }
 
 /// How one delivery stands.
-pub(super) fn delivery_state(state: DeliveryState) -> State {
-    let (class, icon, word) = match state {
+pub(super) fn delivery_state(state: DeliveryState, routes: &Routes) -> State {
+    let (class, icon, word) = match routes.shown(state) {
         DeliveryState::Proven => ("proven", "check", "delivered"),
         DeliveryState::Sending => ("moving", "send", "sending"),
         DeliveryState::Owed => ("moving", "clock", "waiting"),
@@ -120,9 +120,9 @@ pub(super) fn delivery_state(state: DeliveryState) -> State {
 }
 
 /// How all deliveries of one asset stand: the worst of them.
-pub(super) fn worst(deliveries: &[Delivery]) -> State {
+pub(super) fn worst(deliveries: &[Delivery], routes: &Routes) -> State {
     match deliveries.iter().map(|delivery| delivery.state).max() {
-        Some(state) => delivery_state(state),
+        Some(state) => delivery_state(state, routes),
         None => State { class: "", icon: "picture", word: "kept here" },
     }
 }
@@ -196,6 +196,12 @@ pub(super) fn count(n: u64, one: &str) -> String {
 /// `1 delivery`, `3 deliveries`.
 pub(super) fn deliveries(n: u64) -> String {
     if n == 1 { "1 delivery".to_owned() } else { format!("{n} deliveries") }
+}
+
+/// That so many deliveries are held, and until when.
+pub(super) fn held(n: u64) -> (String, String) {
+    let are = if n == 1 { "is" } else { "are" };
+    (format!("{} {are} held.", deliveries(n)), "Nothing is sent until `delivery.hold` is lifted.".to_owned())
 }
 
 /// What a kind of asset is called on a page.

@@ -121,6 +121,11 @@ async fn turns_count_from_the_first_start_on() {
     assert!(began.elapsed() < Duration::from_secs(30), "it was not given another hour");
 }
 
+async fn expected(engine: &TestEngine, job: JobId) -> Option<i64> {
+    let family = engine.parts().store.family(job).await.unwrap();
+    estimate::of_family(engine.parts(), &family).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn turns_are_estimated_from_what_earlier_jobs_took() {
     let folder = tempfile::tempdir().unwrap();
@@ -128,17 +133,16 @@ async fn turns_are_estimated_from_what_earlier_jobs_took() {
     let nap = json!({"nap_ms": 400, "limit_ms": 1});
     let now = || engine.parts().clock.now_ms();
     let first = engine.submit("wait", nap.clone()).await;
-    assert_eq!(estimate::of_job(engine.parts(), first).await.unwrap(), None, "nothing like it was ever done");
+    assert_eq!(expected(&engine, first).await, None, "nothing like it was ever done");
     let took_ms = {
         let job = engine.ended(first).await;
         job.ended_ms.unwrap() - job.started_ms.unwrap()
     };
-    assert_eq!(estimate::of_job(engine.parts(), first).await.unwrap(), None, "it has ended");
+    assert_eq!(expected(&engine, first).await, None, "it has ended");
     let second = engine.submit("wait", nap.clone()).await;
     let third = engine.submit("wait", nap).await;
     engine.until("it runs", || async { state(&engine, second).await.0 == JobState::Running }).await;
-    let (of_second, of_third) =
-        (estimate::of_job(engine.parts(), second).await.unwrap().unwrap(), estimate::of_job(engine.parts(), third).await.unwrap().unwrap());
+    let (of_second, of_third) = (expected(&engine, second).await.unwrap(), expected(&engine, third).await.unwrap());
     assert!((of_second - now() - took_ms).abs() <= took_ms.max(1_000), "{}", of_second - now());
     assert!(of_third >= now() + took_ms - 50, "its turn comes later");
 }

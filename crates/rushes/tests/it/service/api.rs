@@ -20,13 +20,13 @@ fn form(file: &[u8], fields: &[(&str, &str)]) -> Vec<u8> {
     body
 }
 
-async fn upload(served: &Served, file: &[u8], fields: &[(&str, &str)]) -> (StatusCode, Value) {
+pub(super) async fn upload(served: &Served, file: &[u8], fields: &[(&str, &str)]) -> (StatusCode, Value) {
     let request = served.ask(Method::POST, "/api/v1/assets").header(CONTENT_TYPE, "multipart/form-data; boundary=b0undary");
     answer(request.body(form(file, fields))).await
 }
 
 /// A small picture, another for each number.
-fn picture(program: &Program, number: u32) -> Vec<u8> {
+pub(super) fn picture(program: &Program, number: u32) -> Vec<u8> {
     let path = program.path(&format!("picture{number}.png"));
     let source = format!("color=c=0x{:06x}:size=64x64", number * 4_001 + 17);
     ffmpeg(&["-f", "lavfi", "-i", &source, "-frames:v", "1"], &path);
@@ -36,7 +36,7 @@ fn picture(program: &Program, number: u32) -> Vec<u8> {
 }
 
 /// Asks until it is so.
-async fn until(served: &Served, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+pub(super) async fn until(served: &Served, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     let began = Instant::now();
     loop {
         let (_, found) = served.get(path).await;

@@ -1,5 +1,6 @@
 //! The pipeline contract, from start to delivered films.
 
+use super::api::{picture, upload};
 use super::{Served, answer, new_key};
 use crate::support::program::Program;
 use crate::support::survivor::{LONG, TINY, make_reference};
@@ -98,6 +99,24 @@ async fn service_asks_for_keys_by_scope_and_does_things_once() {
     assert!(revoked.stdout.contains("opens nothing"));
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     assert_eq!(served.get("/api/v1/pipeline/jobs").await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn service_lists_productions_whatever_else_was_made_since() {
+    let served = Served::start(TINY);
+    served.program.write("home/references/broken.mp4", b"no film");
+    let (status, started) = served.post("/api/v1/pipeline/run", &json!({"count": 1})).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{started}");
+    let id = started["job_id"].as_str().unwrap();
+    assert_eq!(ended(&served, id).await["status"], "failed");
+    for number in 0..3 {
+        let (status, made) = upload(&served, &picture(&served.program, number), &[]).await;
+        assert_eq!(status, StatusCode::CREATED, "{made}");
+    }
+    for query in ["limit=3", "limit=1&status=failed"] {
+        let (_, listed) = served.get(&format!("/api/v1/pipeline/jobs?{query}")).await;
+        assert_eq!((&listed["count"], &listed["jobs"][0]["job_id"]), (&json!(1), &json!(id)), "{query}: {listed}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod hooks;
 mod hostile;
 mod kills;
 mod ops;
+mod stuck;
 mod ui;
 
 use crate::support::program::{End, Program, end, signal};

@@ -16,13 +16,13 @@ const PAGES: [&str; 8] = ["/", "/jobs", "/start", "/characters", "/deliveries", 
 const NASTY: &str = "<script>alert(1)</script>";
 
 /// A browser without script: it goes where it is told, by hand.
-struct Browser<'a> {
+pub(super) struct Browser<'a> {
     served: &'a Served,
     client: Client,
     key: Option<String>,
 }
 
-struct Seen {
+pub(super) struct Seen {
     status: StatusCode,
     headers: HeaderMap,
     text: String,
@@ -35,7 +35,7 @@ impl Seen {
 }
 
 impl<'a> Browser<'a> {
-    fn new(served: &'a Served, key: Option<String>) -> Self {
+    pub(super) fn new(served: &'a Served, key: Option<String>) -> Self {
         Self { served, client: Client::builder().redirect(Policy::none()).build().unwrap(), key }
     }
 
@@ -56,7 +56,7 @@ impl<'a> Browser<'a> {
         Seen { status, headers, text: String::from_utf8_lossy(&bytes).into_owned() }
     }
 
-    async fn get(&self, path: &str) -> Seen {
+    pub(super) async fn get(&self, path: &str) -> Seen {
         self.send(Method::GET, path, None, &[]).await
     }
 
@@ -66,7 +66,7 @@ impl<'a> Browser<'a> {
 }
 
 /// A page as every page must be; gives its text.
-fn page(path: &str, seen: &Seen) -> String {
+pub(super) fn page(path: &str, seen: &Seen) -> String {
     assert_eq!(seen.status, StatusCode::OK, "{path}: {}", seen.text);
     assert!(seen.header(CONTENT_TYPE).starts_with("text/html"), "{path}");
     let policy = seen.header(CONTENT_SECURITY_POLICY);

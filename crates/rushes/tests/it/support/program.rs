@@ -66,11 +66,15 @@ impl Program {
     }
 
     fn command(&self, args: &[&str]) -> Command {
+        self.command_at("home", args)
+    }
+
+    fn command_at(&self, home: &str, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rushes"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("RUSHES_")) {
             command.env_remove(name);
         }
-        command.current_dir(self.folder.path()).args(["--home", "home"]).args(args).stdin(Stdio::null());
+        command.current_dir(self.folder.path()).args(["--home", home]).args(args).stdin(Stdio::null());
         command
     }
 
@@ -92,6 +96,11 @@ impl Program {
     /// Makes a pipe with a name, which nobody writes to.
     pub(crate) fn pipe(&self, name: &str) {
         assert!(Command::new("mkfifo").arg(self.path(name)).status().unwrap().success());
+    }
+
+    /// As [`Program::run`], on another home.
+    pub(crate) fn run_at(&self, home: &str, args: &[&str]) -> End {
+        End::of(self.command_at(home, args).output().unwrap())
     }
 
     /// Starts it and leaves it running.
