@@ -76,6 +76,21 @@ fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> Result<Jo
     load(write.sql, job.id)
 }
 
+/// The newest unfinished topmost job of this workflow and input.
+pub(crate) fn equal_unfinished() -> String {
+    format!(
+        "SELECT {JOB} FROM jobs INDEXED BY jobs_by_input WHERE workflow = ?1 AND input_hash = ?2 AND parent IS NULL AND cancel = 0
+             AND state IN ('queued', 'running', 'delivering') ORDER BY created_ms DESC, id DESC LIMIT 1"
+    )
+}
+
+fn create_or_join(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> Result<(Job, bool), Fault> {
+    match rows::one(write.sql, &equal_unfinished(), params![job.workflow, job.input_hash], rows::job)? {
+        Some(there) => Ok((there, false)),
+        None => Ok((create(write, job, catalogs)?, true)),
+    }
+}
+
 /// Running jobs of nobody, and of others whose lease is over: one range of the index each, oldest first.
 pub(crate) const ABANDONED: &str = "SELECT id, in_turn FROM jobs WHERE state = 'running' AND owner IS NULL AND lease_until_ms < ?1
     UNION ALL SELECT id, in_turn FROM jobs WHERE state = 'running' AND owner < ?2 AND lease_until_ms < ?1
@@ -260,6 +275,11 @@ impl Jobs for SqliteStore {
     async fn create(&self, job: NewJob) -> Result<Job, Fault> {
         let routes = self.routes.clone();
         self.write(move |write| create(write, &job, &routes.catalogs)).await
+    }
+
+    async fn create_or_join(&self, job: NewJob) -> Result<(Job, bool), Fault> {
+        let routes = self.routes.clone();
+        self.write(move |write| create_or_join(write, &job, &routes.catalogs)).await
     }
 
     async fn claim(&self, owner: &str, room: Room) -> Result<Vec<Claim>, Fault> {

@@ -1,8 +1,9 @@
 //! `rushes doctor`: everything Rushes needs, tried for real, each with its cure.
 
-use super::hand::{self, By};
+use super::hand;
 use super::{Context, exit, print};
 use crate::wire;
+use crate::words;
 use rushes_core::catalog::{Catalog, Record};
 use rushes_core::destination::{Compared, Condition, Destination, Put, compare};
 use rushes_core::digest::digest;
@@ -37,10 +38,7 @@ pub(crate) struct Args {
 
 pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     if args.fix {
-        let (swept, by) = hand::ask(context, Ask::Sweep).await?;
-        if let By::Us(running) = by {
-            running.engine.stop().await;
-        }
+        let swept = hand::ask_once(context, Ask::Sweep).await?;
         print::note(format!("Swept: {swept}"));
     }
     let mut checks = vec![Check::of("home", home(context.home.root()))];
@@ -111,9 +109,9 @@ fn disk(root: &Path) -> Result<String, Fault> {
     if free < LEAST_BYTES {
         return Err(Fault::new(Code::DiskFull, "look at disk")
             .with("path", nearest.display())
-            .because(format!("{} are free", print::size(free))));
+            .because(format!("{} are free", words::size(free))));
     }
-    Ok(format!("{} free", print::size(free)))
+    Ok(format!("{} free", words::size(free)))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {

@@ -46,21 +46,11 @@ impl Default for WatchSection {
 }
 
 /// How much runs at once.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct EngineSection {
     /// Steps at once that use processors; 0 = as many as there are cores.
     pub(crate) cpu_lane: usize,
-    /// Steps at once that wait for outside services.
-    pub(crate) net_lane: usize,
-    /// Steps at once on a graphics card.
-    pub(crate) gpu_lane: usize,
-}
-
-impl Default for EngineSection {
-    fn default() -> Self {
-        Self { cpu_lane: 0, net_lane: 16, gpu_lane: 1 }
-    }
 }
 
 /// The shape of pictures and films.

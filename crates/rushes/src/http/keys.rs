@@ -13,9 +13,6 @@ use rushes_core::record::rfc3339;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The longest name of a key.
-const NAME_MAX: usize = 64;
-
 /// A key to be made.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -78,16 +75,11 @@ pub(super) async fn make(_: Admin, State(app): State<App>, Body(new): Body<NewKe
 
 /// Makes a key and gives it with its secret.
 pub(crate) async fn add(app: &App, name: &str, scope: &str) -> Result<(Key, String), Problem> {
-    let refuse = |reason: String| Problem::new(Code::InputInvalid, "make key", reason);
-    let scope = Scope::named(scope).ok_or_else(|| refuse(format!("scope is read, run or admin, not {scope:?}")))?;
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
-        return Err(refuse(format!("a name has 1 to {NAME_MAX} printable characters")));
-    }
-    let (secret, hash) = new_secret();
+    let unknown = || Problem::new(Code::InputInvalid, "make key", format!("scope is read, run or admin, not {scope:?}"));
+    let scope = Scope::named(scope).ok_or_else(unknown)?;
     let clock = &app.parts().clock;
-    let id = format!("key_{}", clock.new_id().simple());
-    let key = Key { id, name: name.to_owned(), scope, created_ms: clock.now_ms(), used_ms: None, revoked_ms: None };
+    let key = Key::new(clock.new_id(), name, scope, clock.now_ms())?;
+    let (secret, hash) = new_secret();
     app.parts().store.add_key(&key, &hash).await?;
     Ok((key, secret))
 }

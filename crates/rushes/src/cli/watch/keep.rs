@@ -8,6 +8,7 @@ use crate::ways::known::{self, Current};
 use crate::ways::plan::{Item, State, is_of_character, title_of};
 use crate::ways::titles::Titles;
 use crate::ways::walk::Entry;
+use crate::words;
 use rushes_core::flow::hash;
 use rushes_core::job::{Job, JobState};
 use rushes_core::recognise::Recognised;
@@ -65,9 +66,9 @@ pub(super) struct Keeper<'a> {
 }
 
 impl<'a> Keeper<'a> {
-    pub(super) fn open(context: &'a Context) -> anyhow::Result<Self> {
+    pub(super) async fn open(context: &'a Context) -> anyhow::Result<Self> {
         Ok(Self {
-            hand: Hand::open(context)?,
+            hand: Hand::open(context).await?,
             ready: VecDeque::new(),
             open: Vec::new(),
             titles: Titles::default(),
@@ -103,8 +104,8 @@ impl<'a> Keeper<'a> {
 
     /// Starts what there is room for, and looks what has ended.
     pub(super) async fn go_on(&mut self, folders: &mut [Folder]) -> anyhow::Result<()> {
-        if let Some(fault) = self.hand.broken() {
-            return Err(fault.into());
+        if let Some(gone) = self.hand.gone() {
+            self.hand.take_over(gone).await?;
         }
         self.look(folders).await?;
         for _ in 0..LOOKED_UP_MAX {
@@ -246,7 +247,7 @@ impl<'a> Keeper<'a> {
                 if self.took_ms.len() < KEPT_MAX {
                     self.took_ms.push(took_ms);
                 }
-                format!(", {} after it was closed", print::duration(took_ms))
+                format!(", {} after it was closed", words::took(took_ms))
             }
             None => String::new(),
         };
@@ -290,7 +291,7 @@ impl<'a> Keeper<'a> {
         }
         let speed = match (p50, p95) {
             (Some(p50), Some(p95)) => {
-                format!(" From closed to registered: half within {}, 95 % within {}.", print::duration(p50), print::duration(p95))
+                format!(" From closed to registered: half within {}, 95 % within {}.", words::took(p50), words::took(p95))
             }
             _ => String::new(),
         };

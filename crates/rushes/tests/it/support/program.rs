@@ -3,7 +3,9 @@
 #![expect(clippy::disallowed_methods, reason = "these tests start programs, which the product's own runner must not be asked to judge")]
 
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -101,6 +103,21 @@ impl Program {
     /// Runs to the end.
     pub(crate) fn run(&self, args: &[&str]) -> End {
         End::of(self.command(args).output().unwrap())
+    }
+
+    /// Runs to the end; its answer goes to this place.
+    pub(crate) fn run_into(&self, args: &[&str], out: impl Into<Stdio>) -> End {
+        End::of(self.command(args).stdout(out).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap())
+    }
+
+    /// Runs to the end in this folder, with a last argument of any bytes.
+    pub(crate) fn run_bytes(&self, folder: &Path, args: &[&str], last: &[u8]) -> End {
+        End::of(self.command(args).arg(OsStr::from_bytes(last)).current_dir(folder).output().unwrap())
+    }
+
+    /// Makes a pipe with a name, which nobody writes to.
+    pub(crate) fn pipe(&self, name: &str) {
+        assert!(Command::new("mkfifo").arg(self.path(name)).status().unwrap().success());
     }
 
     /// As [`Program::run`], on another home.
