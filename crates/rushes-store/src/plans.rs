@@ -74,7 +74,7 @@ fn lists() -> Vec<String> {
         [None, Some(DeliveryState::Proven)]
             .map(|state| pages::deliveries_of(&DeliveryFilter { state, after: after.clone(), ..DeliveryFilter::default() }).0),
     );
-    all.extend([pages::PAID_BY.to_owned(), assets::subjects_of()]);
+    all.extend([pages::PAID_BY.to_owned(), assets::subjects_of(), assets::current_at()]);
     all
 }
 
