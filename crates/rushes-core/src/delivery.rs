@@ -356,7 +356,7 @@ mod tests {
 
     #[test]
     fn delivery_what_is_owed_is_held_while_nothing_is_sent() {
-        use DeliveryState::{Held, Owed, Proven, Refused, Sending};
+        use DeliveryState::{Owed, Proven, Refused, Sending};
         let of = |hold| DeliveryState::ALL.map(|shown| Routes { hold, ..Routes::default() }.written(shown));
         assert_eq!(of(false), [vec![Proven], vec![Sending], vec![Owed], vec![], vec![Refused]]);
         assert_eq!(of(true), [vec![Proven], vec![], vec![], vec![Sending, Owed], vec![Refused]]);
