@@ -8,33 +8,6 @@ use crate::kinds::Kind;
 use crate::subject::SubjectType;
 use serde::{Deserialize, Serialize};
 
-/// What an outbox row asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Op {
-    /// One asset to one destination.
-    PutObject,
-    /// One subject's or job's record to one catalog.
-    PutRecord,
-    /// An expired asset away from one destination.
-    DeleteObject,
-    /// An expired asset's own record away from one catalog.
-    DeleteRecord,
-}
-
-impl Op {
-    /// As written in the database.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::PutObject => "put_object",
-            Self::PutRecord => "put_record",
-            Self::DeleteObject => "delete_object",
-            Self::DeleteRecord => "delete_record",
-        }
-    }
-}
-
 /// How far a delivery is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -10,13 +10,11 @@ use rushes_core::store::AssetFilter;
 use rushes_core::{Blob, Code, Fault};
 use std::path::PathBuf;
 
-/// A local path of these bytes, which stay there as long as the pin is held. Errors: `blob_missing` when no destination has them; `destination_down`, `disk_full`.
+/// A local path of these bytes, which stay there as long as the pin is held. Errors: `blob_missing` when no destination has
+/// them; `destination_down`, `disk_full`.
 pub async fn fetch(parts: &Parts, blob: &Blob) -> Result<(PathBuf, Pinned), Fault> {
-    let pin = {
-        // Not while a sweep is in the middle of removing these very bytes.
-        let _kept = parts.gate.read().await;
-        parts.pins.pin(&blob.sha256)
-    };
+    // Before the look: from here on no sweep removes them, and one that was about to has done so.
+    let pin = parts.pins.pin(&blob.sha256).await;
     let path = parts.blobs().path(&blob.sha256);
     if path.metadata().is_ok_and(|there| there.len() == blob.size_bytes) {
         if parts.keep.blobs_max_bytes.is_some() {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// The folder of one Rushes home. Making one touches nothing.
 #[derive(Debug, Clone)]
@@ -15,10 +15,12 @@ pub struct Home {
 }
 
 impl Home {
-    /// The home in this folder; made absolute, so that the working directory may change.
+    /// The home in this folder; made absolute and without `..`, so that the working directory may change and everything in
+    /// it has a path that begins with it.
     #[must_use]
     pub fn at(root: &Path) -> Self {
-        Self { root: std::path::absolute(root).unwrap_or_else(|_| root.to_owned()) }
+        let absolute = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
+        Self { root: if goes_up(&absolute) { without_going_up(&absolute) } else { absolute } }
     }
 
     /// The folder itself.
@@ -131,6 +133,28 @@ impl Home {
     pub fn owner(&self) -> Option<Owner> {
         serde_json::from_str(&std::fs::read_to_string(self.root.join("rushes.lock")).ok()?).ok()
     }
+}
+
+fn goes_up(path: &Path) -> bool {
+    path.components().any(|part| part == Component::ParentDir)
+}
+
+/// `..` leads beside what a link leads to, so the system is asked for as much of the path as is there; what is not there yet
+/// holds no links. A path without `..` stays as it was said: addresses in records may begin with it.
+fn without_going_up(path: &Path) -> PathBuf {
+    let there = path.ancestors().find_map(|part| Some((part, part.canonicalize().ok()?)));
+    let (mut plain, rest) = match there {
+        Some((part, real)) => (real, path.strip_prefix(part).unwrap_or(Path::new(""))),
+        None => (PathBuf::new(), path),
+    };
+    for part in rest.components() {
+        if part == Component::ParentDir {
+            plain.pop();
+        } else {
+            plain.push(part);
+        }
+    }
+    plain
 }
 
 /// How long a process means to work on a home.

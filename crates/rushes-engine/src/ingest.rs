@@ -2,6 +2,7 @@
 
 use crate::blobs::hash_file_without_md5;
 use crate::parts::Parts;
+use crate::pins::Pinned;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use rushes_core::faults::{self, Place};
 use rushes_core::inspect::{Inspect, MediaInfo};
@@ -15,12 +16,15 @@ const AT_ONCE: usize = 4;
 
 /// Checks a step's files strictly, hashes them and moves their bytes into the blob store: all of them, or none is an asset.
 ///
+/// The pins are to be held until the assets have their rows: a sweep removes what has none, and cannot tell what is on its
+/// way to one. Nothing is held while files are looked at, however long that takes.
+///
 /// `scratch` is the folder the files must lie in, if the step has one: nothing else on the machine can be made an asset
 /// by mistake.
 /// Errors: those of `Inspect`, `io`, `disk_full`, `input_invalid` for a file outside scratch.
-pub async fn ingest(assets: Vec<NewAsset>, scratch: Option<&Path>, parts: &Parts) -> Result<Vec<Ingested>, Fault> {
+pub(crate) async fn ingest(assets: Vec<NewAsset>, scratch: Option<&Path>, parts: &Parts) -> Result<(Vec<Ingested>, Vec<Pinned>), Fault> {
     if assets.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     }
     let checked: Vec<Checked> =
         stream::iter(assets).map(|asset| check(asset, scratch, &parts.inspect)).buffered(AT_ONCE).try_collect().await?;
@@ -30,13 +34,17 @@ pub async fn ingest(assets: Vec<NewAsset>, scratch: Option<&Path>, parts: &Parts
     let pieces = std::iter::from_fn(|| Some(rest.by_ref().take(piece).collect::<Vec<_>>()).filter(|piece| !piece.is_empty()));
     let hashed = stream::iter(pieces).map(|piece| blocking(move || piece.into_iter().map(Checked::hashed).collect()));
     let hashed: Vec<Vec<Ingested>> = hashed.buffered(AT_ONCE).try_collect().await?;
+    let ingested: Vec<Ingested> = hashed.into_iter().flatten().collect();
+    let mut pins = Vec::with_capacity(ingested.len());
+    for one in &ingested {
+        pins.push(parts.pins.pin(&one.blob.sha256).await);
+    }
     let blobs = parts.blobs();
-    blocking(move || {
-        let ingested: Vec<Ingested> = hashed.into_iter().flatten().collect();
+    let taken = blocking(move || {
         let files: Vec<_> = ingested.iter().map(|one| (one.asset.file.as_path(), &one.blob)).collect();
         blobs.take(&files).map(|()| ingested)
-    })
-    .await
+    });
+    Ok((taken.await?, pins))
 }
 
 /// A file that is what it should be, and the path it gets.

@@ -33,13 +33,19 @@ const FORGET_AT_ONCE: u32 = 2_000;
 pub struct KeepRules {
     /// Local bytes beyond this may go once they are proven everywhere; None = all stay.
     pub blobs_max_bytes: Option<u64>,
-    /// How long the scratch of a failed job stays, for those who want to know why.
+    /// How long the scratch of a failed job stays, for those who want to know why: what the last attempts of its failed
+    /// steps had written, and what was handed in for it.
     pub failed_scratch: Duration,
+}
+
+impl KeepRules {
+    /// A week, unless told otherwise.
+    pub const FAILED_SCRATCH_DAYS: u32 = 7;
 }
 
 impl Default for KeepRules {
     fn default() -> Self {
-        Self { blobs_max_bytes: None, failed_scratch: Duration::from_hours(7 * 24) }
+        Self { blobs_max_bytes: None, failed_scratch: Duration::from_hours(u64::from(Self::FAILED_SCRATCH_DAYS) * 24) }
     }
 }
 
@@ -139,13 +145,17 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
 
 async fn scratch(parts: &Parts) -> Result<u64, Fault> {
     let mut removed = 0;
-    for file in entries(&parts.home.renditions())? {
-        if age(parts, &file).is_some_and(|age| age >= GARBAGE_AGE) {
-            remove(&file)?;
-            removed += 1;
+    // Each by itself: what is still arriving changes, its folder does not.
+    let shared = [parts.home.renditions(), parts.home.fetching()];
+    for folder in &shared {
+        for file in entries(folder)? {
+            if age(parts, &file).is_some_and(|age| age >= GARBAGE_AGE) {
+                remove(&file)?;
+                removed += 1;
+            }
         }
     }
-    for folder in entries(&parts.home.root().join("scratch"))?.into_iter().filter(|folder| *folder != parts.home.renditions()) {
+    for folder in entries(&parts.home.root().join("scratch"))?.into_iter().filter(|folder| !shared.contains(folder)) {
         let id: Option<JobId> = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
         let is_old = |limit| age(parts, &folder).is_some_and(|age| age >= limit);
         let goes = match id {
@@ -181,23 +191,32 @@ async fn garbage(parts: &Parts) -> Result<u64, Fault> {
         let old: Vec<PathBuf> =
             entries(&folder)?.into_iter().filter(|path| age(parts, path).is_some_and(|age| age >= GARBAGE_AGE)).collect();
         for page in old.chunks(PAGE) {
-            let _alone = parts.gate.write().await;
-            let known = parts.store.blob_states(page.iter().filter_map(|path| hash_of(path)).collect()).await?;
             for path in page {
                 // Put aside by a mending that a crash cut short, with the good bytes here since.
                 if path.extension().is_some_and(|end| end == "damaged") && path.with_extension("").exists() {
                     remove(path)?;
                     removed += 1;
                 }
-                // Unknown, or left by a crash while it was being evicted.
-                if hash_of(path).is_some_and(|hash| known.get(&hash) != Some(&true)) {
-                    remove(path)?;
-                    removed += 1;
-                }
+            }
+            let found = unwanted(parts, page.iter().filter_map(|path| hash_of(path)).collect()).await?;
+            let claimed: Vec<_> = found.into_iter().filter_map(|hash| Some((parts.pins.claim(&hash)?, hash))).collect();
+            // Asked once more, now that nobody can be registering them: a row may have come before the claim.
+            for hash in unwanted(parts, claimed.iter().map(|(_, hash)| hash.clone()).collect()).await? {
+                remove(&parts.blobs().path(&hash))?;
+                removed += 1;
             }
         }
     }
     Ok(removed)
+}
+
+/// Of these hashes, those of bytes that should not be here: unknown, or left by a crash while they were being evicted.
+async fn unwanted(parts: &Parts, mut hashes: Vec<String>) -> Result<Vec<String>, Fault> {
+    if !hashes.is_empty() {
+        let known = parts.store.blob_states(hashes.clone()).await?;
+        hashes.retain(|hash| known.get(hash) != Some(&true));
+    }
+    Ok(hashes)
 }
 
 async fn retired(parts: &Parts) -> Result<u64, Fault> {
@@ -254,11 +273,9 @@ fn unlink(parts: &Parts, blob: &Blob, listed: &[Listed]) -> Result<(), Fault> {
 /// First the row, then the bytes: a crash between leaves bytes that the next fetch finds, never a row that lies. False
 /// when they are in use or wanted again.
 async fn forget(parts: &Parts, blob: &Blob) -> Result<bool, Fault> {
-    let _alone = parts.gate.write().await;
-    if parts.pins.is_pinned(&blob.sha256) {
-        return Ok(false);
-    }
-    // Looked at again, now that nobody registers anything: equal bytes may have come back a moment ago.
+    // Whoever works from them or registers equal ones has pinned them before, or waits until they are gone.
+    let Some(_claim) = parts.pins.claim(&blob.sha256) else { return Ok(false) };
+    // Looked at again, now that nobody registers them: equal bytes may have come back a moment ago.
     let filter = AssetFilter { sha256: Some(blob.sha256.clone()), ..AssetFilter::default() };
     let is_everywhere = |asset: &Asset, owner: Option<SubjectType>, deliveries: &[Delivery]| {
         let is_at = |name: &str| deliveries.iter().any(|d| d.destination == name && d.state == DeliveryState::Proven);

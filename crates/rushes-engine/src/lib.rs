@@ -12,7 +12,7 @@ pub mod estimate;
 pub mod fetch;
 pub mod home;
 pub mod hooks;
-pub mod ingest;
+pub(crate) mod ingest;
 pub mod keep;
 mod lanes;
 pub mod lineage;

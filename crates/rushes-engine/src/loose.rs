@@ -4,7 +4,6 @@
 use crate::parts::{Access, Parts};
 use rushes_core::delivery::Link;
 use rushes_core::destination::Destination;
-use rushes_core::store::Owe;
 use rushes_core::{Code, Fault};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -97,12 +96,11 @@ pub(crate) async fn backfill(parts: &Parts) -> Result<u64, Fault> {
     }
     let mut owed = 0;
     for route in &parts.routes.destinations {
-        loop {
-            let made = parts.store.owe(&Owe::Missing { destination: route.name.clone(), limit: PAGE }).await?;
+        let mut next = Some(0);
+        while let Some(row) = next {
+            let (made, after) = parts.store.owe_missing(&route.name, row, PAGE).await?;
             owed += made;
-            if made < u64::from(PAGE) {
-                break;
-            }
+            next = after;
         }
     }
     parts.store.set_mark(ROUTED, routed).await?;

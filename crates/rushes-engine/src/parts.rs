@@ -104,12 +104,9 @@ pub struct Parts {
     pub jobs: JobRules,
     /// What earlier jobs took.
     pub known: Arc<Known>,
-    /// Held for reading from a blob's taking in to its row, for writing while bytes are removed: what is just being
-    /// registered is never swept away.
-    pub gate: Arc<tokio::sync::RwLock<()>>,
     /// Held by the one sweep there is at a time.
     pub sweeping: Arc<tokio::sync::Mutex<()>>,
-    /// What is worked from just now; it is not removed either.
+    /// What is worked from or registered just now, and is not removed; and what is just being removed.
     pub pins: Arc<Pins>,
 }
 

@@ -1,24 +1,64 @@
-//! Bytes in use: as long as somebody works from a blob, no sweep removes it.
+//! Bytes in use and bytes that go: no blob is ever both. Who works from a blob, or is just registering it, holds a pin;
+//! who removes one claims it first, gets it only while nobody holds it, and has it to himself until it is gone.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 
-/// Which blobs are in use, and by how many.
+/// What is happening to which blob; those nothing happens to are not in it.
 #[derive(Debug, Default)]
-pub struct Pins(Mutex<HashMap<String, usize>>);
+pub struct Pins {
+    blobs: Mutex<HashMap<String, Use>>,
+    /// Rung whenever a claim is let go of.
+    released: Notify,
+}
+
+#[derive(Debug)]
+enum Use {
+    /// Held by so many, one at least.
+    Pinned(usize),
+    /// Being removed.
+    Claimed,
+}
 
 impl Pins {
-    /// Holds these bytes here until the pin is dropped.
-    #[must_use]
-    pub fn pin(self: &Arc<Self>, sha256: &str) -> Pinned {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(sha256.to_owned()).or_default() += 1;
-        Pinned { pins: self.clone(), sha256: sha256.to_owned() }
+    fn blobs(&self) -> MutexGuard<'_, HashMap<String, Use>> {
+        self.blobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether somebody works from these bytes.
+    /// Holds these bytes here until the pin is dropped; whether there are any, is to be looked at afterwards. Waits while
+    /// they are being removed, which never waits for a pin.
+    pub async fn pin(self: &Arc<Self>, sha256: &str) -> Pinned {
+        loop {
+            let released = self.released.notified();
+            tokio::pin!(released);
+            // Before the look: what is let go of between look and wait must not be missed.
+            released.as_mut().enable();
+            if let Some(pin) = self.try_pin(sha256) {
+                return pin;
+            }
+            released.await;
+        }
+    }
+
+    fn try_pin(self: &Arc<Self>, sha256: &str) -> Option<Pinned> {
+        let mut blobs = self.blobs();
+        match blobs.entry(sha256.to_owned()).or_insert(Use::Pinned(0)) {
+            Use::Pinned(count) => *count += 1,
+            Use::Claimed => return None,
+        }
+        Some(Pinned { pins: self.clone(), sha256: sha256.to_owned() })
+    }
+
+    /// These bytes, to be removed: until the claim is dropped nobody gets hold of them. None while somebody holds them.
     #[must_use]
-    pub fn is_pinned(&self, sha256: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(sha256)
+    pub fn claim(self: &Arc<Self>, sha256: &str) -> Option<Claimed> {
+        let mut blobs = self.blobs();
+        if blobs.contains_key(sha256) {
+            return None;
+        }
+        blobs.insert(sha256.to_owned(), Use::Claimed);
+        Some(Claimed { pins: self.clone(), sha256: sha256.to_owned() })
     }
 }
 
@@ -31,12 +71,49 @@ pub struct Pinned {
 
 impl Drop for Pinned {
     fn drop(&mut self) {
-        let mut pins = self.pins.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = pins.get_mut(&self.sha256) {
-            *count -= 1;
-            if *count == 0 {
-                pins.remove(&self.sha256);
-            }
+        let mut blobs = self.pins.blobs();
+        match blobs.get_mut(&self.sha256) {
+            Some(Use::Pinned(count)) if *count > 1 => *count -= 1,
+            _ => drop(blobs.remove(&self.sha256)),
         }
+    }
+}
+
+/// Keeps everybody from one blob, which is being removed.
+#[derive(Debug)]
+pub struct Claimed {
+    pins: Arc<Pins>,
+    sha256: String,
+}
+
+impl Drop for Claimed {
+    fn drop(&mut self) {
+        self.pins.blobs().remove(&self.sha256);
+        self.pins.released.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    #[tokio::test]
+    async fn pins_keep_a_blob_from_being_claimed_and_wait_while_it_is() {
+        let pins = Arc::new(Pins::default());
+        let (first, second) = (pins.pin("a").await, pins.pin("a").await);
+        let other = pins.claim("b").expect("nobody holds it");
+        drop(first);
+        assert!(pins.claim("a").is_none(), "one still holds it");
+        drop(second);
+        let claim = pins.claim("a").expect("nobody holds it any more");
+        assert!(pins.claim("a").is_none(), "one removes it");
+        let mut waiting = Box::pin(pins.pin("a"));
+        assert!(waiting.as_mut().now_or_never().is_none(), "it is being removed");
+        drop(other);
+        assert!(waiting.as_mut().now_or_never().is_none(), "that was another");
+        drop(claim);
+        drop(waiting.now_or_never().expect("it is gone, and may come back"));
+        assert!(pins.blobs().is_empty(), "nothing is left of it");
     }
 }

@@ -13,7 +13,7 @@ pub(crate) type Documents = BTreeMap<(String, String), Value>;
 /// Owes every document anew to one catalog, or to all: what is there is written over, what is missing is made, and nothing
 /// is read back but numbers. Gives how many that made due.
 /// Errors: `input_invalid` where there is no such catalog, those of the catalogs that are transient, those of the store.
-pub async fn owe_all(parts: &Parts, catalog: Option<&str>) -> Result<u64, Fault> {
+pub(crate) async fn owe_all(parts: &Parts, catalog: Option<&str>) -> Result<u64, Fault> {
     if let Some(name) = catalog.filter(|name| parts.catalogs.iter().all(|site| site.name != *name)) {
         let names: Vec<&str> = parts.catalogs.iter().map(|site| site.name.as_str()).collect();
         let reason = format!("there are: {}", names.join(", "));

@@ -54,7 +54,7 @@ impl Compress for MediaCompressor {
 /// Writes the picture `from` as JPEG into the new file `into`: upright, in its own colours, without what else the camera
 /// noted, transparency on white, its longest side `max_px` or as it was if that is less. The same file gives the same
 /// bytes. Errors: the `file_…` codes, `cancelled`, `io`, `disk_full`.
-pub fn compress_picture(from: &Path, into: &Path, how: Pictures, cancel: &Cancel) -> Result<(), Fault> {
+pub(crate) fn compress_picture(from: &Path, into: &Path, how: Pictures, cancel: &Cancel) -> Result<(), Fault> {
     // Large ones are made one at a time, to the end: scaling takes more memory than decoding.
     let mut decoded = decode_picture(from, cancel)?;
     let icc_profile = decoded.icc_profile.take().filter(|profile| is_rgb(profile) && profile.len() <= MAX_PROFILE_BYTES);

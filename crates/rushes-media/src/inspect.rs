@@ -26,7 +26,7 @@ use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::Duration;
 
 pub use door::check_file;
-pub use limits::*;
+pub(crate) use limits::*;
 
 /// Inspects files on the blocking threads of the runtime it is called from.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,7 +48,7 @@ impl Inspect for MediaInspector {
 ///
 /// Errors: `file_missing`, `file_empty`, `file_truncated`, `file_corrupt`, `file_forbidden`, `file_too_large`;
 /// `media_tool`, `media_tool_missing`, `cancelled`, `time_limit`, `io`.
-pub fn inspect_file(path: &Path, cancel: &Cancel) -> Result<MediaInfo, Fault> {
+pub(crate) fn inspect_file(path: &Path, cancel: &Cancel) -> Result<MediaInfo, Fault> {
     let (mut file, content) = open(path)?;
     match content {
         Some(Content::Still(format)) => still::inspect(path, file, format, cancel),

@@ -7,6 +7,7 @@
 
 pub mod beat;
 pub mod builtin;
+mod chance;
 pub mod compress;
 pub mod draw;
 pub mod edit;
@@ -17,4 +18,5 @@ pub mod probe;
 pub mod run;
 pub mod score;
 pub mod stills;
+mod wav;
 pub mod waveform;

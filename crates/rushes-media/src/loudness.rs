@@ -5,25 +5,25 @@
 mod limiter;
 #[cfg(test)]
 mod tests;
-mod wav;
 
 use crate::probe::probe;
 use crate::run::Ffmpeg;
 use crate::run::decode::decode_stereo;
 use crate::run::encode::{SAMPLE_RATE_HZ, plain_args, sound_args};
+use crate::wav;
 use ebur128::{EbuR128, Mode};
 use limiter::Limiter;
 use rushes_core::{Cancel, Code, Fault};
 use std::path::{Path, PathBuf};
 
 /// What deliverables are brought to.
-pub const TARGET_LUFS: f64 = -14.0;
+pub(crate) const TARGET_LUFS: f64 = -14.0;
 
 /// The highest true peak before encoding, to begin with: AAC adds about a decibel to what it is given.
-pub const CEILING_DBTP: f64 = -2.0;
+pub(crate) const CEILING_DBTP: f64 = -2.0;
 
 /// The highest true peak promised of what is heard, after encoding.
-pub const PROMISED_DBTP: f64 = -1.0;
+pub(crate) const PROMISED_DBTP: f64 = -1.0;
 
 /// What is heard may differ from the target by this much; the promise is half a unit.
 const HEARD_NEAR_LU: f64 = 0.3;
@@ -35,7 +35,7 @@ const HEARD_MARGIN_DB: f64 = 0.1;
 const HEARD_ROUNDS: usize = 6;
 
 /// What is quieter than this is silence with noise: it is not raised.
-pub const SILENCE_LUFS: f64 = -60.0;
+pub(crate) const SILENCE_LUFS: f64 = -60.0;
 
 /// At the end of everything mastered.
 const FADE_OUT_S: f64 = 1.0;
@@ -79,7 +79,7 @@ pub struct Mastered {
 /// Measures left and right in turn.
 ///
 /// Errors: `input_invalid` for a rate that cannot be measured.
-pub fn measure(stereo: &[f32], rate_hz: u32) -> Result<Loudness, Fault> {
+pub(crate) fn measure(stereo: &[f32], rate_hz: u32) -> Result<Loudness, Fault> {
     let fail = |error: ebur128::Error| Fault::new(Code::InputInvalid, "measure loudness").because(error);
     let mut meter = EbuR128::new(2, rate_hz, Mode::I | Mode::TRUE_PEAK).map_err(fail)?;
     meter.add_frames_f32(stereo).map_err(fail)?;
@@ -94,7 +94,7 @@ pub fn measure(stereo: &[f32], rate_hz: u32) -> Result<Loudness, Fault> {
 /// Measures a file's first sound; None when there is none.
 ///
 /// Errors: those of [`decode_stereo`].
-pub fn measure_file(path: &Path, max_s: f64, cancel: &Cancel) -> Result<Option<Loudness>, Fault> {
+pub(crate) fn measure_file(path: &Path, max_s: f64, cancel: &Cancel) -> Result<Option<Loudness>, Fault> {
     let stereo = decode_stereo(path, SAMPLE_RATE_HZ, max_s, cancel)?;
     if stereo.is_empty() { Ok(None) } else { measure(&stereo, SAMPLE_RATE_HZ).map(Some) }
 }
@@ -113,7 +113,7 @@ pub fn master(input: &Path, out: &Path, duration_ms: u64, cancel: &Cancel) -> Re
 /// As [`master`], of left and right in turn at 48 kHz.
 ///
 /// Errors: those of [`master`].
-pub fn master_samples(stereo: Vec<f32>, out: &Path, duration_ms: u64, cancel: &Cancel) -> Result<Mastered, Fault> {
+pub(crate) fn master_samples(stereo: Vec<f32>, out: &Path, duration_ms: u64, cancel: &Cancel) -> Result<Mastered, Fault> {
     if duration_ms == 0 {
         return Err(Fault::new(Code::InputInvalid, "master sound").because("it would be 0 ms long"));
     }
@@ -121,7 +121,10 @@ pub fn master_samples(stereo: Vec<f32>, out: &Path, duration_ms: u64, cancel: &C
     let mut stereo = lengthen(stereo, frames);
     fade_out(&mut stereo);
     let before = measure(&stereo, SAMPLE_RATE_HZ)?;
-    let write = |stereo: &[f32]| wav::write(out, stereo).map_err(|error| Fault::io("master sound", out, &error));
+    let write = |stereo: &[f32]| {
+        wav::write(out, stereo.len() / 2, stereo.chunks_exact(2).map(|pair| [pair[0], pair[1]]))
+            .map_err(|error| Fault::io("master sound", out, &error))
+    };
     let Some(lufs) = before.integrated_lufs.filter(|lufs| *lufs > SILENCE_LUFS) else {
         write(&stereo)?;
         return Ok(Mastered { file: out.to_owned(), before, after: before, heard: None, gain_db: 0.0 });

@@ -84,7 +84,7 @@ pub struct AudioStream {
 impl VideoStream {
     /// Width and height with square pixels, upright.
     #[must_use]
-    pub fn display_size(&self) -> (u32, u32) {
+    pub(crate) fn display_size(&self) -> (u32, u32) {
         let (across, down) = self.pixel_aspect;
         let down = u64::from(down.max(1));
         // To the nearest: pixels that are square but for a rounding must not cost a column.
@@ -94,7 +94,7 @@ impl VideoStream {
 
     /// Its matrix as the scaler names it. Files that do not say follow custom: bt709 from 720 lines on, else bt601.
     #[must_use]
-    pub fn matrix(&self) -> &'static str {
+    pub(crate) fn matrix(&self) -> &'static str {
         match self.color_space.as_str() {
             "bt709" => "bt709",
             "bt2020nc" | "bt2020c" => "bt2020",
@@ -108,7 +108,7 @@ impl VideoStream {
     /// The filters, each with its comma, that bring high dynamic range to bt709, limited range, 8 bit; none where there is
     /// nothing to bring. What the file does not say of itself is what such films are made with.
     #[must_use]
-    pub fn tone_map(&self) -> String {
+    pub(crate) fn tone_map(&self) -> String {
         if !self.is_hdr() {
             return String::new();
         }
@@ -124,7 +124,7 @@ impl VideoStream {
 
     /// Whether brightness follows one of the high-dynamic-range curves.
     #[must_use]
-    pub fn is_hdr(&self) -> bool {
+    pub(crate) fn is_hdr(&self) -> bool {
         matches!(self.color_transfer.as_str(), "smpte2084" | "arib-std-b67")
     }
 }

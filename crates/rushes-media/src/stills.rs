@@ -91,7 +91,7 @@ fn write_best_moment(video: &Path, at: Duration, seconds: f64, fps: f64, out: &P
 /// Writes nine moments, evenly spread, to `out` (JPEG, three by three).
 ///
 /// Errors: as [`write_poster`].
-pub fn write_contact_sheet(video: &Path, out: &Path, cancel: &Cancel) -> Result<(), Fault> {
+pub(crate) fn write_contact_sheet(video: &Path, out: &Path, cancel: &Cancel) -> Result<(), Fault> {
     let mut frames = Vec::new();
     decode_moments(video, SHEET_SIDE * SHEET_SIDE, Some(SHEET_WIDTH_PX), cancel, &mut |frame| {
         frames.push(frame);

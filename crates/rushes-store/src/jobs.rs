@@ -259,6 +259,18 @@ fn ended_word(state: JobState) -> &'static str {
     }
 }
 
+/// How many topmost jobs there are in each state; and in those alone that are no end, however many have ended.
+pub(crate) const COUNTED: [&str; 2] = [
+    "SELECT state, count(*) FROM jobs INDEXED BY jobs_top_by_state WHERE parent IS NULL GROUP BY state",
+    "SELECT state, count(*) FROM jobs INDEXED BY jobs_top_by_state
+     WHERE parent IS NULL AND state IN ('queued', 'running', 'delivering') GROUP BY state",
+];
+
+fn counted(sql: &Connection, query: &str) -> Result<BTreeMap<JobState, u64>, Fault> {
+    let found = rows::all(sql, query, [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+    Ok(found.into_iter().filter_map(|(state, n)| Some((JobState::named(&state)?, n.unsigned_abs()))).collect())
+}
+
 #[async_trait]
 impl Jobs for SqliteStore {
     async fn create(&self, job: NewJob) -> Result<Job, Fault> {
@@ -295,12 +307,10 @@ impl Jobs for SqliteStore {
     }
 
     async fn count(&self) -> Result<BTreeMap<JobState, u64>, Fault> {
-        self.read(|sql| {
-            let found = rows::all(sql, "SELECT state, count(*) FROM jobs WHERE parent IS NULL GROUP BY state", [], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
-            })?;
-            Ok(found.into_iter().filter_map(|(state, n)| Some((JobState::named(&state)?, n.unsigned_abs()))).collect())
-        })
-        .await
+        self.read(|sql| counted(sql, COUNTED[0])).await
+    }
+
+    async fn count_open(&self) -> Result<BTreeMap<JobState, u64>, Fault> {
+        self.read(|sql| counted(sql, COUNTED[1])).await
     }
 }

@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0007_webhooks.sql"),
     include_str!("migrations/0008_ops.sql"),
     include_str!("migrations/0009_lists.sql"),
+    include_str!("migrations/0010_walks.sql"),
 ];
 
 /// The schema this program writes.

@@ -10,7 +10,7 @@ use crate::settle::settle;
 use crate::snapshot;
 use crate::sqlite::SqliteStore;
 use async_trait::async_trait;
-use backlog::backlog;
+use backlog::{backlog, places};
 use ends::{pay, proven, put_off};
 use lease::{lease_due, lease_lost, lease_ready};
 use rushes_core::catalog::Record;
@@ -20,6 +20,10 @@ use rushes_core::{Fault, JobId};
 use rusqlite::params;
 use serde_json::json as object;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// What an object that was removed had delivered. Only of what has expired: a newer asset may have taken the key.
+pub(crate) const REMOVED: &str = "DELETE FROM deliveries WHERE destination = ?1 AND key = ?2
+    AND EXISTS (SELECT 1 FROM assets a WHERE a.id = deliveries.asset AND a.retired_ms IS NOT NULL)";
 
 #[async_trait]
 impl Outbox for SqliteStore {
@@ -60,20 +64,18 @@ impl Outbox for SqliteStore {
     async fn recorded(&self, due: &Due) -> Result<(), Fault> {
         let (due, routes) = (due.clone(), self.routes.clone());
         self.write(move |write| {
-            let destination = rows::one(write.sql, "SELECT destination FROM outbox WHERE id = ?1", [due.row], |row| row.get::<_, String>(0))?;
+            let destination =
+                rows::one(write.sql, "SELECT destination FROM outbox WHERE id = ?1", [due.row], |row| row.get::<_, String>(0))?;
             for root in pay(write, &due)? {
                 settle(write, root, &routes)?;
             }
             match &due.work {
                 Work::PutRecord { collection, id } => tell(write, "record.written", None, &object!({"collection": collection, "id": id})),
-                Work::DeleteRecord { collection, id } => tell(write, "record.removed", None, &object!({"collection": collection, "id": id})),
+                Work::DeleteRecord { collection, id } => {
+                    tell(write, "record.removed", None, &object!({"collection": collection, "id": id}))
+                }
                 Work::DeleteObject { key } => {
-                    // Only of what has expired: a newer asset may have taken the key.
-                    rows::change(
-                        write.sql,
-                        "DELETE FROM deliveries WHERE destination = ?1 AND key = ?2 AND asset IN (SELECT id FROM assets WHERE retired_ms IS NOT NULL)",
-                        params![destination, key],
-                    )?;
+                    rows::change(write.sql, REMOVED, params![destination, key])?;
                     tell(write, "object.removed", None, &object!({"destination": destination, "key": key}))
                 }
                 Work::PutObject { .. } => Err(lease_lost(&due)),
@@ -93,8 +95,7 @@ impl Outbox for SqliteStore {
             let mut names: BTreeSet<String> =
                 routes.destinations.iter().map(|route| route.name.clone()).chain(routes.catalogs.clone()).collect();
             // A place that is no longer configured is shown as long as something is owed to it.
-            let open = "SELECT DISTINCT destination FROM outbox WHERE state IN ('owed', 'sending', 'refused')";
-            names.extend(rows::all(sql, open, [], |row| row.get::<_, String>(0))?);
+            names.extend(places(sql)?);
             names.into_iter().map(|name| Ok((name.clone(), backlog(sql, &name, now_ms, routes.alarm_after)?))).collect()
         })
         .await
@@ -119,3 +120,6 @@ impl Outbox for SqliteStore {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests;

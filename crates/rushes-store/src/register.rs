@@ -305,32 +305,34 @@ fn document_of(write: &Write<'_>, kind: Kind, subject: &str, id: &str) -> Result
     Ok(record::document_of(kind, owner_of(write, subject)?, subject, id))
 }
 
+/// The last number of a record that is known by the outbox only.
+pub(crate) const LAST_REV: &str = "SELECT coalesce(max(rev), 0) FROM outbox WHERE op = 'put_record' AND key = ?1";
+
 /// A number above every one the record has had. Single assets keep none of their own: the outbox knows the last.
 fn next_rev(write: &Write<'_>, document: &Document) -> Result<i64, Fault> {
     if document.is_own {
-        let query = "SELECT coalesce(max(rev), 0) + 1 FROM outbox WHERE op = 'put_record' AND key = ?1";
-        return rows::number(write.sql, query, [document.key()]);
+        return Ok(rows::number(write.sql, LAST_REV, [document.key()])? + 1);
     }
     rows::number(write.sql, "UPDATE subjects SET rev = rev + 1 WHERE id = ?1 RETURNING rev", [&document.id])
 }
 
+/// What owes the removal of a record wherever one was owed, and what has it wait for those that are still to be written.
+pub(crate) const NO_RECORD: [&str; 2] = [
+    "INSERT INTO outbox(op, destination, asset, collection, document, key, rev, state, not_before_ms, created_ms)
+     SELECT DISTINCT 'delete_record', destination, ?2, ?3, ?2, ?1, 1, 'owed', ?4, ?4 FROM outbox INDEXED BY outbox_by_document
+     WHERE op = 'put_record' AND key = ?1
+     ON CONFLICT DO NOTHING",
+    "INSERT INTO outbox_needs(row, needs) SELECT gone.id, put.id FROM outbox put CROSS JOIN outbox gone
+         ON gone.op = 'delete_record' AND gone.destination = put.destination AND gone.key = put.key
+     WHERE put.op = 'put_record' AND put.key = ?1 AND put.state IN ('owed', 'sending') ON CONFLICT DO NOTHING",
+];
+
 /// Owes the removal of a single asset's record wherever one was owed, after it was written.
 pub(crate) fn owe_no_record(write: &mut Write<'_>, collection: &str, id: &str) -> Result<(), Fault> {
     let key = format!("{collection}/{id}");
-    rows::change(
-        write.sql,
-        "INSERT INTO outbox(op, destination, asset, collection, document, key, rev, state, not_before_ms, created_ms)
-         SELECT DISTINCT 'delete_record', destination, ?2, ?3, ?2, ?1, 1, 'owed', ?4, ?4 FROM outbox WHERE op = 'put_record' AND key = ?1
-         ON CONFLICT DO NOTHING",
-        params![key, id, collection, write.now_ms],
-    )?;
-    rows::change(
-        write.sql,
-        "INSERT INTO outbox_needs(row, needs) SELECT gone.id, put.id FROM outbox gone JOIN outbox put
-             ON put.op = 'put_record' AND put.destination = gone.destination AND put.key = gone.key AND put.state IN ('owed', 'sending')
-         WHERE gone.op = 'delete_record' AND gone.key = ?1 ON CONFLICT DO NOTHING",
-        [&key],
-    )?;
+    let [owe, wait] = NO_RECORD;
+    rows::change(write.sql, owe, params![key, id, collection, write.now_ms])?;
+    rows::change(write.sql, wait, [&key])?;
     write.wakes.outbox = true;
     Ok(())
 }

@@ -7,7 +7,7 @@ use rushes_core::job::{Asked, Job, JobState, StepRow};
 use rushes_core::subject::{NewSubject, Subject, SubjectType};
 use rushes_core::{Asset, Blob, Code, Fault, Kind, Wait};
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Params, Row};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::str::FromStr;
@@ -181,27 +181,39 @@ pub(crate) fn event(row: &Row<'_>) -> Read<Event> {
     Ok(Event { seq: row.get(0)?, at_ms: row.get(1)?, event_type: row.get(2)?, job: row.get(3)?, data: from_json(row, 4)? })
 }
 
+#[cfg(test)]
+thread_local! {
+    /// Statements this thread has had prepared: tests ask the writer's for how many something takes.
+    pub(crate) static ASKED: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
+fn prepared<'a>(sql: &'a Connection, text: &str) -> Result<CachedStatement<'a>, Fault> {
+    #[cfg(test)]
+    ASKED.set(ASKED.get() + 1);
+    sql.prepare_cached(text).map_err(|e| failed("prepare", e))
+}
+
 /// All rows of a query.
 pub(crate) fn all<T>(sql: &Connection, query: &str, params: impl Params, noun: fn(&Row<'_>) -> Read<T>) -> Result<Vec<T>, Fault> {
-    let mut statement = sql.prepare_cached(query).map_err(|e| failed("prepare", e))?;
+    let mut statement = prepared(sql, query)?;
     let rows = statement.query_map(params, noun).map_err(|e| failed("query", e))?;
     rows.collect::<Read<Vec<T>>>().map_err(|e| failed("read rows", e))
 }
 
 /// The one row of a query, if there is one.
 pub(crate) fn one<T>(sql: &Connection, query: &str, params: impl Params, noun: fn(&Row<'_>) -> Read<T>) -> Result<Option<T>, Fault> {
-    let mut statement = sql.prepare_cached(query).map_err(|e| failed("prepare", e))?;
+    let mut statement = prepared(sql, query)?;
     statement.query_row(params, noun).optional().map_err(|e| failed("read row", e))
 }
 
 /// The one number of a query.
 pub(crate) fn number(sql: &Connection, query: &str, params: impl Params) -> Result<i64, Fault> {
-    let mut statement = sql.prepare_cached(query).map_err(|e| failed("prepare", e))?;
+    let mut statement = prepared(sql, query)?;
     statement.query_row(params, |row| row.get(0)).map_err(|e| failed("read number", e))
 }
 
 /// Changes rows; says how many.
 pub(crate) fn change(sql: &Connection, command: &str, params: impl Params) -> Result<usize, Fault> {
-    let mut statement = sql.prepare_cached(command).map_err(|e| failed("prepare", e))?;
+    let mut statement = prepared(sql, command)?;
     statement.execute(params).map_err(|e| failed("change rows", e))
 }

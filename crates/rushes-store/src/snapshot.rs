@@ -3,6 +3,7 @@
 
 use crate::assets;
 use crate::jobs;
+use crate::register::LAST_REV;
 use crate::rows::{self, JOB, SUBJECT};
 use crate::writer::Write;
 use rushes_core::catalog::Record;
@@ -25,7 +26,7 @@ pub(crate) fn take(write: &mut Write<'_>, due: &Due, routes: &Routes) -> Result<
         _ if assets::subject(write.sql, id)?.is_none() => {
             let (asset, deliveries) = assets::with_deliveries(write.sql, id)?;
             let key = format!("{collection}/{id}");
-            let rev = rows::number(write.sql, "SELECT coalesce(max(rev), 1) FROM outbox WHERE op = 'put_record' AND key = ?1", [key])?;
+            let rev = rows::number(write.sql, LAST_REV, [key])?.max(1);
             (rev, record::asset_fields(&asset, &deliveries, routes))
         }
         _ => {

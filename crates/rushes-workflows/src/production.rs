@@ -80,7 +80,8 @@ impl Reference {
 }
 
 pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Value, Stop> {
-    check(&input, &kit.references).map_err(Stop::Failed)?;
+    // What lies in the library is asked within a step: this runs again after a crash, when it may have changed.
+    check_parameters(&input).map_err(Stop::Failed)?;
     let references = choose_in_step(flow, kit, &input).await?;
     let children = (0..input.count).map(|index| {
         let parameters = character::Input {
@@ -114,6 +115,11 @@ pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Va
 /// Refuses what can be refused before a job is made: the count, the style, names that are not in the library.
 /// Errors: `input_invalid`, `reference_unknown`, each naming what there is.
 pub fn check(input: &Input, library: &Path) -> Result<(), Fault> {
+    check_parameters(input)?;
+    choose(library, &input.reference_videos).map(|_| ())
+}
+
+fn check_parameters(input: &Input) -> Result<(), Fault> {
     let refuse = |reason: String| Err(Fault::new(Code::InputInvalid, "start production").because(reason));
     if !(1..=COUNT_MAX).contains(&input.count) {
         return refuse(format!("count is {}, and may be 1 to {COUNT_MAX}", input.count));
@@ -122,7 +128,7 @@ pub fn check(input: &Input, library: &Path) -> Result<(), Fault> {
     if !styles.contains(&input.style_id.as_str()) {
         return refuse(format!("there is no style {:?}; there are: {}", input.style_id, styles.join(", ")));
     }
-    choose(library, &input.reference_videos).map(|_| ())
+    Ok(())
 }
 
 /// Each character's own seed; not `seed + index`, so that neighbouring productions share no character.

@@ -121,7 +121,6 @@ fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
         },
         jobs: JobRules::default(),
         known: Arc::default(),
-        gate: Arc::default(),
         pins: Arc::default(),
         sweeping: Arc::default(),
     })

@@ -14,6 +14,7 @@ mod licences;
 mod machine;
 mod manifests;
 mod markdown;
+mod public;
 mod registers;
 mod rust_text;
 mod sizes;
@@ -57,6 +58,7 @@ const RULES: &[fn(&House) -> Vec<Finding>] = &[
     headers::check,
     banned::check,
     machine::check,
+    public::check,
     registers::check,
     sql::check,
     edges::check,

@@ -175,8 +175,8 @@ impl Credentials {
     }
 
     /// Those of a machine whose account signs somewhere else than at Google's own address.
-    #[must_use]
-    pub fn machine_at(host: &str, iam: &str) -> Self {
+    #[cfg(test)]
+    pub(crate) fn machine_at(host: &str, iam: &str) -> Self {
         Self::Machine(Machine { host: host.to_owned(), iam: iam.trim_end_matches('/').to_owned() })
     }
 

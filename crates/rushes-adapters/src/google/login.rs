@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// What is asked for: the files that Rushes itself makes, and no other.
-pub const SCOPE: &str = "https://www.googleapis.com/auth/drive.file";
+pub(crate) const SCOPE: &str = "https://www.googleapis.com/auth/drive.file";
 
 /// An application of Google's console, and where people log in to it.
 pub struct Login {

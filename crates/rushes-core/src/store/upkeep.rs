@@ -23,13 +23,6 @@ pub enum Owe {
         /// What the destination holds under the key, where that may be written over.
         there: Option<Proof>,
     },
-    /// Every current asset that a destination should have and was never asked to take, at most so many.
-    Missing {
-        /// Where.
-        destination: String,
-        /// At most.
-        limit: u32,
-    },
     /// One document of one catalog.
     Record {
         /// Where.
@@ -70,6 +63,10 @@ pub trait Upkeep: Send + Sync {
     /// Makes something owed. Gives how many rows of the outbox that made due.
     async fn owe(&self, what: &Owe) -> Result<u64, Fault>;
 
+    /// Owes a destination the current assets that it should have and was never asked to take: at most `limit` of those
+    /// written after `row` (0: from the beginning). Gives how many, and the row to go on from; None where no more follow.
+    async fn owe_missing(&self, destination: &str, row: i64, limit: u32) -> Result<(u64, Option<i64>), Fault>;
+
     /// Refuses, in words, what is owed to places that are no longer configured. Gives how many rows that were.
     async fn refuse_unrouted(&self) -> Result<u64, Fault>;
 
@@ -77,13 +74,14 @@ pub trait Upkeep: Send + Sync {
     async fn blob_states(&self, hashes: Vec<String>) -> Result<BTreeMap<String, bool>, Fault>;
 
     /// Bytes whose local copy may go, the longest unused first: those of current assets are proven at every
-    /// destination; those of retired versions (`is_retired`) have a proven successor and no unfinished job.
+    /// destination; those of retired versions (`is_retired`, in no order) have a proven successor and no unfinished job.
     async fn removable_blobs(&self, is_retired: bool, limit: u32) -> Result<Vec<Blob>, Fault>;
 
     /// Remembers whether bytes are on this machine, and that they were used just now.
     async fn set_present(&self, sha256: &str, is_present: bool) -> Result<(), Fault>;
 
-    /// Retires the assets that their kind keeps for so many days only and owes their removal. Gives how many.
+    /// Retires the assets that their kind keeps for so many days only and owes their removal, a slice in each transaction.
+    /// Gives how many.
     async fn expire(&self) -> Result<u64, Fault>;
 
     /// Knows an asset again that was found; false when it is known already.

@@ -46,7 +46,7 @@ pub(super) async fn drive<W: Workflows>(shared: Arc<Shared<W>>, claim: Claim) {
     match end {
         Ok(job) => {
             faults::pass_quietly(Place::Finished);
-            // A failed job's scratch stays, for those who want to know why.
+            // A failed job's scratch stays, for those who want to know why; [`crate::keep`] removes it in time.
             let scratch = shared.parts.home.scratch(id);
             // Most jobs have none; asking is cheaper than a thread that finds out.
             if job.state != rushes_core::JobState::Failed && scratch.exists() {

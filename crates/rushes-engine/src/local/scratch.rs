@@ -1,6 +1,10 @@
 //! Scratch folders: made when a body first asks for one, and passed on to a later step once they are empty again.
 //!
 //! Making and removing a folder for each step costs a file system more than the step costs the journal.
+//!
+//! What stays how long is decided elsewhere: `step` says after each attempt what becomes of its folder ([`Left`]), `drive`
+//! removes all there is when a job ends otherwise than failed, and [`crate::keep`] what is left of failed jobs when their
+//! days are over.
 
 use rushes_core::Fault;
 use rushes_core::faults::{self, Place};
@@ -26,6 +30,17 @@ impl Scratch {
     fn free(&self) -> std::sync::MutexGuard<'_, Vec<PathBuf>> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What an attempt leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    /// What it made has been taken over.
+    Done,
+    /// Nothing that anybody wants: it is tried again, or cancelled.
+    Nothing,
+    /// What tells why its step has failed for good; it stays as long as the job's scratch does.
+    Why,
 }
 
 /// The folder of one attempt, once its body has asked for it.
@@ -63,12 +78,12 @@ impl Room {
 
     /// Puts the folder away. Only what an attempt that ended well left empty is used again: others may still have
     /// somebody writing in them.
-    pub(super) async fn clear(&self, has_ended_well: bool) {
+    pub(super) async fn clear(&self, left: Left) {
         let Some(folder) = self.taken() else { return };
-        if has_ended_well && is_empty(&folder) {
-            self.scratch.free().push(folder);
-        } else {
-            let _ = tokio::fs::remove_dir_all(folder).await;
+        match left {
+            Left::Done if is_empty(&folder) => self.scratch.free().push(folder),
+            Left::Done | Left::Nothing => drop(tokio::fs::remove_dir_all(folder).await),
+            Left::Why => {}
         }
     }
 
@@ -104,20 +119,24 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("rushes-scratch-{}", std::process::id()));
         let scratch = Arc::new(Scratch { root: folder.clone(), fence: 1, free: Mutex::default() });
         let first = Room::of(&scratch, "draw", 1);
-        first.clear(true).await;
+        first.clear(Left::Done).await;
         assert!(!folder.exists(), "nobody asked");
         let taken = first.take().unwrap();
         assert_eq!(first.take().unwrap(), taken);
-        first.clear(true).await;
+        first.clear(Left::Done).await;
         let second = Room::of(&scratch, "film", 1);
         assert_eq!(second.take().unwrap(), taken, "empty, so it is passed on");
         std::fs::File::create(taken.join("rest")).unwrap();
-        second.clear(true).await;
+        second.clear(Left::Done).await;
         assert!(!taken.exists(), "something was left in it");
         let third = Room::of(&scratch, "music", 1);
         let taken = third.take().unwrap();
-        third.clear(false).await;
+        third.clear(Left::Nothing).await;
         assert!(!taken.exists(), "somebody may still write there");
+        let fourth = Room::of(&scratch, "lyrics", 3);
+        let taken = fourth.take().unwrap();
+        fourth.clear(Left::Why).await;
+        assert!(taken.exists() && scratch.free().is_empty(), "nobody else works in what tells why a step failed");
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -3,7 +3,7 @@
 use super::attempt::{Attempt, Made, Work};
 use super::drive::panic_text;
 use super::flow::LocalFlow;
-use super::scratch::Room;
+use super::scratch::{Left, Room};
 use crate::{ingest, view};
 use futures_util::FutureExt;
 use rushes_core::faults::{self, Place};
@@ -25,6 +25,33 @@ const WAIT_FIRST: Duration = Duration::from_millis(200);
 const WAIT_MAX: Duration = Duration::from_secs(30);
 /// Between two looks whether the disk has room again.
 const ROOM_WAIT: Duration = Duration::from_secs(2);
+
+/// How an attempt ends.
+enum End {
+    Value(Value),
+    Cancelled,
+    /// It is tried again, later.
+    Again {
+        fault: Fault,
+        after: Option<Duration>,
+    },
+    /// It is tried again when the disk has room.
+    Room(Fault),
+    /// Somebody else has the job.
+    Lost(Fault),
+    /// For good.
+    Failed(Fault),
+}
+
+impl End {
+    fn left(&self) -> Left {
+        match self {
+            Self::Value(_) => Left::Done,
+            Self::Failed(_) => Left::Why,
+            Self::Cancelled | Self::Again { .. } | Self::Room(_) | Self::Lost(_) => Left::Nothing,
+        }
+    }
+}
 
 impl<W: Workflows> LocalFlow<W> {
     /// `is_undoing`: the job's one `Cancelled` had been given when this call (with all its branches) began.
@@ -93,23 +120,34 @@ impl<W: Workflows> LocalFlow<W> {
             span.record("fault", fault.code.name());
         }
         drop(span);
-        attempt.room.clear(result.is_ok()).await;
+        let end = self.judge(step, number, is_told(), result);
+        attempt.room.clear(end.left()).await;
+        match end {
+            End::Value(value) => Ok(value),
+            End::Cancelled => self.end(commit(Outcome::Cancelled)).await,
+            End::Again { fault, after } => self.again(step, number, started_ms, fault, after).await,
+            End::Room(fault) => self.wait_for_room(fault).await,
+            End::Lost(fault) => Err(Stop::Failed(fault)),
+            End::Failed(fault) => self.end(commit(Outcome::Failed(at_step(fault, step)))).await,
+        }
+    }
+
+    /// What an attempt's result means for its step.
+    fn judge(&self, step: &Step, number: u32, is_told: bool, result: Result<Value, Stop>) -> End {
         match result {
-            Ok(value) => Ok(value),
-            Err(Stop::Cancelled) if is_told() => self.end(commit(Outcome::Cancelled)).await,
-            // The body gave up by itself: the same as a passing fault.
-            Err(Stop::Cancelled) if number < step.at_most => {
-                self.again(step, number, started_ms, Fault::new(Code::TimeLimit, "run step"), None).await
-            }
-            Err(Stop::Cancelled) => {
-                self.end(commit(Outcome::Failed(at_step(Fault::new(Code::TimeLimit, "run step").verdict(Verdict::Exhausted), step)))).await
-            }
+            Ok(value) => End::Value(value),
+            Err(Stop::Cancelled) if is_told => End::Cancelled,
             // A full disk says nothing about the step: it waits for room, however long, and no try is used up.
-            Err(Stop::Retry { fault, .. }) if fault.code == Code::DiskFull => self.wait_for_room(fault).await,
-            Err(Stop::Retry { fault, after }) if number < step.at_most => self.again(step, number, started_ms, fault, after).await,
-            Err(Stop::Retry { fault, .. }) => self.end(commit(Outcome::Failed(at_step(fault.verdict(Verdict::Exhausted), step)))).await,
-            Err(Stop::Failed(fault)) if self.lost().is_some() => Err(Stop::Failed(fault)),
-            Err(Stop::Failed(fault)) => self.end(commit(Outcome::Failed(at_step(fault, step)))).await,
+            Err(Stop::Retry { fault, .. }) if fault.code == Code::DiskFull => End::Room(fault),
+            Err(Stop::Retry { fault, after }) if number < step.at_most => End::Again { fault, after },
+            Err(Stop::Retry { fault, .. }) => End::Failed(fault.verdict(Verdict::Exhausted)),
+            Err(Stop::Failed(fault)) if self.lost().is_some() => End::Lost(fault),
+            Err(Stop::Failed(fault)) => End::Failed(fault),
+            // The body gave up by itself: the same as a passing fault.
+            Err(Stop::Cancelled) => {
+                let fault = Fault::new(Code::TimeLimit, "run step");
+                if number < step.at_most { End::Again { fault, after: None } } else { End::Failed(fault.verdict(Verdict::Exhausted)) }
+            }
         }
     }
 
@@ -120,9 +158,8 @@ impl<W: Workflows> LocalFlow<W> {
         if size_bytes > VALUE_MAX_BYTES {
             return Err(Stop::Failed(Fault::new(Code::ValueTooLarge, "end step").with("step", &step.name).with("bytes", size_bytes)));
         }
-        let _kept = self.shared.parts.gate.read().await;
         let blobs = self.shared.parts.blobs();
-        let assets = ingest::ingest(files, scratch.as_deref(), &self.shared.parts).await?;
+        let (assets, _kept) = ingest::ingest(files, scratch.as_deref(), &self.shared.parts).await?;
         let assets = self.commit(StepCommit { outcome: Outcome::Value(value.clone()), assets, subjects, renewed, ..commit }).await?;
         faults::note("kept", &format_args!("{}/{}", self.job.id, step.name));
         faults::pass_quietly(Place::StepKept);

@@ -13,7 +13,7 @@ mod track;
 mod tests;
 
 /// Below this confidence there is no beat worth following, and the grid holds none.
-pub const FOLLOWABLE: f64 = 0.1;
+pub(crate) const FOLLOWABLE: f64 = 0.1;
 
 /// The beats of one piece of sound.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,25 +92,8 @@ impl BeatGrid {
     }
 
     /// Times of the beats that seem to open a bar of four, seconds.
-    pub fn downbeats(&self) -> impl Iterator<Item = f64> + '_ {
+    pub(crate) fn downbeats(&self) -> impl Iterator<Item = f64> + '_ {
         self.beats_s.iter().copied().skip(self.downbeat).step_by(4)
-    }
-
-    /// Where in the beat `t` (seconds) falls: 0 on a beat, 0.5 between two; carried on evenly beyond both ends.
-    /// 0 without beats.
-    #[must_use]
-    pub fn phase(&self, t: f64) -> f64 {
-        let (Some(&first), Some(&last)) = (self.beats_s.first(), self.beats_s.last()) else { return 0.0 };
-        let step = 60.0 / self.bpm.max(1.0);
-        if t < first {
-            return ((t - first) / step).rem_euclid(1.0);
-        }
-        if t >= last {
-            return ((t - last) / step).rem_euclid(1.0);
-        }
-        let after = self.beats_s.partition_point(|&b| b <= t);
-        let (from, to) = (self.beats_s[after - 1], self.beats_s[after]);
-        (t - from) / (to - from)
     }
 
     /// How loud it is at `t` (seconds): 0–1, relative to the loudest moment; 0 outside the sound.
@@ -121,7 +104,7 @@ impl BeatGrid {
 
     /// How strongly something begins at `t` (seconds), 0–1; 0 outside the sound.
     #[must_use]
-    pub fn onset_at(&self, t: f64) -> f32 {
+    pub(crate) fn onset_at(&self, t: f64) -> f32 {
         at(&self.onset, t * self.onset_rate)
     }
 }
@@ -140,7 +123,7 @@ fn at(curve: &[f32], index: f64) -> f32 {
 /// The strongest moment of a curve sampled at `rate` Hz, in seconds: the middle of the 2 s (or the whole, if shorter)
 /// with the largest sum, so that one spike does not outvote a chorus; the earliest of equals. None when flat at zero.
 #[must_use]
-pub fn peak_s(curve: &[f32], rate: f64) -> Option<f64> {
+pub(crate) fn peak_s(curve: &[f32], rate: f64) -> Option<f64> {
     let width = ((2.0 * rate) as usize).clamp(1, curve.len().max(1));
     let mut sum: f64 = curve.iter().take(width).map(|&v| f64::from(v)).sum();
     let (mut best, mut start) = (sum, 0);

@@ -86,7 +86,7 @@ fn beat_survives_odd_inputs() {
     broken[9000] = f32::INFINITY;
     assert!(beat_grid(&broken, RATE).bpm.is_finite());
     let empty = BeatGrid::none();
-    assert_eq!((empty.nearest_beat(1.0), empty.energy(1.0), empty.phase(1.0)), (None, 0.0, 0.0));
+    assert_eq!((empty.nearest_beat(1.0), empty.energy(1.0)), (None, 0.0));
     assert_eq!(empty.or_steady(120.0, 0.5, 2.0).beats_s, [0.5, 1.0, 1.5]);
 }
 
@@ -95,7 +95,6 @@ fn beat_questions_are_answered_in_seconds() {
     let (sound, _) = clicks(120.0, 0.25, 6.0, RATE);
     let grid = beat_grid(&sound, RATE);
     assert!((grid.nearest_beat(1.3).unwrap() - 1.25).abs() < 0.01);
-    assert!((grid.phase(1.5) - 0.5).abs() < 0.03, "{}", grid.phase(1.5));
     assert!(grid.onset_at(1.25) > 0.5 && grid.onset_at(1.5) < 0.1);
     assert_eq!(grid, beat_grid(&sound, RATE), "equal samples, equal grids");
 }

@@ -15,9 +15,9 @@ const CLIPS: &[(&str, &str, f64, u64)] =
     &[("ref1.mp4", "kpop_dance", 124.0, 11), ("ref2.mp4", "city_pop", 108.0, 23), ("ref3.mp4", "phonk", 136.0, 37)];
 
 /// What they look like.
-pub const FORMAT: VideoSpec = VideoSpec { width: 720, height: 1280, fps: 30 };
+pub(crate) const FORMAT: VideoSpec = VideoSpec { width: 720, height: 1280, fps: 30 };
 /// How long each is, milliseconds.
-pub const LENGTH_MS: u64 = 10_000;
+pub(crate) const LENGTH_MS: u64 = 10_000;
 
 /// Whether a file of the library is one of ours, by its stem.
 #[must_use]

@@ -34,14 +34,14 @@ impl Look {
     /// The same person with gradients and faint lines.
     pub const COSPLAY: Self = Self { line: 0.009, tint: 0.55, soft: true, fine: true, eyes: 0.9, rim: 0.5 };
     /// In motion: soft shading, with a line that holds at video size.
-    pub const STAGE: Self = Self { line: 0.014, tint: 0.35, soft: true, fine: false, eyes: 0.96, rim: 0.9 };
+    pub(crate) const STAGE: Self = Self { line: 0.014, tint: 0.35, soft: true, fine: false, eyes: 0.96, rim: 0.9 };
 }
 
 /// Two numbers of a shading step: from where to where, or from where and how strong.
 type Step = (f32, f32);
 
 /// A drawing surface with a look and a scale.
-pub struct Brush<'a> {
+pub(crate) struct Brush<'a> {
     pixels: PixmapMut<'a>,
     place: Transform,
     /// The look.
@@ -52,7 +52,7 @@ pub struct Brush<'a> {
 
 impl<'a> Brush<'a> {
     /// Draws through `place` (zoom and pan) onto the pixels.
-    pub fn new(pixels: PixmapMut<'a>, place: Transform, look: Look, head: f32) -> Self {
+    pub(crate) fn new(pixels: PixmapMut<'a>, place: Transform, look: Look, head: f32) -> Self {
         Self { pixels, place, look, head }
     }
 

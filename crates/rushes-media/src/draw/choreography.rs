@@ -67,7 +67,7 @@ impl Music {
 
     /// Which beat a time falls on, as a fraction; the inverse of [`Self::time`].
     #[must_use]
-    pub fn beat(&self, t: f64) -> f64 {
+    pub(crate) fn beat(&self, t: f64) -> f64 {
         let after = self.beats_s.partition_point(|b| *b <= t) as i64;
         let (from, to) = (self.time((after - 1) as f64), self.time(after as f64));
         let whole = if after == 0 || after as usize == self.beats_s.len() { ((t - from) / (to - from)).floor() } else { 0.0 };
@@ -76,13 +76,13 @@ impl Music {
 
     /// How much goes on at a time (seconds), 0.0–1.0; medium where nothing is known.
     #[must_use]
-    pub fn energy_at(&self, t: f64) -> f32 {
+    pub(crate) fn energy_at(&self, t: f64) -> f32 {
         self.sample(&self.energy, t, 0.55)
     }
 
     /// 1.0 on a beat, falling to 0.0 before the next.
     #[must_use]
-    pub fn pulse(&self, t: f64) -> f32 {
+    pub(crate) fn pulse(&self, t: f64) -> f32 {
         let phase = self.beat(t).rem_euclid(1.0) as f32;
         (1.0 - phase).powi(3)
     }
@@ -147,18 +147,13 @@ impl Choreography {
 
     /// What is danced to.
     #[must_use]
-    pub fn music(&self) -> &Music {
+    pub(crate) fn music(&self) -> &Music {
         &self.music
-    }
-
-    /// When the keys are hit, seconds.
-    pub fn hits(&self) -> impl Iterator<Item = f64> + '_ {
-        self.cues.iter().map(|c| c.time)
     }
 
     /// The pose at a time, seconds.
     #[must_use]
-    pub fn pose(&self, t: f64) -> Pose {
+    pub(crate) fn pose(&self, t: f64) -> Pose {
         let after = self.cues.partition_point(|c| c.time <= t).clamp(1, self.cues.len() - 1);
         let (from, to) = (&self.cues[after - 1], &self.cues[after]);
         let share = ((t - from.time) / (to.time - from.time)).clamp(0.0, 1.0) as f32;
@@ -310,7 +305,7 @@ mod tests {
             ..Music::steady(120.0, 16.0)
         };
         let dance = Choreography::new(music.clone(), 5);
-        let inside: Vec<f64> = dance.hits().filter(|t| (0.4..15.5).contains(t)).collect();
+        let inside: Vec<f64> = dance.cues.iter().map(|cue| cue.time).filter(|t| (0.4..15.5).contains(t)).collect();
         assert!(inside.len() > 24, "{} hits", inside.len());
         for hit in &inside {
             let half = (music.beat(*hit) * 2.0).rem_euclid(1.0);

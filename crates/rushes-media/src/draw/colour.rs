@@ -13,13 +13,13 @@ impl Rgb {
 
     /// From `0xrrggbb`.
     #[must_use]
-    pub const fn hex(value: u32) -> Self {
+    pub(crate) const fn hex(value: u32) -> Self {
         Self((value >> 16) as u8, (value >> 8) as u8, value as u8)
     }
 
     /// `share` of the other colour, 0.0–1.0.
     #[must_use]
-    pub fn mix(self, other: Self, share: f32) -> Self {
+    pub(crate) fn mix(self, other: Self, share: f32) -> Self {
         let channel = |a: u8, b: u8| (f32::from(a) + (f32::from(b) - f32::from(a)) * share).round() as u8;
         Self(channel(self.0, other.0), channel(self.1, other.1), channel(self.2, other.2))
     }
@@ -33,13 +33,13 @@ impl Rgb {
 
     /// Perceived brightness, 0.0–1.0.
     #[must_use]
-    pub fn brightness(self) -> f32 {
+    pub(crate) fn brightness(self) -> f32 {
         (0.299 * f32::from(self.0) + 0.587 * f32::from(self.1) + 0.114 * f32::from(self.2)) / 255.0
     }
 
     /// How different two colours look, 0.0–1.0.
     #[must_use]
-    pub fn distance(self, other: Self) -> f32 {
+    pub(crate) fn distance(self, other: Self) -> f32 {
         let square = |a: u8, b: u8| (f32::from(a) - f32::from(b)).powi(2);
         ((square(self.0, other.0) * 0.3 + square(self.1, other.1) * 0.59 + square(self.2, other.2) * 0.11).sqrt()) / 255.0
     }
@@ -53,8 +53,7 @@ impl Rgb {
 /// A surface's colours: what it is, in shadow, in the light, and the line around it; and whether it shows a weave when
 /// looked at closely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the field names are the sentence")]
-pub struct Tone {
+pub(crate) struct Tone {
     pub base: Rgb,
     pub shade: Rgb,
     pub light: Rgb,
@@ -65,7 +64,7 @@ pub struct Tone {
 impl Tone {
     /// Cloth, hair and things: shadows turn cool, lights warm.
     #[must_use]
-    pub fn of(base: Rgb) -> Self {
+    pub(crate) fn of(base: Rgb) -> Self {
         let dark = base.brightness() < 0.22;
         let shade = if dark { base.lit(0.62, 0.60, 0.72) } else { base.lit(0.74, 0.68, 0.80) };
         let light = base.mix(Rgb(255, 246, 232), if dark { 0.16 } else { 0.34 });
@@ -75,7 +74,7 @@ impl Tone {
 
     /// Skin: shadows stay warm.
     #[must_use]
-    pub fn skin(base: Rgb) -> Self {
+    pub(crate) fn skin(base: Rgb) -> Self {
         let shade = base.lit(0.90, 0.755, 0.725);
         let light = base.mix(Rgb(255, 244, 232), 0.45);
         let line = base.lit(0.46, 0.30, 0.28).mix(Rgb(60, 26, 30), 0.35);

@@ -16,8 +16,7 @@ use super::worn;
 
 /// A figure in one moment.
 #[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "the field names are the sentence")]
-pub struct Moment {
+pub(crate) struct Moment {
     pub bones: Skeleton,
     pub pose: Pose,
     pub hanging: Hanging,
@@ -26,7 +25,7 @@ pub struct Moment {
 impl Moment {
     /// Standing in a pose, everything at rest.
     #[must_use]
-    pub fn still(spec: &CharacterSpec, pose: Pose) -> Self {
+    pub(crate) fn still(spec: &CharacterSpec, pose: Pose) -> Self {
         let bones = Skeleton::solve(&spec.build, &pose);
         let mut follow = Follow::new(spec.hair.strands, &bones);
         let hanging = follow.advance(&bones, 0.5);
@@ -35,7 +34,7 @@ impl Moment {
 }
 
 /// Draws a figure.
-pub fn draw(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, moment: &Moment, view: &View) {
+pub(crate) fn draw(brush: &mut Brush<'_>, spec: &CharacterSpec, cut: &Cut, moment: &Moment, view: &View) {
     let bones = &moment.bones;
     let frame = HeadFrame::new(bones, view);
     let lines: Vec<Vec<V2>> =

@@ -122,7 +122,7 @@ impl Film {
     /// Draws all frames on `threads` threads and hands them over in order, RGBA. At most a few frames wait; a fault
     /// from `take` ends the work.
     /// Errors: those of `take`.
-    pub fn play(&self, threads: usize, mut take: impl FnMut(usize, &[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
+    pub(crate) fn play(&self, threads: usize, mut take: impl FnMut(usize, &[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
         let threads = threads.clamp(1, 16);
         std::thread::scope(|scope| {
             let lanes: Vec<_> = (0..threads)

@@ -9,43 +9,42 @@ use tiny_skia::{Path, PathBuilder};
 
 /// A point on the picture, in pixels unless said otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-#[expect(missing_docs, reason = "coordinates")]
-pub struct V2 {
+pub(crate) struct V2 {
     pub x: f32,
     pub y: f32,
 }
 
 /// Short for a point.
 #[must_use]
-pub const fn v2(x: f32, y: f32) -> V2 {
+pub(crate) const fn v2(x: f32, y: f32) -> V2 {
     V2 { x, y }
 }
 
 impl V2 {
     /// Length.
     #[must_use]
-    pub fn len(self) -> f32 {
+    pub(crate) fn len(self) -> f32 {
         self.x.hypot(self.y)
     }
     /// Same direction, length 1; the null vector points down.
     #[must_use]
-    pub fn unit(self) -> Self {
+    pub(crate) fn unit(self) -> Self {
         let len = self.len();
         if len < 1e-6 { v2(0.0, 1.0) } else { self * (1.0 / len) }
     }
     /// A quarter turn: for a downward line, to the left of the picture.
     #[must_use]
-    pub fn left(self) -> Self {
+    pub(crate) fn left(self) -> Self {
         v2(-self.y, self.x)
     }
     /// `share` of the way to the other.
     #[must_use]
-    pub fn lerp(self, other: Self, share: f32) -> Self {
+    pub(crate) fn lerp(self, other: Self, share: f32) -> Self {
         self + (other - self) * share
     }
     /// Turned by radians, clockwise on the picture.
     #[must_use]
-    pub fn turned(self, angle: f32) -> Self {
+    pub(crate) fn turned(self, angle: f32) -> Self {
         let (sin, cos) = angle.sin_cos();
         v2(self.x * cos - self.y * sin, self.x * sin + self.y * cos)
     }
@@ -78,8 +77,7 @@ impl Neg for V2 {
 
 /// A point in the scene, in heads: x to the right of the picture, y down, z towards the viewer.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-#[expect(missing_docs, reason = "coordinates")]
-pub struct V3 {
+pub(crate) struct V3 {
     pub x: f32,
     pub y: f32,
     pub z: f32,
@@ -87,46 +85,46 @@ pub struct V3 {
 
 /// Short for a scene point.
 #[must_use]
-pub const fn v3(x: f32, y: f32, z: f32) -> V3 {
+pub(crate) const fn v3(x: f32, y: f32, z: f32) -> V3 {
     V3 { x, y, z }
 }
 
 impl V3 {
     /// Length.
     #[must_use]
-    pub fn len(self) -> f32 {
+    pub(crate) fn len(self) -> f32 {
         self.dot(self).sqrt()
     }
     /// Inner product.
     #[must_use]
-    pub fn dot(self, o: Self) -> f32 {
+    pub(crate) fn dot(self, o: Self) -> f32 {
         self.x * o.x + self.y * o.y + self.z * o.z
     }
     /// Same direction, length 1; the null vector points down.
     #[must_use]
-    pub fn unit(self) -> Self {
+    pub(crate) fn unit(self) -> Self {
         let len = self.len();
         if len < 1e-6 { v3(0.0, 1.0, 0.0) } else { self * (1.0 / len) }
     }
     /// `share` of the way to the other.
     #[must_use]
-    pub fn lerp(self, other: Self, share: f32) -> Self {
+    pub(crate) fn lerp(self, other: Self, share: f32) -> Self {
         self + (other - self) * share
     }
     /// The mirror image.
     #[must_use]
-    pub const fn flipped(self) -> Self {
+    pub(crate) const fn flipped(self) -> Self {
         v3(-self.x, self.y, self.z)
     }
     /// Turned about the vertical: positive yaw looks to the right of the picture.
     #[must_use]
-    pub fn yawed(self, yaw: f32) -> Self {
+    pub(crate) fn yawed(self, yaw: f32) -> Self {
         let (sin, cos) = yaw.sin_cos();
         v3(self.x * cos + self.z * sin, self.y, self.z * cos - self.x * sin)
     }
     /// Leaned sideways: positive roll tips to the right of the picture.
     #[must_use]
-    pub fn rolled(self, roll: f32) -> Self {
+    pub(crate) fn rolled(self, roll: f32) -> Self {
         let (sin, cos) = roll.sin_cos();
         v3(self.x * cos - self.y * sin, self.x * sin + self.y * cos, self.z)
     }

@@ -80,7 +80,7 @@ const FULL: Shell = Shell { half: 0.46, bottom: 0.5, taper: 0.9, lift: 0.08, cur
 
 /// All hair families.
 #[rustfmt::skip]
-pub const HAIRCUTS: &[HairCut] = &[
+pub(crate) const HAIRCUTS: &[HairCut] = &[
     HairCut { word: "bob", shell: Shell { half: 0.47, bottom: 0.50, taper: 0.86, lift: 0.085, curls: 0 }, strands: &[], buns: &[], fringes: &[0, 1, 2] },
     HairCut {
         word: "long straight",
@@ -141,7 +141,7 @@ pub struct Fringe {
 
 /// All fringes.
 #[rustfmt::skip]
-pub const FRINGES: &[Fringe] = &[
+pub(crate) const FRINGES: &[Fringe] = &[
     Fringe {
         word: "blunt fringe",
         line: &[(0.33, 0.0), (0.285, -0.06), (0.23, -0.005), (0.17, -0.075), (0.10, -0.012), (0.05, -0.08), (-0.02, -0.01), (-0.08, -0.08), (-0.14, -0.015), (-0.20, -0.075), (-0.25, -0.005), (-0.29, -0.06), (-0.335, 0.0)],

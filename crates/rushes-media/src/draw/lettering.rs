@@ -17,7 +17,7 @@ use tiny_skia::{FillRule, LineJoin, Paint, Path, PathBuilder, Pixmap, Premultipl
 
 /// Fonts that are tried, best first: Debian's `fonts-leckerli-one`, `fonts-lobster`, `fonts-comfortaa`,
 /// `fonts-dejavu-core`, and where other systems keep the same.
-pub const FONTS: &[&str] = &[
+pub(crate) const FONTS: &[&str] = &[
     "/usr/share/fonts/truetype/leckerli-one/LeckerliOne-Regular.ttf",
     "/usr/share/fonts/opentype/lobster/lobster.otf",
     "/usr/share/fonts/truetype/comfortaa/Comfortaa-Bold.ttf",

@@ -8,8 +8,7 @@ use super::rig::{Expression, Grip};
 
 /// Where a hand goes, from the base of the neck; where the elbow points; what the fingers do.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[expect(missing_docs, reason = "explained above")]
-pub struct Place {
+pub(crate) struct Place {
     pub at: V3,
     pub pole: V3,
     pub grip: Grip,
@@ -41,8 +40,7 @@ const BENT: Place = place((1.15, -0.30, 0.35), (0.9, 1.0, -0.1), Grip::Fist);
 
 /// One key pose, reached on its count.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[expect(missing_docs, reason = "the field names are the sentence")]
-pub struct Key {
+pub(crate) struct Key {
     pub count: f32,
     pub left: Place,
     pub right: Place,
@@ -61,8 +59,7 @@ pub struct Key {
 
 /// What the face does on a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names of expressions")]
-pub enum Mood {
+pub(crate) enum Mood {
     Smile,
     Sing,
     Laugh,
@@ -73,7 +70,7 @@ pub enum Mood {
 impl Mood {
     /// The face of this mood; a wink is on the picture's right.
     #[must_use]
-    pub fn face(self) -> Expression {
+    pub(crate) fn face(self) -> Expression {
         let smile = Expression::default();
         match self {
             Self::Smile => smile,
@@ -86,7 +83,7 @@ impl Mood {
 }
 
 /// Where the feet stand when a move says nothing of them.
-pub const HOME: [(f32, f32, f32); 2] = [(-0.36, 0.0, 0.0), (0.36, 0.0, 0.0)];
+pub(crate) const HOME: [(f32, f32, f32); 2] = [(-0.36, 0.0, 0.0), (0.36, 0.0, 0.0)];
 const OPEN: [(f32, f32, f32); 2] = [(-0.62, 0.0, 0.0), (0.62, 0.0, 0.0)];
 const RIGHT: [(f32, f32, f32); 2] = [(-0.36, 0.0, 0.0), (0.95, 0.1, 0.0)];
 const RIGHT_TOUCH: [(f32, f32, f32); 2] = [(0.42, 0.2, 0.0), (0.95, 0.1, 0.0)];
@@ -149,10 +146,10 @@ impl Key {
 }
 
 /// Steps under moves of the arms, count by count: where the feet are, and how far the hips go with them.
-pub type Footwork = [([(f32, f32, f32); 2], f32); 4];
+pub(crate) type Footwork = [([(f32, f32, f32); 2], f32); 4];
 
 /// What feet do by themselves.
-pub const FOOTWORK: &[Footwork] = &[
+pub(crate) const FOOTWORK: &[Footwork] = &[
     // Taps out to the side, the weight on the other foot.
     [(HOME, 0.0), ([(-0.34, 0.0, 0.0), (0.74, 0.3, 0.0)], -0.16), (HOME, 0.0), ([(-0.74, 0.3, 0.0), (0.34, 0.0, 0.0)], 0.16)],
     // Steps from side to side.
@@ -167,7 +164,7 @@ pub const FOOTWORK: &[Footwork] = &[
 
 /// Eight counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Phrase {
+pub(crate) struct Phrase {
     /// What dancers would call it.
     pub name: &'static str,
     /// How much energy it wants, 0.0–1.0.
@@ -178,7 +175,7 @@ pub struct Phrase {
 
 /// All phrases.
 #[rustfmt::skip]
-pub const PHRASES: &[Phrase] = &[
+pub(crate) const PHRASES: &[Phrase] = &[
     Phrase { name: "step touch", energy: 0.25, keys: &[
         key(0.0, HIP, LOW).feet(RIGHT, 0.30).hips(0.0, 0.04, 0.06).head(0.15, 0.0, 0.05), key(1.0, HIP, BENT).feet(RIGHT_TOUCH, 0.68).hips(0.0, 0.0, -0.05).mood(Mood::Sing),
         key(2.0, BENT, HIP).feet(HOME, 0.0).hips(0.0, 0.05, 0.0), key(3.0, LOW, HIP).feet(LEFT_TOUCH, -0.66).hips(0.0, 0.0, 0.05).head(-0.15, 0.0, -0.05).mood(Mood::Sing),

@@ -8,18 +8,17 @@ use super::geom::{V2, V3, v2, v3};
 use super::traits::Build;
 
 /// Lengths of upper arm and forearm, heads.
-pub const ARM: (f32, f32) = (1.06, 0.93);
+pub(crate) const ARM: (f32, f32) = (1.06, 0.93);
 /// Neck base to hip joints, heads.
 const TORSO: f32 = 1.84;
 /// Chin to neck base, heads.
 const NECK: f32 = 0.285;
 /// Ankle joint over the sole, heads.
-pub const ANKLE: f32 = 0.24;
+pub(crate) const ANKLE: f32 = 0.24;
 
 /// What the fingers do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[expect(missing_docs, reason = "the names of hand shapes")]
-pub enum Grip {
+pub(crate) enum Grip {
     #[default]
     Relaxed,
     Open,
@@ -30,7 +29,7 @@ pub enum Grip {
 
 /// What the face does. All 0.0–1.0.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Expression {
+pub(crate) struct Expression {
     /// How open each eye is.
     pub eyes: [f32; 2],
     /// Corners of the mouth.
@@ -51,8 +50,7 @@ impl Default for Expression {
 
 /// One pose. Hands are given from the base of the neck in the chest's own frame, feet on the floor.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[expect(missing_docs, reason = "the field names are the sentence")]
-pub struct Pose {
+pub(crate) struct Pose {
     pub hips: V3,
     pub hip_yaw: f32,
     pub hip_roll: f32,
@@ -104,7 +102,7 @@ impl Pose {
 /// Two bones from `root` towards `target`: the middle joint, bent to the side of `pole`, and the end.
 /// A target out of reach is approached as far as the bones go.
 #[must_use]
-pub fn two_bones(root: V3, target: V3, bones: (f32, f32), pole: V3) -> (V3, V3) {
+pub(crate) fn two_bones(root: V3, target: V3, bones: (f32, f32), pole: V3) -> (V3, V3) {
     let (a, b) = bones;
     let way = target - root;
     let reach = way.len().clamp((a - b).abs() + 1e-3, (a + b) * 0.9995);
@@ -121,8 +119,7 @@ pub fn two_bones(root: V3, target: V3, bones: (f32, f32), pole: V3) -> (V3, V3) 
 
 /// Joints of one pose, in heads.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[expect(missing_docs, reason = "the names of joints")]
-pub struct Skeleton {
+pub(crate) struct Skeleton {
     pub pelvis: V3,
     pub waist: V3,
     pub neck: V3,
@@ -144,14 +141,14 @@ pub struct Skeleton {
 
 /// −1 for the picture's left side, 1 for its right.
 #[must_use]
-pub const fn sign(side: usize) -> f32 {
+pub(crate) const fn sign(side: usize) -> f32 {
     if side == 0 { -1.0 } else { 1.0 }
 }
 
 impl Build {
     /// Thigh and shin, heads.
     #[must_use]
-    pub fn leg(&self) -> (f32, f32) {
+    pub(crate) fn leg(&self) -> (f32, f32) {
         let leg = self.heads - 1.0 - NECK - TORSO - ANKLE;
         (leg * 0.515, leg * 0.485)
     }
@@ -160,7 +157,7 @@ impl Build {
 impl Skeleton {
     /// Solves a pose for a body.
     #[must_use]
-    pub fn solve(build: &Build, pose: &Pose) -> Self {
+    pub(crate) fn solve(build: &Build, pose: &Pose) -> Self {
         let leg = build.leg();
         let rest = -(leg.0 + leg.1 + ANKLE) + 0.025;
         let mut pelvis = v3(pose.hips.x, rest + pose.hips.y, pose.hips.z);
@@ -220,7 +217,7 @@ impl Skeleton {
 
 /// From the scene to the picture: where the floor's middle is, and pixels a head.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct View {
+pub(crate) struct View {
     /// Where (0, 0, 0) lands, pixels.
     pub floor: V2,
     /// Pixels a head.
@@ -230,7 +227,7 @@ pub struct View {
 impl View {
     /// The picture place of a scene point: seen from slightly above, without perspective.
     #[must_use]
-    pub fn at(&self, p: V3) -> V2 {
+    pub(crate) fn at(&self, p: V3) -> V2 {
         self.floor + v2(p.x, p.y + p.z * 0.10) * self.head
     }
 }

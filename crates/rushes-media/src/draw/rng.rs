@@ -1,56 +1,52 @@
-//! The one source of chance of the renderer: splitmix64, so that a seed means the same picture for ever.
+//! Chance for pictures: a stream of draws for each purpose, so that a seed means the same picture for ever.
 //!
 //! What does not live here: seeds themselves; they come from concepts and requests.
 
+use crate::chance::Bits;
+
 /// A small deterministic generator. Not for secrets.
 #[derive(Debug, Clone)]
-pub struct Dice(u64);
+pub(crate) struct Dice(Bits);
 
 impl Dice {
     /// A stream of its own for one purpose: other topics do not shift when one of them draws more often.
     #[must_use]
-    pub fn new(seed: u64, topic: &str) -> Self {
+    pub(crate) fn new(seed: u64, topic: &str) -> Self {
         let mut state = seed ^ 0x9e37_79b9_7f4a_7c15;
         for byte in topic.bytes() {
             state = (state ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
-        let mut dice = Self(state);
-        dice.bits();
-        dice
+        Self(Bits::new(state))
     }
 
     /// 64 random bits.
-    pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+    pub(crate) fn bits(&mut self) -> u64 {
+        self.0.next()
     }
 
     /// 0.0 to 1.0, the upper end excluded.
-    pub fn unit(&mut self) -> f32 {
-        (self.bits() >> 40) as f32 / (1u64 << 24) as f32
+    pub(crate) fn unit(&mut self) -> f32 {
+        self.0.unit()
     }
 
     /// Between two numbers.
-    pub fn range(&mut self, low: f32, high: f32) -> f32 {
+    pub(crate) fn range(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * self.unit()
     }
 
     /// True with this probability.
-    pub fn chance(&mut self, probability: f32) -> bool {
+    pub(crate) fn chance(&mut self, probability: f32) -> bool {
         self.unit() < probability
     }
 
     /// An index below `len`, which is at least 1.
-    pub fn index(&mut self, len: usize) -> usize {
+    pub(crate) fn index(&mut self, len: usize) -> usize {
         (self.bits() % len.max(1) as u64) as usize
     }
 
     /// One of a table's rows for a seed, dealt like cards: as many seeds in a row as there are rows get a row each, so
     /// that people made together are not alike.
-    pub fn deal<'a, T>(seed: u64, topic: &str, rows: &'a [T]) -> &'a T {
+    pub(crate) fn deal<'a, T>(seed: u64, topic: &str, rows: &'a [T]) -> &'a T {
         let len = rows.len().max(1) as u64;
         let mut dice = Self::new(seed / len, topic);
         let mut cards: Vec<usize> = (0..rows.len()).collect();
@@ -61,7 +57,7 @@ impl Dice {
     }
 
     /// One of a table's rows.
-    pub fn pick<'a, T>(&mut self, rows: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&mut self, rows: &'a [T]) -> &'a T {
         &rows[self.index(rows.len())]
     }
 }

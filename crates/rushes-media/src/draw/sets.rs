@@ -11,9 +11,8 @@ use super::stage::HORIZON;
 
 pub(super) type Paint = fn(&mut Brush<'_>, &Colours, &mut Dice);
 
-/// A stage: its name, its set, what pulses on the beat, how many beams.
+/// A stage: its set, what pulses on the beat, how many beams.
 pub(super) struct Row {
-    pub(super) name: &'static str,
     pub(super) set: Paint,
     pub(super) glow: Paint,
     pub(super) beams: usize,
@@ -24,10 +23,14 @@ pub(super) struct Row {
 }
 
 pub(super) const STAGES: &[Row] = &[
-    Row { name: "arena", set: arena, glow: arena_glow, beams: 7, gloss: 0.34, haze: 1 },
-    Row { name: "practice room", set: room, glow: room_glow, beams: 0, gloss: 0.2, haze: 0 },
-    Row { name: "rooftop", set: rooftop, glow: rooftop_glow, beams: 3, gloss: 0.22, haze: 1 },
-    Row { name: "neon club", set: club, glow: club_glow, beams: 5, gloss: 0.4, haze: 1 },
+    // arena
+    Row { set: arena, glow: arena_glow, beams: 7, gloss: 0.34, haze: 1 },
+    // practice room
+    Row { set: room, glow: room_glow, beams: 0, gloss: 0.2, haze: 0 },
+    // rooftop
+    Row { set: rooftop, glow: rooftop_glow, beams: 3, gloss: 0.22, haze: 1 },
+    // neon club
+    Row { set: club, glow: club_glow, beams: 5, gloss: 0.4, haze: 1 },
 ];
 
 /// A stage's lights: two hues and darkness, from the palette.

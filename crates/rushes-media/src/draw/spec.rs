@@ -12,7 +12,7 @@ use rushes_core::provider::{Concept, Outfit};
 use rushes_core::{Code, Fault};
 
 /// The outfits every character has, besides what the concept describes.
-pub const OUTFITS: &[(&str, &[Cut])] = &[("signature", SIGNATURE), ("kpop", STAGE), ("swimsuit", SURF)];
+pub(crate) const OUTFITS: &[(&str, &[Cut])] = &[("signature", SIGNATURE), ("kpop", STAGE), ("swimsuit", SURF)];
 
 /// Everything about one character's look.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,19 +106,19 @@ impl CharacterSpec {
 
     /// The skin's colours.
     #[must_use]
-    pub fn skin_tone(&self) -> Tone {
+    pub(crate) fn skin_tone(&self) -> Tone {
         Tone::skin(self.skin.1)
     }
 
     /// The hair's colours.
     #[must_use]
-    pub fn hair_tone(&self) -> Tone {
+    pub(crate) fn hair_tone(&self) -> Tone {
         Tone::of(self.hair_colour.1)
     }
 
     /// A cloth's colours.
     #[must_use]
-    pub fn cloth(&self, slot: Slot) -> Tone {
+    pub(crate) fn cloth(&self, slot: Slot) -> Tone {
         let base = self.palette.get(slot, self.skin.1);
         if slot == Slot::Skin { Tone::skin(base) } else { Tone { woven: true, ..Tone::of(base) } }
     }

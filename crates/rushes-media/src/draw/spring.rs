@@ -81,7 +81,7 @@ impl Spring {
 
 /// What hangs and how it hangs in one frame.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Hanging {
+pub(crate) struct Hanging {
     /// One line for each of the cut's strands, in the scene's heads.
     pub strands: Vec<Vec<V2>>,
     /// Sideways sway of hair ends, heads.
@@ -94,7 +94,7 @@ pub struct Hanging {
 
 /// Simulates follow-through from frame to frame.
 #[derive(Debug, Clone)]
-pub struct Follow {
+pub(crate) struct Follow {
     strands: &'static [Strand],
     lines: Vec<Line>,
     head: V2,
@@ -117,7 +117,7 @@ fn flat(p: super::geom::V3) -> V2 {
 impl Follow {
     /// Hanging still in the first frame's skeleton.
     #[must_use]
-    pub fn new(strands: &'static [Strand], bones: &Skeleton) -> Self {
+    pub(crate) fn new(strands: &'static [Strand], bones: &Skeleton) -> Self {
         let head = flat(bones.head);
         let lines = strands.iter().map(|s| Line::new(s, anchor(s, head, bones))).collect();
         let still = Spring::default();
@@ -128,7 +128,7 @@ impl Follow {
     }
 
     /// Lets `seconds` pass while the skeleton moves to where it is now.
-    pub fn advance(&mut self, bones: &Skeleton, seconds: f32) -> Hanging {
+    pub(crate) fn advance(&mut self, bones: &Skeleton, seconds: f32) -> Hanging {
         let steps = (seconds * RATE).round().max(1.0) as usize;
         let dt = 1.0 / RATE;
         let (from, to) = (self.head, flat(bones.head));

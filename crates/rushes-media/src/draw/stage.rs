@@ -16,9 +16,7 @@ const SIZE: (u32, u32) = (360, 640);
 pub(super) const HORIZON: f32 = 452.0;
 
 /// A stage ready to be lit frame by frame.
-pub struct Stage {
-    /// Which one.
-    pub name: &'static str,
+pub(crate) struct Stage {
     set: Pixmap,
     glow: Pixmap,
     beams: Vec<Beam>,
@@ -40,7 +38,7 @@ fn blank() -> Pixmap {
 impl Stage {
     /// The stage of a seed, in colours that go with the dancer's.
     #[must_use]
-    pub fn new(seed: u64, palette: &Palette) -> Self {
+    pub(crate) fn new(seed: u64, palette: &Palette) -> Self {
         let mut dice = Dice::new(seed, "stage");
         let row = Dice::deal(seed, "stage", STAGES);
         let colours = Colours {
@@ -64,7 +62,7 @@ impl Stage {
                 colour: if i % 2 == 0 { colours.first.mix(Rgb::WHITE, 0.35) } else { colours.second.mix(Rgb::WHITE, 0.3) },
             })
             .collect();
-        Self { name: row.name, set, glow, beams, gloss: row.gloss, haze: row.haze }
+        Self { set, glow, beams, gloss: row.gloss, haze: row.haze }
     }
 
     /// One moment of the stage: `beat` counts beats, `pulse` is 1 on a beat and falls.

@@ -14,9 +14,9 @@ use rushes_core::{Code, Fault};
 use tiny_skia::{Pixmap, Transform};
 
 /// The size everything is designed at, pixels.
-pub const DESIGN: (f32, f32) = (720.0, 1280.0);
+pub(crate) const DESIGN: (f32, f32) = (720.0, 1280.0);
 /// Pixels a head at design size.
-pub const HEAD: f32 = 162.0;
+pub(crate) const HEAD: f32 = 162.0;
 
 /// An empty picture. Errors: `input_invalid` for a size that is zero or beyond memory.
 pub(crate) fn canvas(width: u32, height: u32) -> Result<Pixmap, Fault> {
@@ -129,7 +129,7 @@ fn poses() -> [Pose; 6] {
 
 /// This seed's pose for a picture.
 #[must_use]
-pub fn pose(seed: u64) -> Pose {
+pub(crate) fn pose(seed: u64) -> Pose {
     *Dice::new(seed, "still pose").pick(&poses())
 }
 

@@ -6,14 +6,14 @@
 use super::colour::Rgb;
 
 /// A word and its colour.
-pub type Swatch = (&'static str, Rgb);
+pub(crate) type Swatch = (&'static str, Rgb);
 
 const fn swatch(word: &'static str, colour: u32) -> Swatch {
     (word, Rgb::hex(colour))
 }
 
 /// Hair colours, as in `teal hair`.
-pub const HAIR_COLOURS: &[Swatch] = &[
+pub(crate) const HAIR_COLOURS: &[Swatch] = &[
     swatch("black", 0x2b2a35),
     swatch("dark brown", 0x4a3029),
     swatch("chestnut", 0x7a4630),
@@ -35,7 +35,7 @@ pub const HAIR_COLOURS: &[Swatch] = &[
 ];
 
 /// Eye colours, as in `amber eyes`.
-pub const EYE_COLOURS: &[Swatch] = &[
+pub(crate) const EYE_COLOURS: &[Swatch] = &[
     swatch("amber", 0xc98526),
     swatch("brown", 0x7d4f2e),
     swatch("hazel", 0x8f7a3a),
@@ -47,7 +47,7 @@ pub const EYE_COLOURS: &[Swatch] = &[
 ];
 
 /// Skin tones, as in `tan skin`.
-pub const SKINS: &[Swatch] = &[
+pub(crate) const SKINS: &[Swatch] = &[
     swatch("porcelain", 0xfbe3d6),
     swatch("fair", 0xf6d3be),
     swatch("light", 0xeec3a6),
@@ -79,7 +79,7 @@ pub struct Build {
 
 /// Body builds.
 #[rustfmt::skip]
-pub const BUILDS: &[Build] = &[
+pub(crate) const BUILDS: &[Build] = &[
     Build { word: "slender", heads: 6.75, shoulders: 1.20, torso: [0.44, 0.335, 0.475], limbs: 0.94, neck: 0.118, angular: 0.1 },
     Build { word: "graceful", heads: 6.9, shoulders: 1.24, torso: [0.45, 0.345, 0.50], limbs: 0.98, neck: 0.120, angular: 0.2 },
     Build { word: "petite", heads: 6.5, shoulders: 1.17, torso: [0.44, 0.35, 0.485], limbs: 0.98, neck: 0.118, angular: 0.0 },
@@ -104,7 +104,7 @@ pub struct EyeShape {
 }
 
 /// Eye shapes.
-pub const EYE_SHAPES: &[EyeShape] = &[
+pub(crate) const EYE_SHAPES: &[EyeShape] = &[
     EyeShape { word: "round", half: (0.088, 0.074), tilt: 0.004, lash: 1.0 },
     EyeShape { word: "almond", half: (0.095, 0.062), tilt: 0.016, lash: 1.05 },
     EyeShape { word: "cat-like", half: (0.097, 0.060), tilt: 0.030, lash: 1.2 },
@@ -113,7 +113,7 @@ pub const EYE_SHAPES: &[EyeShape] = &[
 ];
 
 /// Small worn things, as in `round glasses`.
-pub const ACCESSORIES: &[&str] = &[
+pub(crate) const ACCESSORIES: &[&str] = &[
     "no accessories",
     "round glasses",
     "hoop earrings",

@@ -6,7 +6,6 @@ use super::colour::Rgb;
 
 /// Colours that go together, chosen by eye; each outfit takes its parts from the slots.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[expect(missing_docs, reason = "the slots are explained by `Slot`")]
 pub struct Palette {
     pub name: &'static str,
     pub main: Rgb,
@@ -22,7 +21,7 @@ const fn palette(name: &'static str, main: u32, second: u32, accent: u32, dark: 
 
 /// What clothes are coloured with.
 #[rustfmt::skip]
-pub const PALETTES: &[Palette] = &[
+pub(crate) const PALETTES: &[Palette] = &[
     palette("midnight", 0x2c3a64, 0x8fa6cf, 0xf2c14e, 0x1d2238, 0xf4f1ea),
     palette("rosewood", 0x8c3b4a, 0xe6c2b4, 0xd9a441, 0x33202a, 0xfaf0e6),
     palette("sage", 0x6f8f7a, 0xd8d2b8, 0xc96f4a, 0x2d3b36, 0xf6f2e6),
@@ -43,7 +42,6 @@ pub const PALETTES: &[Palette] = &[
 
 /// Which of the palette's colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the palette's own words")]
 pub enum Slot {
     Main,
     Second,
@@ -56,7 +54,7 @@ pub enum Slot {
 impl Palette {
     /// The slot's colour; `Skin` is the wearer's.
     #[must_use]
-    pub fn get(&self, slot: Slot, skin: Rgb) -> Rgb {
+    pub(crate) fn get(&self, slot: Slot, skin: Rgb) -> Rgb {
         match slot {
             Slot::Main => self.main,
             Slot::Second => self.second,
@@ -70,8 +68,7 @@ impl Palette {
 
 /// What closes or crowns a top at the neck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names of collars")]
-pub enum Neck {
+pub(crate) enum Neck {
     Crew,
     Vee,
     Turtle,
@@ -84,8 +81,7 @@ pub enum Neck {
 
 /// What is worn over the top, open at the front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names of garments")]
-pub enum Over {
+pub(crate) enum Over {
     None,
     Bomber,
     Blazer,
@@ -96,8 +92,7 @@ pub enum Over {
 
 /// Below the waist.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[expect(missing_docs, reason = "the names of garments")]
-pub enum Bottom {
+pub(crate) enum Bottom {
     /// Half widths at knee and hem, heads.
     Trousers { knee: f32, hem: f32 },
     /// To mid thigh.
@@ -110,8 +105,7 @@ pub enum Bottom {
 
 /// On the feet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names of shoes")]
-pub enum Shoes {
+pub(crate) enum Shoes {
     Sneakers,
     HighTops,
     Boots,
@@ -129,26 +123,25 @@ pub struct Cut {
     /// Sleeve width against the arm.
     pub fullness: f32,
     /// The top, its sleeves (or the jacket's) and its collar.
-    pub top: (Slot, Neck),
+    pub(crate) top: (Slot, Neck),
     /// What is over it.
-    pub over: (Slot, Over),
+    pub(crate) over: (Slot, Over),
     /// Sleeve colour.
     pub arms: Slot,
     /// Cuffs, hems, belts.
     pub trim: Slot,
     /// Below the waist.
-    pub bottom: (Slot, Bottom),
+    pub(crate) bottom: (Slot, Bottom),
     /// Tights or socks: colour and how far up the leg, in leg bones (0 none, 2 the whole leg).
     pub legs: (Slot, f32),
     /// On the feet.
-    pub shoes: (Slot, Shoes),
+    pub(crate) shoes: (Slot, Shoes),
     /// Small things: stripes, pockets, sequins.
     pub marks: &'static [Mark],
 }
 
 /// Small things on clothes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names of details")]
 pub enum Mark {
     ChestStripe,
     Star,
@@ -170,7 +163,7 @@ const MIDI: Bottom = Bottom::Skirt { length: 2.15, flare: 1.55, pleats: 6 };
 
 /// Everyday outfits; a concept names one of them.
 #[rustfmt::skip]
-pub const SIGNATURE: &[Cut] = &[
+pub(crate) const SIGNATURE: &[Cut] = &[
     Cut { name: "bomber jacket", sleeve: 1.95, fullness: 1.62, top: (Slot::Light, Neck::Crew), over: (Slot::Main, Over::Bomber), arms: Slot::Main, trim: Slot::Dark, bottom: (Slot::Dark, SLIM), legs: (Slot::Dark, 0.0), shoes: (Slot::Light, Shoes::Sneakers), marks: &[Mark::Star, Mark::SleeveStripes] },
     Cut { name: "pleated skirt", sleeve: 1.9, fullness: 1.4, top: (Slot::Light, Neck::Ribbon), over: (Slot::Second, Over::Cardigan), arms: Slot::Second, trim: Slot::Accent, bottom: (Slot::Main, PLEATED), legs: (Slot::Dark, 2.0), shoes: (Slot::Dark, Shoes::Loafers), marks: &[Mark::Buttons] },
     Cut { name: "hoodie streetwear", sleeve: 1.95, fullness: 1.75, top: (Slot::Main, Neck::Hood), over: (Slot::Main, Over::None), arms: Slot::Main, trim: Slot::Accent, bottom: (Slot::Dark, WIDE), legs: (Slot::Dark, 0.0), shoes: (Slot::Accent, Shoes::HighTops), marks: &[Mark::ChestStripe, Mark::Pocket] },
@@ -183,7 +176,7 @@ pub const SIGNATURE: &[Cut] = &[
 
 /// Stage outfits (`kpop`).
 #[rustfmt::skip]
-pub const STAGE: &[Cut] = &[
+pub(crate) const STAGE: &[Cut] = &[
     Cut { name: "stage jacket and skirt", sleeve: 1.9, fullness: 1.42, top: (Slot::Light, Neck::Vee), over: (Slot::Main, Over::StageJacket), arms: Slot::Main, trim: Slot::Accent, bottom: (Slot::Dark, PLEATED), legs: (Slot::Dark, 2.0), shoes: (Slot::Dark, Shoes::Boots), marks: &[Mark::Sequins, Mark::Belt] },
     Cut { name: "stage suit", sleeve: 1.92, fullness: 1.4, top: (Slot::Dark, Neck::Shirt), over: (Slot::Light, Over::StageJacket), arms: Slot::Light, trim: Slot::Accent, bottom: (Slot::Light, SLIM), legs: (Slot::Dark, 0.0), shoes: (Slot::Light, Shoes::Boots), marks: &[Mark::Sequins, Mark::SideStripe] },
     Cut { name: "stage dress", sleeve: 0.5, fullness: 1.9, top: (Slot::Main, Neck::Turtle), over: (Slot::Main, Over::None), arms: Slot::Second, trim: Slot::Accent, bottom: (Slot::Main, Bottom::Skirt { length: 1.5, flare: 1.85, pleats: 9 }), legs: (Slot::Dark, 2.0), shoes: (Slot::Accent, Shoes::Boots), marks: &[Mark::Sequins, Mark::Sash, Mark::Belt] },
@@ -192,7 +185,7 @@ pub const STAGE: &[Cut] = &[
 
 /// Sporty full surf suits (`swimsuit`): neck to ankle.
 #[rustfmt::skip]
-pub const SURF: &[Cut] = &[
+pub(crate) const SURF: &[Cut] = &[
     Cut { name: "surf suit", sleeve: 1.96, fullness: 1.1, top: (Slot::Dark, Neck::Zip), over: (Slot::Dark, Over::None), arms: Slot::Main, trim: Slot::Accent, bottom: (Slot::Dark, Bottom::Suit), legs: (Slot::Dark, 2.0), shoes: (Slot::Dark, Shoes::Slippers), marks: &[Mark::Panels, Mark::SideStripe] },
     Cut { name: "two-tone surf suit", sleeve: 1.96, fullness: 1.1, top: (Slot::Main, Neck::Zip), over: (Slot::Main, Over::None), arms: Slot::Dark, trim: Slot::Light, bottom: (Slot::Dark, Bottom::Suit), legs: (Slot::Dark, 2.0), shoes: (Slot::Dark, Shoes::Slippers), marks: &[Mark::Panels, Mark::ChestStripe] },
 ];

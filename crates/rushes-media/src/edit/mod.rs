@@ -30,7 +30,7 @@ use stickers::Atlas;
 pub use transition::Transition;
 
 /// A segment costs an opened decoder; 3 s of remix have six, a long one fifty.
-pub const MAX_SEGMENTS: usize = 200;
+pub(crate) const MAX_SEGMENTS: usize = 200;
 
 /// What each opened source adds to the address space: its frames and its threads' stacks and heaps.
 const SEGMENT_BYTES: u64 = 128 << 20;
@@ -66,7 +66,7 @@ pub struct EditList {
 impl EditList {
     /// Frames that come out.
     #[must_use]
-    pub fn frames(&self) -> u64 {
+    pub(crate) fn frames(&self) -> u64 {
         self.segments.iter().map(|segment| segment.frames).sum()
     }
 
@@ -143,7 +143,7 @@ impl Deliverables {
     /// The files this comes to, in the order of the fields.
     ///
     /// Errors: `input_invalid` for a scored version without music or a marked one without stickers.
-    pub fn outputs(&self) -> Result<Vec<Output>, Fault> {
+    pub(crate) fn outputs(&self) -> Result<Vec<Output>, Fault> {
         let lacks = |what: &str| Fault::new(Code::InputInvalid, "plan deliverables").because(format!("{what} is wanted but not given"));
         let original = self.original_sound.clone().map_or(Sound::Silence, Sound::File);
         let music = || self.music.clone().map(Sound::File).ok_or_else(|| lacks("music"));
@@ -231,7 +231,13 @@ pub fn render(
 /// squeezed into them), `looks` a second. Returns how many there were.
 ///
 /// Errors: those of [`render`], and those of `each`.
-pub fn look_at_cut(list: &EditList, (width, height): (u32, u32), looks: u32, cancel: &Cancel, each: &mut Each) -> Result<u64, Fault> {
+pub(crate) fn look_at_cut(
+    list: &EditList,
+    (width, height): (u32, u32),
+    looks: u32,
+    cancel: &Cancel,
+    each: &mut Each,
+) -> Result<u64, Fault> {
     let probes = check(list, cancel)?;
     let graph = Graph::of_cut(list, &probes);
     let filters = format!("{};[cut]fps={looks}:start_time=0,scale={width}:{height}:flags=area,format=gray[small]", graph.filters);

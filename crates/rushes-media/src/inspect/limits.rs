@@ -1,41 +1,41 @@
 //! How large a file may be, in every respect, and why.
 
 /// Of a film or sound: 16 GiB, four hours at what phones record.
-pub const MAX_FILE_BYTES: u64 = 16 << 30;
+pub(crate) const MAX_FILE_BYTES: u64 = 16 << 30;
 
 /// Of a picture: 64 MiB; JPEG and WebP are held in memory whole.
-pub const MAX_PICTURE_BYTES: u64 = 64 << 20;
+pub(crate) const MAX_PICTURE_BYTES: u64 = 64 << 20;
 
 /// Pixels of one picture: 100 million, what the largest cameras make.
-pub const MAX_PICTURE_PIXELS: u64 = 100_000_000;
+pub(crate) const MAX_PICTURE_PIXELS: u64 = 100_000_000;
 
 /// What decoding a picture may allocate: 320 MB, 100 million pixels of three bytes and a little. With the file itself
 /// it stays below 500 MB.
-pub const MAX_PICTURE_MEMORY_BYTES: u64 = 320_000_000;
+pub(crate) const MAX_PICTURE_MEMORY_BYTES: u64 = 320_000_000;
 
 /// Four hours.
-pub const MAX_DURATION_S: u64 = 4 * 3600;
+pub(crate) const MAX_DURATION_S: u64 = 4 * 3600;
 
 /// Streams of one file, of whatever kind.
-pub const MAX_STREAMS: usize = 16;
+pub(crate) const MAX_STREAMS: usize = 16;
 
 /// Width and height of a moving picture.
-pub const MAX_VIDEO_SIDE_PX: u32 = 8192;
+pub(crate) const MAX_VIDEO_SIDE_PX: u32 = 8192;
 
 /// Pixels of one frame: 4096 by 2304. A codec may ask for 17 frames to be kept.
-pub const MAX_VIDEO_PIXELS: u64 = 4096 * 2304;
+pub(crate) const MAX_VIDEO_PIXELS: u64 = 4096 * 2304;
 
 /// Decoding a picture that takes more than this, or a film of more than [`LARGE_VIDEO_PIXELS`], is done one at a time.
-pub const LARGE_PICTURE_BYTES: u64 = 64_000_000;
+pub(crate) const LARGE_PICTURE_BYTES: u64 = 64_000_000;
 
 /// What a frame has in full HD.
-pub const LARGE_VIDEO_PIXELS: u64 = 1920 * 1088;
+pub(crate) const LARGE_VIDEO_PIXELS: u64 = 1920 * 1088;
 
 /// Frames a second.
-pub const MAX_FPS: f64 = 240.0;
+pub(crate) const MAX_FPS: f64 = 240.0;
 
 /// Samples a second of sound: twice what studios use.
-pub const MAX_RATE_HZ: u32 = 384_000;
+pub(crate) const MAX_RATE_HZ: u32 = 384_000;
 
 /// Channels of sound: 7.1.4 has twelve.
-pub const MAX_CHANNELS: u32 = 16;
+pub(crate) const MAX_CHANNELS: u32 = 16;

@@ -1,29 +1,21 @@
-//! Chance by seed: equal seeds and topics give equal draws, on any machine.
+//! Chance for music: equal seeds and topics give equal draws, on any machine.
 
-/// A stream of draws (SplitMix64, Steele et al. 2014).
+use crate::chance::Bits;
+
+/// A stream of draws.
 #[derive(Clone)]
-pub(super) struct Chance(u64);
+pub(super) struct Chance(Bits);
 
 impl Chance {
     /// The stream of a topic, so that a change in one part of a piece leaves the draws of the others alone.
     pub(super) fn new(seed: u64, topic: &str) -> Self {
         let hash = topic.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-        let mut chance = Self(seed ^ hash);
-        chance.bits();
-        chance
-    }
-
-    fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        Self(Bits::new(seed ^ hash))
     }
 
     /// 0 ≤ x < 1.
     pub(super) fn unit(&mut self) -> f32 {
-        (self.bits() >> 40) as f32 / (1u64 << 24) as f32
+        self.0.unit()
     }
 
     /// −1 ≤ x < 1.

@@ -18,7 +18,6 @@ mod style;
 mod theory;
 mod tone;
 mod tune;
-mod wav;
 
 #[cfg(test)]
 mod listener;
@@ -27,15 +26,16 @@ mod tests;
 
 pub use dsp::RATE;
 pub use style::style_names;
-pub use wav::write_wav;
 
+use crate::wav;
 use rushes_core::{Code, Fault};
 use stage::Stage;
+use std::path::Path;
 
 /// The longest piece, milliseconds.
-pub const LONGEST_MS: u64 = 600_000;
+pub(crate) const LONGEST_MS: u64 = 600_000;
 /// Tempi that can be played, beats a minute.
-pub const BPM_RANGE: std::ops::RangeInclusive<f64> = 40.0..=240.0;
+pub(crate) const BPM_RANGE: std::ops::RangeInclusive<f64> = 40.0..=240.0;
 
 /// What to compose.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,6 +75,13 @@ pub struct Piece {
     pub beats_s: Vec<f64>,
 }
 
+/// Writes `piece` to `path`, replacing what is there. Equal pieces give equal bytes.
+/// Errors: `disk_full`, `io`, `file_missing` (no such folder).
+pub fn write_wav(path: &Path, piece: &Piece) -> Result<(), Fault> {
+    let frames = piece.left.iter().zip(&piece.right).map(|(left, right)| [*left, *right]);
+    wav::write(path, piece.left.len(), frames).map_err(|error| Fault::io("write music", path, &error))
+}
+
 /// Composes a piece. Errors: `input_invalid` for an unknown style (the fault lists those there are), a length of 0 or
 /// above [`LONGEST_MS`], or a tempo outside [`BPM_RANGE`].
 pub fn compose(score: &Score) -> Result<Piece, Fault> {
@@ -82,7 +89,7 @@ pub fn compose(score: &Score) -> Result<Piece, Fault> {
 }
 
 /// As [`compose`]; `keep_on` is asked every few milliseconds of work, with how far it is (0–1), and its fault ends it.
-pub fn compose_watched(score: &Score, keep_on: &mut dyn FnMut(f32) -> Result<(), Fault>) -> Result<Piece, Fault> {
+pub(crate) fn compose_watched(score: &Score, keep_on: &mut dyn FnMut(f32) -> Result<(), Fault>) -> Result<Piece, Fault> {
     let style = style::style(&score.style)?;
     let bpm = score.bpm.unwrap_or(style.bpm);
     let invalid =

@@ -295,7 +295,7 @@ fn judge(operation: &str, limit: Duration, status: ExitStatus, ended: Option<End
 }
 
 /// The stdin of a running ffmpeg. Ends with [`Feed::finish`]; dropped before that, the process is killed.
-pub struct Feed {
+pub(crate) struct Feed {
     running: Running,
 }
 
@@ -307,7 +307,7 @@ impl Feed {
     /// Writes all of `bytes`; when the process has stopped reading, says why it did.
     ///
     /// Errors: `media_tool`, `disk_full`, `cancelled`, `time_limit`. After an error the process is gone.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         let Err(error) = self.write_all(bytes) else { return Ok(()) };
         let operation = self.running.operation.clone();
         if error.kind() != std::io::ErrorKind::BrokenPipe {
@@ -324,7 +324,7 @@ impl Feed {
     /// Closes stdin and waits for the end; returns what it complained of although it succeeded.
     ///
     /// Errors: `media_tool`, `disk_full`, `cancelled`, `time_limit`.
-    pub fn finish(self) -> Result<String, Fault> {
+    pub(crate) fn finish(self) -> Result<String, Fault> {
         let mut running = self.running;
         running.stdin = None;
         running.finish()

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// A picture as pixels: RGBA, 8 bit, rows without padding.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pixels {
+pub(crate) struct Pixels {
     /// Pixels.
     pub width: u32,
     /// Pixels.
@@ -24,7 +24,7 @@ pub struct Pixels {
 /// The first sound of a file mixed to one channel, −1.0 to 1.0, at most `max_s` seconds. Empty when there is no sound.
 ///
 /// Errors: those of [`Ffmpeg::run`].
-pub fn decode_mono(path: &Path, rate_hz: u32, max_s: f64, cancel: &Cancel) -> Result<Vec<f32>, Fault> {
+pub(crate) fn decode_mono(path: &Path, rate_hz: u32, max_s: f64, cancel: &Cancel) -> Result<Vec<f32>, Fault> {
     decode_sound(path, rate_hz, 1, max_s, cancel)
 }
 
@@ -32,7 +32,7 @@ pub fn decode_mono(path: &Path, rate_hz: u32, max_s: f64, cancel: &Cancel) -> Re
 /// there is no sound.
 ///
 /// Errors: those of [`Ffmpeg::run`].
-pub fn decode_stereo(path: &Path, rate_hz: u32, max_s: f64, cancel: &Cancel) -> Result<Vec<f32>, Fault> {
+pub(crate) fn decode_stereo(path: &Path, rate_hz: u32, max_s: f64, cancel: &Cancel) -> Result<Vec<f32>, Fault> {
     decode_sound(path, rate_hz, 2, max_s, cancel)
 }
 
@@ -57,7 +57,14 @@ fn decode_sound(path: &Path, rate_hz: u32, channels: usize, max_s: f64, cancel: 
 /// for at most `max_s` seconds; `each` may break off. Returns how many there were.
 ///
 /// Errors: those of [`Ffmpeg::run`], `media_tool` when there is no picture, and those of `each`.
-pub fn decode_gray(path: &Path, (width, height): (u32, u32), fps: u32, max_s: f64, cancel: &Cancel, each: &mut Each) -> Result<u64, Fault> {
+pub(crate) fn decode_gray(
+    path: &Path,
+    (width, height): (u32, u32),
+    fps: u32,
+    max_s: f64,
+    cancel: &Cancel,
+    each: &mut Each,
+) -> Result<u64, Fault> {
     let filter = format!("fps={fps}:start_time=0,scale={width}:{height}:flags=area,format=gray");
     let seconds = max_s.to_string();
     Ffmpeg::new("decode frames")
@@ -70,7 +77,7 @@ pub fn decode_gray(path: &Path, (width, height): (u32, u32), fps: u32, max_s: f6
 /// The frame shown at a time, upright, at full size.
 ///
 /// Errors: `no_video` without a picture or beyond its end; those of [`probe`].
-pub fn decode_rgba_frame(path: &Path, at: Duration, cancel: &Cancel) -> Result<Pixels, Fault> {
+pub(crate) fn decode_rgba_frame(path: &Path, at: Duration, cancel: &Cancel) -> Result<Pixels, Fault> {
     let no_video = || Fault::new(Code::NoVideo, "decode frame").with("path", path.display());
     let video = probe(path, cancel)?.video.ok_or_else(no_video)?;
     let (width, height) = video.display_size();
@@ -99,7 +106,7 @@ const ONE_PASS_S: f64 = 120.0;
 /// shape; for pictures of a video where the exact frame does not matter. Short videos may have fewer.
 ///
 /// Errors: `no_video` without a picture; those of [`probe`] and of `each`.
-pub fn decode_moments(
+pub(crate) fn decode_moments(
     path: &Path,
     count: u32,
     width: Option<u32>,

@@ -14,7 +14,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 /// The samples a second of all sound we make.
-pub const SAMPLE_RATE_HZ: u32 = 48_000;
+pub(crate) const SAMPLE_RATE_HZ: u32 = 48_000;
 
 /// x264 decides by thread: another number gives other bytes, so it does not follow the machine.
 const ENCODER_THREADS: &str = "4";
@@ -65,7 +65,7 @@ impl VideoSpec {
     }
 
     /// Errors: `input_invalid` naming what is wrong.
-    pub fn check(&self) -> Result<(), Fault> {
+    pub(crate) fn check(&self) -> Result<(), Fault> {
         let Self { width, height, fps } = *self;
         let is_size = |side: u32| side >= 2 && side.is_multiple_of(2) && side <= MAX_SIDE_PX;
         if is_size(width) && is_size(height) && (1..=240).contains(&fps) {
@@ -83,7 +83,7 @@ impl VideoSpec {
 
     /// Bytes of one RGBA frame.
     #[must_use]
-    pub fn rgba_bytes(&self) -> usize {
+    pub(crate) fn rgba_bytes(&self) -> usize {
         self.width as usize * self.height as usize * 4
     }
 }
@@ -112,12 +112,12 @@ pub fn plain_args() -> Vec<OsString> {
 }
 
 /// The filter that turns any RGB picture into the contract's colours.
-pub const RGB_TO_BT709: &str =
+pub(crate) const RGB_TO_BT709: &str =
     "scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd+full_chroma_int,format=yuv420p,setsar=1";
 
 /// The filter chain that makes any sound as long as so many samples: resampled, padded with silence, cut.
 #[must_use]
-pub fn exact_sound(samples: u64) -> String {
+pub(crate) fn exact_sound(samples: u64) -> String {
     format!(
         "aresample={SAMPLE_RATE_HZ}:first_pts=0,aformat=sample_fmts=fltp:channel_layouts=stereo,apad,atrim=end_sample={samples},asetpts=N/SR/TB"
     )
@@ -125,7 +125,7 @@ pub fn exact_sound(samples: u64) -> String {
 
 /// The source chain of a silence of so many samples.
 #[must_use]
-pub fn silence(samples: u64) -> String {
+pub(crate) fn silence(samples: u64) -> String {
     format!("anullsrc=r={SAMPLE_RATE_HZ}:cl=stereo,atrim=end_sample={samples}")
 }
 

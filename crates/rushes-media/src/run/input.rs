@@ -10,14 +10,14 @@ const DEMUXERS: &str = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,wav,flac,mp3";
 
 /// The arguments that name `path` as an input, `-i` included. Options for this input go before them.
 #[must_use]
-pub fn input_args(path: &Path) -> [OsString; 6] {
+pub(crate) fn input_args(path: &Path) -> [OsString; 6] {
     let mut name = OsString::from("file:");
     name.push(path);
     ["-protocol_whitelist".into(), "file".into(), "-format_whitelist".into(), DEMUXERS.into(), "-i".into(), name]
 }
 
 /// Adds `options`, then `path` as input, to a list of arguments.
-pub fn add_input(args: &mut Vec<OsString>, options: &[&str], path: &Path) {
+pub(crate) fn add_input(args: &mut Vec<OsString>, options: &[&str], path: &Path) {
     args.extend(options.iter().map(OsString::from));
     args.extend(input_args(path));
 }

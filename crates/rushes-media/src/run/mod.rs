@@ -8,7 +8,7 @@
 
 mod behind;
 mod child;
-pub mod decode;
+pub(crate) mod decode;
 pub mod encode;
 mod input;
 mod limits;
@@ -19,9 +19,9 @@ mod spawner;
 mod tests;
 
 pub use behind::behind;
-pub use child::Feed;
+pub(crate) use child::Feed;
 use child::Running;
-pub use input::{add_input, input_args};
+pub(crate) use input::{add_input, input_args};
 use rushes_core::{Cancel, Code, Fault};
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -32,22 +32,22 @@ use std::time::Duration;
 
 /// Wall time of one run. Half an hour: a four-hour recording still decodes strictly in it, a stuck tool does not hold
 /// a worker for long.
-pub const TIME_LIMIT: Duration = Duration::from_secs(30 * 60);
+pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// Address space of one run. 4 GiB: five times what the largest plan here reserves (threads reserve far more than they
 /// touch), and little enough that a decompression bomb cannot take the machine down.
-pub const MEMORY_LIMIT_BYTES: u64 = 4 << 30;
+pub(crate) const MEMORY_LIMIT_BYTES: u64 = 4 << 30;
 
 /// What one run that looks at a stranger's file may really touch: 352 MiB. Two threads on 4096 by 2304 pixels of ten bits
 /// take 270 MB; with what we hold ourselves it stays below 500 MB.
-pub const STRANGER_MEMORY_BYTES: u64 = 352 << 20;
+pub(crate) const STRANGER_MEMORY_BYTES: u64 = 352 << 20;
 
 /// A run on a stranger's file that uses no processor time for this long stands still: ffmpeg 5 waits for ever for a
 /// thread that got no memory.
-pub const STRANGER_STALL: Duration = Duration::from_secs(8);
+pub(crate) const STRANGER_STALL: Duration = Duration::from_secs(8);
 
 /// Processor time of one run, over all its threads. Four hours: a backstop for when the watching thread is gone.
-pub const CPU_LIMIT_S: u64 = 4 * 3600;
+pub(crate) const CPU_LIMIT_S: u64 = 4 * 3600;
 
 /// Is shown one piece of what a process writes at a time; may break off.
 pub type Each<'a> = dyn FnMut(&[u8]) -> Result<ControlFlow<()>, Fault> + 'a;
@@ -60,7 +60,7 @@ pub struct Ffmpeg {
 
 /// One call of ffprobe. Always `-hide_banner -v error`.
 #[derive(Debug, Clone)]
-pub struct Ffprobe {
+pub(crate) struct Ffprobe {
     plan: Plan,
 }
 
@@ -108,46 +108,32 @@ impl Plan {
 }
 
 macro_rules! builder {
-    ($tool:ident) => {
+    ($vis:vis $tool:ident) => {
         impl $tool {
-            /// Adds one argument.
-            #[must_use]
-            pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
-                self.plan.args.push(arg.as_ref().to_owned());
-                self
-            }
-
             /// Adds arguments.
             #[must_use]
-            pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+            $vis fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
                 self.plan.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
                 self
             }
 
             /// Adds a file to read: the safety flags of [`input_args`], then `-i`.
             #[must_use]
-            pub fn input(self, path: &Path) -> Self {
+            $vis fn input(self, path: &Path) -> Self {
                 self.args(input_args(path))
             }
 
             /// Another wall time than [`TIME_LIMIT`].
             #[must_use]
-            pub fn time_limit(mut self, limit: Duration) -> Self {
+            pub(crate) fn time_limit(mut self, limit: Duration) -> Self {
                 self.plan.time_limit = limit;
-                self
-            }
-
-            /// Another address space than [`MEMORY_LIMIT_BYTES`].
-            #[must_use]
-            pub fn memory_limit(mut self, bytes: u64) -> Self {
-                self.plan.memory_bytes = bytes;
                 self
             }
 
             /// For files nobody has looked at yet: [`STRANGER_MEMORY_BYTES`] and [`STRANGER_STALL`]. Only for runs whose
             /// output is always read, since one that waits for us stands still, too.
             #[must_use]
-            pub fn on_a_stranger(mut self) -> Self {
+            pub(crate) fn on_a_stranger(mut self) -> Self {
                 self.plan.data_bytes = Some(STRANGER_MEMORY_BYTES);
                 self.plan.stall_limit = Some(STRANGER_STALL);
                 self
@@ -157,19 +143,19 @@ macro_rules! builder {
             ///
             /// Errors: `file_too_large` beyond `max_bytes`; `media_tool`, `media_tool_missing`, `disk_full`,
             /// `cancelled`, `time_limit`.
-            pub fn output(self, cancel: &Cancel, max_bytes: usize) -> Result<Vec<u8>, Fault> {
+            pub(crate) fn output(self, cancel: &Cancel, max_bytes: usize) -> Result<Vec<u8>, Fault> {
                 self.plan.output(cancel, max_bytes).map(|(out, _)| out)
             }
         }
     };
 }
-builder!(Ffmpeg);
-builder!(Ffprobe);
+builder!(pub Ffmpeg);
+builder!(pub(crate) Ffprobe);
 
 impl Ffprobe {
     /// `operation` is what a fault says was being done.
     #[must_use]
-    pub fn new(operation: &str) -> Self {
+    pub(crate) fn new(operation: &str) -> Self {
         Self { plan: Plan::new("ffprobe", operation, &["-hide_banner", "-v", "error"]) }
     }
 }
@@ -179,6 +165,20 @@ impl Ffmpeg {
     #[must_use]
     pub fn new(operation: &str) -> Self {
         Self { plan: Plan::new("ffmpeg", operation, &["-nostdin", "-hide_banner", "-v", "error", "-y"]) }
+    }
+
+    /// Adds one argument.
+    #[must_use]
+    pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.plan.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    /// Another address space than [`MEMORY_LIMIT_BYTES`].
+    #[must_use]
+    pub(crate) fn memory_limit(mut self, bytes: u64) -> Self {
+        self.plan.memory_bytes = bytes;
+        self
     }
 
     /// Adds a file to write: its name is taken as it is, whatever characters are in it.
@@ -200,7 +200,7 @@ impl Ffmpeg {
     /// As [`Self::run`], with all that is to be read from `pipe:0`.
     ///
     /// Errors: those of [`Self::run`].
-    pub fn run_fed(self, bytes: &[u8], cancel: &Cancel, progress: &mut dyn FnMut(Duration)) -> Result<Reached, Fault> {
+    pub(crate) fn run_fed(self, bytes: &[u8], cancel: &Cancel, progress: &mut dyn FnMut(Duration)) -> Result<Reached, Fault> {
         self.run_to_end(Some(bytes), cancel, progress)
     }
 
@@ -250,7 +250,7 @@ impl Ffmpeg {
     /// Starts, and returns the writer of its stdin; input it is given as `pipe:0`. Dropping the writer kills it.
     ///
     /// Errors: `media_tool_missing`, `cancelled`, `io`.
-    pub fn feed(self, cancel: &Cancel) -> Result<Feed, Fault> {
+    pub(crate) fn feed(self, cancel: &Cancel) -> Result<Feed, Fault> {
         Running::start(&self.plan, true, cancel).map(Feed::new)
     }
 }

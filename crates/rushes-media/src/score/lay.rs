@@ -89,7 +89,7 @@ fn listen(stereo: &[f32]) -> BeatGrid {
 }
 
 /// The beat at which the music rises most, or, where one near `asked_s` rises nearly as much, that; seconds.
-pub fn drop_heard(grid: &BeatGrid, asked_s: Option<f64>) -> Option<f64> {
+pub(crate) fn drop_heard(grid: &BeatGrid, asked_s: Option<f64>) -> Option<f64> {
     let mean = |from: f64, to: f64| {
         let at = |s: f64| ((s.max(0.0) * grid.onset_rate) as usize).min(grid.level.len());
         let part = &grid.level[at(from)..at(to)];

@@ -9,9 +9,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 /// Size and rate of the small pictures movement is read from.
-pub const SMALL: (u32, u32) = (36, 64);
+pub(crate) const SMALL: (u32, u32) = (36, 64);
 /// Looks a second, Hz.
-pub const LOOKS_A_SECOND: u32 = 15;
+pub(crate) const LOOKS_A_SECOND: u32 = 15;
 /// Beside this much of what is usual around it, a difference is a cut and no movement.
 const CUT_TIMES: f32 = 3.0;
 /// What is usual is taken from so many looks to both sides.
@@ -36,7 +36,7 @@ pub struct Movement {
 /// Looks at the first `length_s` seconds of a film.
 ///
 /// Errors: those of [`decode_gray`].
-pub fn movement(film: &Path, length_s: f64, cancel: &Cancel) -> Result<Movement, Fault> {
+pub(crate) fn movement(film: &Path, length_s: f64, cancel: &Cancel) -> Result<Movement, Fault> {
     let mut watcher = Watcher::default();
     decode_gray(film, SMALL, LOOKS_A_SECOND, length_s, cancel, &mut |frame| {
         watcher.see(frame);
@@ -96,7 +96,7 @@ impl Movement {
     /// The energy without what cuts and flashes add: where one value stands out from its neighbourhood, the usual value
     /// there takes its place. So a dance and the remix of it move alike.
     #[must_use]
-    pub fn without_cuts(&self) -> Vec<f32> {
+    pub(crate) fn without_cuts(&self) -> Vec<f32> {
         let all = &self.energy;
         let near = |i: usize, reach: usize| i.saturating_sub(reach)..(i + reach + 1).min(all.len());
         let has_like = |i: usize, reach: usize| near(i, reach).any(|k| k.abs_diff(i) > CUT_LOOKS && all[k] > 0.5 * all[i]);
@@ -114,7 +114,7 @@ impl Movement {
     /// Tempo (beats a minute), first beat (seconds) and clarity (0–1) of the movement, where it has a beat: the lag at
     /// which the curve resembles itself.
     #[must_use]
-    pub fn beat(&self) -> Option<(f64, f64, f64)> {
+    pub(crate) fn beat(&self) -> Option<(f64, f64, f64)> {
         let energy = &self.energy;
         let mean = energy.iter().sum::<f32>() / energy.len().max(1) as f32;
         let curve: Vec<f32> = energy.iter().map(|v| v - mean).collect();

@@ -11,7 +11,7 @@ use std::path::Path;
 /// Samples a second that are enough for beats.
 pub(super) const LISTEN_HZ: u32 = 22_050;
 /// The beat assumed where none is heard and none is seen, a minute.
-pub const USUAL_BPM: f64 = 120.0;
+pub(crate) const USUAL_BPM: f64 = 120.0;
 /// Where there are no beats, sections are whole spans of this, seconds.
 const SPAN_S: f64 = 2.0;
 /// A film whose strongest bar exceeds its calmest by less than this share has no sections.

@@ -18,6 +18,17 @@ pub(crate) const BACKLOG: [&str; 5] = [
     "SELECT count(*) FROM outbox WHERE destination = ?1 AND state IN ('owed', 'sending') AND attempts >= ?2",
 ];
 
+/// Every place to which something is owed or was refused, from one to the next.
+pub(crate) const PLACES: &str = "WITH RECURSIVE places(name) AS (
+        SELECT min(destination) FROM outbox INDEXED BY outbox_open WHERE state IN ('owed', 'sending', 'refused')
+        UNION ALL SELECT (SELECT min(destination) FROM outbox INDEXED BY outbox_open
+            WHERE state IN ('owed', 'sending', 'refused') AND destination > places.name) FROM places WHERE places.name IS NOT NULL)
+    SELECT name FROM places WHERE name IS NOT NULL";
+
+pub(crate) fn places(sql: &Connection) -> Result<Vec<String>, Fault> {
+    rows::all(sql, PLACES, [], |row| row.get(0))
+}
+
 pub(super) fn backlog(sql: &Connection, destination: &str, now_ms: i64, alarm_after: u32) -> Result<Backlog, Fault> {
     let [counted, first, took, _, failing] = BACKLOG;
     let alarms = if alarm_after == 0 { 0 } else { rows::number(sql, failing, params![destination, alarm_after])?.unsigned_abs() };

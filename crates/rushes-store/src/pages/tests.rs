@@ -71,6 +71,7 @@ async fn pages_of_assets_leave_nothing_out_in_either_order() {
         (state(DeliveryState::Owed), 30),
         (state(DeliveryState::Proven), 240),
         (state(DeliveryState::Sending), 0),
+        (state(DeliveryState::Held), 0),
     ];
     for (filter, wanted) in cases {
         let found = assets(&home.store, &filter).await;
@@ -140,6 +141,7 @@ async fn pages_of_deliveries_say_why_each_waits_and_when_it_is_tried_again() {
         (DeliveryFilter { destination: cloud, ..of(DeliveryState::Refused) }, 30),
         (of(DeliveryState::Owed), 30),
         (of(DeliveryState::Proven), 240),
+        (of(DeliveryState::Held), 0),
     ];
     for (filter, wanted) in cases {
         let mut found = Vec::new();

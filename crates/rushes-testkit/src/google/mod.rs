@@ -173,7 +173,7 @@ impl Accounts {
     }
 
     /// Whether this is the account's signature (RSA, SHA-256) of these bytes.
-    pub fn is_signed(&self, email: &str, bytes: &[u8], signature: &[u8]) -> bool {
+    pub(crate) fn is_signed(&self, email: &str, bytes: &[u8], signature: &[u8]) -> bool {
         let public = self.key.public_key();
         let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public.as_ref());
         email == Google::EMAIL && key.verify(bytes, signature).is_ok()

@@ -122,6 +122,9 @@ pub(crate) fn load(folder: &Path) -> Result<Loaded, Fault> {
     Ok(Loaded { config, origin })
 }
 
+/// Ten years: what failed longer ago nobody asks about.
+const FAILED_SCRATCH_MAX_DAYS: u32 = 3_650;
+
 fn check(config: &Config) -> Result<(), Fault> {
     let refuse =
         |setting: &str, reason: &str| Err(Fault::new(Code::ConfigInvalid, "read configuration").with("setting", setting).because(reason));
@@ -141,6 +144,9 @@ fn check(config: &Config) -> Result<(), Fault> {
     }
     if !(0.0..=1e12).contains(&config.keep.blobs_max_mb) {
         return refuse("keep.blobs_max_mb", "it is a number of millions of bytes, 0 for no bound");
+    }
+    if config.keep.failed_scratch_days > FAILED_SCRATCH_MAX_DAYS {
+        return refuse("keep.failed_scratch_days", "scratch is kept for at most ten years, 3650 days");
     }
     if !(0.1..=3600.0).contains(&delivery.stalled_after_s) {
         return refuse("delivery.stalled_after_s", "a wait is above zero and at most an hour");

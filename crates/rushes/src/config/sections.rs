@@ -1,5 +1,6 @@
 //! The sections of `rushes.toml`: what can be set, with defaults. Each stands in `rushes.example.toml` too.
 
+use rushes_engine::KeepRules;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -129,7 +130,7 @@ pub(crate) struct KeepSection {
 
 impl Default for KeepSection {
     fn default() -> Self {
-        Self { blobs_max_mb: 0.0, failed_scratch_days: 7 }
+        Self { blobs_max_mb: 0.0, failed_scratch_days: KeepRules::FAILED_SCRATCH_DAYS }
     }
 }
 

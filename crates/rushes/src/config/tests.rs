@@ -111,3 +111,10 @@ fn config_finds_secrets_where_it_is_told_and_never_in_the_file() {
     }
     assert!(!format!("{config:?}").contains("from-dotenv"), "and nobody gets to see them");
 }
+
+#[test]
+fn config_keeps_what_failed_for_days_that_end() {
+    assert!(load(folder(&[("rushes.toml", "[keep]\nfailed_scratch_days = 0\n")]).path()).is_ok());
+    let fault = load(folder(&[("rushes.toml", "[keep]\nfailed_scratch_days = 4000000000\n")]).path()).err().unwrap();
+    assert_eq!((fault.code, fault.get("setting")), (Code::ConfigInvalid, Some("keep.failed_scratch_days")), "{fault}");
+}

@@ -51,7 +51,7 @@ pub(super) async fn show(State(app): State<App>, visitor: Visitor, Query(asked):
         let state = state.map_or_else(String::new, |state| format!("state={}&", state.name()));
         format!("/jobs?{state}after={}", job.id)
     });
-    let counts = &shell.jobs;
+    let counts = parts.store.count().await?;
     let mut choices = vec![Choice { path: "/jobs".into(), name: "all", count: counts.values().sum(), is_here: state.is_none() }];
     choices.extend(JobState::ALL.iter().filter(|of| counts.contains_key(of) || state == Some(**of)).map(|of| Choice {
         path: format!("/jobs?state={}", of.name()),

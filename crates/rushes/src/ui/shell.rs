@@ -11,7 +11,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rushes_core::delivery::Backlog;
 use rushes_core::key::Scope;
-use rushes_core::{Code, Fault, JobState};
+use rushes_core::{Code, Fault};
 use std::collections::BTreeMap;
 
 /// Nothing but our own files; no script or style in a page, no frame around it, no form to elsewhere.
@@ -112,8 +112,6 @@ pub(super) struct Shell {
     pub(super) now_ms: i64,
     /// What each place still owes, asked for once.
     pub(super) backlog: BTreeMap<String, Backlog>,
-    /// Topmost jobs by state, asked for once.
-    pub(super) jobs: BTreeMap<JobState, u64>,
 }
 
 impl Shell {
@@ -122,10 +120,9 @@ impl Shell {
         let parts = app.parts();
         // Before anything is looked at: what happens meanwhile is heard of again.
         let since = parts.store.last_seq().await?;
-        let jobs = parts.store.count().await?;
         let backlog = parts.store.backlog().await?;
         let refused = backlog.values().map(|backlog| backlog.refused).sum();
-        let running = [JobState::Queued, JobState::Running, JobState::Delivering].iter().filter_map(|state| jobs.get(state)).sum();
+        let running = parts.store.count_open().await?.values().sum();
         let places = places(here, running, refused);
         Ok(Self {
             title: title.into(),
@@ -137,7 +134,6 @@ impl Shell {
             since,
             now_ms: parts.clock.now_ms(),
             backlog,
-            jobs,
         })
     }
 
@@ -153,7 +149,6 @@ impl Shell {
             since: 0,
             now_ms: 0,
             backlog: BTreeMap::new(),
-            jobs: BTreeMap::new(),
         }
     }
 

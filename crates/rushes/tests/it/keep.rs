@@ -1,19 +1,20 @@
 //! What goes and what stays: scratch, garbage, replaced versions, expired kinds, evicted copies, and places that are no
 //! longer configured.
 
-use crate::support::{Ahead, Places, TestEngine, recipes::Recipes};
+use crate::support::{Ahead, Places, Slow, TestEngine, recipes::Recipes};
 use rushes_adapters::destinations::file::FileDestination;
 use rushes_core::delivery::DeliveryState;
 use rushes_core::store::AssetFilter;
-use rushes_core::{Code, JobState};
-use rushes_engine::KeepRules;
+use rushes_core::{Code, JobId, JobState};
 use rushes_engine::fetch::fetch;
 use rushes_engine::keep::{Swept, sweep};
+use rushes_engine::{KeepRules, Parts};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -28,7 +29,7 @@ async fn keep_sweeps_garbage_and_old_scratch_and_nothing_else() {
     let (places, clock) = (Places::memory(folder.path()), Arc::new(Ahead::default()));
     let engine = TestEngine::start_with(folder.path(), &places, &Recipes::default(), clock.clone(), KeepRules::default());
     engine.run("files", json!({"count": 2})).await;
-    let failed = engine.run("faulty", json!({"how": "refused"})).await;
+    let failed = engine.run("faulty", json!({"how": "logged refused"})).await;
     engine.settle().await;
     let home = folder.path().join("home");
     let garbage = home.join("blobs/ab").join("c".repeat(62));
@@ -36,7 +37,6 @@ async fn keep_sweeps_garbage_and_old_scratch_and_nothing_else() {
     let kept = engine.parts().store.assets(&AssetFilter::default()).await.unwrap().remove(0).0.blob.sha256;
     let aside = engine.parts().blobs().path(&kept).with_extension("damaged");
     file(&aside, b"put aside, and the good bytes are here again");
-    file(&home.join("scratch").join(failed.id.to_string()).join("step/log"), b"why it failed");
     file(&home.join("scratch/fetching/half"), b"half");
     let blobs = || std::fs::read_dir(home.join("blobs")).unwrap().flatten().filter(|entry| entry.path().is_dir()).count();
     let before = blobs();
@@ -53,6 +53,122 @@ async fn keep_sweeps_garbage_and_old_scratch_and_nothing_else() {
     assert_eq!(sweep(engine.parts(), true).await.unwrap().scratch, 1);
     assert!(!home.join("scratch").join(failed.id.to_string()).exists());
     engine.settle().await;
+}
+
+/// Every file below the scratch of a job, with what it says.
+fn left(home: &Path, job: JobId) -> Vec<String> {
+    let folders = std::fs::read_dir(home.join("scratch").join(job.to_string())).into_iter().flatten().flatten();
+    let files = folders.flat_map(|folder| std::fs::read_dir(folder.path()).unwrap().flatten());
+    files.map(|file| std::fs::read_to_string(file.path()).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keep_what_the_last_attempt_of_a_failed_job_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let (places, clock) = (Places::memory(folder.path()), Arc::new(Ahead::default()));
+    let engine = TestEngine::start_with(folder.path(), &places, &Recipes::default(), clock.clone(), KeepRules::default());
+    let home = folder.path().join("home");
+    let failed = engine.run("faulty", json!({"how": "logged"})).await;
+    assert_eq!((failed.state, engine.recipes.runs("faulty")), (JobState::Failed, 3));
+    assert_eq!(left(&home, failed.id), ["why run 3 failed"], "the last of its attempts, and no other");
+    clock.0.store(6 * 24 * HOUR_MS, Ordering::SeqCst);
+    sweep(engine.parts(), false).await.unwrap();
+    assert_eq!(left(&home, failed.id).len(), 1, "for those who want to know why");
+    clock.0.store(8 * 24 * HOUR_MS, Ordering::SeqCst);
+    sweep(engine.parts(), false).await.unwrap();
+    assert!(!home.join("scratch").join(failed.id.to_string()).exists());
+
+    let cancelled = engine.submit("undo", json!({})).await;
+    engine.until("the work has begun", || async { left(&home, cancelled) == ["half a film"] }).await;
+    engine.engine.cancel(cancelled).await.unwrap();
+    assert_eq!(engine.ended(cancelled).await.state, JobState::Cancelled);
+    let scratch = home.join("scratch").join(cancelled.to_string());
+    engine.until("nothing of a cancelled job is left", || async { !scratch.exists() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keep_a_long_look_at_a_file_holds_up_neither_sweeps_nor_reading() {
+    let folder = tempfile::tempdir().unwrap();
+    let (places, clock, slow) = (Places::memory(folder.path()), Arc::new(Ahead::default()), Arc::new(Slow::default()));
+    let (inspect, recipes) = (slow.clone(), Recipes::default());
+    let engine = TestEngine::start_as(folder.path(), &places, &recipes, clock.clone(), |parts| Parts { inspect, ..parts });
+    engine.run("files", json!({"count": 1})).await;
+    engine.settle().await;
+    let known = engine.parts().store.assets(&AssetFilter::default()).await.unwrap().remove(0).0;
+    let job = engine.submit("files", json!({"count": 1, "text": "slow", "subject": "kai"})).await;
+    engine.until("it is looked at", || async { slow.is_asked.load(Ordering::SeqCst) }).await;
+    clock.0.store(2 * HOUR_MS, Ordering::SeqCst);
+    let parts = engine.parts().clone();
+    let sweeping = tokio::spawn(async move { sweep(&parts, true).await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let fetched = tokio::time::timeout(Duration::from_secs(10), fetch(engine.parts(), &known.blob)).await;
+    assert!(fetched.expect("reading goes on").unwrap().0.exists());
+    let swept = tokio::time::timeout(Duration::from_secs(10), sweeping).await;
+    swept.expect("the sweep goes on").unwrap().unwrap();
+    slow.lets_go.notify_one();
+    assert_eq!(engine.ended(job).await.state, JobState::Completed);
+    engine.settle().await;
+}
+
+/// Registers and reads while it is swept without a pause, at a time so far ahead, with so much kept here.
+async fn swept_all_the_time(ahead_ms: i64, blobs_max_bytes: Option<u64>) -> Swept {
+    let folder = tempfile::tempdir().unwrap();
+    let (places, clock) = (Places::memory(folder.path()), Arc::new(Ahead::default()));
+    clock.0.store(ahead_ms, Ordering::SeqCst);
+    let keep = KeepRules { blobs_max_bytes, ..KeepRules::default() };
+    let engine = TestEngine::start_with(folder.path(), &places, &Recipes::default(), clock, keep);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let sweeping = tokio::spawn({
+        let (parts, is_over) = (engine.parts().clone(), is_over.clone());
+        async move {
+            let mut swept = Swept::default();
+            while !is_over.load(Ordering::SeqCst) {
+                let more = sweep(&parts, true).await.unwrap();
+                (swept.garbage, swept.evicted) = (swept.garbage + more.garbage, swept.evicted + more.evicted);
+            }
+            swept
+        }
+    });
+    // Equal bytes again and again.
+    for round in 0..6 {
+        let job = engine.run("files", json!({"count": 4, "subject": format!("mira{round}"), "text": "the same"})).await;
+        assert_eq!(job.state, JobState::Completed, "{:?}", job.fault);
+        for (asset, _) in engine.parts().store.assets(&AssetFilter::default()).await.unwrap() {
+            let (path, pin) = fetch(engine.parts(), &asset.blob).await.unwrap();
+            tokio::task::yield_now().await;
+            assert_eq!(std::fs::metadata(&path).unwrap().len(), asset.blob.size_bytes, "it stays while it is held");
+            drop(pin);
+        }
+    }
+    is_over.store(true, Ordering::SeqCst);
+    let swept = sweeping.await.unwrap();
+    engine.settle().await;
+    swept
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keep_sweeps_at_every_moment_take_nothing_that_is_registered_or_held() {
+    // Whatever has no row is old enough to go.
+    assert_eq!(swept_all_the_time(2 * HOUR_MS, None).await, Swept::default());
+    // Whatever is proven may go.
+    assert!(swept_all_the_time(0, Some(1)).await.evicted > 0, "something really went");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keep_sweeps_what_arrived_in_part_and_not_what_is_arriving() {
+    let folder = tempfile::tempdir().unwrap();
+    let (places, clock) = (Places::memory(folder.path()), Arc::new(Ahead::default()));
+    let engine = TestEngine::start_with(folder.path(), &places, &Recipes::default(), clock, KeepRules::default());
+    let fetching = engine.parts().home.fetching();
+    let (left, arriving) = (fetching.join("left"), fetching.join("arriving"));
+    file(&left, b"half");
+    file(&arriving, b"half");
+    let two_hours_ago = std::time::SystemTime::now() - Duration::from_hours(2);
+    for old in [&left, &fetching] {
+        std::fs::File::open(old).unwrap().set_modified(two_hours_ago).unwrap();
+    }
+    assert_eq!(sweep(engine.parts(), false).await.unwrap().scratch, 1);
+    assert!(!left.exists() && arriving.exists(), "a slow download goes on");
 }
 
 #[tokio::test(flavor = "multi_thread")]

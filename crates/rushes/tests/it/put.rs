@@ -61,3 +61,29 @@ fn put_says_what_is_wrong_with_a_file_and_registers_nothing() {
     assert!(program.assets().is_empty());
     program.run(&["audit"]).expect(0);
 }
+
+#[test]
+fn put_works_however_the_home_is_spelled() {
+    let program = Program::with(SMALL);
+    let picture = program.path("a.png");
+    ffmpeg(&["-f", "lavfi", "-i", "testsrc2=size=64x48", "-frames:v", "1"], &picture);
+    std::fs::create_dir_all(program.path("elsewhere/deep")).unwrap();
+    std::os::unix::fs::symlink("elsewhere/deep", program.path("link")).unwrap();
+    let beside = format!("../{}/h1", program.path("").file_name().unwrap().to_str().unwrap());
+    let whole = program.path("elsewhere/../h2");
+    for (home, real) in [
+        (beside.as_str(), "h1"),
+        (whole.to_str().unwrap(), "h2"),
+        ("./elsewhere/./deep/../h3", "elsewhere/h3"),
+        ("link", "elsewhere/deep"),
+        // As the system reads it: beside what the link leads to.
+        ("link/../h4", "elsewhere/h4"),
+        ("new/../h5", "h5"),
+    ] {
+        program.run_at(home, &["put", picture.to_str().unwrap()]).expect(0);
+        // A second time the folder is there.
+        program.run_at(home, &["put", picture.to_str().unwrap(), "--subject", "ana"]).expect(0);
+        assert!(program.path(real).join("rushes.db").exists(), "{home}");
+        program.run_at(home, &["audit"]).expect(0);
+    }
+}

@@ -46,6 +46,17 @@ fn replay_has_a_journal_of_every_workflow_as_it_is_today() {
     assert!(journals.values().any(|journal| journal.end == Outcome::Cancelled), "none that was cancelled");
 }
 
+/// What a production danced on was taken in by its first step; the film may be gone when it is gone on with.
+#[tokio::test(flavor = "multi_thread")]
+async fn replay_asks_no_library_for_what_a_step_has_answered() {
+    let mut journal = journals::recorded().remove("production.json").unwrap();
+    let gone = json!(["renamed-since.mp4"]);
+    journal.input["reference_videos"] = gone.clone();
+    let step = journal.steps.iter_mut().find(|step| step.name == "references").unwrap();
+    step.input_hash = rushes_core::flow::hash(&gone);
+    assert_eq!(replay(&journals::registry(), &journal).await.unwrap().differences, []);
+}
+
 #[test]
 fn replay_plans_name_the_steps_that_are_taken() {
     let journals = journals::recorded();

@@ -31,7 +31,7 @@ fn depth(path: &str) -> usize {
 
 impl DriveDestination {
     /// Makes folders exist, with their parents: one look for all, then one request for each level. Errors: those of `put`.
-    pub async fn ensure_folders(&self, keys: &[&str]) -> Result<(), Fault> {
+    pub(crate) async fn ensure_folders(&self, keys: &[&str]) -> Result<(), Fault> {
         let paths: Vec<String> = keys.iter().map(|key| format!("{}/", self.path(key.trim_end_matches('/')))).collect();
         let wanted: Vec<&str> = paths.iter().map(String::as_str).collect();
         let about = self.about("make folder", keys.first().copied().unwrap_or_default());

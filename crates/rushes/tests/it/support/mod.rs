@@ -74,6 +74,24 @@ impl Inspect for AnyFile {
     }
 }
 
+/// As [`AnyFile`]; a file that begins with `slow` is looked at until the test lets go.
+#[derive(Default)]
+pub(crate) struct Slow {
+    pub(crate) is_asked: std::sync::atomic::AtomicBool,
+    pub(crate) lets_go: tokio::sync::Notify,
+}
+
+#[async_trait]
+impl Inspect for Slow {
+    async fn inspect(&self, path: &Path) -> Result<MediaInfo, Fault> {
+        if std::fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"slow")) {
+            self.is_asked.store(true, std::sync::atomic::Ordering::SeqCst);
+            self.lets_go.notified().await;
+        }
+        AnyFile.inspect(path).await
+    }
+}
+
 /// A destination that never answers well.
 pub(crate) struct Down;
 
@@ -157,7 +175,6 @@ pub(crate) fn parts(home: Home, clock: Arc<dyn Clock>, routes: Routes, (destinat
         keep: KeepRules::default(),
         jobs: JobRules::default(),
         known: Arc::default(),
-        gate: Arc::default(),
         pins: Arc::default(),
         sweeping: Arc::default(),
     };
@@ -183,7 +200,14 @@ impl TestEngine {
         Self::start_as(folder, places, recipes, clock, |parts| Parts { keep, ..parts })
     }
 
-    fn start_as(folder: &Path, places: &Places, recipes: &Recipes, clock: Arc<dyn Clock>, change: impl FnOnce(Parts) -> Parts) -> Self {
+    /// As [`TestEngine::start`], with some part changed.
+    pub(crate) fn start_as(
+        folder: &Path,
+        places: &Places,
+        recipes: &Recipes,
+        clock: Arc<dyn Clock>,
+        change: impl FnOnce(Parts) -> Parts,
+    ) -> Self {
         let home = Home::at(&folder.join("home"));
         home.prepare().unwrap();
         let site = |name: &str| (name.to_owned(), 8, Duration::from_millis(20));

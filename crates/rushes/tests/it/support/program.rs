@@ -64,17 +64,26 @@ impl Program {
     }
 
     fn command(&self, args: &[&str]) -> Command {
+        self.command_at("home", args)
+    }
+
+    fn command_at(&self, home: &str, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rushes"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("RUSHES_")) {
             command.env_remove(name);
         }
-        command.current_dir(self.folder.path()).args(["--home", "home"]).args(args).stdin(Stdio::null());
+        command.current_dir(self.folder.path()).args(["--home", home]).args(args).stdin(Stdio::null());
         command
     }
 
     /// Runs to the end.
     pub(crate) fn run(&self, args: &[&str]) -> End {
         End::of(self.command(args).output().unwrap())
+    }
+
+    /// As [`Program::run`], on another home.
+    pub(crate) fn run_at(&self, home: &str, args: &[&str]) -> End {
+        End::of(self.command_at(home, args).output().unwrap())
     }
 
     /// Starts it and leaves it running.

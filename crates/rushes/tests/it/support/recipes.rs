@@ -187,11 +187,14 @@ impl Recipes {
             .step(step, move |context: StepContext| async move {
                 let run = recipes.ran("faulty");
                 let down = Fault::new(Code::ProviderDown, "call");
+                if how.starts_with("logged") {
+                    scratch_file(&context, "log", format!("why run {run} failed").as_bytes());
+                }
                 match how.as_str() {
                     "twice" if run <= 2 => Err(Stop::Retry { fault: down, after: Some(Duration::from_millis(5)) }),
                     "later" if run == 1 => Err(Stop::Retry { fault: down, after: Some(Duration::from_secs(2)) }),
-                    "always" => Err(Stop::Retry { fault: down, after: Some(Duration::from_millis(5)) }),
-                    "refused" => Err(Stop::Failed(Fault::new(Code::ProviderRefused, "call").because("no"))),
+                    "always" | "logged" => Err(Stop::Retry { fault: down, after: Some(Duration::from_millis(5)) }),
+                    "refused" | "logged refused" => Err(Stop::Failed(Fault::new(Code::ProviderRefused, "call").because("no"))),
                     "panic" if run == 1 => panic!("a body may panic"),
                     "hang" if run == 1 => {
                         tokio::time::sleep(Duration::from_secs(3600)).await;
@@ -225,6 +228,7 @@ impl Recipes {
         let recipes = self.clone();
         let work = flow.step(Step::new("work"), move |context: StepContext| async move {
             recipes.ran("work");
+            scratch_file(&context, "half", b"half a film");
             context.cancel.cancelled().await;
             recipes.ran("work told");
             Err::<Done<()>, _>(Stop::Cancelled)
