@@ -38,6 +38,8 @@ pub async fn fetch(parts: &Parts, blob: &Blob) -> Result<(PathBuf, Pinned), Faul
                     return Ok((path, pin));
                 }
                 Err(fault) if fault.code == Code::DiskFull => return Err(fault),
+                // Gone there, too: the asset is known, its bytes are missing.
+                Err(fault) if fault.code == Code::NotFound => {}
                 Err(fault) => last = fault.with("asset", asset.id).with("destination", &site.name),
             }
         }

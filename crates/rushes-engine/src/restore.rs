@@ -4,14 +4,13 @@ use crate::blobs::{hash_file, sha256_of};
 use crate::fetch;
 use crate::parts::{Parts, Site};
 use crate::view;
-use rushes_core::catalog::{Catalog, Record};
+use rushes_core::catalog::Catalog;
 use rushes_core::destination::{Compared, Destination, Proof, ProofHash, compare};
 use rushes_core::record;
 use rushes_core::store::Found;
-use rushes_core::subject::{NewSubject, SubjectType};
+use rushes_core::subject::NewSubject;
 use rushes_core::{Asset, Code, Fault, JobId};
 use serde::Serialize;
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// What came back.
@@ -168,7 +167,7 @@ async fn told(parts: &Parts) -> Result<Vec<Told>, Fault> {
 
 async fn of_record(site: &Site<dyn Catalog>, collection: &str, id: &str, job: JobId) -> Result<Vec<Told>, Fault> {
     let Some(record) = site.port.get(collection, id).await? else { return Ok(Vec::new()) };
-    let subject = subject_of(&record);
+    let subject = record::subject_of(&record.fields).map(|subject| (subject, record.rev));
     let owner = match &subject {
         Some((subject, _)) => subject.id.clone(),
         None => record.fields["owner"].as_str().unwrap_or_default().to_owned(),
@@ -180,18 +179,6 @@ async fn of_record(site: &Site<dyn Catalog>, collection: &str, id: &str, job: Jo
         told.push(Told { subject: subject.clone(), asset, uri: uri.to_owned() });
     }
     Ok(told)
-}
-
-/// The subject a record is of; None for the record of a single asset.
-fn subject_of(record: &Record) -> Option<(NewSubject, u64)> {
-    let text = |field: &str| record.fields[field].as_str().map(str::to_owned);
-    let mut fields = record.fields.as_object()?.clone();
-    let subject_type = SubjectType::named(&text("type")?)?;
-    let (id, slug, name) = (text("id")?, text("slug")?, text("name")?);
-    for field in ["id", "slug", "name", "type", "assets"] {
-        fields.remove(field);
-    }
-    Some((NewSubject { id, subject_type, slug, name, fields: Value::Object(fields) }, record.rev))
 }
 
 /// Objects that no record tells of.

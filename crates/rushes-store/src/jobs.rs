@@ -1,6 +1,7 @@
 //! Jobs: making, claiming, ending, cancelling, listing.
 
 use crate::events::tell;
+use crate::keys::REPLY_KEPT_MS;
 use crate::messages;
 use crate::rows::{self, JOB, json};
 use crate::settle;
@@ -34,6 +35,12 @@ fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> Result<Jo
         Some((parent, name)) => (Some(parent.to_string()), Some(name.clone())),
         None => (None, None),
     };
+    // A key counts for as long as its answer is kept; then it is free for another request.
+    rows::change(
+        write.sql,
+        "UPDATE jobs SET idem_key = NULL WHERE idem_key = ?1 AND created_ms < ?2",
+        params![job.asked.idem_key, write.now_ms - REPLY_KEPT_MS],
+    )?;
     let made = rows::change(
         write.sql,
         "INSERT INTO jobs(id, workflow, version, input, input_hash, state, parent, child_name, root, collection, created_ms, updated_ms, by_key, idem_key, webhook_url, in_turn)
