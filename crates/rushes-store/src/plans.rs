@@ -84,7 +84,7 @@ fn lists(is_first: bool) -> Vec<String> {
         all.push(pages::deliveries_of(&of(None)).0);
         all.extend(states.map(|state| pages::deliveries_of(&of(Some(state))).0));
     }
-    all.extend([pages::PAID_BY.to_owned(), assets::subjects_of(), assets::current_at(), assets::kinds_at()]);
+    all.extend([pages::PAID_BY.to_owned(), assets::subjects_of(), assets::current_at()]);
     all
 }
 
