@@ -1,6 +1,7 @@
 //! The library: the paths people browse, as links to blobs. Can be rebuilt at any time.
 
 use crate::blobs::Blobs;
+use rushes_core::asset::flaw_of_path;
 use rushes_core::faults::{self, Place};
 use rushes_core::store::Store;
 use rushes_core::{Asset, Code, Fault};
@@ -13,8 +14,12 @@ use std::sync::{Mutex, PoisonError};
 /// Assets looked at in one go while mending.
 const PAGE: u32 = 1_000;
 
-/// Shows a blob under a path below the library, in place of what was there.
+/// Shows a blob under a path below the library, in place of what was there. Errors: `input_invalid` for any other path;
+/// `io`, `disk_full`.
 pub fn link(library: &Path, path: &str, blob: &Path) -> Result<(), Fault> {
+    if let Some(flaw) = flaw_of_path(path) {
+        return Err(Fault::new(Code::InputInvalid, "link into library").with("path", path).because(flaw));
+    }
     faults::pass(Place::Link)?;
     let target = library.join(path);
     let folder = target.parent().unwrap_or(library);
@@ -140,6 +145,9 @@ mod tests {
         link(&folder, "dances/a.bin", &new).unwrap();
         assert!(!stale.exists(), "also where the library shows the blob already");
         assert_eq!(std::fs::read_to_string(&new).unwrap(), "new");
+        for path in ["../victim", "/victim", "dances/../../victim", "dances//a.bin", ""] {
+            assert_eq!(link(&folder.join("dances"), path, &new).unwrap_err().code, Code::InputInvalid, "{path:?}");
+        }
         std::fs::remove_dir_all(folder).unwrap();
     }
 }
