@@ -1,5 +1,6 @@
 //! Puts the product together: the only place that names concrete adapters and providers.
 
+mod apart;
 mod catalogs;
 mod destinations;
 mod google;
@@ -87,6 +88,7 @@ pub(crate) fn look_without_database(home: &Home, config: &Config) -> Result<Part
 }
 
 fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
+    apart::check(home, config)?;
     let destinations::Destinations { sites, routes } = destinations::all(home, config)?;
     let catalogs = catalogs::all(home, config)?;
     let routes = Routes {

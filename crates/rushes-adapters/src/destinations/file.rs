@@ -10,6 +10,7 @@ use rushes_core::{Blob, Code, Fault};
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Keys on one page of a listing.
@@ -41,6 +42,12 @@ fn read_proof(path: &Path) -> io::Result<Option<Proof>> {
     }
 }
 
+/// Whether two names are of one file, which is then no copy of itself.
+fn are_one(path: &Path, other: &Path) -> io::Result<bool> {
+    let (path, other) = (path.metadata()?, other.metadata()?);
+    Ok((path.dev(), path.ino()) == (other.dev(), other.ino()))
+}
+
 fn put(folders: &Folders, path: &Path, key: &str, file: &Path, blob: &Blob, replaces: Option<&Proof>) -> Result<Proof, Fault> {
     let failed = down("put object", path);
     let there = read_proof(path).map_err(&failed)?;
@@ -49,6 +56,11 @@ fn put(folders: &Folders, path: &Path, key: &str, file: &Path, blob: &Blob, repl
             .with("key", key)
             .because("the object there is neither the old nor the new version")
     };
+    if there.is_some() && are_one(path, file).map_err(&failed)? {
+        return Err(Fault::new(Code::DestinationRefused, "put object")
+            .with("key", key)
+            .because("what is there is the home's own file by another name, and no copy; choose a folder of its own"));
+    }
     match &there {
         Some(proof) if proof.is_of(blob) => {
             Unfinished::clear(path);
@@ -240,6 +252,21 @@ mod tests {
         assert!(fault.code == Code::DestinationDown && fault.is_transient(), "{fault}");
         drop(theirs);
         destination.put(Put::new("a.bin", &source, &blob, Condition::CreateOnly)).await.unwrap();
+    }
+
+    #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "a folder that shows the home's own files")]
+    async fn file_takes_no_other_name_of_the_file_for_a_copy() {
+        let folder = tempfile::tempdir().unwrap();
+        let (own, shown) = (folder.path().join("own"), folder.path().join("bucket/a.bin"));
+        std::io::Write::write_all(&mut File::create(&own).unwrap(), b"bytes").unwrap();
+        std::fs::create_dir(shown.parent().unwrap()).unwrap();
+        std::fs::hard_link(&own, &shown).unwrap();
+        let blob = rushes_core::digest::digest(&b"bytes"[..], "").unwrap();
+        let destination = FileDestination::new(folder.path().join("bucket"));
+        let fault = destination.put(Put::new("a.bin", &own, &blob, Condition::CreateOnly)).await.unwrap_err();
+        assert!(fault.code == Code::DestinationRefused && fault.to_string().contains("no copy"), "{fault}");
+        destination.put(Put::new("b.bin", &own, &blob, Condition::CreateOnly)).await.unwrap();
     }
 
     #[test]

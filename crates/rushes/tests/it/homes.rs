@@ -1,16 +1,28 @@
 //! What must never cost a home its files: records that lie, places within the home or beside the configuration, a home
 //! that is moved away under its engine, names no disk takes.
 
+use crate::support::program::{End, Program, SMALL, ffmpeg};
+use crate::support::survivor::hashes;
 use crate::support::{Places, TestEngine, recipes::Recipes};
 use rushes_core::catalog::Record;
 use rushes_core::destination::{Condition, Put};
 use rushes_engine::restore::restore;
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 fn write(path: &Path, bytes: &[u8]) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::io::Write::write_all(&mut std::fs::File::create(path).unwrap(), bytes).unwrap();
+}
+
+fn picture(program: &Program) -> PathBuf {
+    let picture = program.path("a.png");
+    ffmpeg(&["-f", "lavfi", "-i", "testsrc2=size=64x48", "-frames:v", "1"], &picture);
+    picture
+}
+
+fn put(program: &Program) -> End {
+    program.run(&["put", picture(program).to_str().unwrap(), "--json"])
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,4 +51,36 @@ async fn home_is_restored_into_its_library_and_nowhere_else() {
     assert_eq!(std::fs::read(&victim).unwrap(), b"somebody's own");
     assert_eq!((restored.files, restored.lost.len()), (1, 3), "{restored:#?}");
     assert!(engine.parts().home.library().join("u/1/4.png").exists());
+}
+
+#[test]
+fn home_refuses_places_within_it_and_two_in_one() {
+    let program = Program::with(SMALL);
+    put(&program).expect(0);
+    let (home, all) = (program.path("home"), hashes(&program.path("home/blobs")));
+    std::os::unix::fs::symlink(home.join("library"), program.path("elsewhere")).unwrap();
+    let bucket = program.path("bucket");
+    let at = |path: &Path, more: &str| format!("[[destinations]]\nname = \"a\"\nuri = \"file://{}\"\n{more}\n", path.display());
+    let second = |more: &str| at(&bucket, more).replace("\"a\"", "\"b\"");
+    for places in [
+        at(&home, ""),
+        at(&home.join("library"), ""),
+        at(&home.join("blobs"), "prefix = \"x\""),
+        at(&program.path("elsewhere"), ""),
+        at(&program.path("bucket/../home/library/new"), ""),
+        at(&program.path(""), "prefix = \"home/library\""),
+        at(&program.path(""), ""),
+        at(&bucket, "") + &second(""),
+        at(&bucket, "prefix = \"p\"") + &at(&program.path("bucket/p"), "").replace("\"a\"", "\"b\""),
+        format!("{}[[catalogs]]\nname = \"c\"\nuri = \"file://{}\"\n", at(&bucket, ""), home.join("blobs").display()),
+    ] {
+        program.write("rushes.toml", format!("{SMALL}[keep]\nblobs_max_mb = 0.000001\n{places}").as_bytes());
+        let end = put(&program).expect(1);
+        assert!(end.stderr.contains("The configuration cannot be used"), "{places}: {}", end.stderr);
+        assert_eq!(hashes(&home.join("blobs")), all, "{places}");
+    }
+    for places in [at(&home.join("remote"), ""), at(&bucket, "prefix = \"p\"") + &second("prefix = \"q\"")] {
+        program.write("rushes.toml", format!("{SMALL}{places}").as_bytes());
+        put(&program).expect(0);
+    }
 }
