@@ -1,14 +1,16 @@
 //! What must never cost a home its files: records that lie, places within the home or beside the configuration, a home
 //! that is moved away under its engine, names no disk takes.
 
+use crate::service::Served;
 use crate::support::program::{End, Program, SMALL, ffmpeg};
 use crate::support::survivor::hashes;
-use crate::support::{Places, TestEngine, recipes::Recipes};
+use crate::support::{Places, TestEngine, recipes::Recipes, soon};
 use rushes_core::catalog::Record;
 use rushes_core::destination::{Condition, Put};
 use rushes_engine::restore::restore;
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 fn write(path: &Path, bytes: &[u8]) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -83,4 +85,36 @@ fn home_refuses_places_within_it_and_two_in_one() {
         program.write("rushes.toml", format!("{SMALL}{places}").as_bytes());
         put(&program).expect(0);
     }
+}
+
+/// Waits until the served program has ended by itself; what it told.
+fn ends(served: &mut Served) -> String {
+    let until = Instant::now() + soon().min(Duration::from_secs(20));
+    while served.is_up() {
+        assert!(Instant::now() < until, "it goes on: {}", served.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    served.log()
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "moves a home as people do")]
+fn home_that_is_moved_away_stops_its_engine() {
+    let mut served = Served::start(SMALL);
+    let (home, moved) = (served.program.path("home"), served.program.path("moved"));
+    std::fs::rename(&home, &moved).unwrap();
+    let told = ends(&mut served);
+    assert!(told.contains("no longer where this engine opened it"), "{told}");
+    assert!(!home.exists(), "nothing is made where it was");
+    std::fs::rename(&moved, &home).unwrap();
+    put(&served.program).expect(0);
+}
+
+#[test]
+fn home_whose_lock_is_removed_stops_its_engine() {
+    let mut served = Served::start(SMALL);
+    std::fs::remove_file(served.program.path("home/rushes.lock")).unwrap();
+    let told = ends(&mut served);
+    assert!(told.contains("no longer where this engine opened it"), "{told}");
+    put(&served.program).expect(0);
 }
