@@ -4,6 +4,7 @@ mod apart;
 mod catalogs;
 mod destinations;
 mod google;
+mod remembered;
 
 use crate::config::{Config, Quality};
 use rushes_adapters::google::login::Login;
@@ -65,6 +66,7 @@ fn start_as(home: &Home, config: &Config, role: Role, jobs: JobRules) -> Result<
     let owner = SystemClock.new_id().to_string();
     let mode = if lock.is_alone() { Mode::Own { owner: owner.clone() } } else { Mode::Join { owner: owner.clone() } };
     let parts = Parts { jobs, ..parts(home, config, &mode)? };
+    remembered::check(home, config)?;
     let registry = Registry::new(kit(home, config, &parts));
     let mut engine = Engine::start(parts, registry, owner);
     engine.listen(&mut lock)?;

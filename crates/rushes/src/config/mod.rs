@@ -10,7 +10,7 @@ use rushes_core::{Code, Fault};
 pub(crate) use sections::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Everything that can be set, with defaults.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub(crate) struct Config {
     pub(crate) log: LogSection,
     pub(crate) otlp: OtlpSection,
     pub(crate) webhooks: WebhooksSection,
+    /// Where it was read.
+    #[serde(skip)]
+    pub(crate) folder: PathBuf,
     /// What `.env` holds; never shown.
     #[serde(skip)]
     dotenv: Dotenv,
@@ -92,7 +95,8 @@ pub(crate) fn load(folder: &Path) -> Result<Loaded, Fault> {
     let dotenv = older::read_dotenv(&folder.join(".env"))?;
     let file = folder.join("rushes.toml");
     let mut origin = Figment::from(Serialized::defaults(Config::default()));
-    if file.exists() {
+    // Only what is truly not there: a link to nowhere, or a folder that may not be read, is no wish for the defaults.
+    if !file.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
         origin = origin.merge(Toml::file_exact(file));
     }
     let origin = origin
@@ -102,6 +106,7 @@ pub(crate) fn load(folder: &Path) -> Result<Loaded, Fault> {
         .merge(Env::prefixed("RUSHES_").filter(|key| key.as_str().contains("__")).split("__"));
     let mut config: Config = origin.extract().map_err(invalid)?;
     config.dotenv = Dotenv(dotenv.all);
+    folder.clone_into(&mut config.folder);
     check(&config)?;
     for (name, scheme, what) in
         [("SUPABASE_URL", "supabase://", "a Supabase project"), ("GCS_BUCKET_NAME", "gs://", "a bucket of Cloud Storage")]

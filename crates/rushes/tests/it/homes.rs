@@ -87,6 +87,42 @@ fn home_refuses_places_within_it_and_two_in_one() {
     }
 }
 
+#[test]
+fn home_remembers_its_places_and_starts_with_fewer_only_when_told() {
+    let program = Program::with(SMALL);
+    put(&program).expect(0);
+    let (bucket, second) = (program.path("bucket"), program.path("second"));
+    let place = |name: &str, path: &Path| format!("[[destinations]]\nname = \"{name}\"\nuri = \"file://{}\"\n", path.display());
+    let both = format!("{SMALL}{}{}", place("cloud", &bucket), place("copy", &second));
+    program.write("rushes.toml", both.as_bytes());
+    put(&program).expect(0);
+    // From another folder, where there is no configuration.
+    std::fs::remove_file(program.path("rushes.toml")).unwrap();
+    let end = put(&program).expect(1);
+    let folder = std::fs::canonicalize(program.path("")).unwrap();
+    for words in ["cloud", "copy", folder.to_str().unwrap(), "forget"] {
+        assert!(end.stderr.contains(words), "{words}: {}", end.stderr);
+    }
+    program.run(&["assets", "ls"]).expect(0);
+    program.run(&["status"]);
+    // With one of two.
+    program.write("rushes.toml", format!("{SMALL}{}", place("cloud", &bucket)).as_bytes());
+    let end = put(&program).expect(1);
+    assert!(end.stderr.contains("copy") && !end.stderr.contains("cloud,"), "{}", end.stderr);
+    program.write("rushes.toml", format!("{SMALL}[delivery]\nforget = [\"copy\"]\n{}", place("cloud", &bucket)).as_bytes());
+    put(&program).expect(0);
+    // Told once, it is not asked again.
+    program.write("rushes.toml", format!("{SMALL}{}", place("cloud", &bucket)).as_bytes());
+    put(&program).expect(0);
+    program.write("rushes.toml", both.as_bytes());
+    put(&program).expect(0);
+    // A link to nowhere is no missing file.
+    std::fs::remove_file(program.path("rushes.toml")).unwrap();
+    std::os::unix::fs::symlink(program.path("nowhere"), program.path("rushes.toml")).unwrap();
+    let end = put(&program).expect(1);
+    assert!(end.stderr.contains("The configuration cannot be used") && end.stderr.contains("rushes.toml"), "{}", end.stderr);
+}
+
 /// Waits until the served program has ended by itself; what it told.
 fn ends(served: &mut Served) -> String {
     let until = Instant::now() + soon().min(Duration::from_secs(20));
