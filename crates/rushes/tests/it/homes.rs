@@ -154,3 +154,36 @@ fn home_whose_lock_is_removed_stops_its_engine() {
     assert!(told.contains("no longer where this engine opened it"), "{told}");
     put(&served.program).expect(0);
 }
+
+#[test]
+fn home_refuses_names_no_disk_takes() {
+    let program = Program::with(SMALL);
+    let (picture, long) = (picture(&program), "🌸".repeat(190));
+    let end = program.run(&["put", picture.to_str().unwrap(), "--kind", "poster", "--subject", "x", "--name", &format!("beside={long}")]);
+    assert!(end.code == 2 && end.stderr.contains("255 bytes"), "{} {}", end.code, end.stderr);
+    assert!(program.assets().is_empty());
+    program.run(&["audit"]).expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn home_mends_what_can_be_shown_and_passes_over_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = TestEngine::start(folder.path(), &Places::memory(folder.path()), &Recipes::default());
+    engine.run("files", json!({"count": 3})).await;
+    engine.settle().await;
+    let parts = engine.parts();
+    let shown = |n: u32| parts.home.library().join(format!("dances/dance_mira_1_cosplay_on_ref{n}.bin"));
+    for n in 0..3 {
+        std::fs::remove_file(shown(n)).unwrap();
+    }
+    // A folder with something in it is in the first one's way.
+    write(&shown(0).join("somebody's own"), b"");
+    parts.store.set_mark(rushes_engine::view::MENDED, 0).await.unwrap();
+    let (library, blobs) = (parts.home.library(), parts.blobs());
+    let mend = || rushes_engine::view::mend(&library, &blobs, parts.store.as_ref());
+    assert_eq!(mend().await.unwrap(), 2);
+    assert!(shown(1).exists() && shown(2).exists() && shown(0).join("somebody's own").exists());
+    let left = std::fs::read_dir(shown(1).parent().unwrap()).unwrap().count();
+    assert_eq!(left, 3, "no link is left half made");
+    assert_eq!(mend().await.unwrap(), 0, "and it is not tried for ever");
+}
