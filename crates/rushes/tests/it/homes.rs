@@ -187,3 +187,13 @@ async fn home_mends_what_can_be_shown_and_passes_over_the_rest() {
     assert_eq!(left, 3, "no link is left half made");
     assert_eq!(mend().await.unwrap(), 0, "and it is not tried for ever");
 }
+
+#[test]
+fn home_with_a_subject_called_records_is_whole() {
+    let program = Program::with(SMALL);
+    let picture = picture(&program);
+    program.run(&["put", picture.to_str().unwrap(), "--subject", "records"]).expect(0);
+    program.run(&["put", picture.to_str().unwrap()]).expect(0);
+    program.run(&["audit"]).expect(0);
+    assert_eq!(program.assets().len(), 2);
+}
