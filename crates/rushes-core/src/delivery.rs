@@ -3,7 +3,7 @@
 use crate::asset::{Asset, Blob};
 use crate::destination::Proof;
 use crate::fault::Fault;
-use crate::ids::AssetId;
+use crate::ids::{AssetId, JobId};
 use crate::kinds::Kind;
 use crate::subject::SubjectType;
 use serde::{Deserialize, Serialize};
@@ -126,6 +126,10 @@ pub struct LeftUpload {
 pub struct Due {
     /// The row.
     pub row: i64,
+    /// The destination or catalog it is owed to.
+    pub destination: String,
+    /// The family of jobs that made its asset; None where it is of no asset.
+    pub root: Option<JobId>,
     /// Proves that the lease is still ours.
     pub lease: i64,
     /// How often it was tried before.
@@ -146,8 +150,8 @@ pub struct Wanted {
     pub small: u32,
     /// At most this many larger ones.
     pub large: u32,
-    /// The leases to renew.
-    pub held: Vec<i64>,
+    /// The leases to renew; all others of this place that ran out are void then. None: not this time.
+    pub held: Option<Vec<i64>>,
     /// What waits for its time need not wait any longer.
     pub at_once: bool,
 }

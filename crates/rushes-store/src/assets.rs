@@ -9,14 +9,12 @@ use rushes_core::store::{AssetFilter, Assets};
 use rushes_core::{Asset, AssetId, Blob, Code, Fault, Kind, Subject};
 use rusqlite::{Connection, params};
 
-pub(crate) fn load(sql: &Connection, id: &str) -> Result<Asset, Fault> {
-    rows::one(sql, &format!("SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256) WHERE a.id = ?1"), [id], rows::asset)?
-        .ok_or_else(|| Fault::new(Code::NotFound, "look up asset").with("asset", id))
+pub(crate) fn find(sql: &Connection, id: &str) -> Result<Option<Asset>, Fault> {
+    rows::one(sql, &format!("SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256) WHERE a.id = ?1"), [id], rows::asset)
 }
 
-/// One asset and where it is.
-pub(crate) fn with_deliveries(sql: &Connection, id: &str) -> Result<(Asset, Vec<Delivery>), Fault> {
-    Ok((load(sql, id)?, deliveries(sql, id)?))
+pub(crate) fn load(sql: &Connection, id: &str) -> Result<Asset, Fault> {
+    find(sql, id)?.ok_or_else(|| Fault::new(Code::NotFound, "look up asset").with("asset", id))
 }
 
 pub(crate) fn deliveries(sql: &Connection, id: &str) -> Result<Vec<Delivery>, Fault> {
@@ -115,6 +113,13 @@ pub(crate) fn subject(sql: &Connection, id_or_slug: &str) -> Result<Option<Subje
     )
 }
 
+/// Between `stem.` and what comes after it in order, `stem/`, stands every ending.
+pub(crate) fn current_at() -> String {
+    format!(
+        "SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256) WHERE a.path > ?1 || '.' AND a.path < ?1 || '/' AND a.retired_ms IS NULL"
+    )
+}
+
 /// Subjects by their ids, a list in JSON.
 pub(crate) fn subjects_of() -> String {
     format!("SELECT {SUBJECT} FROM subjects WHERE id IN (SELECT value FROM json_each(?1)) ORDER BY id")
@@ -162,6 +167,16 @@ impl Assets for SqliteStore {
         self.read(move |sql| {
             let query = "SELECT b.sha256, b.md5, b.crc32c, b.size_bytes, b.mime FROM assets a JOIN blobs b USING(sha256) WHERE a.path = ?1 AND a.retired_ms IS NULL LIMIT 1";
             rows::one(sql, query, [path], |row| rows::blob(row, 0))
+        })
+        .await
+    }
+
+    async fn current_at(&self, stem: &str) -> Result<Vec<Asset>, Fault> {
+        let stem = stem.to_owned();
+        self.read(move |sql| {
+            let mut found = rows::all(sql, &current_at(), [&stem], rows::asset)?;
+            found.retain(|asset| asset.path.rsplit_once('.').is_some_and(|(bare, _)| bare == stem));
+            Ok(found)
         })
         .await
     }

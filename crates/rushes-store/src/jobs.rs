@@ -1,6 +1,7 @@
 //! Jobs: making, claiming, ending, cancelling, listing.
 
 use crate::events::tell;
+use crate::keys::REPLY_KEPT_MS;
 use crate::messages;
 use crate::rows::{self, JOB, json};
 use crate::settle;
@@ -22,20 +23,11 @@ pub(crate) fn load(sql: &Connection, id: JobId) -> Result<Job, Fault> {
         .ok_or_else(|| Fault::new(Code::NotFound, "look up job").with("job", id))
 }
 
-/// The topmost job of a job's family.
-pub(crate) fn root_of(sql: &Connection, id: JobId) -> Result<JobId, Fault> {
-    rows::one(sql, "SELECT root FROM jobs WHERE id = ?1", [id.to_string()], |row| rows::parsed(row, 0))?
-        .ok_or_else(|| Fault::new(Code::NotFound, "look up job").with("job", id))
-}
-
-/// Refuses to go on when another engine has claimed the job since.
-pub(crate) fn check_lease(sql: &Connection, lease: Lease) -> Result<(), Fault> {
-    let held = rows::number(
-        sql,
-        "SELECT count(*) FROM jobs WHERE id = ?1 AND fence = ?2 AND state = 'running'",
-        params![lease.job.to_string(), lease.fence],
-    )?;
-    if held == 1 { Ok(()) } else { Err(Fault::new(Code::LeaseLost, "write for job").with("job", lease.job)) }
+/// Refuses to go on when another engine has claimed the job since; gives the topmost job of its family.
+pub(crate) fn check_lease(sql: &Connection, lease: Lease) -> Result<JobId, Fault> {
+    let held = "SELECT root FROM jobs WHERE id = ?1 AND fence = ?2 AND state = 'running'";
+    rows::one(sql, held, params![lease.job.to_string(), lease.fence], |row| rows::parsed(row, 0))?
+        .ok_or_else(|| Fault::new(Code::LeaseLost, "write for job").with("job", lease.job))
 }
 
 fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> Result<Job, Fault> {
@@ -43,6 +35,12 @@ fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> Result<Jo
         Some((parent, name)) => (Some(parent.to_string()), Some(name.clone())),
         None => (None, None),
     };
+    // A key counts for as long as its answer is kept; then it is free for another request.
+    rows::change(
+        write.sql,
+        "UPDATE jobs SET idem_key = NULL WHERE idem_key = ?1 AND created_ms < ?2",
+        params![job.asked.idem_key, write.now_ms - REPLY_KEPT_MS],
+    )?;
     let made = rows::change(
         write.sql,
         "INSERT INTO jobs(id, workflow, version, input, input_hash, state, parent, child_name, root, collection, created_ms, updated_ms, by_key, idem_key, webhook_url, in_turn)
@@ -148,7 +146,7 @@ fn claim(write: &mut Write<'_>, owner: &str, room: Room, catalogs: &[String]) ->
 }
 
 fn finish(write: &mut Write<'_>, lease: Lease, end: Option<Result<Value, Fault>>, routes: &Routes) -> Result<Job, Fault> {
-    check_lease(write.sql, lease)?;
+    let root = check_lease(write.sql, lease)?;
     let (state, value, fault) = match end {
         Some(Ok(value)) => (JobState::Delivering, Some(json(&value)?), None),
         Some(Err(fault)) => (JobState::Failed, None, Some(json(&fault)?)),
@@ -158,16 +156,15 @@ fn finish(write: &mut Write<'_>, lease: Lease, end: Option<Result<Value, Fault>>
         },
     };
     let ended_ms = state.has_ended().then_some(write.now_ms);
-    rows::change(
-        write.sql,
-        "UPDATE jobs SET state = ?2, value = ?3, fault = ?4, waiting_for = NULL, owner = NULL, updated_ms = ?5, ended_ms = ?6 WHERE id = ?1",
-        params![lease.job.to_string(), state.name(), value, fault, write.now_ms, ended_ms],
-    )?;
+    let end = format!(
+        "UPDATE jobs SET state = ?2, value = ?3, fault = ?4, waiting_for = NULL, owner = NULL, updated_ms = ?5, ended_ms = ?6 WHERE id = ?1 RETURNING {JOB}"
+    );
+    let params = params![lease.job.to_string(), state.name(), value, fault, write.now_ms, ended_ms];
+    let job = rows::one(write.sql, &end, params, rows::job)?;
     write.wakes.job(lease.job);
     tell(write, &format!("job.{}", state.name()), Some(lease.job), &object!({}))?;
-    let root = root_of(write.sql, lease.job)?;
-    if state.has_ended() {
-        messages::owe_end(write, lease.job, routes)?;
+    if let Some(job) = job.filter(|_| state.has_ended()) {
+        messages::owe_end(write, &job, routes)?;
     }
     settle::mirror(write, lease.job, &routes.catalogs)?;
     settle::settle(write, root, routes)?;
@@ -219,7 +216,8 @@ fn ask_to_stop(write: &mut Write<'_>, id: JobId, routes: &Routes) -> Result<(), 
         }
     }
     // Nothing comes of it while the job still runs: its end is its driver's.
-    messages::owe_end(write, id, routes)?;
+    let job = load(write.sql, id)?;
+    messages::owe_end(write, &job, routes)?;
     settle::mirror(write, id, &routes.catalogs)
 }
 

@@ -1,7 +1,7 @@
 //! The journal: what the steps of jobs gave, and the signals they wait for.
 
 use crate::events::tell;
-use crate::jobs::{self, check_lease, load, root_of};
+use crate::jobs::{self, check_lease, load};
 use crate::register::{self, Maker};
 use crate::rows::{self, STEP, json};
 use crate::settle;
@@ -16,18 +16,16 @@ use rusqlite::params;
 use serde_json::{Value, json as object};
 
 fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result<Vec<Asset>, Fault> {
-    check_lease(write.sql, commit.lease)?;
-    let job = commit.lease.job;
+    let (root, job) = (check_lease(write.sql, commit.lease)?, commit.lease.job);
     for subject in &commit.subjects {
         register::subject(write, subject)?;
     }
     for subject in &commit.renewed {
-        register::renew(write, subject, root_of(write.sql, job)?, &routes.catalogs)?;
+        register::renew(write, subject, root, &routes.catalogs)?;
     }
     let made = if commit.assets.is_empty() {
         Vec::new()
     } else {
-        let root = root_of(write.sql, job)?;
         let made = register::assets(write, &Maker { job, root, step: &commit.step }, &commit.assets, routes)?;
         // What there is says which stage the family is in.
         settle::mirror(write, job, &routes.catalogs)?;

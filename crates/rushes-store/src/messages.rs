@@ -1,7 +1,6 @@
 //! The messages that ends of jobs owe: owed with the end itself, leased by host, tried until they are taken or given up.
 
 use crate::events::tell;
-use crate::jobs;
 use crate::rows;
 use crate::snapshot;
 use crate::sqlite::SqliteStore;
@@ -11,7 +10,7 @@ use async_trait::async_trait;
 use rushes_core::delivery::Routes;
 use rushes_core::store::Messages;
 use rushes_core::webhook::{DueMessage, DueMessages, Message, MessageFilter, MessageState, Try, Verdict, body_of, host_of, type_of};
-use rushes_core::{Code, EndpointId, Fault, JobId, MessageId};
+use rushes_core::{Code, EndpointId, Fault, Job, JobId, MessageId};
 use rusqlite::{Connection, Row, params};
 use serde_json::json as object;
 
@@ -56,9 +55,8 @@ pub(crate) const OPEN_ENDPOINTS: &str = "FROM endpoints WHERE disabled_why IS NU
 
 /// Owes the word that a job has ended, in the transaction that ends it: to the address it was asked with, and to each
 /// endpoint that wants to hear of it. Nothing for a job that has a parent, or goes on.
-pub(crate) fn owe_end(write: &mut Write<'_>, id: JobId, routes: &Routes) -> Result<(), Fault> {
-    let job = jobs::load(write.sql, id)?;
-    let Some(message_type) = type_of(&job).filter(|_| job.parent.is_none()) else { return Ok(()) };
+pub(crate) fn owe_end(write: &mut Write<'_>, job: &Job, routes: &Routes) -> Result<(), Fault> {
+    let Some(message_type) = type_of(job).filter(|_| job.parent.is_none()) else { return Ok(()) };
     let endpoints = rows::all(write.sql, &format!("SELECT {ENDPOINT} {OPEN_ENDPOINTS}"), [], webhooks::endpoint)?;
     let wanting = endpoints.into_iter().filter(|one| one.types.is_empty() || one.types.iter().any(|wanted| wanted == message_type));
     let mut targets: Vec<Target> = wanting.map(|one| Target { endpoint: Some(one.id), url: one.url, key: one.key }).collect();
@@ -67,9 +65,9 @@ pub(crate) fn owe_end(write: &mut Write<'_>, id: JobId, routes: &Routes) -> Resu
     if targets.is_empty() {
         return Ok(());
     }
-    let body = body_of(message_type, &job, &snapshot::family(write.sql, id)?, routes, write.now_ms);
+    let body = body_of(message_type, job, &snapshot::family(write.sql, job.id)?, routes, write.now_ms);
     for target in targets {
-        owe(write, &target, message_type, Some(id), &body)?;
+        owe(write, &target, message_type, Some(job.id), &body)?;
     }
     Ok(())
 }

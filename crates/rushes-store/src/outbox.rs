@@ -1,7 +1,7 @@
 //! The outbox: leasing what is due, paying what is proven, putting off what failed.
 
 pub(crate) mod backlog;
-mod ends;
+pub(crate) mod ends;
 pub(crate) mod lease;
 
 use crate::events::tell;
@@ -49,14 +49,10 @@ impl Outbox for SqliteStore {
     async fn snapshot(&self, due: &Due) -> Result<Record, Fault> {
         let (due, routes) = (due.clone(), self.routes.clone());
         self.write(move |write| {
-            let place = rows::one(write.sql, "SELECT destination, key FROM outbox WHERE id = ?1", [due.row], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-            })?;
+            let Work::PutRecord { collection, id } = &due.work else { return Err(lease_lost(&due)) };
             // What became ready since the lease is told too, so it is paid too.
-            if let Some((destination, key)) = place {
-                lease_ready(write, &destination, &key, due.lease)?;
-            }
-            snapshot::take(write, &due, &routes)
+            lease_ready(write, &due.destination, &format!("{collection}/{id}"), due.lease)?;
+            snapshot::take(write, collection, id, &routes)
         })
         .await
     }
@@ -64,8 +60,6 @@ impl Outbox for SqliteStore {
     async fn recorded(&self, due: &Due) -> Result<(), Fault> {
         let (due, routes) = (due.clone(), self.routes.clone());
         self.write(move |write| {
-            let destination =
-                rows::one(write.sql, "SELECT destination FROM outbox WHERE id = ?1", [due.row], |row| row.get::<_, String>(0))?;
             for root in pay(write, &due)? {
                 settle(write, root, &routes)?;
             }
@@ -75,8 +69,8 @@ impl Outbox for SqliteStore {
                     tell(write, "record.removed", None, &object!({"collection": collection, "id": id}))
                 }
                 Work::DeleteObject { key } => {
-                    rows::change(write.sql, REMOVED, params![destination, key])?;
-                    tell(write, "object.removed", None, &object!({"destination": destination, "key": key}))
+                    rows::change(write.sql, REMOVED, params![due.destination, key])?;
+                    tell(write, "object.removed", None, &object!({"destination": due.destination, "key": key}))
                 }
                 Work::PutObject { .. } => Err(lease_lost(&due)),
             }

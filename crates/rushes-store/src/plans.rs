@@ -84,7 +84,7 @@ fn lists(is_first: bool) -> Vec<String> {
         all.push(pages::deliveries_of(&of(None)).0);
         all.extend(states.map(|state| pages::deliveries_of(&of(Some(state))).0));
     }
-    all.extend([pages::PAID_BY.to_owned(), assets::subjects_of()]);
+    all.extend([pages::PAID_BY.to_owned(), assets::subjects_of(), assets::current_at()]);
     all
 }
 
@@ -101,8 +101,10 @@ fn steps(sql: &Connection, statement: &str) -> Vec<String> {
 fn walks(sql: &Connection, statement: &str) -> Vec<String> {
     let is_walk = |step: &String| {
         let is_open_only = OPEN_ONLY.iter().any(|index| step.ends_with(&format!("INDEX {index}")));
-        let of_few = ["SCAN CONSTANT ROW", "SCAN family", "SCAN past", "SCAN hosts", "SCAN places"];
-        let is_json = step.starts_with("SCAN place VIRTUAL TABLE") || step.starts_with("SCAN json_each VIRTUAL TABLE");
+        let of_few = ["SCAN CONSTANT ROW", "SCAN family", "SCAN past", "SCAN hosts", "SCAN places", "SCAN ready"];
+        let is_json = step.starts_with("SCAN place VIRTUAL TABLE")
+            || step.starts_with("SCAN json_each VIRTUAL TABLE")
+            || step.starts_with("SCAN leased VIRTUAL TABLE");
         let is_scan = step.starts_with("SCAN") && !is_open_only && !of_few.contains(&step.as_str()) && !is_json;
         is_scan || WIDE.iter().any(|wide| step.ends_with(wide))
     };
@@ -127,6 +129,8 @@ fn plans_of_hot_questions_walk_no_table() {
     hot.push(crate::pages::PAID_SINCE.to_owned());
     hot.extend(messages::DUE.map(str::to_owned));
     hot.extend(register::NO_RECORD.map(str::to_owned));
+    hot.extend([outbox::lease::LEASE, outbox::lease::RENEW].concat().into_iter().map(str::to_owned));
+    hot.extend([outbox::ends::PROVEN, settle::STANDING, register::VERSIONS, register::AFTER_OLDER].map(str::to_owned));
     hot.extend([register::LAST_REV, outbox::REMOVED, outbox::backlog::PLACES, owe::REFUSE_PLACE, old::EXPIRE].map(str::to_owned));
     hot.extend([jobs::COUNTED[1].to_owned(), owe::missing_of(), old::removable_of(true), old::removable_of(false)]);
     hot.extend([messages::OLD, messages::OWED].map(str::to_owned));

@@ -1,10 +1,11 @@
 //! Makes ingested files assets: rows, versions, lineage, and everything owed, inside the step's transaction.
 
 use crate::events::tell;
-use crate::rows::{self, ASSET, json};
+use crate::rows::{self, json};
 use crate::settle::owe_record;
 use crate::writer::Write;
 use rushes_core::delivery::{Route, Routes};
+use rushes_core::kinds::Slot;
 use rushes_core::record::{self, Document};
 use rushes_core::store::Ingested;
 use rushes_core::subject::{NewSubject, SubjectType};
@@ -51,103 +52,90 @@ pub(crate) fn renew(write: &mut Write<'_>, subject: &NewSubject, root: JobId, ca
 
 /// Registers the files of one step and owes them to every destination and catalog.
 pub(crate) fn assets(write: &mut Write<'_>, maker: &Maker<'_>, files: &[Ingested], routes: &Routes) -> Result<Vec<Asset>, Fault> {
-    let mut made = Vec::with_capacity(files.len());
-    let mut rows_of_subject: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+    let mut made: Vec<Asset> = Vec::with_capacity(files.len());
+    let mut of_subjects: BTreeMap<&str, OfSubject> = BTreeMap::new();
     for file in files {
-        let version = insert(write, maker, file)?;
-        let needed = rows_of_subject.entry(&file.asset.subject).or_default();
-        let owner = owner_of(write, &file.asset.subject)?;
-        for (rank, route) in routes.of(file.asset.kind, owner).enumerate() {
-            let row = owe_object(write, maker, file, version, route)?;
+        let subject = file.asset.subject.as_str();
+        if !of_subjects.contains_key(subject) {
+            of_subjects.insert(subject, OfSubject { owner: owner_of(write, subject)?, ..OfSubject::default() });
+        }
+        let asset = insert(write, maker, file)?;
+        let Some(of_subject) = of_subjects.get_mut(subject) else { continue };
+        for (rank, route) in routes.of(asset.kind, of_subject.owner).enumerate() {
+            let row = owe_object(write, maker, &asset, route)?;
             // Records wait for the primary destination only: a slow second one must not hold them up.
             if rank == 0 {
-                needed.push(row);
+                of_subject.needed.push(row);
             }
         }
-        let asset = rows::one(
-            write.sql,
-            &format!("SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256) WHERE a.id = ?1"),
-            [file.asset.id.to_string()],
-            rows::asset,
-        )?;
-        made.push(asset.ok_or_else(|| Fault::new(Code::StoreFailed, "register asset"))?);
-        let data = object!({"asset": file.asset.id, "kind": file.asset.kind, "subject": file.asset.subject, "path": file.path, "size_bytes": file.blob.size_bytes});
+        let document = record::document_of(asset.kind, of_subject.owner, subject, &asset.id.to_string());
+        of_subject.documents.extend(document.filter(|document| of_subject.documents.last() != Some(document)));
+        let data =
+            object!({"asset": asset.id, "kind": asset.kind, "subject": subject, "path": file.path, "size_bytes": file.blob.size_bytes});
         tell(write, "asset.made", Some(maker.job), &data)?;
+        made.push(asset);
     }
-    for (subject, needed) in rows_of_subject {
-        let of_subject = made.iter().filter(|asset| asset.subject == subject);
-        let mut documents = Vec::new();
-        for asset in of_subject {
-            documents.extend(document_of(write, asset.kind, subject, &asset.id.to_string())?);
-        }
-        documents.dedup();
+    for OfSubject { needed, documents, .. } in of_subjects.into_values() {
         for document in documents {
-            let rev = next_rev(write, &document)?;
+            // An asset that was made this moment has had no record.
+            let rev = if document.is_own { 1 } else { next_rev(write, &document)? };
             owe_after(write, maker.root, &document, rev, &needed, &routes.catalogs)?;
         }
     }
     Ok(made)
 }
 
-/// Writes blob, asset and lineage; gives the version. Equal bytes at the path share the version that is there.
-fn insert(write: &mut Write<'_>, maker: &Maker<'_>, file: &Ingested) -> Result<i64, Fault> {
-    let (asset, blob, info) = (&file.asset, &file.blob, &file.info);
-    blob_row(write, blob)?;
-    let current = rows::one(
-        write.sql,
-        "SELECT version FROM assets WHERE path = ?1 AND sha256 = ?2 AND retired_ms IS NULL LIMIT 1",
-        params![file.path, blob.sha256],
-        |row| row.get::<_, i64>(0),
-    )?;
-    let version = match current {
-        Some(version) => {
-            // The same film made again by the same character: the newer row stands for it. Another's row stays.
-            rows::change(
-                write.sql,
-                "UPDATE assets SET retired_ms = ?4 WHERE path = ?1 AND subject = ?2 AND title = ?3 AND retired_ms IS NULL",
-                params![file.path, asset.subject, asset.title, write.now_ms],
-            )?;
-            version
-        }
-        None => {
-            let before = rows::all(
-                write.sql,
-                "UPDATE assets SET retired_ms = ?2 WHERE path = ?1 AND retired_ms IS NULL RETURNING id, kind, subject",
-                params![file.path, write.now_ms],
-                |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)),
-            )?;
-            for (id, kind, subject) in before {
-                let document = Kind::named(&kind).map(|kind| document_of(write, kind, &subject, &id)).transpose()?.flatten();
-                if let Some(document) = document.filter(|document| document.is_own) {
-                    owe_no_record(write, document.collection, &id)?;
-                }
-            }
-            rows::number(write.sql, "SELECT coalesce(max(version), 0) + 1 FROM assets WHERE path = ?1", [&file.path])?
-        }
+/// What the files of one subject have in common.
+#[derive(Default)]
+struct OfSubject {
+    /// Of what sort it is, where it is a subject.
+    owner: Option<SubjectType>,
+    /// The rows of the outbox that its records wait for.
+    needed: Vec<i64>,
+    /// The records that name the files.
+    documents: Vec<Document>,
+}
+
+/// The last version at a path; and the current one that has these bytes.
+pub(crate) const VERSIONS: &str = "SELECT coalesce(max(version), 0), max(version) FILTER (WHERE sha256 = ?2 AND retired_ms IS NULL)
+    FROM assets WHERE path = ?1";
+
+/// Writes blob, asset and lineage. Equal bytes at the path share the version that is there.
+fn insert(write: &mut Write<'_>, maker: &Maker<'_>, file: &Ingested) -> Result<Asset, Fault> {
+    let (asset, info) = (&file.asset, &file.info);
+    let blob = blob_row(write, &file.blob)?;
+    let versions = |row: &rusqlite::Row<'_>| Ok((row.get::<_, u32>(0)?, row.get::<_, Option<u32>>(1)?));
+    let (last, equal) = rows::one(write.sql, VERSIONS, params![file.path, blob.sha256], versions)?.unwrap_or_default();
+    if equal.is_some() {
+        // The same film made again by the same character: the newer row stands for it. Another's row stays.
+        rows::change(
+            write.sql,
+            "UPDATE assets SET retired_ms = ?4 WHERE path = ?1 AND subject = ?2 AND title = ?3 AND retired_ms IS NULL",
+            params![file.path, asset.subject, asset.title, write.now_ms],
+        )?;
+    } else if last > 0 {
+        retire(write, &file.path)?;
+    }
+    let made = Asset {
+        id: asset.id,
+        kind: asset.kind,
+        subject: asset.subject.clone(),
+        title: asset.title.clone(),
+        idx: asset.idx,
+        version: equal.unwrap_or(last + 1),
+        blob,
+        path: file.path.clone(),
+        seed: asset.seed,
+        width: info.width,
+        height: info.height,
+        duration_ms: info.duration_ms,
+        meta: asset.meta.clone(),
+        job: maker.job,
+        step: maker.step.to_owned(),
+        created_ms: write.now_ms,
+        retired_ms: None,
     };
-    row(
-        write,
-        &Asset {
-            id: asset.id,
-            kind: asset.kind,
-            subject: asset.subject.clone(),
-            title: asset.title.clone(),
-            idx: asset.idx,
-            version: u32::try_from(version).unwrap_or(u32::MAX),
-            blob: blob.clone(),
-            path: file.path.clone(),
-            seed: asset.seed,
-            width: info.width,
-            height: info.height,
-            duration_ms: info.duration_ms,
-            meta: asset.meta.clone(),
-            job: maker.job,
-            step: maker.step.to_owned(),
-            created_ms: write.now_ms,
-            retired_ms: None,
-        },
-        maker.root,
-    )?;
+    row(write, &made, maker.root)?;
     for parent in &asset.parents {
         rows::change(
             write.sql,
@@ -155,7 +143,24 @@ fn insert(write: &mut Write<'_>, maker: &Maker<'_>, file: &Ingested) -> Result<i
             params![asset.id.to_string(), parent.to_string()],
         )?;
     }
-    Ok(version)
+    Ok(made)
+}
+
+/// Retires what is current at a path, and owes the removal of records that told of it alone.
+fn retire(write: &mut Write<'_>, path: &str) -> Result<(), Fault> {
+    let before = rows::all(
+        write.sql,
+        "UPDATE assets SET retired_ms = ?2 WHERE path = ?1 AND retired_ms IS NULL RETURNING id, kind, subject",
+        params![path, write.now_ms],
+        |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)),
+    )?;
+    for (id, kind, subject) in before {
+        let document = Kind::named(&kind).map(|kind| document_of(write, kind, &subject, &id)).transpose()?.flatten();
+        if let Some(document) = document.filter(|document| document.is_own) {
+            owe_no_record(write, document.collection, &id)?;
+        }
+    }
+    Ok(())
 }
 
 fn row(write: &Write<'_>, asset: &Asset, root: JobId) -> Result<(), Fault> {
@@ -186,11 +191,13 @@ fn row(write: &Write<'_>, asset: &Asset, root: JobId) -> Result<(), Fault> {
     Ok(())
 }
 
-fn blob_row(write: &Write<'_>, blob: &Blob) -> Result<(), Fault> {
-    rows::change(
+/// Writes a blob whose bytes are here; gives it with all that is known of it.
+fn blob_row(write: &Write<'_>, blob: &Blob) -> Result<Blob, Fault> {
+    let known = rows::one(
         write.sql,
         "INSERT INTO blobs(sha256, md5, crc32c, size_bytes, mime, state, used_ms) VALUES (?1, ?2, ?3, ?4, ?5, 'present', ?6)
-         ON CONFLICT(sha256) DO UPDATE SET state = 'present', used_ms = excluded.used_ms, md5 = max(md5, excluded.md5)",
+         ON CONFLICT(sha256) DO UPDATE SET state = 'present', used_ms = excluded.used_ms, md5 = max(md5, excluded.md5)
+         RETURNING sha256, md5, crc32c, size_bytes, mime",
         params![
             blob.sha256,
             blob.md5.as_deref().unwrap_or_default(),
@@ -199,8 +206,9 @@ fn blob_row(write: &Write<'_>, blob: &Blob) -> Result<(), Fault> {
             blob.mime,
             write.now_ms
         ],
+        |row| rows::blob(row, 0),
     )?;
-    Ok(())
+    known.ok_or_else(|| Fault::new(Code::StoreFailed, "write blob").with("sha256", &blob.sha256))
 }
 
 /// Writes an asset that was found elsewhere, with its bytes here again, as it was.
@@ -210,29 +218,22 @@ pub(crate) fn known(write: &Write<'_>, asset: &Asset) -> Result<(), Fault> {
 }
 
 /// Owes one asset to one destination; gives the outbox row, which may be an older one for the same bytes.
-fn owe_object(write: &mut Write<'_>, maker: &Maker<'_>, file: &Ingested, version: i64, route: &Route) -> Result<i64, Fault> {
-    let key = route.key(&file.path, file.asset.kind, &file.blob.mime);
-    let id = file.asset.id.to_string();
-    let size_bytes = i64::try_from(file.blob.size_bytes).unwrap_or(i64::MAX);
-    let before = rows::all(
-        write.sql,
-        "SELECT id FROM outbox WHERE op = 'put_object' AND destination = ?1 AND key = ?2 AND rev < ?3 AND state IN ('owed', 'sending')",
-        params![route.name, key, version],
-        |row| row.get::<_, i64>(0),
-    )?;
+fn owe_object(write: &mut Write<'_>, maker: &Maker<'_>, asset: &Asset, route: &Route) -> Result<i64, Fault> {
+    let (key, id) = (route.key_of(asset), asset.id.to_string());
+    let size_bytes = i64::try_from(asset.blob.size_bytes).unwrap_or(i64::MAX);
     let made = rows::one(
         write.sql,
         "INSERT INTO outbox(op, destination, asset, key, rev, root, state, not_before_ms, size_bytes, created_ms)
          VALUES ('put_object', ?1, ?2, ?3, ?4, ?5, 'owed', ?6, ?7, ?6) ON CONFLICT DO NOTHING RETURNING id",
-        params![route.name, id, key, version, maker.root.to_string(), write.now_ms, size_bytes],
+        params![route.name, id, key, asset.version, maker.root.to_string(), write.now_ms, size_bytes],
         |row| row.get::<_, i64>(0),
     )?;
     write.wakes.outbox = true;
     let Some(row) = made else {
-        return share(write, &id, route, &key, version);
+        return share(write, &id, route, &key, asset.version);
     };
-    for older in before {
-        rows::change(write.sql, "INSERT INTO outbox_needs(row, needs) VALUES (?1, ?2) ON CONFLICT DO NOTHING", params![row, older])?;
+    if asset.version > 1 {
+        rows::change(write.sql, AFTER_OLDER, params![row, route.name, key, asset.version])?;
     }
     rows::change(
         write.sql,
@@ -242,8 +243,12 @@ fn owe_object(write: &mut Write<'_>, maker: &Maker<'_>, file: &Ingested, version
     Ok(row)
 }
 
+/// Has an object wait for the older ones that are still to come under its key.
+pub(crate) const AFTER_OLDER: &str = "INSERT INTO outbox_needs(row, needs) SELECT ?1, id FROM outbox
+    WHERE op = 'put_object' AND destination = ?2 AND key = ?3 AND rev < ?4 AND state IN ('owed', 'sending') ON CONFLICT DO NOTHING";
+
 /// The same bytes are already owed or proven under this key: this asset's delivery is that one's.
-fn share(write: &mut Write<'_>, id: &str, route: &Route, key: &str, version: i64) -> Result<i64, Fault> {
+fn share(write: &mut Write<'_>, id: &str, route: &Route, key: &str, version: u32) -> Result<i64, Fault> {
     let (row, first) = rows::one(
         write.sql,
         "SELECT id, asset FROM outbox WHERE op = 'put_object' AND destination = ?1 AND key = ?2 AND rev = ?3",
@@ -302,7 +307,9 @@ pub(crate) fn owner_of(write: &Write<'_>, subject: &str) -> Result<Option<Subjec
 }
 
 fn document_of(write: &Write<'_>, kind: Kind, subject: &str, id: &str) -> Result<Option<Document>, Fault> {
-    Ok(record::document_of(kind, owner_of(write, subject)?, subject, id))
+    // Some kinds stand where they stand, whoever's they are.
+    let owner = if matches!(kind.row().slot, Slot::Row(_) | Slot::Unlisted) { None } else { owner_of(write, subject)? };
+    Ok(record::document_of(kind, owner, subject, id))
 }
 
 /// The last number of a record that is known by the outbox only.

@@ -110,26 +110,34 @@ pub(crate) fn step(row: &Row<'_>) -> Read<StepRow> {
 /// Columns of an asset joined with its blob, as `a` and `b`.
 pub(crate) const ASSET: &str = "a.id, a.kind, a.subject, a.title, a.idx, a.version, b.sha256, b.md5, b.crc32c, b.size_bytes, b.mime, a.path, a.seed, a.width, a.height, a.duration_ms, a.meta, a.job, a.step, a.created_ms, a.retired_ms";
 
+/// So many columns those are.
+pub(crate) const ASSET_COLUMNS: usize = 21;
+
 pub(crate) fn asset(row: &Row<'_>) -> Read<Asset> {
-    let kind: String = row.get(1)?;
+    asset_at(row, 0)
+}
+
+/// An asset whose columns begin here.
+pub(crate) fn asset_at(row: &Row<'_>, first: usize) -> Read<Asset> {
+    let kind: String = row.get(first + 1)?;
     Ok(Asset {
-        id: parsed(row, 0)?,
-        kind: Kind::named(&kind).ok_or_else(|| unknown(1, &kind))?,
-        subject: row.get(2)?,
-        title: row.get(3)?,
-        idx: row.get(4)?,
-        version: row.get(5)?,
-        blob: blob(row, 6)?,
-        path: row.get(11)?,
-        seed: parsed_or_none(row, 12)?,
-        width: row.get(13)?,
-        height: row.get(14)?,
-        duration_ms: row.get::<_, Option<i64>>(15)?.map(i64::unsigned_abs),
-        meta: from_json(row, 16)?,
-        job: parsed(row, 17)?,
-        step: row.get(18)?,
-        created_ms: row.get(19)?,
-        retired_ms: row.get(20)?,
+        id: parsed(row, first)?,
+        kind: Kind::named(&kind).ok_or_else(|| unknown(first + 1, &kind))?,
+        subject: row.get(first + 2)?,
+        title: row.get(first + 3)?,
+        idx: row.get(first + 4)?,
+        version: row.get(first + 5)?,
+        blob: blob(row, first + 6)?,
+        path: row.get(first + 11)?,
+        seed: parsed_or_none(row, first + 12)?,
+        width: row.get(first + 13)?,
+        height: row.get(first + 14)?,
+        duration_ms: row.get::<_, Option<i64>>(first + 15)?.map(i64::unsigned_abs),
+        meta: from_json(row, first + 16)?,
+        job: parsed(row, first + 17)?,
+        step: row.get(first + 18)?,
+        created_ms: row.get(first + 19)?,
+        retired_ms: row.get(first + 20)?,
     })
 }
 

@@ -3,7 +3,7 @@
 use crate::events::tell;
 use crate::jobs;
 use crate::messages;
-use crate::rows::{self, json};
+use crate::rows::{self, JOB, json};
 use crate::writer::Write;
 use rushes_core::delivery::Routes;
 use rushes_core::{Code, Fault, JobId, JobState};
@@ -22,15 +22,13 @@ pub(crate) fn settle(write: &mut Write<'_>, root: JobId, routes: &Routes) -> Res
     if rows::number(write.sql, GOES_ON, [&id])? == 1 {
         return Ok(());
     }
-    // Equal bytes under one key are one row of the outbox, which counts for the family that owed it first; the others
-    // wait for the delivery all the same.
-    let shared = |states: &str| rows::number(write.sql, &shared_deliveries(states), [&id]);
-    if shared("'owed', 'sending'")? > 0 {
+    let standing = rows::one(write.sql, STANDING, [&id], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))?;
+    let (open, refused, own) = standing.unwrap_or_default();
+    if open > 0 {
         return Ok(());
     }
-    let job = jobs::load(write.sql, root)?;
-    let own = rows::number(write.sql, "SELECT count(*) FROM outbox WHERE root = ?1 AND state = 'refused'", [&id])?;
-    let refused = own.max(shared("'refused'")?);
+    let refused = own.max(refused);
+    let mut job = jobs::load(write.sql, root)?;
     let was_refused = job.value.is_some() && job.fault.as_ref().is_some_and(|fault| fault.code == Code::DestinationRefused);
     let (state, fault) = match job.state {
         JobState::Delivering | JobState::Failed if refused > 0 && (job.state == JobState::Delivering || was_refused) => {
@@ -50,18 +48,17 @@ pub(crate) fn settle(write: &mut Write<'_>, root: JobId, routes: &Routes) -> Res
     children.into_iter().for_each(|child| write.wakes.job(child));
     let is_new = state != job.state;
     if is_new || fault != job.fault {
-        rows::change(
-            write.sql,
-            "UPDATE jobs SET state = ?2, fault = ?3, updated_ms = ?4, ended_ms = ?4 WHERE id = ?1",
-            params![id, state.name(), fault.as_ref().map(json).transpose()?, write.now_ms],
-        )?;
+        let end = format!("UPDATE jobs SET state = ?2, fault = ?3, updated_ms = ?4, ended_ms = ?4 WHERE id = ?1 RETURNING {JOB}");
+        let fault = fault.as_ref().map(json).transpose()?;
+        let ended = rows::one(write.sql, &end, params![id, state.name(), fault, write.now_ms], rows::job)?;
+        job = ended.ok_or_else(|| Fault::new(Code::NotFound, "end job").with("job", root))?;
         tell(write, &format!("job.{}", state.name()), Some(root), &object!({"refused": refused}))?;
     }
     if is_new {
-        messages::owe_end(write, root, routes)?;
+        messages::owe_end(write, &job, routes)?;
     }
     write.wakes.job(root);
-    mirror(write, root, &routes.catalogs)
+    job.collection.map_or(Ok(()), |collection| mirror_document(write, &id, &collection, &routes.catalogs))
 }
 
 /// Where what was refused should have gone, each place with what it said first.
@@ -75,11 +72,12 @@ fn reasons(write: &Write<'_>, root: &str) -> Result<String, Fault> {
     Ok(said.into_iter().map(|(place, reason)| format!("; {place}: {}", reason.as_deref().unwrap_or("it does not say why"))).collect())
 }
 
-fn shared_deliveries(states: &str) -> String {
-    format!(
-        "SELECT count(*) FROM assets a JOIN deliveries d ON d.asset = a.id WHERE a.root = ?1 AND a.retired_ms IS NULL AND d.state IN ({states})"
-    )
-}
+/// What a family waits for, and what was refused to it; and how much that it owed itself was. Equal bytes under one key are
+/// one row of the outbox, which counts for the family that owed it first; the others wait for the delivery all the same.
+pub(crate) const STANDING: &str =
+    "SELECT count(*) FILTER (WHERE d.state IN ('owed', 'sending')), count(*) FILTER (WHERE d.state = 'refused'),
+        (SELECT count(*) FROM outbox WHERE root = ?1 AND state = 'refused')
+    FROM assets a JOIN deliveries d ON d.asset = a.id WHERE a.root = ?1 AND a.retired_ms IS NULL";
 
 /// The row of the outbox by which a document was paid, or refused, the last time.
 pub(crate) const PAID_BEFORE: &str =
@@ -90,31 +88,36 @@ pub(crate) const PAID_BEFORE: &str =
 /// these rows. One that is owed already tells of this too, and one that was paid is owed again: however often a job
 /// changes, its mirror is a row or two for each catalog.
 pub(crate) fn mirror(write: &mut Write<'_>, job: JobId, catalogs: &[String]) -> Result<(), Fault> {
+    if catalogs.is_empty() {
+        return Ok(());
+    }
     let mirrored = rows::all(
         write.sql,
         "SELECT id, collection FROM jobs WHERE id IN (?1, (SELECT root FROM jobs WHERE id = ?1)) AND collection IS NOT NULL",
         [job.to_string()],
         |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
     )?;
-    for (id, collection) in mirrored {
-        let key = format!("{collection}/{id}");
-        for catalog in catalogs {
-            let owed = "SELECT count(*) FROM outbox WHERE op = 'put_record' AND destination = ?1 AND key = ?2 AND state = 'owed'";
-            if rows::number(write.sql, owed, params![catalog, key])? > 0 {
-                continue;
-            }
-            let rev = rows::number(write.sql, "UPDATE jobs SET rev = rev + 1 WHERE id = ?1 RETURNING rev", [&id])?;
-            match rows::one(write.sql, PAID_BEFORE, params![catalog, key], |row| row.get::<_, i64>(0))? {
-                None => drop(owe_record(write, catalog, &collection, &id, rev, None)?),
-                Some(paid) => {
-                    rows::change(
-                        write.sql,
-                        "UPDATE outbox SET state = 'owed', rev = ?2, not_before_ms = ?3, created_ms = ?3, attempts = 0, lease = 0, done_ms = NULL,
-                             last_fault = NULL WHERE id = ?1",
-                        params![paid, rev, write.now_ms],
-                    )?;
-                    write.wakes.outbox = true;
-                }
+    mirrored.into_iter().try_for_each(|(id, collection)| mirror_document(write, &id, &collection, catalogs))
+}
+
+fn mirror_document(write: &mut Write<'_>, id: &str, collection: &str, catalogs: &[String]) -> Result<(), Fault> {
+    let key = format!("{collection}/{id}");
+    for catalog in catalogs {
+        let owed = "SELECT count(*) FROM outbox WHERE op = 'put_record' AND destination = ?1 AND key = ?2 AND state = 'owed'";
+        if rows::number(write.sql, owed, params![catalog, key])? > 0 {
+            continue;
+        }
+        let rev = rows::number(write.sql, "UPDATE jobs SET rev = rev + 1 WHERE id = ?1 RETURNING rev", [id])?;
+        match rows::one(write.sql, PAID_BEFORE, params![catalog, key], |row| row.get::<_, i64>(0))? {
+            None => drop(owe_record(write, catalog, collection, id, rev, None)?),
+            Some(paid) => {
+                rows::change(
+                    write.sql,
+                    "UPDATE outbox SET state = 'owed', rev = ?2, not_before_ms = ?3, created_ms = ?3, attempts = 0, lease = 0, done_ms = NULL,
+                         last_fault = NULL WHERE id = ?1",
+                    params![paid, rev, write.now_ms],
+                )?;
+                write.wakes.outbox = true;
             }
         }
     }

@@ -2,41 +2,51 @@
 //! higher `rev` never tells less than a lower one.
 
 use crate::assets;
-use crate::jobs;
 use crate::register::LAST_REV;
 use crate::rows::{self, JOB, SUBJECT};
 use crate::writer::Write;
 use rushes_core::catalog::Record;
-use rushes_core::delivery::{Due, Routes, Work};
+use rushes_core::delivery::Routes;
 use rushes_core::record;
 use rushes_core::store::{AssetFilter, Family};
-use rushes_core::{Code, Fault, JobId};
+use rushes_core::{AssetId, Code, Fault, JobId};
 use rusqlite::Connection;
+use serde_json::Value;
 
-/// The record a leased row asks for, with a raised `rev`.
-pub(crate) fn take(write: &mut Write<'_>, due: &Due, routes: &Routes) -> Result<Record, Fault> {
-    let Work::PutRecord { collection, id } = &due.work else {
-        return Err(Fault::new(Code::Unexpected, "take record").with("row", due.row));
+/// The record of that name, with a raised `rev`.
+pub(crate) fn take(write: &mut Write<'_>, collection: &str, id: &str, routes: &Routes) -> Result<Record, Fault> {
+    let (rev, fields) = match (of_job(write, id, routes)?, of_asset(write, collection, id, routes)?) {
+        (Some(found), _) | (_, Some(found)) => found,
+        (None, None) => of_subject(write, id, routes)?,
     };
-    let (rev, fields) = match id.parse::<JobId>() {
-        Ok(job) if rows::number(write.sql, "SELECT count(*) FROM jobs WHERE id = ?1", [id])? == 1 => {
-            rows::change(write.sql, "UPDATE jobs SET rev = rev + 1 WHERE id = ?1", [id])?;
-            (rows::number(write.sql, "SELECT rev FROM jobs WHERE id = ?1", [id])?, job_fields(write.sql, job, routes)?)
-        }
-        _ if assets::subject(write.sql, id)?.is_none() => {
-            let (asset, deliveries) = assets::with_deliveries(write.sql, id)?;
-            let key = format!("{collection}/{id}");
-            let rev = rows::number(write.sql, LAST_REV, [key])?.max(1);
-            (rev, record::asset_fields(&asset, &deliveries, routes))
-        }
-        _ => {
-            rows::change(write.sql, "UPDATE subjects SET rev = rev + 1 WHERE id = ?1", [id])?;
-            let subject = assets::subject(write.sql, id)?.ok_or_else(|| Fault::new(Code::NotFound, "take record").with("subject", id))?;
-            let listed = assets::list(write.sql, &AssetFilter { subject: Some(id.clone()), ..AssetFilter::default() })?;
-            (i64::try_from(subject.rev).unwrap_or(i64::MAX), record::subject_fields(&subject, &listed, routes))
-        }
-    };
-    Ok(Record { collection: collection.clone(), id: id.clone(), rev: rev.unsigned_abs(), fields })
+    Ok(Record { collection: collection.to_owned(), id: id.to_owned(), rev: rev.unsigned_abs(), fields })
+}
+
+type Found = (i64, Value);
+
+fn of_job(write: &Write<'_>, id: &str, routes: &Routes) -> Result<Option<Found>, Fault> {
+    if id.parse::<JobId>().is_err() {
+        return Ok(None);
+    }
+    let raise = format!("UPDATE jobs SET rev = rev + 1 WHERE id = ?1 RETURNING {JOB}, rev");
+    let found = rows::one(write.sql, &raise, [id], |row| Ok((row.get::<_, i64>("rev")?, rows::job(row)?)))?;
+    found.map(|(rev, job)| Ok((rev, record::job_fields(&job, &family(write.sql, job.root)?, routes)))).transpose()
+}
+
+fn of_asset(write: &Write<'_>, collection: &str, id: &str, routes: &Routes) -> Result<Option<Found>, Fault> {
+    let found = if id.parse::<AssetId>().is_ok() { assets::find(write.sql, id)? } else { None };
+    let Some(asset) = found else { return Ok(None) };
+    let rev = rows::number(write.sql, LAST_REV, [format!("{collection}/{id}")])?.max(1);
+    Ok(Some((rev, record::asset_fields(&asset, &assets::deliveries(write.sql, id)?, routes))))
+}
+
+fn of_subject(write: &Write<'_>, id: &str, routes: &Routes) -> Result<Found, Fault> {
+    let raise = format!("UPDATE subjects SET rev = rev + 1 WHERE id = ?1 RETURNING {SUBJECT}");
+    let subject = rows::one(write.sql, &raise, [id], rows::subject)?.ok_or_else(|| {
+        Fault::new(Code::NotFound, "take record").with("id", id).because("there is neither a job, nor an asset, nor a subject of that name")
+    })?;
+    let listed = assets::list(write.sql, &AssetFilter { subject: Some(id.to_owned()), ..AssetFilter::default() })?;
+    Ok((i64::try_from(subject.rev).unwrap_or(i64::MAX), record::subject_fields(&subject, &listed, routes)))
 }
 
 /// A job, its family, and the assets and subjects of that family.
@@ -50,9 +60,4 @@ pub(crate) fn family(sql: &Connection, root: JobId) -> Result<Family, Fault> {
         rows::subject,
     )?;
     Ok(Family { jobs, listed, subjects })
-}
-
-fn job_fields(sql: &Connection, id: JobId, routes: &Routes) -> Result<serde_json::Value, Fault> {
-    let job = jobs::load(sql, id)?;
-    Ok(record::job_fields(&job, &family(sql, job.root)?, routes))
 }

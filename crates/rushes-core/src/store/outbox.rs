@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 #[async_trait]
 pub trait Outbox: Send + Sync {
     /// Leases rows of one destination or catalog that are due and need nothing else first, oldest first; renews the
-    /// leases still held. To be called every few seconds: a lease that nobody renews runs out, and its row is due again.
+    /// leases still held, where they are named. To be called with those every few seconds: a lease that nobody renews runs
+    /// out, and its row is due again.
     async fn due(&self, destination: &str, wanted: Wanted) -> Result<Leased, Fault>;
 
     /// Keeps how far the upload of a leased row has come. Errors: `lease_lost`.

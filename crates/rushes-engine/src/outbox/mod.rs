@@ -3,6 +3,8 @@
 //! A commit rings its bell; a scan every few seconds finds what a crash or a clock left. Work never waits here:
 //! uploads have tasks of their own.
 
+mod load;
+mod md5s;
 mod pace;
 mod pay;
 mod rendition;
@@ -10,9 +12,11 @@ mod rendition;
 use crate::breaker::Breaker;
 use crate::parts::{Parts, Site};
 use futures_util::FutureExt;
+use load::{Item, Load, Most, Waiting};
+use md5s::Md5s;
 use pace::Pace;
 use pay::{Pauses, Payer, ToCatalog, ToDestination};
-use rushes_core::delivery::{Due, Leased, SMALL_MAX_BYTES, Wanted, Work};
+use rushes_core::delivery::{Due, Leased, Wanted, Work};
 use rushes_core::faults::{self, Place};
 use rushes_core::log_lines::{SPANS, UPLOAD_COMPLETED, UPLOAD_WORKER_STARTED};
 use rushes_core::{Cancel, Code, Fault};
@@ -27,38 +31,25 @@ use tracing::Instrument;
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
 /// A sender looks at least this often, so that leases it holds never run out.
-const RENEW_EVERY: Duration = Duration::from_secs(5);
+const RENEW_EVERY_MS: i64 = 5_000;
+const RENEW_EVERY: Duration = Duration::from_millis(RENEW_EVERY_MS.unsigned_abs());
 /// How long after something was leased the next look comes, when no bell rings.
 const LOOK_AFTER_WORK: Duration = Duration::from_millis(50);
 /// How long after a look a bell makes a place look again that takes what there is together.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// Objects up to this are light: they cost a place more waiting than bandwidth.
-const LIGHT_BYTES: u64 = 1024 * 1024;
-/// What anything but a light object weighs; a sender carries this for each of its places.
-const HEAVY: usize = 3;
-
-fn is_large(due: &Due) -> bool {
-    matches!(&due.work, Work::PutObject { asset, .. } if asset.blob.size_bytes > SMALL_MAX_BYTES)
-}
-
-fn weight(due: &Due) -> usize {
-    match &due.work {
-        Work::PutObject { asset, .. } if asset.blob.size_bytes <= LIGHT_BYTES => 1,
-        _ => HEAVY,
-    }
-}
 
 /// Starts one sender for each destination and catalog. They end when `stop` is cancelled, and hand back what they
 /// had not proven.
 pub(crate) fn start(parts: &Parts, stop: &Cancel, breaker: &Breaker) -> JoinSet<()> {
     let mut senders = JoinSet::new();
+    let md5s = Arc::new(Md5s::default());
     if parts.routes.hold {
         tracing::warn!("deliveries are held: nothing is sent until `delivery.hold` is lifted");
         return senders;
     }
     for site in &parts.destinations {
         let route = parts.routes.destinations.iter().find(|route| route.name == site.name).cloned().unwrap_or_default();
-        let payer = ToDestination { port: site.port.clone(), parts: parts.clone(), access: site.access, route };
+        let payer = ToDestination { port: site.port.clone(), parts: parts.clone(), access: site.access, route, md5s: md5s.clone() };
         senders.spawn(breaker.guard("send objects", Sender::new(parts, site, payer).run(stop.clone())));
     }
     for site in &parts.catalogs {
@@ -71,8 +62,7 @@ pub(crate) fn start(parts: &Parts, stop: &Cancel, breaker: &Breaker) -> JoinSet<
 /// What one task is about.
 struct Carried {
     lease: i64,
-    weight: usize,
-    is_large: bool,
+    item: Item,
 }
 
 /// Pays what is owed to one place.
@@ -80,32 +70,34 @@ struct Sender<P> {
     name: String,
     parts: Parts,
     payer: Arc<P>,
-    in_flight: usize,
+    places: usize,
     first_backoff: Duration,
     pace: Pace,
+    load: Load,
     /// Leased, and waiting for a place.
     small: VecDeque<Due>,
     large: VecDeque<Due>,
     under_way: JoinSet<Option<Fault>>,
     carried: HashMap<Id, Carried>,
-    renewed: Instant,
+    /// By the clock that leases run out by.
+    renewed_ms: i64,
 }
 
 impl<P: Payer> Sender<P> {
     fn new<T: ?Sized>(parts: &Parts, site: &Site<T>, payer: P) -> Self {
-        let in_flight = site.in_flight.max(1);
         Self {
             name: site.name.clone(),
             parts: parts.clone(),
             payer: Arc::new(payer),
-            in_flight,
+            places: site.in_flight,
             first_backoff: site.first_backoff,
-            pace: Pace::new(HEAVY * in_flight, HEAVY, site.first_backoff),
+            pace: Pace::new(site.in_flight, site.first_backoff),
+            load: Load::default(),
             small: VecDeque::new(),
             large: VecDeque::new(),
             under_way: JoinSet::new(),
             carried: HashMap::new(),
-            renewed: Instant::now(),
+            renewed_ms: parts.clock.now_ms(),
         }
     }
 
@@ -141,22 +133,22 @@ impl<P: Payer> Sender<P> {
         let idle = self.parts.scan_every.min(RENEW_EVERY);
         let rest = self.pace.rests(Instant::now());
         let (small, large) = if rest.is_some() { (0, 0) } else { self.room() };
-        if small + large == 0 && self.renewed.elapsed() < RENEW_EVERY {
+        let is_renewal = self.parts.clock.now_ms() - self.renewed_ms >= RENEW_EVERY_MS;
+        if small + large == 0 && !is_renewal {
             return rest.map_or(idle, |rest| rest.min(idle));
         }
-        let mut held = Vec::new();
-        if self.renewed.elapsed() >= RENEW_EVERY {
-            self.renewed = Instant::now();
-            held.extend(self.small.iter().chain(&self.large).map(|due| due.lease));
-            held.extend(self.carried.values().map(|carried| carried.lease));
-        }
+        let held = is_renewal.then(|| {
+            self.renewed_ms = self.parts.clock.now_ms();
+            let waiting = self.small.iter().chain(&self.large).map(|due| due.lease);
+            waiting.chain(self.carried.values().map(|carried| carried.lease)).collect()
+        });
         let count = |room: usize| u32::try_from(room).unwrap_or(1);
         let at_once = small + large > 0 && self.pace.hurries();
         match self.parts.store.due(&self.name, Wanted { small: count(small), large: count(large), held, at_once }).await {
             Ok(Leased { rows, next_ms }) => {
                 let (before, leased) = (self.large.len(), rows.len());
                 for due in rows {
-                    if is_large(&due) { self.large.push_back(due) } else { self.small.push_back(due) }
+                    if Item::of(&due).is_large { self.large.push_back(due) } else { self.small.push_back(due) }
                 }
                 let got_large = self.large.len() - before;
                 let is_full = |got: usize, room: usize| room > 0 && got == room;
@@ -180,26 +172,29 @@ impl<P: Payer> Sender<P> {
         if self.pace.rests(Instant::now()).is_some() {
             return;
         }
-        if self.pace.is_probing() {
-            let probe = if self.carried.is_empty() { self.small.pop_front().or_else(|| self.large.pop_front()) } else { None };
-            if let Some(due) = probe {
-                self.start(due);
-            }
-            return;
+        // A small one first: what is sent to see whether a place is up again should not take long.
+        let most = self.pace.carries();
+        if most == Most::One {
+            self.start_small(most);
         }
-        while self.large_room() > 0
+        while self.large.front().is_some_and(|due| self.load.takes(Item::of(due), self.large.len(), most))
             && let Some(due) = self.large.pop_front()
         {
             self.start(due);
         }
-        let most = self.small_most();
-        while let Some(due) = self.small.pop_front_if(|due| carried_weight(&self.carried, false) + weight(due) <= most) {
+        self.start_small(most);
+    }
+
+    fn start_small(&mut self, most: Most) {
+        let waiting = self.large.len();
+        while let Some(due) = self.small.pop_front_if(|due| self.load.takes(Item::of(due), waiting, most)) {
             self.start(due);
         }
     }
 
     fn start(&mut self, due: Due) {
-        let carried = Carried { lease: due.lease, weight: weight(&due), is_large: is_large(&due) };
+        let carried = Carried { lease: due.lease, item: Item::of(&due) };
+        self.load.begun(carried.item);
         let span = tracing::info_span!(target: SPANS, "upload", destination = self.name, row = due.row, fault = tracing::field::Empty);
         let pay = pay_one(self.payer.clone(), self.parts.clone(), due, self.name.clone(), self.first_backoff);
         let task = self.under_way.spawn(pay.instrument(span));
@@ -210,7 +205,7 @@ impl<P: Payer> Sender<P> {
     fn ended(&mut self, ended: Result<(Id, Option<Fault>), JoinError>) {
         match ended {
             Ok((id, fault)) => {
-                self.carried.remove(&id);
+                self.forget(id);
                 let was_down = self.pace.is_probing();
                 self.pace.ended(fault.as_ref(), Instant::now());
                 match (was_down, self.pace.is_probing(), fault) {
@@ -221,40 +216,20 @@ impl<P: Payer> Sender<P> {
                     _ => {}
                 }
             }
-            Err(error) => drop(self.carried.remove(&error.id())),
+            Err(error) => self.forget(error.id()),
         }
     }
 
-    /// What small ones may weigh together: all that large ones leave, and always one place.
-    fn small_most(&self) -> usize {
-        self.pace.carries().saturating_sub(carried_weight(&self.carried, true)).max(HEAVY)
+    fn forget(&mut self, task: Id) {
+        if let Some(carried) = self.carried.remove(&task) {
+            self.load.ended(carried.item);
+        }
     }
 
-    /// How many more large ones may be begun: half of the places are for them.
-    fn large_room(&self) -> usize {
-        let most = (self.pace.carries() / HEAVY / 2).max(1);
-        most.saturating_sub(carried_weight(&self.carried, true) / HEAVY)
-    }
-
-    /// How many rows to lease now, small and large, at most as many as there are places. Light ones are leased ahead, so
-    /// that no sending waits for a transaction, and several together, when half of those have gone.
+    /// How many rows to lease now, small and large.
     fn room(&self) -> (usize, usize) {
-        if self.pace.is_probing() {
-            let is_idle = self.carried.is_empty() && self.small.is_empty() && self.large.is_empty();
-            return (usize::from(is_idle), usize::from(is_idle && P::LEASES_AHEAD));
-        }
-        let waiting: usize = self.small.iter().map(weight).sum();
-        let free = self.small_most().saturating_sub(carried_weight(&self.carried, false) + waiting);
-        let leased = self.small.len();
-        // A heavy one could wait longer than its lease; a document leased early would be told of too early.
-        let small = if !P::LEASES_AHEAD || waiting > leased {
-            free / HEAVY
-        } else if leased > self.in_flight / 2 {
-            0
-        } else {
-            (free + self.in_flight - leased).min(self.in_flight)
-        };
-        (small, if P::LEASES_AHEAD { self.large_room().saturating_sub(self.large.len()) } else { 0 })
+        let waiting = Waiting::of(self.small.iter(), self.large.len());
+        self.load.room(waiting, self.pace.carries(), self.places, P::LEASES_AHEAD)
     }
 
     /// Until the next row is due by its backoff, at most until the next scan.
@@ -271,10 +246,6 @@ async fn rung(bell: &mut tokio::sync::watch::Receiver<u64>, not_before: tokio::t
     bell.changed().await?;
     tokio::time::sleep_until(not_before).await;
     Ok(())
-}
-
-fn carried_weight(carried: &HashMap<Id, Carried>, is_large: bool) -> usize {
-    carried.values().filter(|one| one.is_large == is_large).map(|one| one.weight).sum()
 }
 
 /// Pays one row, or puts it off and says why.
@@ -317,7 +288,8 @@ mod tests {
     use super::*;
 
     fn tried(attempts: u32) -> Due {
-        Due { row: 1, lease: 1, attempts, session: None, work: Work::PutRecord { collection: "characters".into(), id: "mira_1".into() } }
+        let work = Work::PutRecord { collection: "characters".into(), id: "mira_1".into() };
+        Due { row: 1, destination: "records".into(), root: None, lease: 1, attempts, session: None, work }
     }
 
     #[test]

@@ -4,11 +4,11 @@ use super::lease::lease_lost;
 use crate::assets;
 use crate::events::tell;
 use crate::register;
-use crate::rows::{self, json};
+use crate::rows::{self, ASSET, ASSET_COLUMNS, json};
 use crate::settle::{mirror, settle};
 use crate::writer::Write;
 use rushes_core::delivery::{Due, Held, Routes, Work};
-use rushes_core::{Fault, JobId};
+use rushes_core::{Asset, AssetId, Fault, JobId};
 use rusqlite::{Connection, params};
 use serde_json::json as object;
 
@@ -30,18 +30,21 @@ pub(super) fn pay(write: &mut Write<'_>, due: &Due) -> Result<Vec<JobId>, Fault>
     Ok(families)
 }
 
+/// Every asset with these bytes at this path is delivered by this one object.
+pub(crate) const PROVEN: &str =
+    "UPDATE deliveries SET state = 'proven', uri = ?4, proof = ?5, proven_ms = ?6, last_fault = NULL, link = ?9,
+         link_until_ms = ?10, rendition = ?11
+     WHERE destination = ?1 AND key = ?2 AND EXISTS
+         (SELECT 1 FROM assets a WHERE a.id = deliveries.asset AND a.path = ?3 AND a.sha256 = ?7 AND a.version = ?8) RETURNING asset";
+
 pub(super) fn proven(write: &mut Write<'_>, due: &Due, held: &Held, routes: &Routes) -> Result<(), Fault> {
     let Work::PutObject { asset, key, .. } = &due.work else { return Err(lease_lost(due)) };
-    let destination = rows::one(write.sql, "SELECT destination FROM outbox WHERE id = ?1", [due.row], |row| row.get::<_, String>(0))?;
-    let destination = destination.ok_or_else(|| lease_lost(due))?;
     let mut families = pay(write, due)?;
-    // Every asset with these bytes at this path is delivered by this one object.
-    rows::change(
+    let delivered = rows::all(
         write.sql,
-        "UPDATE deliveries SET state = 'proven', uri = ?4, proof = ?5, proven_ms = ?6, last_fault = NULL, link = ?9, link_until_ms = ?10, rendition = ?11
-         WHERE destination = ?1 AND key = ?2 AND asset IN (SELECT id FROM assets WHERE path = ?3 AND sha256 = ?7 AND version = ?8)",
+        PROVEN,
         params![
-            destination,
+            due.destination,
             key,
             asset.path,
             held.uri,
@@ -53,12 +56,17 @@ pub(super) fn proven(write: &mut Write<'_>, due: &Due, held: &Held, routes: &Rou
             held.link.as_ref().and_then(|link| link.until_ms),
             held.rendition.as_ref().map(json).transpose()?
         ],
+        |row| rows::parsed::<AssetId>(row, 0),
     )?;
-    let data = object!({"asset": asset.id, "kind": asset.kind, "destination": destination, "uri": held.uri, "ms": write.now_ms - asset.created_ms});
+    let data = object!({"asset": asset.id, "kind": asset.kind, "destination": due.destination, "uri": held.uri, "ms": write.now_ms - asset.created_ms});
     tell(write, "delivery.proven", Some(asset.job), &data)?;
-    for (id, root) in sharers(write.sql, &asset.id.to_string())? {
-        let (sharer, deliveries) = assets::with_deliveries(write.sql, &id)?;
-        if routes.primary(&deliveries).is_some_and(|primary| primary.destination == destination) {
+    let sharers = match due.root {
+        Some(root) if delivered == [asset.id] => vec![((**asset).clone(), root)],
+        _ => sharers(write.sql, &asset.id.to_string())?,
+    };
+    for (sharer, root) in sharers {
+        let is_original = held.rendition.is_none() && delivered.contains(&sharer.id);
+        if is_told_of(write.sql, &sharer, &due.destination, is_original, routes)? {
             register::owe_late_record(write, &sharer, Some(root), &routes.catalogs)?;
             mirror(write, root, &routes.catalogs)?;
         }
@@ -72,15 +80,23 @@ pub(super) fn proven(write: &mut Write<'_>, due: &Due, held: &Held, routes: &Rou
     Ok(())
 }
 
+/// Whether records tell of what this destination has of an asset. An original at the first destination of all is what they
+/// tell of, so that most often nobody need look what else there is.
+fn is_told_of(sql: &Connection, asset: &Asset, destination: &str, is_original: bool, routes: &Routes) -> Result<bool, Fault> {
+    if is_original && routes.destinations.first().is_some_and(|first| first.name == destination) {
+        return Ok(true);
+    }
+    let deliveries = assets::deliveries(sql, &asset.id.to_string())?;
+    Ok(routes.primary(&deliveries).is_some_and(|primary| primary.destination == destination))
+}
+
 /// The current assets that one object delivers, itself among them, each with the family that made it.
-fn sharers(sql: &Connection, asset: &str) -> Result<Vec<(String, JobId)>, Fault> {
-    rows::all(
-        sql,
-        "SELECT s.id, s.root FROM assets a JOIN assets s ON s.path = a.path AND s.version = a.version AND s.sha256 = a.sha256
-         WHERE a.id = ?1 AND (s.retired_ms IS NULL OR s.id = a.id)",
-        [asset],
-        |row| Ok((row.get(0)?, rows::parsed(row, 1)?)),
-    )
+fn sharers(sql: &Connection, asset: &str) -> Result<Vec<(Asset, JobId)>, Fault> {
+    let query = format!(
+        "SELECT {ASSET}, a.root FROM assets of JOIN assets a ON a.path = of.path AND a.version = of.version AND a.sha256 = of.sha256
+         JOIN blobs b ON b.sha256 = a.sha256 WHERE of.id = ?1 AND (a.retired_ms IS NULL OR a.id = of.id)"
+    );
+    rows::all(sql, &query, [asset], |row| Ok((rows::asset(row)?, rows::parsed(row, ASSET_COLUMNS)?)))
 }
 
 pub(super) fn put_off(write: &mut Write<'_>, due: &Due, fault: &Fault, again_ms: Option<u64>, routes: &Routes) -> Result<(), Fault> {
@@ -100,11 +116,11 @@ pub(super) fn put_off(write: &mut Write<'_>, due: &Due, fault: &Fault, again_ms:
     write.wakes.outbox = true;
     for (destination, asset, key, root) in hit {
         let mut families: Vec<JobId> = root.and_then(|id| id.parse().ok()).into_iter().collect();
-        for (id, root) in sharers(write.sql, asset.as_deref().unwrap_or_default())? {
+        for (sharer, root) in sharers(write.sql, asset.as_deref().unwrap_or_default())? {
             rows::change(
                 write.sql,
                 "UPDATE deliveries SET state = ?4, last_fault = ?5 WHERE asset = ?1 AND destination = ?2 AND key = ?3",
-                params![id, destination, key, state, text],
+                params![sharer.id.to_string(), destination, key, state, text],
             )?;
             families.push(root);
         }

@@ -1,13 +1,13 @@
 //! Which rows of the outbox are due, and who has them for now.
 
 use super::backlog::BACKLOG;
-use crate::assets;
-use crate::rows::{self, json};
-use crate::writer::Write;
+use crate::rows::{self, ASSET, json};
+use crate::writer::{Write, failed};
 use rushes_core::delivery::{Due, Leased, SMALL_MAX_BYTES, Wanted, Work};
 use rushes_core::destination::Proof;
-use rushes_core::{Code, Fault};
+use rushes_core::{Asset, Code, Fault, JobId};
 use rusqlite::{Connection, params};
+use std::collections::BTreeMap;
 
 /// How long a row's lease lasts without renewal; its sender renews it whenever it asks for more.
 const LEASE_MS: i64 = 15_000;
@@ -21,27 +21,49 @@ const READY: &str = "state = 'owed' AND +not_before_ms <= ?2 AND NOT EXISTS (SEL
 struct Row {
     id: i64,
     op: String,
-    asset: Option<String>,
     collection: Option<String>,
     document: Option<String>,
     key: String,
     attempts: u32,
     replaces: Option<String>,
     session: Option<String>,
+    root: Option<JobId>,
+    /// What is put, where that is what it asks for. One that cannot be read must not stop the others.
+    asset: rusqlite::Result<Asset>,
 }
 
 pub(crate) fn ready_rows() -> String {
     format!(
-        "SELECT id, op, asset, collection, document, key, attempts, replaces, session FROM outbox WHERE destination = ?1 AND {READY} AND (size_bytes > {SMALL_BYTES}) = ?4 ORDER BY id LIMIT ?3"
+        "SELECT ready.id, op, collection, document, key, attempts, replaces, session, a.root, {ASSET} FROM
+             (SELECT id, op, asset, collection, document, key, attempts, replaces, session FROM outbox
+              WHERE destination = ?1 AND {READY} AND (size_bytes > {SMALL_BYTES}) = ?4 ORDER BY id LIMIT ?3) ready
+         LEFT JOIN assets a ON a.id = ready.asset LEFT JOIN blobs b ON b.sha256 = a.sha256 ORDER BY ready.id"
     )
 }
 
-/// Leases every ready row of one document.
+/// Leases every ready row of one document, unless another write of it is under way.
 pub(crate) fn ready_records() -> String {
     format!(
-        "UPDATE outbox SET state = 'sending', lease = ?4, lease_until_ms = ?5 WHERE op = 'put_record' AND destination = ?1 AND key = ?3 AND {READY}"
+        "UPDATE outbox SET state = 'sending', lease = ?4, lease_until_ms = ?5 WHERE op = 'put_record' AND destination = ?1 AND key = ?3 AND {READY}
+         AND NOT EXISTS (SELECT 1 FROM outbox other WHERE other.op = 'put_record' AND other.destination = ?1 AND other.key = ?3
+             AND other.state = 'sending' AND other.lease <> ?4)"
     )
 }
+
+/// Leases the rows that a JSON object names, each under its own lease; and says so of the deliveries they are to pay.
+pub(crate) const LEASE: [&str; 2] = [
+    "UPDATE outbox SET state = 'sending', lease = leased.value, lease_until_ms = ?2 FROM json_each(?1) leased
+     WHERE outbox.id = CAST(leased.key AS INTEGER)",
+    "UPDATE deliveries SET state = 'sending' WHERE (asset, destination, key) IN
+         (SELECT o.asset, o.destination, o.key FROM json_each(?1) leased CROSS JOIN outbox o ON o.id = CAST(leased.key AS INTEGER)
+          WHERE o.op = 'put_object')",
+];
+
+/// Renews leases; and has those be due again that nobody has renewed.
+pub(crate) const RENEW: [&str; 2] = [
+    "UPDATE outbox SET lease_until_ms = ?2 WHERE state = 'sending' AND lease IN (SELECT value FROM json_each(?1))",
+    "UPDATE outbox SET state = 'owed', lease = 0 WHERE destination = ?1 AND state = 'sending' AND lease_until_ms < ?2",
+];
 
 fn ready(sql: &Connection, destination: &str, now_ms: i64, limit: u32, is_large: bool) -> Result<Vec<Row>, Fault> {
     if limit == 0 {
@@ -51,57 +73,62 @@ fn ready(sql: &Connection, destination: &str, now_ms: i64, limit: u32, is_large:
         Ok(Row {
             id: row.get(0)?,
             op: row.get(1)?,
-            asset: row.get(2)?,
-            collection: row.get(3)?,
-            document: row.get(4)?,
-            key: row.get(5)?,
-            attempts: row.get(6)?,
-            replaces: row.get(7)?,
-            session: row.get(8)?,
+            collection: row.get(2)?,
+            document: row.get(3)?,
+            key: row.get(4)?,
+            attempts: row.get(5)?,
+            replaces: row.get(6)?,
+            session: row.get(7)?,
+            root: rows::parsed_or_none(row, 8)?,
+            asset: rows::asset_at(row, 9),
         })
     })
 }
 
 pub(super) fn lease_due(write: &mut Write<'_>, destination: &str, wanted: &Wanted) -> Result<Leased, Fault> {
-    for lease in &wanted.held {
-        rows::change(
-            write.sql,
-            "UPDATE outbox SET lease_until_ms = ?2 WHERE lease = ?1 AND state = 'sending'",
-            params![lease, write.now_ms + LEASE_MS],
-        )?;
+    if let Some(held) = &wanted.held {
+        let [renew, run_out] = RENEW;
+        if !held.is_empty() {
+            rows::change(write.sql, renew, params![json(held)?, write.now_ms + LEASE_MS])?;
+        }
+        // Whoever held these has not come back in time; putting twice is harmless, forgetting is not.
+        rows::change(write.sql, run_out, params![destination, write.now_ms])?;
     }
-    // Whoever held these has not come back in time; putting twice is harmless, forgetting is not.
-    rows::change(
-        write.sql,
-        "UPDATE outbox SET state = 'owed', lease = 0 WHERE destination = ?1 AND state = 'sending' AND lease_until_ms < ?2",
-        params![destination, write.now_ms],
-    )?;
     if wanted.at_once {
         let hurried = "UPDATE outbox SET not_before_ms = ?2 WHERE destination = ?1 AND state = 'owed' AND not_before_ms > ?2";
         rows::change(write.sql, hurried, params![destination, write.now_ms])?;
     }
-    let mut due: Vec<Due> = Vec::new();
     let mut found = ready(write.sql, destination, write.now_ms, wanted.small, false)?;
     found.extend(ready(write.sql, destination, write.now_ms, wanted.large, true)?);
+    let mut due: Vec<Due> = Vec::with_capacity(found.len());
     for row in found {
-        let token = write.next_token();
-        let id = row.id;
-        let leased = match row.op.as_str() {
-            "put_record" => lease_record(write, destination, row, token),
-            "put_object" => lease_object(write, destination, row, token).map(Some),
-            "delete_object" | "delete_record" => lease_removal(write, row, token).map(Some),
-            other => Err(Fault::new(Code::Unexpected, "lease outbox row").with("op", other)),
-        };
-        match leased {
-            Ok(leased) => due.extend(leased),
-            // One row that cannot be read must not stop the others; a start with a program that can read it sends it.
+        let (id, token) = (row.id, write.next_token());
+        match due_of(write, destination, row, token) {
+            Ok(one) => due.extend(one),
+            // A start with a program that can read it sends it.
             Err(fault) => refuse_row(write, id, &fault)?,
         }
     }
+    lease(write, &due)?;
     let [_, _, _, next, _] = BACKLOG;
     let next_ms =
         if due.is_empty() { rows::one(write.sql, next, [destination], |row| row.get::<_, Option<i64>>(0))?.flatten() } else { None };
     Ok(Leased { rows: due, next_ms })
+}
+
+/// Leases rows, all of them at once; those of records are leased already, with the others of their document.
+fn lease(write: &Write<'_>, due: &[Due]) -> Result<(), Fault> {
+    let single = due.iter().filter(|due| !matches!(due.work, Work::PutRecord { .. }));
+    let leases: BTreeMap<i64, i64> = single.map(|due| (due.row, due.lease)).collect();
+    if leases.is_empty() {
+        return Ok(());
+    }
+    let ([rows, deliveries], leases) = (LEASE, json(&leases)?);
+    rows::change(write.sql, rows, params![leases, write.now_ms + LEASE_MS])?;
+    if due.iter().any(|due| matches!(due.work, Work::PutObject { .. })) {
+        rows::change(write.sql, deliveries, [leases])?;
+    }
+    Ok(())
 }
 
 fn refuse_row(write: &Write<'_>, id: i64, fault: &Fault) -> Result<(), Fault> {
@@ -113,68 +140,48 @@ fn refuse_row(write: &Write<'_>, id: i64, fault: &Fault) -> Result<(), Fault> {
     Ok(())
 }
 
-fn lease_object(write: &mut Write<'_>, destination: &str, row: Row, token: i64) -> Result<Due, Fault> {
-    let id = row.asset.unwrap_or_default();
-    let asset = Box::new(assets::load(write.sql, &id)?);
-    rows::change(
-        write.sql,
-        "UPDATE outbox SET state = 'sending', lease = ?2, lease_until_ms = ?3 WHERE id = ?1",
-        params![row.id, token, write.now_ms + LEASE_MS],
-    )?;
-    rows::change(
-        write.sql,
-        "UPDATE deliveries SET state = 'sending' WHERE asset = ?1 AND destination = ?2 AND key = ?3",
-        params![id, destination, row.key],
-    )?;
-    let before = rows::one(
-        write.sql,
-        "SELECT d.proof FROM deliveries d JOIN assets a ON a.id = d.asset WHERE d.destination = ?1 AND d.key = ?2 AND d.proof IS NOT NULL AND a.version < ?3 ORDER BY a.version DESC LIMIT 1",
-        params![destination, row.key, asset.version],
-        |row| row.get::<_, String>(0),
-    )?;
-    // What an audit was told to write over counts more than what we had proven before.
-    let replaces: Option<Proof> = row.replaces.or(before).and_then(|text| serde_json::from_str(&text).ok());
-    Ok(Due {
-        row: row.id,
-        lease: token,
-        attempts: row.attempts,
-        session: row.session,
-        work: Work::PutObject { asset, key: row.key, replaces },
-    })
-}
-
-fn lease_removal(write: &mut Write<'_>, row: Row, token: i64) -> Result<Due, Fault> {
-    rows::change(
-        write.sql,
-        "UPDATE outbox SET state = 'sending', lease = ?2, lease_until_ms = ?3 WHERE id = ?1",
-        params![row.id, token, write.now_ms + LEASE_MS],
-    )?;
-    let work = if row.op == "delete_object" {
-        Work::DeleteObject { key: row.key }
-    } else {
-        Work::DeleteRecord { collection: row.collection.unwrap_or_default(), id: row.document.unwrap_or_default() }
+/// What a ready row asks for; None while another write of its document is under way.
+fn due_of(write: &Write<'_>, destination: &str, row: Row, token: i64) -> Result<Option<Due>, Fault> {
+    let document = |row: Row| (row.collection.unwrap_or_default(), row.document.unwrap_or_default());
+    let (id, attempts, session) = (row.id, row.attempts, row.session.clone());
+    let (work, root) = match row.op.as_str() {
+        "put_object" => {
+            let asset = Box::new(row.asset.map_err(|e| failed("read asset of outbox row", e))?);
+            let before =
+                if row.replaces.is_none() && asset.version > 1 { before(write.sql, destination, &row.key, asset.version)? } else { None };
+            // What an audit was told to write over counts more than what we had proven before.
+            let replaces: Option<Proof> = row.replaces.or(before).and_then(|text| serde_json::from_str(&text).ok());
+            (Work::PutObject { asset, key: row.key, replaces }, row.root)
+        }
+        // One write pays all that is ready of a document.
+        "put_record" if lease_ready(write, destination, &row.key, token)? == 0 => return Ok(None),
+        "put_record" => {
+            let (collection, id) = document(row);
+            (Work::PutRecord { collection, id }, None)
+        }
+        "delete_object" => (Work::DeleteObject { key: row.key }, row.root),
+        "delete_record" => {
+            let (collection, id) = document(row);
+            (Work::DeleteRecord { collection, id }, None)
+        }
+        other => return Err(Fault::new(Code::Unexpected, "lease outbox row").with("op", other)),
     };
-    Ok(Due { row: row.id, lease: token, attempts: row.attempts, session: None, work })
+    Ok(Some(Due { row: id, destination: destination.to_owned(), root, lease: token, attempts, session, work }))
 }
 
-/// Leases every ready row of the document at once: one write pays them all. None while another write of it is under way.
-fn lease_record(write: &mut Write<'_>, destination: &str, row: Row, token: i64) -> Result<Option<Due>, Fault> {
-    let under_way = rows::number(
-        write.sql,
-        "SELECT count(*) FROM outbox WHERE op = 'put_record' AND destination = ?1 AND key = ?2 AND state = 'sending'",
-        params![destination, row.key],
-    )?;
-    if under_way > 0 {
-        return Ok(None);
-    }
-    lease_ready(write, destination, &row.key, token)?;
-    let work = Work::PutRecord { collection: row.collection.unwrap_or_default(), id: row.document.unwrap_or_default() };
-    Ok(Some(Due { row: row.id, lease: token, attempts: row.attempts, session: None, work }))
+/// The proof of the last earlier version that was proven under a key.
+fn before(sql: &Connection, destination: &str, key: &str, version: u32) -> Result<Option<String>, Fault> {
+    rows::one(
+        sql,
+        "SELECT d.proof FROM deliveries d JOIN assets a ON a.id = d.asset WHERE d.destination = ?1 AND d.key = ?2 AND d.proof IS NOT NULL AND a.version < ?3 ORDER BY a.version DESC LIMIT 1",
+        params![destination, key, version],
+        |row| row.get(0),
+    )
 }
 
-pub(super) fn lease_ready(write: &Write<'_>, destination: &str, key: &str, token: i64) -> Result<(), Fault> {
-    rows::change(write.sql, &ready_records(), params![destination, write.now_ms, key, token, write.now_ms + LEASE_MS])?;
-    Ok(())
+/// Leases what is ready of a document; gives how many rows that are.
+pub(super) fn lease_ready(write: &Write<'_>, destination: &str, key: &str, token: i64) -> Result<usize, Fault> {
+    rows::change(write.sql, &ready_records(), params![destination, write.now_ms, key, token, write.now_ms + LEASE_MS])
 }
 
 pub(super) fn lease_lost(due: &Due) -> Fault {

@@ -115,5 +115,5 @@ async fn outbox_one_delivered_asset_takes_few_statements() {
     taken.push(("recorded", home.asked().await));
     assert_eq!(home.store.job(lease.job).await.unwrap().state, JobState::Completed);
     let all: u32 = taken.iter().map(|(_, count)| count).sum();
-    assert!(all <= 69, "{all}: {taken:?}");
+    assert!(all <= 44, "{all}: {taken:?}");
 }

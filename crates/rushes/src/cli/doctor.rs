@@ -5,7 +5,7 @@ use super::{Context, exit, print};
 use crate::wire;
 use crate::words;
 use rushes_core::catalog::{Catalog, Record};
-use rushes_core::destination::{Condition, Destination, Put};
+use rushes_core::destination::{Compared, Condition, Destination, Put, compare};
 use rushes_core::digest::digest;
 use rushes_core::{Cancel, Code, Fault};
 use rushes_engine::{Access, Ask, Site};
@@ -168,9 +168,9 @@ async fn destination(site: &Site<dyn Destination>, probe: &Probe) -> Result<Stri
     let put = site.port.put(Put::new(&key, &probe.file, &blob, Condition::CreateOnly)).await;
     let is_there = put.is_ok();
     let differs = |what: &str| Fault::new(Code::ProofFailed, "try destination").with("key", &key).because(format!("the probe {what}"));
-    let look = site.port.stat(&key).await.and_then(|proof| match proof {
-        Some(proof) if !proof.is_of(&blob) => Err(differs("holds other bytes than were written")),
-        None if is_there => Err(differs("was written and is not there")),
+    let look = compare(site.port.as_ref(), &key, &blob, None).await.and_then(|there| match there {
+        Compared::Other(_) => Err(differs("holds other bytes than were written")),
+        Compared::Absent if is_there => Err(differs("was written and is not there")),
         _ => Ok(()),
     });
     let read = match site.port.get(&key, None, &probe.file.with_extension("back")).await {

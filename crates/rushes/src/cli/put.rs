@@ -6,7 +6,7 @@ use super::{Context, assets, exit, print, text_of};
 use rushes_core::Kind;
 use rushes_core::kinds::Names;
 use rushes_engine::Ask;
-use rushes_engine::blobs::hash_file;
+use rushes_engine::blobs::sha256_of;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -42,11 +42,12 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     let file = PathBuf::from(text_of("put file", file)?);
     let names: Names = args.names.into_iter().collect();
     let input = rushes_workflows::put::Input {
-        sha256: hash_file(&file, "")?.sha256,
+        sha256: sha256_of(&file)?.0,
         file,
         kind: args.kind,
         subject: args.subject,
         title: args.title,
+        looked: None,
         names,
     };
     let mut hand = Hand::open(context).await?;

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// More at once than any destination is the faster for.
+const IN_FLIGHT_MAX: usize = 256;
+
 /// Everything that can be set, with defaults.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -162,6 +165,13 @@ fn check(config: &Config) -> Result<(), Fault> {
     let delivery = &config.delivery;
     if !(0.01..=3600.0).contains(&delivery.first_backoff_s) || !(0.1..=3600.0).contains(&delivery.scan_every_s) {
         return refuse("delivery.first_backoff_s, delivery.scan_every_s", "waits are above zero and at most an hour");
+    }
+    let of_places =
+        config.destinations.iter().filter_map(|place| Some((format!("destinations.{}.in_flight", place.name), place.in_flight?)));
+    for (setting, in_flight) in of_places.chain([("delivery.in_flight".to_owned(), delivery.in_flight)]) {
+        if !(1..=IN_FLIGHT_MAX).contains(&in_flight) {
+            return refuse(&setting, "1 to 256 go at once; `hold` in [delivery] stops them all");
+        }
     }
     if !(0.0..=1e12).contains(&config.keep.blobs_max_mb) {
         return refuse("keep.blobs_max_mb", "it is a number of millions of bytes, 0 for no bound");

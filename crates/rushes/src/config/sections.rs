@@ -87,7 +87,8 @@ pub(crate) enum Quality {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct DeliverySection {
-    /// Uploads in flight to each destination; three objects of up to 1 MiB count as one.
+    /// Uploads in flight to each destination, writes to each catalog; 1 = one object at a time, else three of up to 1 MiB
+    /// count as one.
     pub(crate) in_flight: usize,
     /// The wait after a first failure, seconds; it doubles, up to half a minute.
     pub(crate) first_backoff_s: f64,

@@ -2,11 +2,12 @@
 
 use super::app::App;
 use super::caller::{Admin, new_secret};
+use super::idempotency::Instead;
 use super::problem::Problem;
 use super::read::{Body, Path};
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use rushes_core::Code;
 use rushes_core::key::{Key, Scope};
 use rushes_core::record::rfc3339;
@@ -68,9 +69,14 @@ pub(super) async fn list(_: Admin, State(app): State<App>) -> Result<Json<KeyLis
 
 /// Makes a key. It is shown in this answer and never again.
 #[utoipa::path(post, path = "/api/v1/keys", tag = "keys", request_body = NewKey, responses((status = 201, body = KeyView)))]
-pub(super) async fn make(_: Admin, State(app): State<App>, Body(new): Body<NewKey>) -> Result<(StatusCode, Json<KeyView>), Problem> {
+pub(super) async fn make(
+    _: Admin,
+    State(app): State<App>,
+    Body(new): Body<NewKey>,
+) -> Result<(StatusCode, Extension<Instead>, Json<KeyView>), Problem> {
     let (key, secret) = add(&app, &new.name, &new.scope).await?;
-    Ok((StatusCode::CREATED, Json(KeyView::of(key, Some(secret)))))
+    let kept = Instead::of(&KeyView::of(key.clone(), None));
+    Ok((StatusCode::CREATED, kept, Json(KeyView::of(key, Some(secret)))))
 }
 
 /// Makes a key and gives it with its secret.

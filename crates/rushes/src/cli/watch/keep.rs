@@ -4,8 +4,8 @@ use super::folder::{Folder, Settled, Wish};
 use crate::cli::hand::{self, Hand};
 use crate::cli::{Context, print};
 use crate::ways::character_db::name_of;
-use crate::ways::known::{self, Current};
-use crate::ways::plan::{Item, State, is_of_character, title_of};
+use crate::ways::known;
+use crate::ways::plan::{State, is_of_character, title_of};
 use crate::ways::titles::Titles;
 use crate::ways::walk::Entry;
 use crate::words;
@@ -155,28 +155,12 @@ impl<'a> Keeper<'a> {
         if known::was_taken(parts, taken).await?.is_some_and(|asset| asset.retired_ms.is_none()) {
             return Ok(true);
         }
-        let filter = AssetFilter { subject: Some(taken.subject.clone()), kind: taken.kind, ..AssetFilter::default() };
-        let is_equal = |kind: Kind| {
-            let (subject, names, title) = (taken.subject.clone(), taken.names.clone(), taken.title.clone());
-            let title = title.unwrap_or_else(|| kind.own_title().unwrap_or("primary").to_owned());
-            Item {
-                state: State::New,
-                kind,
-                subject,
-                title,
-                names,
-                from: Some(taken.from.clone()),
-                shown: String::new(),
-                at: None,
-                is_local_only: true,
-                meta: Value::Null,
-                why: None,
-            }
-        };
-        let current = Current::of(parts.store.assets(&filter).await?);
         for kind in taken.kind.map_or(vec![Kind::WorkspaceImage, Kind::WorkspaceVideo], |kind| vec![kind]) {
-            let there = current.at(&is_equal(kind)).map(|(asset, _)| asset);
-            if known::state(parts, taken, there).await? == State::Known {
+            let title = taken.title.as_deref().unwrap_or_else(|| kind.own_title().unwrap_or("primary"));
+            let Ok(stem) = kind.stem(&taken.subject, &taken.names) else { continue };
+            let is_meant = |asset: &Asset| asset.kind == kind && asset.subject == taken.subject && asset.title == title;
+            let there = parts.store.current_at(&stem).await?.into_iter().find(is_meant);
+            if known::state(parts, taken, there.as_ref()).await? == State::Known {
                 return Ok(true);
             }
         }
