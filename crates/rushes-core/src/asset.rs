@@ -8,6 +8,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::PathBuf;
 
+/// The longest name a disk takes, bytes.
+const NAME_MAX: usize = 255;
+
+/// What is wrong with a path below the library, or below a place, if anything is: it is `/`-separated names that every
+/// disk takes and that lead nowhere else. The one check of paths that people, workflows and records bring.
+#[must_use]
+pub fn flaw_of_path(path: &str) -> Option<&'static str> {
+    path.split('/').find_map(|name| match name {
+        "" | "." | ".." => Some("it would leave the library; a name in it is empty or dots"),
+        _ if name.contains('\0') => Some("a name in it holds the character 0"),
+        _ if name.len() > NAME_MAX => Some("a name in it is longer than the 255 bytes that disks take"),
+        _ if name.starts_with(".rushes-") => Some("a name in it begins with .rushes-, as only unfinished files do"),
+        _ => None,
+    })
+}
+
 /// What a workflow hands from step to step: which asset, and where its path begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AssetRef {

@@ -28,6 +28,12 @@ fn take(from: impl Read, mime: &str, mut md5: Option<md5::Md5>) -> std::io::Resu
     Ok(Blob { sha256: hex(&sha256.finalize()), md5: md5.map(|md5| hex(&md5.finalize())), crc32c, size_bytes, mime: mime.to_owned() })
 }
 
+/// Whether a text is a SHA-256 as we write them: 64 digits, a to f small.
+#[must_use]
+pub fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// The SHA-256 alone, and the size: for reading back what is known already.
 pub fn sha256(from: impl Read) -> std::io::Result<(String, u64)> {
     let mut hash = sha2::Sha256::new();

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The longest name of a key, in characters.
-pub const NAME_MAX: usize = 64;
+const NAME_MAX: usize = 64;
 
 /// What a key may do. Each includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -2,9 +2,10 @@
 //!
 //! An asset is named in a document as soon as its object is proven at the primary destination, never before.
 
-use crate::asset::{Asset, Blob};
+use crate::asset::{Asset, Blob, flaw_of_path};
 use crate::codes::Code;
 use crate::delivery::{Delivery, DeliveryState, Link, Routes};
+use crate::digest::is_sha256;
 use crate::fault::Fault;
 use crate::ids::JobId;
 use crate::job::{Job, JobState};
@@ -197,10 +198,19 @@ pub fn entries(fields: &Value) -> Vec<&Value> {
     files.chain(own).filter(|entry| seen.insert(entry["asset"].as_str().unwrap_or_default())).collect()
 }
 
-/// An entry as the asset it tells of. Errors: `input_invalid`, naming the field that is missing.
+/// An entry as the asset it tells of. Records come from outside: whoever can write to a catalog must not choose where on
+/// this machine a file is put. Errors: `input_invalid`, naming the field that is missing or wrong.
 pub fn asset_of(entry: &Value, subject: &str, job: JobId) -> Result<Asset, Fault> {
     let lacks = |field: &str| Fault::new(Code::InputInvalid, "read record").with("asset", &entry["asset"]).with("field", field);
     let text = |field: &str| entry[field].as_str().map(str::to_owned).ok_or_else(|| lacks(field));
+    let path = text("path")?;
+    if let Some(flaw) = flaw_of_path(&path) {
+        return Err(lacks("path").because(flaw));
+    }
+    let sha256 = text("sha256")?;
+    if !is_sha256(&sha256) {
+        return Err(lacks("sha256").because("it is no SHA-256"));
+    }
     let number = |field: &str| entry[field].as_u64();
     let small = |field: &str| number(field).and_then(|n| u32::try_from(n).ok());
     let id = text("asset")?;
@@ -212,13 +222,13 @@ pub fn asset_of(entry: &Value, subject: &str, job: JobId) -> Result<Asset, Fault
         idx: small("idx").unwrap_or(0),
         version: small("version").unwrap_or(1),
         blob: Blob {
-            sha256: text("sha256")?,
+            sha256,
             md5: None,
             crc32c: 0,
             size_bytes: number("size_bytes").ok_or_else(|| lacks("size_bytes"))?,
             mime: text("mime")?,
         },
-        path: text("path")?,
+        path,
         seed: number("seed"),
         width: small("width"),
         height: small("height"),

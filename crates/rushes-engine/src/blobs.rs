@@ -27,7 +27,7 @@ impl Blobs {
     /// Where the bytes of this hash are, or would be.
     #[must_use]
     pub fn path(&self, sha256: &str) -> PathBuf {
-        let (head, tail) = sha256.split_at(sha256.len().min(2));
+        let (head, tail) = sha256.split_at_checked(2).unwrap_or((sha256, ""));
         self.root.join(head).join(tail)
     }
 

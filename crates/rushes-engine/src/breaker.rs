@@ -1,12 +1,12 @@
-//! An engine whose own loop panicked stops as a whole, with a word, rather than going on without a part of itself. What it
-//! was about is in its journal; the next start goes on.
+//! An engine whose own loop panicked, or whose home is gone, stops as a whole, with a word, rather than going on without
+//! a part of itself. What it was about is in its journal; the next start goes on.
 
 use futures_util::FutureExt;
 use rushes_core::{Cancel, Code, Fault};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 
-/// Stops an engine when one of its loops panics.
+/// Stops an engine when one of its loops panics, or when it is told to.
 #[derive(Debug, Clone)]
 pub(crate) struct Breaker {
     stop: Cancel,
@@ -26,6 +26,13 @@ impl Breaker {
         self.fault.get().cloned()
     }
 
+    /// Stops the engine for this reason.
+    pub(crate) fn trip(&self, fault: Fault) {
+        tracing::error!(%fault, "the engine stops");
+        let _ = self.fault.set(fault);
+        self.stop.cancel();
+    }
+
     /// Runs a loop of the engine.
     pub(crate) fn guard(
         &self,
@@ -36,9 +43,7 @@ impl Breaker {
         async move {
             if AssertUnwindSafe(body).catch_unwind().await.is_err() {
                 let reason = "the engine has stopped; the same command goes on";
-                let _ = breaker.fault.set(Fault::new(Code::Panicked, what).because(reason));
-                tracing::error!(what, "a loop of the engine panicked; the engine stops");
-                breaker.stop.cancel();
+                breaker.trip(Fault::new(Code::Panicked, what).because(reason));
             }
         }
     }

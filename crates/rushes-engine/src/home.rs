@@ -4,8 +4,8 @@ use rushes_core::faults::{self, Place};
 use rushes_core::{Code, Fault, JobId};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
 /// The folder of one Rushes home. Making one touches nothing.
@@ -123,9 +123,23 @@ impl Home {
             }
             Err(TryLockError::Error(error)) => return Err(broken(&error)),
         }
+        // Removed or replaced between opening and locking, it locks nobody out.
+        if identity(&path).ok() != file.metadata().ok().map(|file| one(&file)) {
+            return Err(Fault::new(Code::HomeBusy, "lock home")
+                .with("home", self.root.display())
+                .because("its lock was replaced just now"));
+        }
         let mut lock = Lock { file, path: path.clone(), role, is_alone: true };
         lock.write(None)?;
         Ok(lock)
+    }
+
+    /// What shows from now on whether this is still the same home.
+    pub(crate) fn anchor(&self) -> Result<Anchor, Fault> {
+        let files = [self.root.join("rushes.lock"), self.database()];
+        let held =
+            files.into_iter().map(|path| identity(&path).map(|is| (path.clone(), is)).map_err(|e| Fault::io("look at home", &path, &e)));
+        Ok(Anchor { root: self.root.clone(), held: held.collect::<Result<_, _>>()? })
     }
 
     /// Who works on this home, or did last, as far as the lock file says.
@@ -155,6 +169,37 @@ fn without_going_up(path: &Path) -> PathBuf {
         }
     }
     plain
+}
+
+/// Which file a name is of, whatever it is called: its disk and its number there.
+fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
+    path.metadata().map(|file| one(&file))
+}
+
+fn one(file: &std::fs::Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
+}
+
+/// The lock and the database of a home as an engine opened them. Both go on working by their handles when the home is
+/// moved, while everything else would be made anew where it was; and whoever finds no lock there starts a second engine.
+#[derive(Debug)]
+pub(crate) struct Anchor {
+    root: PathBuf,
+    held: Vec<(PathBuf, (u64, u64))>,
+}
+
+impl Anchor {
+    /// Why the home is no longer the one that was opened, if it is not.
+    pub(crate) fn broken(&self) -> Option<Fault> {
+        let is_other = |(path, was): &&(PathBuf, (u64, u64))| match identity(path) {
+            Ok(is) => is != *was,
+            // A disk that does not answer for a moment is no reason.
+            Err(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+        };
+        let (path, _) = self.held.iter().find(is_other)?;
+        let reason = format!("{} is not the file this engine opened: it was moved, removed or replaced", path.display());
+        Some(Fault::new(Code::HomeMoved, "work on home").with("home", self.root.display()).because(reason))
+    }
 }
 
 /// How long a process means to work on a home.

@@ -5,6 +5,7 @@ use crate::blobs::hash_file_without_md5;
 use crate::parts::Parts;
 use crate::pins::Pinned;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use rushes_core::asset::flaw_of_path;
 use rushes_core::digest::crc32c;
 use rushes_core::faults::{self, Place};
 use rushes_core::inspect::{Inspect, Looked, MediaInfo};
@@ -75,9 +76,8 @@ async fn check(mut asset: NewAsset, scratch: Option<&Path>, inspect: &Arc<dyn In
         None => (inspect.inspect(&asset.file).await.map_err(|fault| fault.with("kind", asset.kind.name()))?, None),
     };
     let path = format!("{}.{}", asset.kind.stem(&asset.subject, &asset.names)?, info.extension);
-    if path.split('/').any(|part| part.is_empty() || part == "." || part == "..") || path.contains('\0') {
-        let reason = "its path would leave the library; a name in it is empty or dots";
-        return Err(Fault::new(Code::InputInvalid, "ingest file").with("path", path).because(reason));
+    if let Some(flaw) = flaw_of_path(&path) {
+        return Err(Fault::new(Code::InputInvalid, "ingest file").with("path", path).because(flaw));
     }
     faults::pass(Place::Checked)?;
     Ok(Checked { asset, info, blob, path })

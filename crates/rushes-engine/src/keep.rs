@@ -6,6 +6,7 @@ use crate::loose;
 use crate::parts::Parts;
 use crate::view;
 use rushes_core::delivery::{Delivery, DeliveryState};
+use rushes_core::digest::is_sha256;
 use rushes_core::faults::{self, Place};
 use rushes_core::record::Listed;
 use rushes_core::store::AssetFilter;
@@ -182,7 +183,7 @@ async fn scratch(parts: &Parts) -> Result<u64, Fault> {
 fn hash_of(path: &Path) -> Option<String> {
     let (folder, name) = (path.parent()?.file_name()?.to_str()?, path.file_name()?.to_str()?);
     let hash = format!("{folder}{name}");
-    (hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(hash)
+    is_sha256(&hash).then_some(hash)
 }
 
 async fn garbage(parts: &Parts) -> Result<u64, Fault> {

@@ -38,8 +38,8 @@ struct Told {
 /// Fetches every file that the catalogs name and knows it here again. `each` is told the share done.
 /// Errors: those of catalogs and destinations that are transient, `disk_full`, those of the store.
 pub async fn restore(parts: &Parts, each: &(dyn Fn(f32) + Sync)) -> Result<Restored, Fault> {
-    let told = told(parts).await?;
-    let mut restored = Restored { unrecorded: unrecorded(parts, &told).await?, ..Restored::default() };
+    let (told, lost) = told(parts).await?;
+    let mut restored = Restored { unrecorded: unrecorded(parts, &told).await?, lost, ..Restored::default() };
     let total = told.len().max(1);
     for (index, one) in told.into_iter().enumerate() {
         match bring(parts, one).await {
@@ -60,8 +60,8 @@ pub async fn restore(parts: &Parts, each: &(dyn Fn(f32) + Sync)) -> Result<Resto
 /// Fetches every file that the catalogs name into an empty folder and compares its bytes with the hash its record
 /// carries. Changes nothing of the home. Errors: as [`restore`].
 pub async fn prove(parts: &Parts, folder: &std::path::Path, each: &(dyn Fn(f32) + Sync)) -> Result<Restored, Fault> {
-    let told = told(parts).await?;
-    let mut restored = Restored { unrecorded: unrecorded(parts, &told).await?, ..Restored::default() };
+    let (told, lost) = told(parts).await?;
+    let mut restored = Restored { unrecorded: unrecorded(parts, &told).await?, lost, ..Restored::default() };
     let total = told.len().max(1);
     for (index, one) in told.into_iter().enumerate() {
         let file = folder.join(format!("{index}"));
@@ -143,8 +143,10 @@ async fn bring_one(parts: &Parts, told: Told) -> Result<(u64, bool), Fault> {
     Ok((asset.blob.size_bytes, is_new))
 }
 
-/// Every file that the first catalog which has it tells of, by path, so that it comes back in one order.
-async fn told(parts: &Parts) -> Result<Vec<Told>, Fault> {
+/// Every file that the first catalog which has it tells of, by path, so that it comes back in one order; and in words
+/// what no sense can be made of.
+async fn told(parts: &Parts) -> Result<(Vec<Told>, Vec<String>), Fault> {
+    let mut lost = Vec::new();
     let job = JobId(parts.clock.new_id());
     let mut all: BTreeMap<(String, String), Told> = BTreeMap::new();
     for site in &parts.catalogs {
@@ -155,17 +157,22 @@ async fn told(parts: &Parts) -> Result<Vec<Told>, Fault> {
                 let Some(last) = ids.last().cloned() else { break };
                 for id in &ids {
                     for one in of_record(site, collection, id, job).await? {
-                        all.entry((one.asset.path.clone(), one.asset.id.to_string())).or_insert(one);
+                        match one {
+                            Ok(one) => {
+                                all.entry((one.asset.path.clone(), one.asset.id.to_string())).or_insert(one);
+                            }
+                            Err(fault) => lost.push(fault.to_string()),
+                        }
                     }
                 }
                 cursor = Some(last);
             }
         }
     }
-    Ok(all.into_values().collect())
+    Ok((all.into_values().collect(), lost))
 }
 
-async fn of_record(site: &Site<dyn Catalog>, collection: &str, id: &str, job: JobId) -> Result<Vec<Told>, Fault> {
+async fn of_record(site: &Site<dyn Catalog>, collection: &str, id: &str, job: JobId) -> Result<Vec<Result<Told, Fault>>, Fault> {
     let Some(record) = site.port.get(collection, id).await? else { return Ok(Vec::new()) };
     let subject = record::subject_of(&record.fields).map(|subject| (subject, record.rev));
     let owner = match &subject {
@@ -175,8 +182,8 @@ async fn of_record(site: &Site<dyn Catalog>, collection: &str, id: &str, job: Jo
     let mut told = Vec::new();
     for entry in record::entries(&record.fields) {
         let Some(uri) = entry["uri"].as_str() else { continue };
-        let asset = record::asset_of(entry, &owner, job).map_err(|fault| fault.with("record", format!("{collection}/{id}")))?;
-        told.push(Told { subject: subject.clone(), asset, uri: uri.to_owned() });
+        let asset = record::asset_of(entry, &owner, job).map_err(|fault| fault.with("record", format!("{collection}/{id}")));
+        told.push(asset.map(|asset| Told { subject: subject.clone(), asset, uri: uri.to_owned() }));
     }
     Ok(told)
 }

@@ -1,9 +1,10 @@
 //! The library: the paths people browse, as links to blobs. Can be rebuilt at any time.
 
 use crate::blobs::Blobs;
+use rushes_core::asset::flaw_of_path;
 use rushes_core::faults::{self, Place};
 use rushes_core::store::Store;
-use rushes_core::{Asset, Code, Fault};
+use rushes_core::{Asset, Code, Fault, Verdict};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
@@ -13,8 +14,12 @@ use std::sync::{Mutex, PoisonError};
 /// Assets looked at in one go while mending.
 const PAGE: u32 = 1_000;
 
-/// Shows a blob under a path below the library, in place of what was there.
+/// Shows a blob under a path below the library, in place of what was there. Errors: `input_invalid` for any other path;
+/// `io`, `disk_full`.
 pub fn link(library: &Path, path: &str, blob: &Path) -> Result<(), Fault> {
+    if let Some(flaw) = flaw_of_path(path) {
+        return Err(Fault::new(Code::InputInvalid, "link into library").with("path", path).because(flaw));
+    }
     faults::pass(Place::Link)?;
     let target = library.join(path);
     let folder = target.parent().unwrap_or(library);
@@ -22,12 +27,12 @@ pub fn link(library: &Path, path: &str, blob: &Path) -> Result<(), Fault> {
     if hard_link(blob, &target).is_ok() {
         return Ok(());
     }
-    std::fs::create_dir_all(folder).map_err(|e| Fault::io("make library folder", folder, &e))?;
+    std::fs::create_dir_all(folder).map_err(|e| failed("make library folder", folder, &e))?;
     if hard_link(blob, &target).is_ok() {
         return Ok(());
     }
     // Something is there, or this disk has no hard links.
-    replace(folder, &target, blob).map_err(|e| Fault::io("link into library", &target, &e))
+    replace(folder, &target, blob).map_err(|e| failed("link into library", &target, &e))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the library is a view made of links")]
@@ -54,7 +59,15 @@ fn replace(folder: &Path, target: &Path, blob: &Path) -> std::io::Result<()> {
         let mut copy = File::create_new(&fresh)?;
         std::io::copy(&mut File::open(blob)?, &mut copy)?;
     }
-    std::fs::rename(&fresh, target)
+    std::fs::rename(&fresh, target).inspect_err(|_| drop(std::fs::remove_file(&fresh)))
+}
+
+/// Trying again helps, unless no disk takes such a name or something else is in its way.
+fn failed(operation: &'static str, path: &Path, error: &std::io::Error) -> Fault {
+    use ErrorKind::{AlreadyExists, DirectoryNotEmpty, InvalidFilename, IsADirectory, NotADirectory};
+    let fault = Fault::io(operation, path, error);
+    let is_for_ever = matches!(error.kind(), AlreadyExists | DirectoryNotEmpty | InvalidFilename | IsADirectory | NotADirectory);
+    if is_for_ever { fault.verdict(Verdict::Permanent) } else { fault }
 }
 
 fn remove(path: &Path) -> std::io::Result<()> {
@@ -80,29 +93,41 @@ pub fn is_shown(library: &Path, path: &str, blob: &Path) -> bool {
 pub const MENDED: &str = "library_mended";
 
 /// Gives every current asset that a crash left without its link the link, looking only at what was registered since
-/// the last time this came to its end. Gives how many.
+/// the last time this came to its end. What can never be shown at its path is logged and passed over, for audits to tell;
+/// what cannot be now holds up no other, and is looked at again. Gives how many. Errors: `io`, `disk_full`, after all
+/// others have theirs; those of the store.
 pub async fn mend(library: &Path, blobs: &Blobs, store: &dyn Store) -> Result<usize, Fault> {
     let began = store.mark(MENDED).await?;
-    let (mended, end) = mend_from(library, blobs, store, began).await?;
-    if end > began {
-        store.set_mark(MENDED, end).await?;
-    }
-    Ok(mended)
-}
-
-async fn mend_from(library: &Path, blobs: &Blobs, store: &dyn Store, mut row: i64) -> Result<(usize, i64), Fault> {
-    let mut mended = 0;
+    let (mut mended, mut row, mut last) = (0, began, None);
     loop {
         let (page, end) = store.written_after(row, PAGE).await?;
         if end == row {
-            return Ok((mended, row));
+            return last.map_or(Ok(mended), Err);
         }
         row = end;
         let (library, blobs) = (library.to_owned(), blobs.clone());
-        let work =
-            tokio::task::spawn_blocking(move || page.iter().map(|asset| mend_one(&library, &blobs, asset)).sum::<Result<usize, Fault>>());
-        mended += work.await.map_err(|e| Fault::new(Code::Panicked, "mend library").because(e))??;
+        let work = tokio::task::spawn_blocking(move || mend_page(&library, &blobs, &page));
+        let (made, fault) = work.await.map_err(|e| Fault::new(Code::Panicked, "mend library").because(e))?;
+        mended += made;
+        last = last.or(fault);
+        // Never beyond what is to be looked at again.
+        if last.is_none() {
+            store.set_mark(MENDED, row).await?;
+        }
     }
+}
+
+/// Gives how many links were made, and why one could not be that may be later.
+fn mend_page(library: &Path, blobs: &Blobs, page: &[Asset]) -> (usize, Option<Fault>) {
+    let (mut mended, mut last) = (0, None);
+    for asset in page {
+        match mend_one(library, blobs, asset) {
+            Ok(made) => mended += made,
+            Err(fault) if fault.is_transient() => last = Some(fault),
+            Err(fault) => tracing::warn!(asset = %asset.id, %fault, "an asset can never be shown at its path"),
+        }
+    }
+    (mended, last)
 }
 
 fn mend_one(library: &Path, blobs: &Blobs, asset: &Asset) -> Result<usize, Fault> {
@@ -140,6 +165,9 @@ mod tests {
         link(&folder, "dances/a.bin", &new).unwrap();
         assert!(!stale.exists(), "also where the library shows the blob already");
         assert_eq!(std::fs::read_to_string(&new).unwrap(), "new");
+        for path in ["../victim", "/victim", "dances/../../victim", "dances//a.bin", ""] {
+            assert_eq!(link(&folder.join("dances"), path, &new).unwrap_err().code, Code::InputInvalid, "{path:?}");
+        }
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

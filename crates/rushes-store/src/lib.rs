@@ -19,6 +19,7 @@ mod migrate;
 pub mod older;
 mod outbox;
 mod pages;
+mod places;
 #[cfg(test)]
 mod plans;
 mod register;
@@ -33,4 +34,5 @@ mod writer;
 
 pub use bells::{JobBell, Watch};
 pub use migrate::SCHEMA_VERSION;
+pub use places::{Changed, Place, remember};
 pub use sqlite::{Mode, SqliteStore};

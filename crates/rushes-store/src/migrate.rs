@@ -22,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0008_ops.sql"),
     include_str!("migrations/0009_lists.sql"),
     include_str!("migrations/0010_walks.sql"),
+    include_str!("migrations/0011_places.sql"),
 ];
 
 /// The schema this program writes.

@@ -1,8 +1,10 @@
 //! Puts the product together: the only place that names concrete adapters and providers.
 
+mod apart;
 mod catalogs;
 mod destinations;
 mod google;
+mod remembered;
 
 use crate::config::{Config, Quality};
 use rushes_adapters::google::login::Login;
@@ -68,6 +70,7 @@ fn start_as(home: &Home, config: &Config, role: Role, jobs: JobRules) -> Result<
     let owner = SystemClock.new_id().to_string();
     let mode = if lock.is_alone() { Mode::Own { owner: owner.clone() } } else { Mode::Join { owner: owner.clone() } };
     let parts = Parts { jobs, ..parts(home, config, &mode)? };
+    remembered::check(home, config)?;
     let registry = Registry::new(kit(home, config, &parts));
     let mut engine = Engine::start(parts, registry, owner);
     engine.listen(&mut lock)?;
@@ -91,6 +94,7 @@ pub(crate) fn look_without_database(home: &Home, config: &Config) -> Result<Part
 }
 
 fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
+    apart::check(home, config)?;
     let destinations::Destinations { sites, routes } = destinations::all(home, config)?;
     let catalogs = catalogs::all(home, config)?;
     let routes = Routes {

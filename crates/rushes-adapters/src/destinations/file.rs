@@ -10,6 +10,7 @@ use rushes_core::{Blob, Code, Fault};
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Keys on one page of a listing.
@@ -41,6 +42,12 @@ fn read_proof(path: &Path) -> io::Result<Option<Proof>> {
     }
 }
 
+/// Whether two names are of one file, which is then no copy of itself.
+fn are_one(path: &Path, other: &Path) -> io::Result<bool> {
+    let (path, other) = (path.metadata()?, other.metadata()?);
+    Ok((path.dev(), path.ino()) == (other.dev(), other.ino()))
+}
+
 fn put(folders: &Folders, path: &Path, key: &str, file: &Path, blob: &Blob, replaces: Option<&Proof>) -> Result<Proof, Fault> {
     let failed = down("put object", path);
     let there = read_proof(path).map_err(&failed)?;
@@ -49,6 +56,11 @@ fn put(folders: &Folders, path: &Path, key: &str, file: &Path, blob: &Blob, repl
             .with("key", key)
             .because("the object there is neither the old nor the new version")
     };
+    if there.is_some() && are_one(path, file).map_err(&failed)? {
+        return Err(Fault::new(Code::DestinationRefused, "put object")
+            .with("key", key)
+            .because("what is there is the home's own file by another name, and no copy; choose a folder of its own"));
+    }
     match &there {
         Some(proof) if proof.proves(blob) => {
             Unfinished::clear(path);
@@ -87,8 +99,10 @@ fn copy(path: &Path, bytes: Option<Range<u64>>, into: &Path) -> io::Result<u64> 
     io::copy(&mut source.take(range.end.saturating_sub(range.start)), &mut File::create_new(into)?)
 }
 
-/// Collects keys in byte order after `cursor`, leaving out what cannot hold any.
-fn walk(folder: &Path, at: &str, prefix: &str, cursor: &str, keys: &mut Vec<String>) -> io::Result<()> {
+/// Collects keys in byte order after `cursor`, leaving out what cannot hold any. A catalog may lie in the bucket, and
+/// objects beside its records, which all end in `.json`, as no object does.
+fn walk(folder: &Path, at: &str, (prefix, cursor): (&str, &str), in_catalog: bool, keys: &mut Vec<String>) -> io::Result<()> {
+    let in_catalog = in_catalog || folder.join(MARK).exists();
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -98,11 +112,9 @@ fn walk(folder: &Path, at: &str, prefix: &str, cursor: &str, keys: &mut Vec<Stri
     for entry in entries {
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else { continue };
-        if name == MARK {
-            return Ok(());
-        }
         let is_folder = entry.file_type()?.is_dir();
-        if !name.starts_with(UNFINISHED) {
+        let is_record = in_catalog && !is_folder && name.ends_with(".json");
+        if !name.starts_with(UNFINISHED) && !is_record {
             names.push((if is_folder { format!("{at}{name}/") } else { format!("{at}{name}") }, is_folder));
         }
     }
@@ -118,7 +130,7 @@ fn walk(folder: &Path, at: &str, prefix: &str, cursor: &str, keys: &mut Vec<Stri
         }
         if is_folder {
             if key.as_str() > cursor || cursor.starts_with(&key) {
-                walk(&folder.join(&key[at.len()..key.len() - 1]), &key, prefix, cursor, keys)?;
+                walk(&folder.join(&key[at.len()..key.len() - 1]), &key, (prefix, cursor), in_catalog, keys)?;
             }
         } else if key.as_str() > cursor {
             keys.push(key);
@@ -175,7 +187,7 @@ impl Destination for FileDestination {
         let (root, prefix, cursor) = (self.folders.root().to_owned(), prefix.to_owned(), cursor.unwrap_or_default().to_owned());
         blocking(move || {
             let mut keys = Vec::new();
-            walk(&root, "", &prefix, &cursor, &mut keys).map_err(down("list objects", &root))?;
+            walk(&root, "", (&prefix, &cursor), false, &mut keys).map_err(down("list objects", &root))?;
             let is_more = keys.len() > PAGE;
             keys.truncate(PAGE);
             Ok(Listing { next: if is_more { keys.last().cloned() } else { None }, keys })
@@ -225,6 +237,12 @@ mod tests {
             rushes_core::catalog::Record { collection: "characters".into(), id: "a".into(), rev: 1, fields: serde_json::json!({}) };
         rushes_core::catalog::Catalog::put(&records, &record).await.unwrap();
         assert!(destination.list("records", None).await.unwrap().keys.is_empty());
+        // An object below the same name is one all the same.
+        let source = folder.path().join(".rushes-source");
+        std::io::Write::write_all(&mut File::create(&source).unwrap(), b"bytes").unwrap();
+        let blob = rushes_core::digest::digest(&b"bytes"[..], "").unwrap();
+        destination.put(Put::new("records/job/0.png", &source, &blob, Condition::CreateOnly)).await.unwrap();
+        assert_eq!(destination.list("records", None).await.unwrap().keys, ["records/job/0.png"]);
     }
 
     #[tokio::test]
@@ -240,6 +258,21 @@ mod tests {
         assert!(fault.code == Code::DestinationDown && fault.is_transient(), "{fault}");
         drop(theirs);
         destination.put(Put::new("a.bin", &source, &blob, Condition::CreateOnly)).await.unwrap();
+    }
+
+    #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "a folder that shows the home's own files")]
+    async fn file_takes_no_other_name_of_the_file_for_a_copy() {
+        let folder = tempfile::tempdir().unwrap();
+        let (own, shown) = (folder.path().join("own"), folder.path().join("bucket/a.bin"));
+        std::io::Write::write_all(&mut File::create(&own).unwrap(), b"bytes").unwrap();
+        std::fs::create_dir(shown.parent().unwrap()).unwrap();
+        std::fs::hard_link(&own, &shown).unwrap();
+        let blob = rushes_core::digest::digest(&b"bytes"[..], "").unwrap();
+        let destination = FileDestination::new(folder.path().join("bucket"));
+        let fault = destination.put(Put::new("a.bin", &own, &blob, Condition::CreateOnly)).await.unwrap_err();
+        assert!(fault.code == Code::DestinationRefused && fault.to_string().contains("no copy"), "{fault}");
+        destination.put(Put::new("b.bin", &own, &blob, Condition::CreateOnly)).await.unwrap();
     }
 
     #[test]

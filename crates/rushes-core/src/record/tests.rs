@@ -82,3 +82,23 @@ fn record_of_a_subject_is_understood_again_without_the_records_own() {
     let (asset, deliveries) = listed(DeliveryState::Proven);
     assert_eq!(subject_of(&asset_fields(&asset, &deliveries, &routes())), None, "the record of a single asset is no subject's");
 }
+
+#[test]
+fn record_entries_that_would_leave_the_library_are_no_assets() {
+    let job = JobId(uuid::Uuid::nil());
+    let entry = |field: &str, value: &str| {
+        let mut entry = json!({"asset": uuid::Uuid::nil(), "kind": "photo", "sha256": "ab".repeat(32), "size_bytes": 1,
+            "mime": "image/png", "path": "wedding/People/mira.png"});
+        entry[field] = json!(value);
+        asset_of(&entry, "mira", job)
+    };
+    assert_eq!(entry("path", "a/b.png").unwrap().path, "a/b.png");
+    let long = format!("a/{}", "é".repeat(128));
+    for path in ["/etc/passwd", "../x.png", "a/../../x.png", "a//b.png", "", ".", "a/", "a\0b", ".rushes-x.part", &long] {
+        let fault = entry("path", path).unwrap_err();
+        assert!(fault.code == Code::InputInvalid && fault.get("field").is_some(), "{path:?}: {fault}");
+    }
+    for sha256 in ["", "é", "../../x", &"AB".repeat(32), &"g".repeat(64)] {
+        assert_eq!(entry("sha256", sha256).unwrap_err().code, Code::InputInvalid, "{sha256:?}");
+    }
+}

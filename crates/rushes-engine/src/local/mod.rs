@@ -9,7 +9,7 @@ mod scratch;
 mod step;
 
 use crate::breaker::Breaker;
-use crate::home::Lock;
+use crate::home::{Anchor, Lock};
 use crate::hooks;
 use crate::keep;
 use crate::loose;
@@ -115,7 +115,7 @@ impl<W: Workflows> Engine<W> {
         Self { desk: Desk { shared }, stop, tasks, senders, socket: None, breaker }
     }
 
-    /// Why the engine stopped by itself: one of its own loops panicked. The next start goes on with everything.
+    /// Why the engine stopped by itself: one of its own loops panicked, or its home was moved away. The next start goes on with everything.
     #[must_use]
     pub fn broken(&self) -> Option<Fault> {
         self.breaker.fault()
@@ -134,6 +134,8 @@ impl<W: Workflows> Engine<W> {
         }
         let (listener, path) = owner::listen(&self.desk.parts().home)?;
         lock.announce(path.clone())?;
+        let anchor = self.desk.parts().home.anchor()?;
+        self.tasks.spawn(watch_home(anchor, self.breaker.clone(), self.stop.clone()));
         self.tasks.spawn(requests::take_requests(self.desk.shared.clone(), listener, self.stop.clone()));
         self.socket = Some(path);
         Ok(())
@@ -141,7 +143,8 @@ impl<W: Workflows> Engine<W> {
 
     /// Stops: bodies are cancelled, children killed, uploads handed back. Jobs stay as they are and go on later.
     pub async fn stop(mut self) {
-        if let Some(socket) = &self.socket {
+        // Where the home is another's by now, so is what lies at that path.
+        if let Some(socket) = self.socket.as_ref().filter(|_| self.breaker.fault().is_none()) {
             let _ = std::fs::remove_file(socket);
         }
         self.stop.cancel();
@@ -159,6 +162,19 @@ impl<W> std::ops::Deref for Engine<W> {
 
     fn deref(&self) -> &Desk<W> {
         &self.desk
+    }
+}
+
+/// Stops the engine when its home is moved away from under it.
+async fn watch_home(anchor: Anchor, breaker: Breaker, stop: Cancel) {
+    loop {
+        if let Some(fault) = anchor.broken() {
+            return breaker.trip(fault);
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
     }
 }
 

@@ -187,12 +187,12 @@ impl Display {
             if let Ok(style) = ProgressStyle::with_template("  {prefix:<22} {bar:24} {percent:>3} % {msg}") {
                 bar.set_style(style.progress_chars("▮▮▯"));
             }
-            bar.set_prefix(report.step.clone());
+            bar.set_prefix(print::shown(&report.step, false));
             bar
         });
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a fraction of a thousand")]
         bar.set_position((report.fraction.clamp(0.0, 1.0) * 1_000.0) as u64);
-        bar.set_message(report.note.clone());
+        bar.set_message(print::shown(&report.note, false));
     }
 
     /// The head line, and on plain output a line for each step done and each file arrived.

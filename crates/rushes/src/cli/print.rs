@@ -30,7 +30,7 @@ pub(crate) fn unwritten() -> Option<anyhow::Error> {
 
 /// Text as it may be shown on a terminal: what would move it, colour it or turn its letters around is spelled out, and what
 /// has no end is cut. Lines stay lines where that is meant.
-fn shown(text: &str, has_lines: bool) -> String {
+pub(crate) fn shown(text: &str, has_lines: bool) -> String {
     let is_plain = |c: char| {
         let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         (has_lines && matches!(c, '\n' | '\t')) || !(c.is_control() || turns)

@@ -10,7 +10,7 @@ use rushes_core::{Code, Fault};
 pub(crate) use sections::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// More at once than any destination is the faster for.
 const IN_FLIGHT_MAX: usize = 256;
@@ -28,6 +28,9 @@ pub(crate) struct Config {
     pub(crate) log: LogSection,
     pub(crate) otlp: OtlpSection,
     pub(crate) webhooks: WebhooksSection,
+    /// Where it was read.
+    #[serde(skip)]
+    pub(crate) folder: PathBuf,
     /// What `.env` holds; never shown.
     #[serde(skip)]
     dotenv: Dotenv,
@@ -108,6 +111,7 @@ pub(crate) fn load(folder: &Path) -> Result<Loaded, Fault> {
         .merge(Env::prefixed("RUSHES_").filter(|key| key.as_str().contains("__")).split("__"));
     let mut config: Config = origin.extract().map_err(invalid)?;
     config.dotenv = Dotenv(dotenv.all);
+    folder.clone_into(&mut config.folder);
     check(&config)?;
     for (name, scheme, what) in
         [("SUPABASE_URL", "supabase://", "a Supabase project"), ("GCS_BUCKET_NAME", "gs://", "a bucket of Cloud Storage")]

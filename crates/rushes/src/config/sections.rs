@@ -100,11 +100,22 @@ pub(crate) struct DeliverySection {
     pub(crate) hold: bool,
     /// What failed so often counts as an alarm, though it is tried further; 0 = never.
     pub(crate) alarm_after: u32,
+    /// Places that this home may lose: no longer configured, though something is owed to them or proven there. Said once,
+    /// it is done.
+    pub(crate) forget: Vec<String>,
 }
 
 impl Default for DeliverySection {
     fn default() -> Self {
-        Self { in_flight: 8, first_backoff_s: 1.0, scan_every_s: 3.0, stalled_after_s: 30.0, hold: false, alarm_after: 10 }
+        Self {
+            in_flight: 8,
+            first_backoff_s: 1.0,
+            scan_every_s: 3.0,
+            stalled_after_s: 30.0,
+            hold: false,
+            alarm_after: 10,
+            forget: Vec::new(),
+        }
     }
 }
 

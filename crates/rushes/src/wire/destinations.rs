@@ -9,6 +9,7 @@ use rushes_adapters::destinations::memory::MemoryDestination;
 use rushes_adapters::destinations::s3::{AccessKey, Addressing, S3Destination, S3Settings};
 use rushes_adapters::destinations::supabase::{PART_BYTES, SupabaseDestination, SupabaseSettings};
 use rushes_adapters::google::Credentials;
+use rushes_core::asset::flaw_of_path;
 use rushes_core::delivery::{Pictures, Route};
 use rushes_core::destination::Destination;
 use rushes_core::kinds::KINDS;
@@ -76,9 +77,13 @@ fn invalid(place: &DestinationSection, key: &str, reason: impl std::fmt::Display
     Fault::new(Code::ConfigInvalid, "read configuration").with("setting", format!("destinations.{}.{key}", place.name)).because(reason)
 }
 
-fn prefix(place: &DestinationSection) -> String {
+fn prefix(place: &DestinationSection) -> Result<String, Fault> {
     let prefix = place.prefix.trim_matches('/');
-    if prefix.is_empty() { String::new() } else { format!("{prefix}/") }
+    match flaw_of_path(prefix).filter(|_| !prefix.is_empty()) {
+        Some(_) => Err(invalid(place, "prefix", "it is names with one / between them, none of them . or .., of 255 bytes at most")),
+        None if prefix.is_empty() => Ok(String::new()),
+        None => Ok(format!("{prefix}/")),
+    }
 }
 
 fn site(config: &Config, place: &DestinationSection, port: Arc<dyn Destination>) -> Result<Site<dyn Destination>, Fault> {
@@ -98,7 +103,7 @@ fn site(config: &Config, place: &DestinationSection, port: Arc<dyn Destination>)
     }
     Ok(Site {
         name: place.name.clone(),
-        prefix: prefix(place),
+        prefix: prefix(place)?,
         port,
         in_flight: place.in_flight.unwrap_or(config.delivery.in_flight),
         first_backoff: Duration::from_secs_f64(config.delivery.first_backoff_s),
@@ -114,7 +119,7 @@ fn route(place: &DestinationSection) -> Result<Route, Fault> {
     let subjects = place.subjects.iter().map(subject).collect::<Result<Vec<_>, _>>()?;
     Ok(Route {
         name: place.name.clone(),
-        prefix: prefix(place),
+        prefix: prefix(place)?,
         kinds: (!kinds.is_empty()).then_some(kinds),
         subjects: (!subjects.is_empty()).then_some(subjects),
         pictures: pictures(place)?,

@@ -18,6 +18,17 @@ fn refused(places: &[String]) -> String {
 }
 
 #[test]
+fn config_refuses_prefixes_under_which_nothing_could_be_put() {
+    for prefix in ["../../x", "a//b", "a/../b", ".", &"x".repeat(256)] {
+        let said = refused(&[place("own", &format!("prefix = {prefix:?}"))]);
+        assert!(said.contains("destinations.own.prefix"), "{prefix}: {said}");
+    }
+    for (prefix, is) in [("", ""), ("/", ""), ("/a/b/", "a/b/"), ("a b", "a b/")] {
+        assert_eq!(opened(&[place("own", &format!("prefix = {prefix:?}"))]).unwrap().sites[0].prefix, is);
+    }
+}
+
+#[test]
 fn config_takes_renditions_behind_a_destination_with_originals() {
     let all = opened(&[place("own", ""), place("web", "pictures_max_px = 2048")]).unwrap();
     assert_eq!(all.routes[0].pictures, None);

@@ -75,6 +75,11 @@ impl Served {
         answer(self.ask(Method::POST, path).json(body)).await
     }
 
+    /// Whether the process still works.
+    pub(crate) fn is_up(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
+    }
+
     /// Kills it as a machine does that loses its power.
     pub(crate) fn kill(&mut self) {
         let mut child = self.child.take().unwrap();
