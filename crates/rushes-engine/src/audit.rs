@@ -1,7 +1,7 @@
 //! Compares local truth with what destinations and catalogs really hold, in both directions. Changes nothing; each
 //! finding carries what would mend it, for [`crate::mend`].
 
-use crate::blobs::hash_file;
+use crate::blobs::sha256_of;
 use crate::parts::{Parts, Site};
 use crate::records::{Documents, documents};
 use crate::view;
@@ -184,10 +184,10 @@ async fn local(parts: &Parts, asset: &Asset, seen: &Seen, deep: bool, report: &m
     match seen.size_bytes {
         Some(there) if there == asset.blob.size_bytes => {
             if deep {
-                let (path, mime) = (path.clone(), asset.blob.mime.clone());
-                let hashed = tokio::task::spawn_blocking(move || hash_file(&path, &mime)).await;
-                let hashed = hashed.map_err(|e| Fault::new(rushes_core::Code::Panicked, "hash blob").because(e))??;
-                if hashed.sha256 != asset.blob.sha256 {
+                let path = path.clone();
+                let hashed = tokio::task::spawn_blocking(move || sha256_of(&path)).await;
+                let (sha256, _) = hashed.map_err(|e| Fault::new(rushes_core::Code::Panicked, "hash blob").because(e))??;
+                if sha256 != asset.blob.sha256 {
                     report.find(
                         "blob_changed",
                         Some(asset),

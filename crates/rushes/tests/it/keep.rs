@@ -225,7 +225,7 @@ async fn keep_evicts_only_what_is_proven_and_fetches_it_back() {
     let (port, key) = (&places.destinations[0].1, format!("base/{}", other.path));
     port.delete(&key).await.unwrap();
     let fault = fetch(engine.parts(), &other.blob).await.unwrap_err();
-    assert_eq!(fault.code, Code::NotFound, "{fault}");
+    assert_eq!(fault.code, Code::BlobMissing, "{fault}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
