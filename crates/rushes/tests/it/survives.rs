@@ -118,10 +118,7 @@ fn survives_errors_and_panics_at_every_fault_point() {
     // What could not be linked a moment ago is linked by the next start at the latest.
     survivor.finish();
     survivor.oracle();
-    let seen = format!(
-        "{happened} of {planned} planned ones happened, {} productions completed, seed {}",
-        survivor.productions, dice.seed
-    );
+    let seen = format!("{happened} of {planned} planned ones happened, {} productions completed, seed {}", survivor.productions, dice.seed);
     report("error, panic, pause at fault points", &seen);
 }
 
