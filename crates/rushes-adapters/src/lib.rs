@@ -1,4 +1,4 @@
-//! Adapters: the places objects, records and messages go to, one file each and all of one shape.
+//! Adapters: the places objects, records and messages go to, a file or a room each.
 //!
 //! An adapter speaks one protocol and nothing else: retry, timeouts and rates are the sender's.
 

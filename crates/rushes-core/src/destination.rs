@@ -1,6 +1,6 @@
 //! The port of a place where objects go: a folder, a bucket, a drive.
 //!
-//! Retry, timeout, rate and faults are wrapped around this port, never inside an adapter.
+//! Retries, time limits and rates are the sender's, never an adapter's.
 
 mod proof;
 

@@ -48,13 +48,11 @@ pub(super) struct Said {
     /// The store's own word for it; empty where it has none.
     pub(super) code: Box<str>,
     pub(super) fault: Fault,
-    /// How far the store's clock is ahead of the one that signed, where that is too far.
-    pub(super) skew_ms: Option<i64>,
 }
 
 impl Said {
     pub(super) fn new(status: StatusCode, code: &str, fault: Fault) -> Self {
-        Self { status: status.as_u16(), code: code.into(), fault, skew_ms: None }
+        Self { status: status.as_u16(), code: code.into(), fault }
     }
 
     /// There is no such object; a place that is not there is another matter.
@@ -76,7 +74,7 @@ impl From<Said> for Fault {
 
 impl From<Fault> for Said {
     fn from(fault: Fault) -> Self {
-        Self { status: 0, code: Box::default(), fault, skew_ms: None }
+        Self { status: 0, code: Box::default(), fault }
     }
 }
 

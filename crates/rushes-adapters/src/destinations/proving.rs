@@ -3,6 +3,7 @@
 
 use super::call::Place;
 use crate::http::{Answer, file_of, md5_of};
+use futures_util::future::BoxFuture;
 use md5::{Digest, Md5};
 use rushes_core::destination::{Compared, Condition, Proof, ProofHash, Put, Shows};
 use rushes_core::flow::hex;
@@ -34,7 +35,7 @@ pub(super) async fn target<E: From<Fault>>(
     put: &Put<'_>,
     place: Place<'_>,
     part_bytes: u64,
-    read_back: impl Future<Output = Result<Option<Proof>, E>>,
+    read_back: BoxFuture<'_, Result<Option<Proof>, E>>,
 ) -> Result<Target, E> {
     let Some(There { proof, noted }) = there else { return Ok(Target::New) };
     let is_known = |proof: &Proof| matches!(put.condition, Condition::Replace(known) if proof.is_version(known));
@@ -73,7 +74,7 @@ pub(super) async fn prove<E: From<Fault>>(
     shown: Proof,
     put: &Put<'_>,
     part_bytes: u64,
-    read_back: impl Future<Output = Result<Option<Proof>, E>>,
+    read_back: BoxFuture<'_, Result<Option<Proof>, E>>,
 ) -> Result<Compared, E> {
     let mut shows = shown.shows(put.blob, None);
     if shows == Shows::Same {

@@ -94,8 +94,9 @@ impl DriveDestination {
         let Some(file) = self.look(&going.path, about).await? else { return Ok(Target::New) };
         let proof = self.shown(&file, put.key).await?;
         let there = There { proof, noted: noted(&file).map(str::to_owned) };
-        let read_back = async { self.read(&file, put.key).await.map(Some) };
-        Ok(match proving::target(Some(there), &put, self.place(), 0, read_back).await? {
+        let read_back = Box::pin(async { self.read(&file, put.key).await.map(Some) });
+        let target = proving::target(Some(there), &put, self.place(), 0, read_back).await?;
+        Ok(match target {
             proving::Target::Done(proof) => Target::Done(file, proof),
             _ => Target::Over(file, false),
         })
@@ -103,7 +104,7 @@ impl DriveDestination {
 
     /// The proof that a file holds these very bytes; None where it does not.
     async fn proof(&self, file: &File, put: Put<'_>) -> Result<Option<Proof>, Said> {
-        let read_back = async { self.read(file, put.key).await.map(Some) };
+        let read_back = Box::pin(async { self.read(file, put.key).await.map(Some) });
         match prove(self.shown(file, put.key).await?, &put, 0, read_back).await? {
             Compared::Same(proof) => Ok(Some(proof)),
             _ => Ok(None),

@@ -33,7 +33,7 @@ impl GsDestination {
         // No note tells of a put of ours: the store takes no other bytes than it was told of.
         let there = self.look(put.key).await?.map(|proof| There { proof, noted: None });
         let generation = there.as_ref().and_then(|there| there.proof.etag.clone());
-        let target = match target(there, &put, self.place(), 0, self.read(put.key, generation)).await {
+        let target = match target(there, &put, self.place(), 0, Box::pin(self.read(put.key, generation))).await {
             Ok(Target::Over(Proof { etag: None, .. })) => Err(neither(&put, self.place())),
             target => target,
         };
@@ -102,7 +102,7 @@ impl GsDestination {
     /// in the way of the next try.
     async fn checked(&self, proof: Proof, put: Put<'_>) -> Result<Proof, Fault> {
         let generation = proof.etag.clone();
-        if let Compared::Same(proof) = prove(proof, &put, 0, self.read(put.key, generation.clone())).await? {
+        if let Compared::Same(proof) = prove(proof, &put, 0, Box::pin(self.read(put.key, generation.clone()))).await? {
             return Ok(proof);
         }
         self.remove(put.key, generation.as_deref()).await?;

@@ -22,13 +22,16 @@ struct ErrorXml {
     message: String,
 }
 
+/// How far the store's clock is ahead of the one that signed at `signed_ms`, where an answer refuses and that is too far.
+pub(super) fn skew_in(answer: &Answer, signed_ms: i64) -> Option<i64> {
+    let date = httpdate::parse_http_date(answer.header("date")).ok()?;
+    let theirs_ms = i64::try_from(date.duration_since(std::time::UNIX_EPOCH).ok()?.as_millis()).ok()?;
+    Some(theirs_ms - signed_ms).filter(|skew| answer.status == 403 && skew.abs() > SKEW_MS)
+}
+
 /// Reads a refusal.
-/// `signed_ms`: the time it was signed by.
-pub(super) async fn refusal(answer: Answer, about: About<'_>, signed_ms: i64) -> Said {
+pub(super) async fn refusal(answer: Answer, about: About<'_>) -> Said {
     let (status, wait) = (answer.status, answer.retry_after());
-    let date = httpdate::parse_http_date(answer.header("date")).ok();
-    let theirs_ms = date.and_then(|date| date.duration_since(std::time::UNIX_EPOCH).ok()).and_then(|d| i64::try_from(d.as_millis()).ok());
-    let skew_ms = theirs_ms.map(|theirs| theirs - signed_ms).filter(|skew| status == 403 && skew.abs() > SKEW_MS);
     // A refusal of which half is missing is none: what it says decides whether trying again helps.
     let body = match answer.bytes().await {
         Ok(body) => body,
@@ -37,7 +40,7 @@ pub(super) async fn refusal(answer: Answer, about: About<'_>, signed_ms: i64) ->
     let error: ErrorXml = quick_xml::de::from_reader(&body[..]).unwrap_or_default();
     let message = if error.code.is_empty() { words(&body) } else { words(error.message.as_bytes()) };
     let fault = fault(status, &error.code, &message, wait, about);
-    Said { skew_ms, ..Said::new(status, &error.code, fault) }
+    Said::new(status, &error.code, fault)
 }
 
 fn fault(status: http::StatusCode, code: &str, message: &str, wait: Option<Duration>, about: About<'_>) -> Fault {

@@ -14,7 +14,7 @@ mod sign;
 use super::call::{About, Place, Said, into_file, range_of};
 use super::proving::{There, read_back};
 use crate::http::{Answer, Body, Client, HttpOptions, Request, empty_file, encode_path, query_of};
-use answers::{NOTED, document, etag_in, proof_in, refusal};
+use answers::{NOTED, document, etag_in, proof_in, refusal, skew_in};
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub use keys::AccessKey;
@@ -178,18 +178,20 @@ impl S3Destination {
     /// Sends a signed request; once more where our clock was wrong or the keys too old.
     async fn call(&self, call: &Call<'_>) -> Result<Answer, Said> {
         match self.send(call).await {
-            Err(Said { skew_ms: Some(skew_ms), fault, .. }) => {
-                tracing::warn!(skew_ms, %fault, "this machine's clock is wrong; requests are signed by the store's");
+            Err((said, Some(skew_ms))) => {
+                tracing::warn!(skew_ms, fault = %said.fault, "this machine's clock is wrong; requests are signed by the store's");
                 self.skew_ms.fetch_add(skew_ms, Ordering::Relaxed);
             }
-            Err(said) if &*said.code == "ExpiredToken" && self.keys.is_lent() => self.keys.forget().await,
-            answer => return answer,
+            Err((said, None)) if &*said.code == "ExpiredToken" && self.keys.is_lent() => self.keys.forget().await,
+            answer => return answer.map_err(|(said, _)| said),
         }
-        self.send(call).await
+        self.send(call).await.map_err(|(said, _)| said)
     }
 
-    async fn send(&self, call: &Call<'_>) -> Result<Answer, Said> {
-        let keys = self.keys.keys().await?;
+    /// A refusal comes with how far the store's clock is ahead of ours, where that is too far.
+    async fn send(&self, call: &Call<'_>) -> Result<Answer, (Said, Option<i64>)> {
+        let unanswered = |fault: Fault| (Said::from(fault), None::<i64>);
+        let keys = self.keys.keys().await.map_err(unanswered)?;
         let (path, at_ms) = (self.path(call.key), self.now_ms());
         let signed = Signed { method: &call.method, host: &self.host, path: &path, query: &call.query, payload: call.payload };
         let mut headers = call.headers.clone();
@@ -201,8 +203,12 @@ impl S3Destination {
         let body = call.body.again();
         let (method, operation, answers_within) = (call.method.clone(), call.operation, call.answers_within);
         let answer = self.client.send(Request { method, url, headers, body, operation, answers_within }).await;
-        let answer = answer.map_err(|fault| self.about(call).of(fault))?;
-        if answer.status.is_success() { Ok(answer) } else { Err(refusal(answer, self.about(call), at_ms).await) }
+        let answer = answer.map_err(|fault| unanswered(self.about(call).of(fault)))?;
+        if answer.status.is_success() {
+            return Ok(answer);
+        }
+        let skew_ms = skew_in(&answer, at_ms);
+        Err((refusal(answer, self.about(call)).await, skew_ms))
     }
 
     async fn look(&self, key: &str) -> Result<Option<There>, Fault> {

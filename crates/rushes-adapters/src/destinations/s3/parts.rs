@@ -244,7 +244,7 @@ impl S3Destination {
             return Ok(Proof { size_bytes, hash: ProofHash::Noted(put.blob.sha256.clone()), etag });
         }
         let shown = Proof { size_bytes, hash: ProofHash::Untold, etag };
-        let reason = match prove(shown, &put, 0, self.read(put.key)).await? {
+        let reason = match prove(shown, &put, 0, Box::pin(self.read(put.key))).await? {
             Compared::Same(proof) => return Ok(proof),
             Compared::Other(_) => "it arrived otherwise than it was sent",
             Compared::Absent => "the store took it and does not have it",

@@ -29,7 +29,7 @@ impl S3Destination {
 
     pub(super) async fn target(&self, put: Put<'_>) -> Result<Target, Fault> {
         let there = self.look(put.key).await?;
-        match target(there, &put, self.place(), self.part_bytes(&put), self.read(put.key)).await? {
+        match target(there, &put, self.place(), self.part_bytes(&put), Box::pin(self.read(put.key))).await? {
             Target::Over(Proof { etag: None, .. }) => Err(neither(&put, self.place())),
             target => Ok(target),
         }
@@ -87,12 +87,12 @@ impl S3Destination {
     async fn proof_of_put(&self, answer: &Answer, put: Put<'_>) -> Result<Proof, Fault> {
         let failed = |reason: &str| Fault::new(Code::ProofFailed, "put object").with("key", put.key).because(reason);
         let shown = Proof { size_bytes: put.blob.size_bytes, hash: hash_in(answer), etag: etag_in(answer) };
-        if let Compared::Same(proof) = prove(shown, &put, 0, std::future::ready(Ok::<_, Fault>(None))).await? {
+        if let Compared::Same(proof) = prove(shown, &put, 0, Box::pin(std::future::ready(Ok::<_, Fault>(None)))).await? {
             return Ok(proof);
         }
         // Who looks is shown more.
         let there = self.look(put.key).await?.ok_or_else(|| failed("the store took it and does not have it"))?;
-        if let Compared::Same(proof) = prove(there.proof, &put, self.part_bytes(&put), self.read(put.key)).await? {
+        if let Compared::Same(proof) = prove(there.proof, &put, self.part_bytes(&put), Box::pin(self.read(put.key))).await? {
             return Ok(proof);
         }
         // A store that does not check what arrives keeps what is wrong. It is ours, and would stand in the way of the next try.

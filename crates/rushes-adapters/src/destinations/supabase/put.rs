@@ -16,7 +16,7 @@ impl SupabaseDestination {
     async fn target(&self, put: Put<'_>) -> Result<Target, Fault> {
         let there = self.look(put.key).await?;
         let etag = there.as_ref().and_then(|there| there.proof.etag.clone());
-        let target = target(there, &put, self.place(), self.settings.part_bytes, self.read(put.key, etag)).await;
+        let target = target(there, &put, self.place(), self.settings.part_bytes, Box::pin(self.read(put.key, etag))).await;
         if target.is_err() {
             self.clear(put).await;
         }
@@ -78,7 +78,7 @@ impl SupabaseDestination {
         let Some(There { proof, noted }) = self.look(put.key).await? else {
             return Err(self.hidden(put.key, "the object was taken and cannot be seen"));
         };
-        let read_back = self.read(put.key, proof.etag.clone());
+        let read_back = Box::pin(self.read(put.key, proof.etag.clone()));
         if let Compared::Same(proof) = prove(proof, &put, self.settings.part_bytes, read_back).await? {
             return Ok(proof);
         }
