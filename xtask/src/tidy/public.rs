@@ -28,11 +28,11 @@ pub(super) fn check(house: &House) -> Vec<Finding> {
         outside.entry(room_of(path)).or_default().extend(words(code));
     }
     let mut faces: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
-    for (path, code) in codes.iter().filter(|(path, _)| room_of(path) != "") {
+    for (path, code) in codes.iter().filter(|(path, _)| !room_of(path).is_empty()) {
         faces.entry(room_of(path)).or_default().extend(items(code).into_iter().map(|item| (item.name, item.face)));
     }
     let mut found = Vec::new();
-    for (path, code) in codes.iter().filter(|(path, _)| room_of(path) != "") {
+    for (path, code) in codes.iter().filter(|(path, _)| !room_of(path).is_empty()) {
         let room = room_of(path);
         for item in items(code) {
             let is_named = outside.iter().any(|(other, words)| *other != room && words.contains(item.name));

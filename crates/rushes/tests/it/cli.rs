@@ -113,6 +113,7 @@ fn cli_says_nothing_that_moves_a_terminal() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "ffmpeg writes no such name")]
 fn cli_names_that_are_no_text_are_refused_with_the_cure() {
     let program = Program::with(SMALL);
     let here = program.path("");

@@ -155,6 +155,7 @@ async fn keep_sweeps_at_every_moment_take_nothing_that_is_registered_or_held() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::disallowed_methods, reason = "files have the disk's own time")]
 async fn keep_sweeps_what_arrived_in_part_and_not_what_is_arriving() {
     let folder = tempfile::tempdir().unwrap();
     let (places, clock) = (Places::memory(folder.path()), Arc::new(Ahead::default()));
@@ -167,7 +168,8 @@ async fn keep_sweeps_what_arrived_in_part_and_not_what_is_arriving() {
     for old in [&left, &fetching] {
         std::fs::File::open(old).unwrap().set_modified(two_hours_ago).unwrap();
     }
-    assert_eq!(sweep(engine.parts(), false).await.unwrap().scratch, 1);
+    // The engine's own first sweep may have been there before.
+    sweep(engine.parts(), false).await.unwrap();
     assert!(!left.exists() && arriving.exists(), "a slow download goes on");
 }
 
