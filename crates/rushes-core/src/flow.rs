@@ -301,7 +301,7 @@ impl<T> Branch<T> {
 pub struct Child {
     /// Unique among the children of its job.
     pub name: String,
-    /// The recipe.
+    /// The workflow.
     pub workflow: String,
     /// Its parameters.
     pub input: Value,
@@ -331,12 +331,12 @@ pub trait Flow: Sync {
     fn signal<T: Data>(&self, name: &str, at: &str, limit: Duration) -> impl Future<Output = Result<Option<T>, Stop>> + Send;
 }
 
-/// Every recipe an engine can run.
+/// Every workflow an engine can run.
 pub trait Workflows: Send + Sync + 'static {
-    /// The present version of a recipe; None when there is none of that name.
+    /// The present version of a workflow; None when there is none of that name.
     fn version(&self, workflow: &str) -> Option<u32>;
 
-    /// The catalog collection that mirrors a recipe's jobs, such as `pipeline_jobs`; None for most.
+    /// The catalog collection that mirrors a workflow's jobs, such as `pipeline_jobs`; None for most.
     fn collection(&self, workflow: &str) -> Option<&'static str>;
 
     /// Whether its jobs wait for their turn where jobs at once are bounded; false for what is over in a moment.
@@ -344,6 +344,6 @@ pub trait Workflows: Send + Sync + 'static {
         true
     }
 
-    /// Runs a recipe on a flow.
+    /// Runs a workflow on a flow.
     fn run<F: Flow>(&self, workflow: &str, flow: &F, input: Value) -> impl Future<Output = Result<Value, Stop>> + Send;
 }

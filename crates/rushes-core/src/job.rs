@@ -54,9 +54,9 @@ impl JobState {
 pub struct NewJob {
     /// Stable over replays, restarts and machines.
     pub id: JobId,
-    /// The recipe's name.
+    /// The workflow's name.
     pub workflow: String,
-    /// The recipe's version now; the job keeps it.
+    /// The workflow's version now; the job keeps it.
     pub version: u32,
     /// Its parameters, whole (defaults filled in).
     pub input: Value,
@@ -91,9 +91,9 @@ pub struct Asked {
 pub struct Job {
     /// Which.
     pub id: JobId,
-    /// The recipe's name.
+    /// The workflow's name.
     pub workflow: String,
-    /// The recipe's version when it began.
+    /// The workflow's version when it began.
     pub version: u32,
     /// Its parameters.
     pub input: Value,

@@ -1,7 +1,7 @@
 //! The engine: runs jobs durably, makes files assets by one door, and pays what is owed until it is proven.
 //!
 //! [`home`] is the folder and its lock; [`ingest`] with [`blobs`] is the one door; [`local`] drives jobs and their
-//! steps; [`outbox`] sends; [`hooks`] tells of the ends of jobs; [`audit`] compares local truth with what destinations and catalogs hold.
+//! steps; [`outbox`] sends; [`webhooks`] tells of the ends of jobs; [`audit`] compares local truth with what destinations and catalogs hold.
 //! Which destinations, catalogs and workflows there are is not known here.
 
 pub mod address;
@@ -11,7 +11,6 @@ mod breaker;
 pub mod estimate;
 pub mod fetch;
 pub mod home;
-pub mod hooks;
 pub(crate) mod ingest;
 pub mod keep;
 mod lanes;
@@ -27,11 +26,12 @@ pub mod records;
 pub mod restore;
 pub mod verify;
 pub mod view;
+pub mod webhooks;
 
 pub use home::{Home, Lock, Owner, Role};
-pub use hooks::Hooks;
 pub use keep::KeepRules;
 pub use lanes::Lanes;
 pub use local::{Desk, Engine, Live, NewJobRequest};
 pub use owner::Ask;
 pub use parts::{Access, JobRules, Parts, Site};
+pub use webhooks::Webhooks;

@@ -2,7 +2,7 @@
 //! the lock file: one line of JSON there, one line back.
 
 use crate::home::{Home, Owner};
-use crate::hooks::Change;
+use crate::webhooks::Change;
 use rushes_core::{Code, Fault, JobId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -26,7 +26,7 @@ const ANSWER_LIMIT: Duration = Duration::from_hours(1);
 pub enum Ask {
     /// Queue a job, or go on with an equal unfinished one. Gives the job's id, and whether it `is_new`.
     Submit {
-        /// The recipe.
+        /// The workflow.
         workflow: String,
         /// Its parameters.
         input: Value,

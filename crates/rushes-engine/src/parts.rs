@@ -3,10 +3,10 @@
 use crate::blobs::Blobs;
 use crate::estimate::Known;
 use crate::home::Home;
-use crate::hooks::Hooks;
 use crate::keep::KeepRules;
 use crate::lanes::Lanes;
 use crate::pins::Pins;
+use crate::webhooks::Webhooks;
 use rushes_core::catalog::Catalog;
 use rushes_core::clock::Clock;
 use rushes_core::compress::Compress;
@@ -97,7 +97,7 @@ pub struct Parts {
     /// Seconds between the safety scans of the outbox.
     pub scan_every: Duration,
     /// How ends of jobs are told.
-    pub hooks: Hooks,
+    pub webhooks: Webhooks,
     /// How much is kept here.
     pub keep: KeepRules,
     /// How many jobs, and how long each.

@@ -8,7 +8,7 @@ use crate::settle;
 use crate::snapshot;
 use crate::sqlite::SqliteStore;
 use crate::which::Which;
-use crate::writer::{LEASE_MS, Write};
+use crate::writer::Write;
 use async_trait::async_trait;
 use rushes_core::delivery::Routes;
 use rushes_core::job::{Job, JobState, NewJob};
@@ -17,6 +17,11 @@ use rushes_core::{Code, Fault, JobId};
 use rusqlite::{Connection, params};
 use serde_json::{Value, json as object};
 use std::collections::BTreeMap;
+
+/// How long a job's lease lasts without renewal; the writer renews those of its engine each second.
+pub(crate) const LEASE_MS: i64 = 3_000;
+/// Gives every job of this engine a further while.
+pub(crate) const RENEW_LEASES: &str = "UPDATE jobs SET lease_until_ms = ?1 WHERE owner = ?2 AND state = 'running'";
 
 pub(crate) fn load(sql: &Connection, id: JobId) -> Result<Job, Fault> {
     rows::one(sql, &format!("SELECT {JOB} FROM jobs WHERE id = ?1"), [id.to_string()], rows::job)?

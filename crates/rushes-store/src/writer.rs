@@ -2,6 +2,7 @@
 //! and answers only after the commit is on disk. Between commands it renews the leases of its engine.
 
 use crate::bells::{Bells, Wakes};
+use crate::jobs::{LEASE_MS, RENEW_LEASES};
 use rushes_core::clock::Clock;
 use rushes_core::faults::{self, Place};
 use rushes_core::{Code, Fault};
@@ -19,13 +20,8 @@ const GATHER: Duration = Duration::from_millis(1);
 const MANY: usize = 4;
 /// Commands waiting at most; beyond that callers wait.
 const QUEUE: usize = 4096;
-/// How long a job's lease lasts without renewal.
-pub(crate) const LEASE_MS: i64 = 3_000;
 /// How often leases are renewed.
 const RENEW: Duration = Duration::from_secs(1);
-
-/// Gives every job of this engine a further while.
-pub(crate) const RENEW_LEASES: &str = "UPDATE jobs SET lease_until_ms = ?1 WHERE owner = ?2 AND state = 'running'";
 
 /// What a command sees: the connection inside the transaction, the time, and what to wake after the commit.
 pub(crate) struct Write<'a> {

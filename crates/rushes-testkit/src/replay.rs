@@ -18,9 +18,9 @@ use std::time::Duration;
 pub struct Recorded {
     /// Which.
     pub job: JobId,
-    /// The recipe's name.
+    /// The workflow's name.
     pub workflow: String,
-    /// The recipe's version when it ran.
+    /// The workflow's version when it ran.
     pub version: u32,
     /// Its parameters.
     pub input: Value,
@@ -48,7 +48,7 @@ pub struct RecordedStep {
 pub struct RecordedChild {
     /// Unique among the children of its job.
     pub name: String,
-    /// The recipe.
+    /// The workflow.
     pub workflow: String,
     /// Its parameters.
     pub input: Value,

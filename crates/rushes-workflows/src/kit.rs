@@ -1,4 +1,4 @@
-//! What recipes work with beside `Flow`: the providers, the reference library, and the shape of pictures.
+//! What workflows work with beside `Flow`: the providers, the reference library, and the shape of pictures.
 
 use rushes_core::Fault;
 use rushes_core::destination::Destination;
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Everything a recipe may use; chosen by configuration, equal for all jobs of a process.
+/// Everything a workflow may use; chosen by configuration, equal for all jobs of a process.
 #[derive(Clone)]
 pub struct Kit {
     /// Who makes media.

@@ -1,4 +1,4 @@
-//! The recipes. One file each; [`registry`] lists them. They see ports and `Flow` only: no store, no network,
+//! The workflows. One file each; [`registry`] lists them. They see ports and `Flow` only: no store, no network,
 //! no destination. What they make becomes an asset by being handed to the engine, and in no other way.
 
 mod character;

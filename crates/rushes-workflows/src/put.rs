@@ -1,4 +1,4 @@
-//! `put`: one file from outside becomes an asset. The smallest recipe: one step.
+//! `put`: one file from outside becomes an asset. The smallest workflow: one step.
 
 use crate::kit::{Kit, blocking};
 use crate::registry::Card;

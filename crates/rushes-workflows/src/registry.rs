@@ -1,4 +1,4 @@
-//! The list of recipes. Adding one: its file, and its name in the list at the bottom.
+//! The list of workflows. Adding one: its file, and its name in the list at the bottom.
 
 use crate::kit::Kit;
 use crate::outside::Outside;
@@ -7,7 +7,7 @@ use rushes_core::{Code, Fault, Stop};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// What is known of a recipe without running it.
+/// What is known of a workflow without running it.
 #[derive(Debug, Clone, Copy)]
 pub struct Card {
     /// As it is started by.
@@ -18,25 +18,25 @@ pub struct Card {
     pub collection: Option<&'static str>,
     /// Over in a moment: its jobs need not wait for their turn.
     pub is_short: bool,
-    /// One line for people; empty for recipes only others start.
+    /// One line for people; empty for workflows only others start.
     pub about: &'static str,
     /// How somebody outside starts it, where they may.
     pub outside: Option<Outside>,
 }
 
-/// Every recipe, with what they work with.
+/// Every workflow, with what they work with.
 pub struct Registry {
     kit: Kit,
 }
 
 impl Registry {
-    /// The recipes over this kit.
+    /// The workflows over this kit.
     #[must_use]
     pub fn new(kit: Kit) -> Self {
         Self { kit }
     }
 
-    /// Every recipe's card, in the order of the list.
+    /// Every workflow's card, in the order of the list.
     #[must_use]
     pub fn cards() -> &'static [Card] {
         CARDS
@@ -57,7 +57,7 @@ fn parse<T: DeserializeOwned>(input: Value) -> Result<T, Stop> {
     serde_json::from_value(input).map_err(|e| Stop::Failed(Fault::new(Code::InputInvalid, "read parameters").because(e)))
 }
 
-macro_rules! recipes {
+macro_rules! workflows {
     ($($module:ident),*) => {
         const CARDS: &[Card] = &[$(crate::$module::CARD),*];
 
@@ -84,4 +84,4 @@ macro_rules! recipes {
     };
 }
 
-recipes!(production, character, put, import);
+workflows!(production, character, put, import);

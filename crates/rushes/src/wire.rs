@@ -14,7 +14,7 @@ use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::Routes;
 use rushes_core::provider::Providers;
 use rushes_core::{Code, Fault};
-use rushes_engine::{Engine, Home, Hooks, JobRules, KeepRules, Lanes, Lock, Parts, Role};
+use rushes_engine::{Engine, Home, JobRules, KeepRules, Lanes, Lock, Parts, Role, Webhooks};
 use rushes_media::builtin::image::BuiltinImage;
 use rushes_media::builtin::motion::BuiltinMotion;
 use rushes_media::builtin::music::BuiltinMusic;
@@ -119,7 +119,7 @@ fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
         catalogs,
         lanes: Lanes::new(cpu, NET_LANE, GPU_LANE),
         scan_every: Duration::from_secs_f64(config.delivery.scan_every_s),
-        hooks: Hooks {
+        webhooks: Webhooks {
             post: Arc::new(Poster::new(config.webhooks.allow_private)),
             retries: config.webhooks.retries_s.iter().map(|seconds| Duration::from_secs_f64(*seconds)).collect(),
         },

@@ -10,13 +10,13 @@ mod step;
 
 use crate::breaker::Breaker;
 use crate::home::{Anchor, Lock};
-use crate::hooks;
 use crate::keep;
 use crate::loose;
 use crate::outbox;
 use crate::owner;
 use crate::parts::Parts;
 use crate::view;
+use crate::webhooks;
 pub use desk::Desk;
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::{Workflows, hash};
@@ -65,7 +65,7 @@ pub struct Live {
 pub struct NewJobRequest {
     /// Drawn beforehand, for those who put something into its scratch; None: drawn now.
     pub id: Option<JobId>,
-    /// The recipe.
+    /// The workflow.
     pub workflow: String,
     /// Its parameters, defaults filled in.
     pub input: Value,
@@ -110,7 +110,7 @@ impl<W: Workflows> Engine<W> {
         tasks.spawn(breaker.guard("claim jobs", claim_loop(shared.clone(), stop.clone())));
         tasks.spawn(breaker.guard("cancel jobs", cancel_loop(shared.clone(), stop.clone())));
         tasks.spawn(breaker.guard("mend the library", mend_view(shared.clone(), stop.clone())));
-        tasks.spawn(breaker.guard("send messages", hooks::run(shared.parts.clone(), stop.clone())));
+        tasks.spawn(breaker.guard("send messages", webhooks::run(shared.parts.clone(), stop.clone())));
         tasks.spawn(breaker.guard("keep house", keep_house(shared.parts.clone(), stop.clone())));
         Self { desk: Desk { shared }, stop, tasks, senders, socket: None, breaker }
     }

@@ -2,11 +2,11 @@
 
 use super::{LOOK_EVERY, NewJobRequest, Shared, new_job};
 use crate::audit::audit;
-use crate::hooks;
 use crate::keep;
 use crate::mend::mend;
 use crate::owner::{self, Ask};
 use crate::records::owe_all;
+use crate::webhooks;
 use rushes_core::flow::Workflows;
 use rushes_core::job::{Job, NewJob};
 use rushes_core::store::Owe;
@@ -26,7 +26,7 @@ pub(super) async fn submit<W: Workflows>(shared: &Shared<W>, request: NewJobRequ
 /// The job to be made of a request. Errors: `workflow_unknown`, `input_invalid`.
 fn asked_for<W: Workflows>(shared: &Shared<W>, request: NewJobRequest) -> Result<NewJob, Fault> {
     // Here, so that no door takes an address that is never spoken to.
-    request.asked.webhook_url.as_deref().map_or(Ok(()), |url| shared.parts.hooks.post.check(url))?;
+    request.asked.webhook_url.as_deref().map_or(Ok(()), |url| shared.parts.webhooks.post.check(url))?;
     let id = request.id.unwrap_or_else(|| JobId(shared.parts.clock.new_id()));
     new_job(&shared.workflows, id, request, None, id)
 }
@@ -57,7 +57,7 @@ pub(super) async fn answer<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result
             let swept = keep::sweep(parts, true).await?;
             serde_json::to_value(swept).map_err(|e| Fault::new(Code::Unexpected, "answer request").because(e))
         }
-        Ask::Webhooks { change } => hooks::change(parts, change).await,
+        Ask::Webhooks { change } => webhooks::change(parts, change).await,
         Ask::Fix { deep } => {
             let mended = mend(parts, &audit(parts, deep).await?).await?;
             serde_json::to_value(mended).map_err(|e| Fault::new(Code::Unexpected, "answer request").because(e))

@@ -1,4 +1,4 @@
-//! The sounds of the drummers and their band: plain recipes, drawn by seed, and nothing of our own synthesiser.
+//! The sounds of the drummers and their band: plain workflows, drawn by seed, and nothing of our own synthesiser.
 
 use super::{Chance, RATE};
 use std::f64::consts::TAU;

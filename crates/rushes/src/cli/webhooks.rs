@@ -8,7 +8,7 @@ use rushes_core::record::rfc3339;
 
 use rushes_core::webhook::{Endpoint, Message, MessageFilter, MessageState};
 use rushes_core::{EndpointId, JobId, MessageId};
-use rushes_engine::{Ask, Parts, hooks::Change};
+use rushes_engine::{Ask, Parts, webhooks::Change};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 

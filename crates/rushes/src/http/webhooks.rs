@@ -13,7 +13,7 @@ use axum::{Extension, Json};
 use rushes_core::record::rfc3339;
 use rushes_core::webhook::{Endpoint, Message, MessageFilter, MessageState, Secrets, Try};
 use rushes_core::{Code, EndpointId, JobId, MessageId};
-use rushes_engine::hooks;
+use rushes_engine::webhooks;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -87,7 +87,7 @@ pub(super) async fn add(
     State(app): State<App>,
     Body(new): Body<NewWebhook>,
 ) -> Result<(StatusCode, Json<WebhookView>), Problem> {
-    let endpoint = hooks::add(app.parts(), new.url, new.types, caller.key).await?;
+    let endpoint = webhooks::add(app.parts(), new.url, new.types, caller.key).await?;
     Ok((StatusCode::CREATED, Json(WebhookView::of(endpoint))))
 }
 
@@ -124,7 +124,7 @@ pub(super) async fn change(
     Path(id): Path<String>,
     Body(change): Body<WebhookChange>,
 ) -> Result<Json<WebhookView>, Problem> {
-    Ok(Json(WebhookView::of(hooks::enable(app.parts(), endpoint_id(&id)?, change.enabled).await?)))
+    Ok(Json(WebhookView::of(webhooks::enable(app.parts(), endpoint_id(&id)?, change.enabled).await?)))
 }
 
 /// Forgets an endpoint. What is owed there is given up.
@@ -328,7 +328,7 @@ fn shown(app: &App, key: String, secrets: Secrets) -> Unkept {
 async fn key_of(app: &App, caller: Caller, query: SecretQuery) -> Result<String, Problem> {
     match query.key {
         None => Ok(caller.key),
-        Some(key) => Ok(hooks::key_named(app.parts(), &key).await?),
+        Some(key) => Ok(webhooks::key_named(app.parts(), &key).await?),
     }
 }
 
@@ -336,7 +336,7 @@ async fn key_of(app: &App, caller: Caller, query: SecretQuery) -> Result<String,
 #[utoipa::path(get, path = "/api/v1/webhooks/secret", tag = "webhooks", params(SecretQuery), responses((status = 200, body = SecretView)))]
 pub(super) async fn secret(_: Admin, caller: Caller, State(app): State<App>, Query(query): Query<SecretQuery>) -> Result<Unkept, Problem> {
     let key = key_of(&app, caller, query).await?;
-    let secrets = hooks::secrets(app.parts(), &key).await?;
+    let secrets = webhooks::secrets(app.parts(), &key).await?;
     Ok(shown(&app, key, secrets))
 }
 
@@ -344,6 +344,6 @@ pub(super) async fn secret(_: Admin, caller: Caller, State(app): State<App>, Que
 #[utoipa::path(post, path = "/api/v1/webhooks/secret/rotate", tag = "webhooks", params(SecretQuery), responses((status = 200, body = SecretView)))]
 pub(super) async fn rotate(_: Admin, caller: Caller, State(app): State<App>, Query(query): Query<SecretQuery>) -> Result<Unkept, Problem> {
     let key = key_of(&app, caller, query).await?;
-    let secrets = hooks::rotate(app.parts(), &key).await?;
+    let secrets = webhooks::rotate(app.parts(), &key).await?;
     Ok(shown(&app, key, secrets))
 }

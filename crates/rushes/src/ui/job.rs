@@ -50,7 +50,7 @@ fn reel(state: &State) -> &'static str {
     }
 }
 
-/// What a job is called: its recipe, and how many characters.
+/// What a job is called: its workflow, and how many characters.
 fn name(job: &Job) -> String {
     match job.input["count"].as_u64() {
         Some(n) if job.workflow == "production" => format!("Production of {}", words::count(n, "character")),

@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use rushes_core::key::Scope;
 use rushes_core::webhook::{Endpoint, Message, MessageFilter, MessageState, Try};
 use rushes_core::{Code, EndpointId, Fault};
-use rushes_engine::hooks;
+use rushes_engine::webhooks;
 
 /// Messages of the log on the page.
 const PAGE: u32 = 50;
@@ -70,7 +70,7 @@ async fn view(app: &App, visitor: &Visitor) -> Result<Webhooks, Fault> {
         let log = store.messages(&MessageFilter { limit: PAGE, ..MessageFilter::default() }).await?;
         messages = log.into_iter().map(|one| message(one, shell.now_ms)).collect();
         if !endpoints.is_empty() {
-            secret = Some(hooks::secrets(app.parts(), &visitor.caller.key).await?.current);
+            secret = Some(webhooks::secrets(app.parts(), &visitor.caller.key).await?.current);
         }
     }
     let refused = messages.iter().filter(|message: &&MessageRow| message.state.class == "refused").count();
@@ -119,7 +119,7 @@ fn tried(one: Try, now_ms: i64) -> TryRow {
 /// Registers an address, or shows the form with what is wrong with it.
 pub(super) async fn add(extract::State(app): extract::State<App>, visitor: Visitor, form: Form) -> Answer {
     visitor.need(Scope::Admin)?;
-    match hooks::add(app.parts(), form.text("url"), Vec::new(), visitor.caller.key.clone()).await {
+    match webhooks::add(app.parts(), form.text("url"), Vec::new(), visitor.caller.key.clone()).await {
         Ok(_) => Ok(shell::go_to("/webhooks")),
         Err(fault) if fault.code == Code::InputInvalid => {
             let wrong = fault.reason.as_deref().map_or_else(|| fault.code.row().title.to_owned(), words::capital);
@@ -141,7 +141,7 @@ pub(super) async fn change(extract::State(app): extract::State<App>, visitor: Vi
     let parts = app.parts();
     match what.as_str() {
         "test" => parts.store.owe_test(parsed).await.map(drop)?,
-        "on" | "off" => hooks::enable(parts, parsed, what == "on").await.map(drop)?,
+        "on" | "off" => webhooks::enable(parts, parsed, what == "on").await.map(drop)?,
         "remove" => parts.store.remove_endpoint(parsed).await?,
         _ => return Err(Trouble::unknown("page", &what)),
     }

@@ -66,7 +66,7 @@ impl Item {
         self.kind.stem(&self.subject, &self.names)
     }
 
-    /// What the recipe is asked for; None where there is no file.
+    /// What the workflow is asked for; None where there is no file.
     pub(crate) fn taken(&self) -> Option<Taken> {
         Some(Taken {
             from: self.from.clone()?,

@@ -1,5 +1,6 @@
 //! Walks a folder: which files there are, in which state. Nothing is opened, and no link leads out of the folder.
 
+use super::ignored::is_ignored;
 use percent_encoding::percent_decode_str;
 use rushes_core::destination::Destination;
 use rushes_engine::{Home, Site};
@@ -11,10 +12,6 @@ use std::path::{Path, PathBuf};
 const FILES_MAX: usize = 1_000_000;
 /// Folders within folders at most.
 const DEPTH_MAX: usize = 64;
-
-/// Never looked at: what programs leave while they write, and what systems leave for themselves.
-pub(crate) const IGNORED: [&str; 10] =
-    [".*", "*~", "~*", "*.part", "*.partial", "*.crdownload", "*.tmp", "*.download", "Thumbs.db", "desktop.ini"];
 
 /// What is passed over.
 #[derive(Debug, Clone, Default)]
@@ -173,36 +170,6 @@ pub(crate) fn folder_id(path: &Path) -> Option<(u64, u64)> {
     std::fs::metadata(path).ok().filter(std::fs::Metadata::is_dir).map(|meta| (meta.dev(), meta.ino()))
 }
 
-fn is_ignored(relative: &str, patterns: &[String]) -> bool {
-    let name = relative.rsplit('/').next().unwrap_or(relative);
-    let matches_name = |pattern: &str| fits(&pattern.to_lowercase(), &name.to_lowercase());
-    IGNORED.iter().any(|pattern| matches_name(pattern))
-        || patterns.iter().any(|p| if p.contains('/') { fits(&p.to_lowercase(), &relative.to_lowercase()) } else { matches_name(p) })
-}
-
-/// Whether a text fits a pattern in which `*` stands for anything and `?` for one character.
-fn fits(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    let (mut p, mut t) = (0, 0);
-    // Where the last star stood, and how much it stands for: going back there is all the searching there is.
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(c) if *c == '?' || *c == text[t] => (p, t) = (p + 1, t + 1),
-            _ => {
-                let Some((at, taken)) = star else { return false };
-                star = Some((at, taken + 1));
-                (p, t) = (at + 1, taken + 1);
-            }
-        }
-    }
-    pattern[p..].iter().all(|c| *c == '*')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,22 +181,6 @@ mod tests {
 
     fn names(walked: &Walked) -> Vec<&str> {
         walked.files.iter().map(|entry| entry.relative.as_str()).collect()
-    }
-
-    #[test]
-    fn walk_patterns_match_as_people_expect() {
-        for (pattern, text, is_fit) in [
-            ("*.tmp", "a.tmp", true),
-            ("*.tmp", "a.tmpx", false),
-            (".*", ".git", true),
-            ("a*b?c", "axxbyc", true),
-            ("a*b", "abc", false),
-            ("*", "", true),
-        ] {
-            assert_eq!(fits(pattern, text), is_fit, "{pattern} {text}");
-        }
-        assert!(is_ignored("a/b/film.MP4.Part", &[]) && is_ignored("thumbs.DB", &[]) && !is_ignored("a.tmp/b.png", &[]));
-        assert!(is_ignored("raw/x.png", &["raw/*".into()]) && !is_ignored("raw2/x.png", &["raw/*".into()]));
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn replay_plans_name_the_steps_that_are_taken() {
     }
 }
 
-/// Runs a recipe on a real engine and takes its journal.
+/// Runs a workflow on a real engine and takes its journal.
 async fn recorded(workflow: &str, input: Value, on_its_way: impl AsyncFn(&TestEngine, JobId)) -> Recorded {
     let folder = tempfile::tempdir().unwrap();
     let engine = TestEngine::start(folder.path(), &Places::memory(folder.path()), &Recipes::default());
@@ -80,7 +80,7 @@ async fn recorded(workflow: &str, input: Value, on_its_way: impl AsyncFn(&TestEn
     journals::take(&*engine.parts().store, &job).await
 }
 
-/// A recipe that sleeps, takes a signal, misses another, and runs branches.
+/// A workflow that sleeps, takes a signal, misses another, and runs branches.
 async fn waited() -> Recorded {
     let send = async |engine: &TestEngine, job| engine.parts().store.send_signal(job, "word", json!("one")).await.unwrap();
     recorded("wait", json!({"limit_ms": 600}), send).await

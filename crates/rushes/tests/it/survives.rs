@@ -7,7 +7,7 @@ use rushes_core::faults::{PLACES, Place};
 use std::time::{Duration, Instant};
 
 /// Places that a production passes each time; the others need a migration, an eviction, a second engine, or somebody who
-/// is told (`service/hooks.rs`).
+/// is told (`service/webhooks.rs`).
 fn of_a_production() -> Vec<Place> {
     use Place::{Backup, Evict, Fetched, HomeLock, MessageAnswered, MessageLeased, Migrate, PartSent, PutOff};
     PLACES

@@ -120,7 +120,7 @@ fn start(folder: &Path, endpoint: &str, bucket: &str, in_flight: usize) -> (Engi
     (Engine::start(parts, Takes, owner), lock)
 }
 
-/// The one recipe: each file becomes an asset of the subject its name begins with.
+/// The one workflow: each file becomes an asset of the subject its name begins with.
 #[derive(Clone)]
 struct Takes;
 

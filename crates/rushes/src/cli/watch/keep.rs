@@ -167,7 +167,7 @@ impl<'a> Keeper<'a> {
         Ok(false)
     }
 
-    /// What the recipe is asked for.
+    /// What the workflow is asked for.
     async fn taken(&mut self, entry: &Entry, wish: Wish) -> anyhow::Result<(Taken, Option<Character>)> {
         let from = Place::File { path: entry.path.clone(), mark: entry.mark };
         let meta = json!({"watched_as": entry.relative});

@@ -6,12 +6,12 @@ mod carried;
 mod clients;
 mod contract;
 mod gone;
-mod hooks;
 mod hostile;
 mod kills;
 mod ops;
 mod stuck;
 mod ui;
+mod webhooks;
 
 use crate::support::program::{End, Program, end, signal};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};

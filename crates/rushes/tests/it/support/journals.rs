@@ -25,7 +25,7 @@ const LIBRARY: &str = "/library";
 /// The second at which recorded characters were made.
 const SECOND: &str = "1700000000";
 
-/// The recipes as the tiny home runs them; no body of theirs is run in a replay.
+/// The workflows as the tiny home runs them; no body of theirs is run in a replay.
 pub(crate) fn registry() -> Registry {
     Registry::new(Kit {
         providers: Providers {

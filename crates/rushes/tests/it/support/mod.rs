@@ -18,7 +18,7 @@ use rushes_core::destination::{Abilities, Compared, Destination, Listing, Proof,
 use rushes_core::inspect::{Inspect, MediaInfo};
 use rushes_core::store::AssetFilter;
 use rushes_core::{Code, Fault, Job, JobId, Kind};
-use rushes_engine::{Access, Engine, Home, Hooks, JobRules, KeepRules, Lanes, NewJobRequest, Parts, Site};
+use rushes_engine::{Access, Engine, Home, JobRules, KeepRules, Lanes, NewJobRequest, Parts, Site, Webhooks};
 use rushes_media::compress::MediaCompressor;
 use rushes_media::inspect::MediaInspector;
 use rushes_store::{Mode, SqliteStore};
@@ -127,7 +127,7 @@ fn down() -> Fault {
     Fault::new(Code::DestinationDown, "ask destination").because("the test says so")
 }
 
-/// An engine over a temporary home, with recipes of the tests' own.
+/// An engine over a temporary home, with workflows of the tests' own.
 pub(crate) struct TestEngine {
     pub(crate) engine: Engine<Recipes>,
     pub(crate) recipes: Recipes,
@@ -171,7 +171,7 @@ pub(crate) fn parts(home: Home, clock: Arc<dyn Clock>, routes: Routes, (destinat
         catalogs,
         lanes: Lanes::new(2, 8, 1),
         scan_every: Duration::from_millis(200),
-        hooks: Hooks { post: Arc::new(Poster::new(true)), retries: [20, 40, 80].map(Duration::from_millis).into() },
+        webhooks: Webhooks { post: Arc::new(Poster::new(true)), retries: [20, 40, 80].map(Duration::from_millis).into() },
         keep: KeepRules::default(),
         jobs: JobRules::default(),
         known: Arc::default(),

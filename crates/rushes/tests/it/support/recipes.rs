@@ -1,4 +1,4 @@
-//! Small recipes that use each part of `Flow`, and count how often their bodies really ran.
+//! Small workflows that use each part of `Flow`, and count how often their bodies really ran.
 
 use rushes_core::flow::{Branch, Child, Flow, Lane, Step, StepContext, Workflows};
 use rushes_core::subject::{NewSubject, SubjectType};
@@ -18,12 +18,12 @@ pub(crate) struct Recipes {
 }
 
 impl Recipes {
-    /// Recipes that no longer ask for this step.
+    /// Workflows that no longer ask for this step.
     pub(crate) fn without(step: &'static str) -> Self {
         Self { left_out: Some(step), ..Self::default() }
     }
 
-    /// Recipes that all claim this version.
+    /// Workflows that all claim this version.
     pub(crate) fn of_version(version: u32) -> Self {
         Self { version, ..Self::default() }
     }

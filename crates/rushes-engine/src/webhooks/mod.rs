@@ -28,7 +28,7 @@ const GRACE: Duration = Duration::from_millis(1_500);
 
 /// How messages are sent.
 #[derive(Clone)]
-pub struct Hooks {
+pub struct Webhooks {
     /// Posts one.
     pub post: Arc<dyn Post>,
     /// The waits after each failure; after the last of them a message is given up.
@@ -86,13 +86,17 @@ async fn send(parts: Parts, due: DueMessage) {
     let (began, at_ms) = (Instant::now(), parts.clock.now_ms());
     let post = async {
         faults::pass(Place::MessageLeased)?;
-        let secrets = parts.store.secrets(&due.key, &parts.hooks.post.new_secret()?).await?.at(at_ms);
-        parts.hooks.post.post(Parcel { id: due.id, at_s: at_ms.div_euclid(1_000), url: &due.url, body: &due.body, secrets: &secrets }).await
+        let secrets = parts.store.secrets(&due.key, &parts.webhooks.post.new_secret()?).await?.at(at_ms);
+        parts
+            .webhooks
+            .post
+            .post(Parcel { id: due.id, at_s: at_ms.div_euclid(1_000), url: &due.url, body: &due.body, secrets: &secrets })
+            .await
     };
     let posted = AssertUnwindSafe(post).catch_unwind().await;
     let posted = posted.unwrap_or_else(|_| Err(Fault::new(Code::Panicked, "send webhook").with("message", due.id)));
     faults::pass_quietly(Place::MessageAnswered);
-    let verdict = verdict(due.attempts, &posted, &parts.hooks.retries, parts.clock.new_id().as_u128());
+    let verdict = verdict(due.attempts, &posted, &parts.webhooks.retries, parts.clock.new_id().as_u128());
     let (status, said) = match posted {
         Ok(answer) => (Some(answer.status), answer.said),
         Err(fault) => (None, fault.reason.unwrap_or_else(|| fault.code.row().title.to_owned())),

@@ -4,7 +4,7 @@ use crate::support::{Places, TestEngine, recipes::Recipes, soon};
 use rushes_core::job::Asked;
 use rushes_core::webhook::{Message, MessageFilter, MessageState};
 use rushes_core::{Code, JobId};
-use rushes_engine::hooks::{self, Change};
+use rushes_engine::webhooks::{self, Change};
 use rushes_engine::{NewJobRequest, Parts};
 use rushes_testkit::servers::{node_verifier, python_verifier};
 use rushes_testkit::webhooks::{Receiver, Reply};
@@ -42,7 +42,7 @@ async fn webhooks_tell_the_end_of_a_job_after_its_delivery() {
     let body = received.json();
     assert_eq!((&body["type"], &body["data"]["job_id"]), (&json!("pipeline.completed"), &json!(job)));
     assert_eq!((&body["data"]["status"], &body["data"]["errors"]), (&json!("completed"), &json!([])));
-    let secret = hooks::secrets(engine.parts(), "").await.unwrap().current;
+    let secret = webhooks::secrets(engine.parts(), "").await.unwrap().current;
     assert!(received.is_signed_by(&secret));
     let message = until(&engine, MessageState::Done).await;
     assert_eq!((message.id.to_string().as_str(), message.attempts, message.job), (received.id(), 1, Some(job)));
@@ -56,8 +56,8 @@ async fn webhooks_are_genuine_for_the_verifiers_of_others() {
     let receiver = Receiver::start().await;
     submit(&engine, "steps", json!({"count": 1}), &receiver.url).await;
     let first = receiver.wait_for(1, soon()).await.remove(0);
-    let old = hooks::secrets(engine.parts(), "").await.unwrap().current;
-    let new = hooks::rotate(engine.parts(), "").await.unwrap().current;
+    let old = webhooks::secrets(engine.parts(), "").await.unwrap().current;
+    let new = webhooks::rotate(engine.parts(), "").await.unwrap().current;
     submit(&engine, "faulty", json!({"how": "refused"}), &receiver.url).await;
     let second = receiver.wait_for(2, soon()).await.remove(1);
     assert_eq!(second.json()["type"], "job.failed");
@@ -87,7 +87,7 @@ async fn webhooks_are_tried_again_with_the_same_id_and_bytes() {
     let statuses: Vec<_> = message.tries.iter().map(|tried| tried.status).collect();
     assert_eq!(statuses, [Some(201), Some(429), None, Some(500)]);
 
-    let before = hooks::change(engine.parts(), Change::Redeliver { message: message.id }).await.unwrap();
+    let before = webhooks::change(engine.parts(), Change::Redeliver { message: message.id }).await.unwrap();
     assert_eq!(before["message"], json!(message.id));
     let again = receiver.wait_for(5, soon()).await.remove(4);
     assert_eq!((again.id(), &again.body), (received[0].id(), &received[0].body));
@@ -114,7 +114,7 @@ async fn webhooks_to_one_who_is_gone_or_slow_hold_nobody_up() {
     let (gone, slow, quick) = (Receiver::start().await, Receiver::start().await, Receiver::start().await);
     gone.always(Reply::Status(410));
     slow.always(Reply::Late(Duration::from_secs(14)));
-    let added = hooks::change(engine.parts(), Change::Add { url: gone.url.clone(), types: vec!["job.completed".into()] }).await.unwrap();
+    let added = webhooks::change(engine.parts(), Change::Add { url: gone.url.clone(), types: vec!["job.completed".into()] }).await.unwrap();
     for _ in 0..6 {
         submit(&engine, "steps", json!({"count": 1}), &slow.url).await;
     }
@@ -131,7 +131,7 @@ async fn webhooks_to_one_who_is_gone_or_slow_hold_nobody_up() {
     quick.wait_for(2, soon()).await;
     assert_eq!(gone.received().len(), count);
     let webhook = serde_json::from_value(added["webhook"]["id"].clone()).unwrap();
-    let refused = hooks::change(engine.parts(), Change::Test { webhook }).await.unwrap_err();
+    let refused = webhooks::change(engine.parts(), Change::Test { webhook }).await.unwrap_err();
     assert_eq!(refused.code, Code::InputInvalid, "{refused}");
 }
 
@@ -164,11 +164,11 @@ async fn webhooks_to_an_address_that_is_none_are_refused_with_the_job() {
             .await
             .unwrap_err();
         assert_eq!(refused.code, Code::InputInvalid, "{refused}");
-        let refused = hooks::change(engine.parts(), Change::Add { url: url.into(), types: Vec::new() }).await.unwrap_err();
+        let refused = webhooks::change(engine.parts(), Change::Add { url: url.into(), types: Vec::new() }).await.unwrap_err();
         assert_eq!(refused.code, Code::InputInvalid, "{refused}");
     }
     let unknown = Change::Add { url: "https://a.example/".into(), types: vec!["job.done".into()] };
-    assert!(hooks::change(engine.parts(), unknown).await.unwrap_err().to_string().contains("job.completed"));
+    assert!(webhooks::change(engine.parts(), unknown).await.unwrap_err().to_string().contains("job.completed"));
     assert!(engine.parts().store.endpoints().await.unwrap().is_empty());
     assert_eq!(engine.parts().store.count().await.unwrap().len(), 0, "no job was made");
 }

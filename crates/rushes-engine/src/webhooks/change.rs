@@ -68,7 +68,7 @@ pub async fn change(parts: &Parts, change: Change) -> Result<Value, Fault> {
 
 /// Registers an endpoint, whose messages the secret of `key` signs (empty: the home's own). Errors: `input_invalid`.
 pub async fn add(parts: &Parts, url: String, types: Vec<String>, key: String) -> Result<Endpoint, Fault> {
-    parts.hooks.post.check(&url)?;
+    parts.webhooks.post.check(&url)?;
     if let Some(unknown) = types.iter().find(|wanted| !TYPES.contains(&wanted.as_str())) {
         let reason = format!("there is no type {unknown:?}; there are {}", TYPES.join(", "));
         return Err(Fault::new(Code::InputInvalid, "add webhook").because(reason));
@@ -96,11 +96,11 @@ pub async fn key_named(parts: &Parts, id_or_name: &str) -> Result<String, Fault>
 
 /// The secrets of a key (empty: of the home), made where there are none.
 pub async fn secrets(parts: &Parts, key: &str) -> Result<Secrets, Fault> {
-    parts.store.secrets(key, &parts.hooks.post.new_secret()?).await
+    parts.store.secrets(key, &parts.webhooks.post.new_secret()?).await
 }
 
 /// A new secret for a key (empty: for the home); the one before signs beside it for a day.
 pub async fn rotate(parts: &Parts, key: &str) -> Result<Secrets, Fault> {
     let until_ms = parts.clock.now_ms() + i64::try_from(ROTATED.as_millis()).unwrap_or(i64::MAX);
-    parts.store.rotate_secret(key, &parts.hooks.post.new_secret()?, until_ms).await
+    parts.store.rotate_secret(key, &parts.webhooks.post.new_secret()?, until_ms).await
 }
