@@ -73,6 +73,7 @@ pub const EVENTS: &[EventRow] = &[
     row("webhook.sent", MESSAGE, "A receiver took a message."),
     row("webhook.refused", MESSAGE, "A message was given up."),
     row("webhook.disabled", &["webhook"], "A receiver said that it is gone; nothing more is sent there."),
+    row("key.revoked", &["key"], "A key of the HTTP service was revoked; streams it opened end."),
 ];
 
 /// Whether data of such a fact has just the fields that the table promises.

@@ -18,7 +18,8 @@ use rusqlite::{Connection, params};
 use serde_json::{Value, json as object};
 use std::collections::BTreeMap;
 
-/// How long a job's lease lasts without renewal; the writer renews those of its engine each second.
+/// How long a job's lease lasts without renewal; the writer renews those of its engine each second. While one engine has
+/// the home, nobody else looks, and its next start waits for no lease.
 pub(crate) const LEASE_MS: i64 = 3_000;
 /// Gives every job of this engine a further while.
 pub(crate) const RENEW_LEASES: &str = "UPDATE jobs SET lease_until_ms = ?1 WHERE owner = ?2 AND state = 'running'";

@@ -1,5 +1,6 @@
 //! Keys of the HTTP interface, and answers that are given twice.
 
+use crate::events::tell;
 use crate::rows;
 use crate::sqlite::SqliteStore;
 use async_trait::async_trait;
@@ -7,6 +8,7 @@ use rushes_core::key::{IdemKey, Key, Replied, Reply, Scope};
 use rushes_core::store::{Keys, Replies};
 use rushes_core::{Code, Fault};
 use rusqlite::{Row, params};
+use serde_json::json as object;
 
 /// A use is written down when the last one noted is older than this.
 const USE_NOTED_MS: i64 = 60_000;
@@ -67,8 +69,10 @@ impl Keys for SqliteStore {
             let query = format!(
                 "UPDATE keys SET revoked_ms = coalesce(revoked_ms, ?2) WHERE id = ?1 OR name = ?1 AND revoked_ms IS NULL RETURNING {KEY}"
             );
-            rows::one(write.sql, &query, params![which, write.now_ms], key)?
-                .ok_or_else(|| Fault::new(Code::NotFound, "revoke key").with("key", &which))
+            let revoked = rows::one(write.sql, &query, params![which, write.now_ms], key)?
+                .ok_or_else(|| Fault::new(Code::NotFound, "revoke key").with("key", &which))?;
+            tell(write, "key.revoked", None, &object!({"key": revoked.id}))?;
+            Ok(revoked)
         })
         .await
     }

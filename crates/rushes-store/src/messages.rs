@@ -76,12 +76,17 @@ pub(crate) fn owe_end(write: &mut Write<'_>, job: &Job, routes: &Routes) -> Resu
 pub(crate) fn refuse_owed(write: &mut Write<'_>, endpoint: EndpointId, why: &str) -> Result<(), Fault> {
     let refused = rows::all(
         write.sql,
-        "UPDATE messages SET state = 'refused', ended_ms = ?2 WHERE endpoint = ?1 AND state = 'owed' RETURNING seq",
+        "UPDATE messages SET state = 'refused', ended_ms = ?2 WHERE endpoint = ?1 AND state = 'owed' RETURNING seq, id, job, attempts",
         params![endpoint.to_string(), write.now_ms],
-        |row| row.get::<_, i64>(0),
+        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, rows::parsed_or_none(row, 2)?, row.get::<_, u32>(3)?)),
     )?;
     let unsent = Try { at_ms: write.now_ms, ms: 0, status: None, said: format!("not sent: {why}") };
-    refused.into_iter().try_for_each(|seq| note(write.sql, seq, &unsent))
+    for (seq, id, job, attempts) in refused {
+        note(write.sql, seq, &unsent)?;
+        let data = object!({"message": id, "webhook": endpoint, "status": null, "attempts": attempts});
+        tell(write, "webhook.refused", job, &data)?;
+    }
+    Ok(())
 }
 
 fn note(sql: &Connection, message: i64, tried: &Try) -> Result<(), Fault> {

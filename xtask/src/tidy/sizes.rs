@@ -7,7 +7,7 @@ const RULE: &str = "sizes";
 
 /// (path, most lines); other Rust files may have [`MOST_RUST`].
 const PAPERS: &[(&str, usize)] = &[("README.md", 150), ("ARCHITECTURE.md", 250), ("CONTRIBUTING.md", 120)];
-const MOST_RUST: usize = 600;
+const MOST_RUST: usize = 500;
 const MOST_LIB: usize = 80;
 const MOST_MAIN: usize = 60;
 

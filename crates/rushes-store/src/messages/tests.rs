@@ -4,7 +4,7 @@ use crate::{Mode, SqliteStore};
 use rushes_core::clock::Clock;
 use rushes_core::delivery::Routes;
 use rushes_core::job::{Asked, NewJob};
-use rushes_core::store::{Jobs, Messages, Room, Upkeep, Webhooks};
+use rushes_core::store::{Events, Jobs, Messages, Room, Upkeep, Webhooks};
 use rushes_core::webhook::{DueMessage, ENDPOINTS_MAX, Endpoint, Message, MessageFilter, MessageState, Try, Verdict};
 use rushes_core::{Code, EndpointId, Fault, JobId};
 use serde_json::{Value, json};
@@ -244,6 +244,9 @@ async fn webhooks_an_endpoint_that_is_gone_or_removed_gets_nothing_more() {
     home.store.redeliver(ids[0]).await.unwrap();
     home.store.remove_endpoint(endpoint).await.unwrap();
     assert_eq!(home.log(Some(MessageState::Refused)).await.len(), 3);
+    let facts = home.store.events(0, 100).await.unwrap();
+    let refused = facts.iter().filter(|fact| fact.event_type == "webhook.refused").count();
+    assert_eq!(refused, 4, "each time one was given up, and the first was twice: {facts:#?}");
     assert_eq!(home.store.remove_endpoint(endpoint).await.unwrap_err().code, Code::NotFound);
     assert_eq!(home.store.redeliver(ids[0]).await.unwrap_err().code, Code::NotFound);
 }

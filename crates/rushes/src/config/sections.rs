@@ -289,7 +289,7 @@ pub(crate) struct DestinationSection {
     /// bucket's policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) database: Option<String>,
-    /// Large files go in parts of so many millions of bytes; a restart sends at most one again.
+    /// Large files go in parts of so many MiB; a restart sends at most one again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) part_mb: Option<u32>,
     /// Pictures go there as JPEG, their longest side at most so many pixels; none = as they are.

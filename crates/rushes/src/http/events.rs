@@ -4,6 +4,7 @@
 //! store until it has caught up. A listener that reads slowly holds nothing back: what it missed it reads from the store.
 
 use super::app::App;
+use super::caller::Caller;
 use super::problem::Problem;
 use super::read::Query;
 use axum::body::Body;
@@ -47,6 +48,8 @@ struct Page {
     text: Bytes,
     /// Where each fact begins in the text.
     begins: Vec<(i64, usize)>,
+    /// Keys that were revoked in it.
+    revoked: Vec<String>,
 }
 
 /// A fact as it is sent.
@@ -78,7 +81,8 @@ impl Page {
             // JSON has no line ends of its own; a type is a word of ours.
             text.put_slice(format!("id: {seq}\nevent: {event_type}\ndata: {shown}\n\n").as_bytes());
         }
-        Some(Self { after, last, text: text.freeze(), begins })
+        let revoked = facts.iter().filter(|fact| fact.event_type == "key.revoked").filter_map(|fact| fact.data["key"].as_str());
+        Some(Self { after, last, text: text.freeze(), begins, revoked: revoked.map(str::to_owned).collect() })
     }
 
     /// What comes after a fact; the very bytes all listeners share.
@@ -168,7 +172,12 @@ fn yes() -> bool {
 #[utoipa::path(get, path = "/api/v1/events", tag = "events",
     params(EventsQuery, ("Last-Event-ID" = Option<i64>, Header, description = "The last fact known")),
     responses((status = 200, description = "Each event's `data` is an EventFacts", content_type = "text/event-stream", body = EventFacts<'static>)))]
-pub(super) async fn events(State(app): State<App>, Query(query): Query<EventsQuery>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn events(
+    State(app): State<App>,
+    caller: Caller,
+    Query(query): Query<EventsQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let busy = Fault::new(Code::TooManyRequests, "listen to events").because(format!("{LISTENERS_MAX} listen already"));
     let place = app.feed.room.clone().try_acquire_owned().map_err(|_| busy.retry_after(Duration::from_secs(5)))?;
     // Before the store is looked at: what is written in between is heard.
@@ -187,7 +196,9 @@ pub(super) async fn events(State(app): State<App>, Query(query): Query<EventsQue
             after
         }
     };
-    let listener = Listener { app, heard, at, follows: query.follow, is_behind: true, has_said_hello: false, _place: place };
+    let key = caller.key_id();
+    let listener =
+        Listener { app, key, heard, at, follows: query.follow, is_behind: true, has_said_hello: false, is_over: false, _place: place };
     let pieces = stream::unfold(listener, |mut listener| async move { Some((Ok::<_, Infallible>(listener.next().await?), listener)) });
     let headers = [
         (CONTENT_TYPE, "text/event-stream"),
@@ -208,6 +219,8 @@ fn last_known(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
 /// Somebody who listens; a few hundred bytes, beside their connection.
 struct Listener {
     app: App,
+    /// What it came in with.
+    key: Option<String>,
     heard: broadcast::Receiver<Arc<Page>>,
     /// The last fact sent.
     at: i64,
@@ -216,24 +229,31 @@ struct Listener {
     /// There may be facts that were not heard.
     is_behind: bool,
     has_said_hello: bool,
+    /// Its key was revoked.
+    is_over: bool,
     _place: OwnedSemaphorePermit,
 }
 
 impl Listener {
+    fn take(&mut self, page: &Page) {
+        self.at = page.last;
+        self.is_over = self.key.as_ref().is_some_and(|key| page.revoked.contains(key));
+    }
+
     /// The next piece; None at the end of the server, or when the store fails: they come back with the last id.
     async fn next(&mut self) -> Option<Bytes> {
         if !std::mem::replace(&mut self.has_said_hello, true) {
             return Some(Bytes::from_static(HELLO));
         }
         loop {
-            if self.app.stop.is_cancelled() {
+            if self.is_over || self.app.stop.is_cancelled() {
                 return None;
             }
             if self.is_behind {
                 let facts = self.app.parts().store.events(self.at, PAGE).await.ok()?;
                 match Page::of(self.at, &facts) {
                     Some(page) => {
-                        self.at = page.last;
+                        self.take(&page);
                         return Some(page.text);
                     }
                     None if !self.follows => return None,
@@ -247,7 +267,7 @@ impl Listener {
                     Ok(page) if page.last <= self.at => {}
                     Ok(page) if page.after <= self.at => {
                         let text = page.from(self.at);
-                        self.at = page.last;
+                        self.take(&page);
                         return Some(text);
                     }
                     Ok(_) | Err(RecvError::Lagged(_)) => self.is_behind = true,

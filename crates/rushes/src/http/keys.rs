@@ -90,7 +90,7 @@ pub(crate) async fn add(app: &App, name: &str, scope: &str) -> Result<(Key, Stri
     Ok((key, secret))
 }
 
-/// Revokes a key. It opens nothing from a second later on.
+/// Revokes a key. It opens nothing from a second later on, and streams it opened end.
 #[utoipa::path(delete, path = "/api/v1/keys/{id}", tag = "keys", params(("id" = String, Path, description = "Its id")),
     responses((status = 200, body = KeyView)))]
 pub(super) async fn revoke(_: Admin, State(app): State<App>, Path(id): Path<String>) -> Result<Json<KeyView>, Problem> {

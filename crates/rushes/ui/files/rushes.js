@@ -194,7 +194,7 @@ const TYPES = ['job.queued', 'job.started', 'job.waiting', 'job.signal', 'job.ca
     'job.failed', 'job.cancelled', 'job.retried', 'step.done', 'step.failed', 'step.cancelled', 'step.attempt_failed',
     'subject.made', 'subject.renewed', 'asset.made', 'asset.expired', 'asset.restored', 'delivery.proven', 'delivery.failed',
     'delivery.refused', 'delivery.retried', 'record.written', 'record.removed', 'object.removed', 'webhook.sent',
-    'webhook.refused', 'webhook.disabled'];
+    'webhook.refused', 'webhook.disabled', 'key.revoked'];
 
 function listen() {
     if (!document.body.dataset.events) return;

@@ -95,8 +95,11 @@ async fn service_asks_for_keys_by_scope_and_does_things_once() {
     let (status, refused) = once(json!({"count": 2})).await;
     assert_eq!((status, &refused["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("request_differs")));
     assert_eq!(served.get("/api/v1/pipeline/jobs").await.1["count"], 1);
+    let stream = served.ask(Method::GET, "/api/v1/events").send().await.unwrap();
     let revoked = served.program.run(&["keys", "revoke", "run key"]).expect(0);
     assert!(revoked.stdout.contains("opens nothing"));
+    let heard = tokio::time::timeout(Duration::from_secs(20), stream.text()).await.expect("what the key opened ends with it");
+    assert!(heard.unwrap().contains("key.revoked"));
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     assert_eq!(served.get("/api/v1/pipeline/jobs").await.0, StatusCode::UNAUTHORIZED);
 }
