@@ -181,10 +181,11 @@ pub(super) fn hash_in(answer: &Answer) -> ProofHash {
     crc32c.and_then(|sum| sum.try_into().ok()).map_or(ProofHash::Untold, |sum| ProofHash::Crc32c(u32::from_be_bytes(sum)))
 }
 
-/// The proof in the answer to a look at an object; None where it says no length.
+/// The proof in the answer to a look at an object; None where it says no length, or names no version: then it is no object
+/// that answers, whatever the status says.
 pub(super) fn proof_in(answer: &Answer) -> Option<Proof> {
     let size_bytes = answer.header("content-length").parse().ok()?;
-    Some(Proof { size_bytes, hash: hash_in(answer), etag: etag_in(answer) })
+    Some(Proof { size_bytes, hash: hash_in(answer), etag: Some(etag_in(answer)?) })
 }
 
 /// The etag without its quotes, and with its `W/` where it is weak.

@@ -230,6 +230,12 @@ impl S3Destination {
                 Ok(_) => Err(said.fault),
                 Err(fault) => Err(self.give_up(put, Some(kept), fault).await),
             },
+            // It has other parts than were sent, or another list arrived: what can be proven of neither begins anew.
+            Err(said) if matches!(&*said.code, "InvalidPart" | "InvalidPartOrder") => {
+                self.clear(put.key, Some(kept)).await;
+                put.session.keep("").await?;
+                Err(Fault::new(Code::ProofFailed, "join parts").with("key", put.key).because(said.fault))
+            }
             Err(said) => Err(said.into()),
         }
     }

@@ -112,7 +112,7 @@ async fn clouds_renditions_are_proven_and_never_taken_for_the_asset() {
     // With the original gone, the rendition is no help.
     sweep(engine.parts(), false).await.unwrap();
     own.delete(PICTURE).await.unwrap();
-    assert_eq!(fetch(engine.parts(), &asset.blob).await.unwrap_err().code, Code::NotFound);
+    assert_eq!(fetch(engine.parts(), &asset.blob).await.unwrap_err().code, Code::BlobMissing);
 
     engine.run("pictures", json!({"shade": 100})).await;
     is_clean(&engine).await;

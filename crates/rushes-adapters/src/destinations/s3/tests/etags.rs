@@ -2,12 +2,17 @@
 
 use super::*;
 use crate::destinations::sources::{Kept, large, source};
+use rushes_testkit::chaos::{Chaos, Only, Weather};
 use rushes_testkit::etags::{EtagServer, Etags};
 
 fn bucket(server: &EtagServer) -> S3Destination {
+    bucket_at(&server.url)
+}
+
+fn bucket_at(url: &str) -> S3Destination {
     S3Destination::new(S3Settings {
         bucket: "bucket".into(),
-        endpoint: Some(server.url.clone()),
+        endpoint: Some(url.to_owned()),
         region: "auto".into(),
         addressing: Addressing::Path,
         key: Some(AccessKey { id: "id".into(), secret: "secret".into(), token: None }),
@@ -91,4 +96,34 @@ async fn s3_proves_parts_whatever_their_etags() {
         }
         assert!(server.bytes("spoilt.mp4").unwrap() == std::fs::read(&film.file).unwrap(), "{etags:?}: it is good in the end");
     }
+}
+
+/// What somebody between says instead of the store, in an answer that looks like success, is no object of anybody's.
+#[tokio::test]
+async fn s3_takes_no_other_answer_for_an_object() {
+    let server = EtagServer::start(Etags::Md5).await;
+    let chaos = Chaos::before(server.url.trim_start_matches("http://").parse().unwrap()).await;
+    let (bucket, film) = (bucket_at(&chaos.url()), large(u32::try_from(LARGE_BYTES).unwrap()));
+    bucket.put(film.create("film.mp4")).await.unwrap();
+    chaos.set(Weather::s3_error(200, "InternalError"));
+    for refused in [bucket.stat("film.mp4").await.unwrap_err(), bucket.put(film.create("film.mp4")).await.unwrap_err()] {
+        assert!(refused.is_transient(), "{refused}");
+    }
+    chaos.set(Weather::Clear);
+    bucket.put(film.create("film.mp4")).await.unwrap();
+}
+
+/// Parts that did not arrive as they were sent are no reason to give up, whoever finds it out.
+#[tokio::test]
+async fn s3_sends_anew_what_cannot_be_joined() {
+    let server = EtagServer::start(Etags::Digits).await;
+    let chaos = Chaos::before(server.url.trim_start_matches("http://").parse().unwrap()).await;
+    let (bucket, film) = (bucket_at(&chaos.url()), large(u32::try_from(LARGE_BYTES).unwrap()));
+    let kept = Kept::default();
+    let put = Put { session: &kept, ..film.create("film.mp4") };
+    chaos.set_for(Only::requests("POST", "uploadId").first(1), Weather::s3_error(400, "InvalidPart"));
+    let refused = bucket.put(put).await.unwrap_err();
+    assert!(refused.code == Code::ProofFailed && refused.is_transient(), "{refused}");
+    bucket.put(put).await.unwrap();
+    assert!(server.bytes("film.mp4").unwrap() == std::fs::read(&film.file).unwrap());
 }
