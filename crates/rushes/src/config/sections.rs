@@ -1,6 +1,7 @@
 //! The sections of `rushes.toml`: what can be set, with defaults. Each stands in `rushes.example.toml` too.
 
 use rushes_engine::KeepRules;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -51,6 +52,11 @@ impl Default for WatchSection {
 pub(crate) struct EngineSection {
     /// Steps at once that use processors; 0 = as many as there are cores.
     pub(crate) cpu_lane: usize,
+    /// Settings that files of earlier programs have, and nothing heeds.
+    #[serde(rename = "net_lane", skip_serializing)]
+    _net_lane: IgnoredAny,
+    #[serde(rename = "gpu_lane", skip_serializing)]
+    _gpu_lane: IgnoredAny,
 }
 
 /// The shape of pictures and films.

@@ -12,6 +12,12 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 #[test]
+fn config_files_of_earlier_programs_are_still_read() {
+    let older = folder(&[("rushes.toml", "[engine]\ncpu_lane = 2\nnet_lane = 16\ngpu_lane = 1\n")]);
+    assert_eq!(load(older.path()).unwrap().config.engine.cpu_lane, 2);
+}
+
+#[test]
 fn config_example_shows_every_key_with_its_default() {
     let text = include_str!("../../../../rushes.example.toml");
     let shown: Config = toml::from_str(text).unwrap();
