@@ -5,7 +5,7 @@ use super::style::Style;
 use realfft::RealFftPlanner;
 use rushes_core::{Code, Fault};
 
-/// Integrated loudness aimed for, LUFS.
+/// What a composed piece is brought to. What films get is [`crate::loudness`]'s, whatever they are given.
 const LOUDNESS_LUFS: f64 = -14.0;
 /// Nothing is louder, dBTP; a little below what is promised, since meters look more closely.
 const CEILING_DBTP: f32 = -1.2;

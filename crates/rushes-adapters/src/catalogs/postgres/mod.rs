@@ -22,7 +22,8 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error, Row};
 
-/// Each brings the schema from the number before to its own, and harms nothing when run again.
+/// Each brings the schema from the number before to its own, and harms nothing when run again. Those that are here have run
+/// in databases of others: a new column is a further file, with the line of `tables.rs` that fills it.
 const MIGRATIONS: &[&str] = &[include_str!("0001_first.sql")];
 /// Any number nobody else locks: two who start at once change the schema one after the other.
 const LOCK: i64 = 0x5255_5348_4553;

@@ -33,8 +33,6 @@ use std::time::Duration;
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 /// The longest an address may be valid by this signature.
 const LINK_MAX: Duration = Duration::from_hours(7 * 24);
-/// Files of more than this many parts' size go in parts.
-const WHOLE_PARTS: u64 = 4;
 
 /// Where the bucket's name stands in an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,10 +150,6 @@ impl S3Destination {
             sums_parts: AtomicBool::new(true),
             settings,
         })
-    }
-
-    fn whole_max_bytes(&self) -> u64 {
-        self.settings.part_bytes * WHOLE_PARTS
     }
 
     fn path(&self, key: &str) -> String {
@@ -291,7 +285,7 @@ impl Destination for S3Destination {
     }
 
     async fn put(&self, put: Put<'_>) -> Result<Proof, Fault> {
-        if put.blob.size_bytes > self.whole_max_bytes() { self.put_parts(put).await } else { self.put_whole(put).await }
+        self.put_object(put).await
     }
 
     async fn stat(&self, key: &str) -> Result<Option<Proof>, Fault> {

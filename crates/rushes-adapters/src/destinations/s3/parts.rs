@@ -21,6 +21,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+/// The most parts one object may have.
+const PARTS_MAX: u64 = 10_000;
 /// Putting together what arrived takes a store its time.
 const JOINED_WITHIN: Duration = Duration::from_mins(5);
 
@@ -93,6 +95,11 @@ impl Kept {
 }
 
 impl S3Destination {
+    /// Of how many bytes each part is, where these bytes go in parts.
+    pub(super) fn part_bytes(&self, put: &Put<'_>) -> u64 {
+        self.settings.part_bytes.max(put.blob.size_bytes.div_ceil(PARTS_MAX))
+    }
+
     pub(super) async fn put_parts(&self, put: Put<'_>) -> Result<Proof, Fault> {
         let kept = put.session.kept().as_deref().and_then(Kept::read);
         let goal = match self.target(put).await {

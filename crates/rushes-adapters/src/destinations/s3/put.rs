@@ -1,4 +1,5 @@
-//! Small objects, each by one request: on a condition the store keeps, proven by its answer.
+//! Whether an object goes whole or in parts; and whole ones, each by one request: on a condition the store keeps, proven by
+//! its answer.
 
 use super::answers::{NOTED, bare, etag_in, hash_in};
 use super::{Call, S3Destination};
@@ -9,8 +10,8 @@ use rushes_core::destination::{Compared, Condition, Destination, Proof, ProofHas
 use rushes_core::{Code, Fault};
 use std::sync::atomic::Ordering;
 
-/// The most parts one object may have.
-const PARTS_MAX: u64 = 10_000;
+/// Files of more than this many parts' size go in parts.
+const WHOLE_PARTS: u64 = 4;
 /// Objects up to this are put twice, once in a process, to learn whether the store keeps conditions.
 const LEARN_MAX_BYTES: u64 = 1024 * 1024;
 
@@ -22,9 +23,12 @@ pub(super) fn conditioned<'a>(call: Call<'a>, target: &Target) -> Call<'a> {
 }
 
 impl S3Destination {
-    /// Of how many bytes each part is, where these bytes go in parts.
-    pub(super) fn part_bytes(&self, put: &Put<'_>) -> u64 {
-        self.settings.part_bytes.max(put.blob.size_bytes.div_ceil(PARTS_MAX))
+    pub(super) async fn put_object(&self, put: Put<'_>) -> Result<Proof, Fault> {
+        if put.blob.size_bytes > self.whole_max_bytes() { self.put_parts(put).await } else { self.put_whole(put).await }
+    }
+
+    pub(super) fn whole_max_bytes(&self) -> u64 {
+        self.settings.part_bytes * WHOLE_PARTS
     }
 
     pub(super) async fn target(&self, put: Put<'_>) -> Result<Target, Fault> {
@@ -35,7 +39,7 @@ impl S3Destination {
         }
     }
 
-    pub(super) async fn put_whole(&self, put: Put<'_>) -> Result<Proof, Fault> {
+    async fn put_whole(&self, put: Put<'_>) -> Result<Proof, Fault> {
         // A store that keeps conditions needs no look before: what was not to be written over refuses by itself.
         let mut next = match put.condition {
             Condition::CreateOnly if self.keeps_conditions.load(Ordering::Relaxed) => Target::New,
