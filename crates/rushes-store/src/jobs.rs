@@ -193,7 +193,7 @@ pub(crate) fn give_up(write: &mut Write<'_>, lease: Lease, fault: &Fault, routes
 pub(crate) fn cancel_family() -> String {
     let family = "WITH RECURSIVE family(id) AS (SELECT ?1 UNION ALL SELECT jobs.id FROM jobs JOIN family ON jobs.parent = family.id)";
     format!(
-        "{family} UPDATE jobs SET cancel = 1, updated_ms = ?2, ended_ms = CASE WHEN state IN ('queued', 'delivering') THEN ?2 ELSE ended_ms END, state = CASE WHEN state IN ('queued', 'delivering') THEN 'cancelled' ELSE state END WHERE id IN family AND state IN ('queued', 'running', 'delivering') RETURNING id, state = 'cancelled'"
+        "{family} UPDATE jobs SET cancel = 1, updated_ms = ?2, ended_ms = CASE WHEN state IN ('queued', 'delivering') THEN ?2 ELSE ended_ms END, state = CASE WHEN state IN ('queued', 'delivering') THEN 'cancelled' ELSE state END WHERE id IN family AND (state IN ('queued', 'running') OR id = ?1 AND state = 'delivering') RETURNING id, state = 'cancelled'"
     )
 }
 
@@ -210,6 +210,7 @@ fn cancel(write: &mut Write<'_>, id: JobId, routes: &Routes) -> Result<Job, Faul
 
 fn ask_to_stop(write: &mut Write<'_>, id: JobId, routes: &Routes) -> Result<(), Fault> {
     // A queued job has nobody to notice the flag, so it ends here; so does one whose workflow has ended and only delivers.
+    // Its children that have made what they should stay made: they end with the family.
     let asked = rows::all(write.sql, &cancel_family(), params![id.to_string(), write.now_ms], |row| {
         Ok((rows::parsed::<JobId>(row, 0)?, row.get::<_, bool>(1)?))
     })?;

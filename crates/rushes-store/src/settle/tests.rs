@@ -3,12 +3,12 @@
 #![expect(clippy::disallowed_methods, reason = "a look at the rows themselves")]
 
 use crate::{Mode, SqliteStore};
-use rushes_core::JobId;
+use rushes_core::{JobId, JobState};
 use rushes_core::catalog::Record;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{Due, Routes, Wanted};
 use rushes_core::job::NewJob;
-use rushes_core::store::{Events, Jobs, Outbox, Owe, Upkeep};
+use rushes_core::store::{Events, Jobs, Outbox, Owe, Room, Upkeep};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 use std::sync::Arc;
@@ -112,4 +112,20 @@ async fn settle_a_waiting_job_that_is_cancelled_is_told_to_have_ended() {
     let facts = home.store.events(0, 100).await.unwrap();
     let told = |what: &str| facts.iter().filter(|fact| fact.event_type == what).count();
     assert_eq!((told("job.cancel_asked"), told("job.cancelled")), (1, 2), "the job and its child: {facts:?}");
+}
+
+/// What one character of a production has made stays made, whatever becomes of the others.
+#[tokio::test]
+async fn settle_a_child_that_is_made_is_completed_although_its_parent_is_cancelled() {
+    let home = Home::with_a_mirrored_job().await;
+    let child = JobId(SystemClock.new_id());
+    home.job(child, Some("child")).await;
+    let claims = home.store.claim("test", Room { all: 9, in_turn: 9 }).await.unwrap();
+    let lease = |id| claims.iter().find(|claim| claim.job.id == id).unwrap().lease;
+    home.store.finish(lease(child), Some(Ok(json!("made")))).await.unwrap();
+    home.store.cancel(home.root).await.unwrap();
+    assert_eq!(home.store.job(child).await.unwrap().state, JobState::Delivering);
+    home.store.finish(lease(home.root), None).await.unwrap();
+    let states = [home.store.job(home.root).await.unwrap().state, home.store.job(child).await.unwrap().state];
+    assert_eq!(states, [JobState::Cancelled, JobState::Completed]);
 }
