@@ -162,12 +162,17 @@ fn finish(write: &mut Write<'_>, lease: Lease, end: Option<Result<Value, Fault>>
         },
     };
     let ended_ms = state.has_ended().then_some(write.now_ms);
+    // Who was told that it is cancelled finds it so, though it came to its end meanwhile; what it made is kept. A child that is
+    // made is made, and who was stopped for its time and ended well after all has ended well.
+    let is_stopped = "?2 = 'delivering' AND cancel = 1 AND parent IS NULL AND fault IS NULL";
     let end = format!(
-        "UPDATE jobs SET state = ?2, value = ?3, fault = ?4, waiting_for = NULL, owner = NULL, updated_ms = ?5, ended_ms = ?6 WHERE id = ?1 RETURNING {JOB}"
+        "UPDATE jobs SET state = iif({is_stopped}, 'cancelled', ?2), value = iif({is_stopped}, NULL, ?3), fault = ?4, waiting_for = NULL,
+             owner = NULL, updated_ms = ?5, ended_ms = iif({is_stopped}, ?5, ?6) WHERE id = ?1 RETURNING {JOB}"
     );
     let params = params![lease.job.to_string(), state.name(), value, fault, write.now_ms, ended_ms];
     let job = rows::one(write.sql, &end, params, rows::job)?;
     write.wakes.job(lease.job);
+    let state = job.as_ref().map_or(state, |job| job.state);
     tell(write, &format!("job.{}", state.name()), Some(lease.job), &object!({}))?;
     if let Some(job) = job.filter(|_| state.has_ended()) {
         messages::owe_end(write, &job, routes)?;

@@ -3,12 +3,12 @@
 #![expect(clippy::disallowed_methods, reason = "a look at the rows themselves")]
 
 use crate::{Mode, SqliteStore};
-use rushes_core::{JobId, JobState};
 use rushes_core::catalog::Record;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{Due, Routes, Wanted};
 use rushes_core::job::NewJob;
-use rushes_core::store::{Events, Jobs, Outbox, Owe, Room, Upkeep};
+use rushes_core::store::{Events, Jobs, Journal, Outbox, Owe, Room, Upkeep};
+use rushes_core::{JobId, JobState};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 use std::sync::Arc;
@@ -128,4 +128,22 @@ async fn settle_a_child_that_is_made_is_completed_although_its_parent_is_cancell
     home.store.finish(lease(home.root), None).await.unwrap();
     let states = [home.store.job(home.root).await.unwrap().state, home.store.job(child).await.unwrap().state];
     assert_eq!(states, [JobState::Cancelled, JobState::Completed]);
+}
+
+#[tokio::test]
+async fn settle_a_cancel_that_was_taken_holds_although_the_job_came_to_its_end() {
+    let home = Home::with_a_mirrored_job().await;
+    let lease = home.store.claim("test", Room { all: 9, in_turn: 9 }).await.unwrap()[0].lease;
+    home.store.cancel(home.root).await.unwrap();
+    let ended = home.store.finish(lease, Some(Ok(json!("made")))).await.unwrap();
+    assert_eq!((ended.state, ended.value), (JobState::Cancelled, None));
+    let facts = home.store.events(0, 100).await.unwrap();
+    assert_eq!(facts.last().map(|fact| fact.event_type.as_str()), Some("job.cancelled"));
+
+    let home = Home::with_a_mirrored_job().await;
+    let lease = home.store.claim("test", Room { all: 9, in_turn: 9 }).await.unwrap()[0].lease;
+    let late = rushes_core::Fault::new(rushes_core::Code::JobLimit, "drive job");
+    home.store.give_up(lease, &late).await.unwrap();
+    let ended = home.store.finish(lease, Some(Ok(json!("made")))).await.unwrap();
+    assert_eq!((ended.state, ended.fault.map(|fault| fault.code)), (JobState::Completed, None), "it came to its end in spite of it");
 }
