@@ -5,6 +5,7 @@
 //! Which destinations, catalogs and workflows there are is not known here.
 
 pub mod address;
+mod again;
 pub mod audit;
 pub mod blobs;
 mod breaker;

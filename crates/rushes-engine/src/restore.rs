@@ -1,5 +1,6 @@
 //! Rebuilds a library from its catalogs and destinations alone, or proves that this can be done.
 
+use crate::again::{FIRST_WAIT, patiently};
 use crate::blobs::{hash_file, sha256_of};
 use crate::fetch;
 use crate::parts::{Parts, Site};
@@ -29,6 +30,7 @@ pub struct Restored {
 }
 
 /// One file as a record tells of it.
+#[derive(Clone)]
 struct Told {
     subject: Option<(NewSubject, u64)>,
     asset: Asset,
@@ -65,7 +67,7 @@ pub async fn prove(parts: &Parts, folder: &std::path::Path, each: &(dyn Fn(f32) 
     let total = told.len().max(1);
     for (index, one) in told.into_iter().enumerate() {
         let file = folder.join(format!("{index}"));
-        match get(parts, &one, &file).await {
+        match patiently(FIRST_WAIT, || get(parts, &one, &file)).await {
             Ok(()) => {
                 restored.files += 1;
                 restored.bytes += one.asset.blob.size_bytes;
@@ -114,7 +116,7 @@ async fn hashed<T: Send + 'static>(hash: impl FnOnce() -> Result<T, Fault> + Sen
 
 async fn bring(parts: &Parts, told: Told) -> Result<(u64, bool), (String, Fault)> {
     let path = told.asset.path.clone();
-    bring_one(parts, told).await.map_err(|fault| (path, fault))
+    patiently(FIRST_WAIT, || bring_one(parts, told.clone())).await.map_err(|fault| (path, fault))
 }
 
 async fn bring_one(parts: &Parts, told: Told) -> Result<(u64, bool), Fault> {

@@ -1,5 +1,6 @@
 //! Proves anew that every delivered object is what was made: by what the destination says of it, or by its very bytes.
 
+use crate::again::{FIRST_WAIT, patiently};
 use crate::blobs::sha256_of;
 use crate::parts::{Parts, Site};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -24,7 +25,8 @@ pub struct Verified {
 }
 
 /// Looks at each delivered object of every current asset. `deep`: fetches and hashes the bytes, and hashes those on this
-/// machine too. `each` is told the share done, 0.0–1.0. Errors: those of the destinations that are transient.
+/// machine too. `each` is told the share done, 0.0–1.0. Errors: those of the destinations that do
+/// not pass.
 pub async fn verify(parts: &Parts, deep: bool, each: &(dyn Fn(f32) + Sync)) -> Result<Verified, Fault> {
     let listed = parts.store.assets(&AssetFilter::default()).await?;
     let mut looks = Vec::new();
@@ -41,7 +43,7 @@ pub async fn verify(parts: &Parts, deep: bool, each: &(dyn Fn(f32) + Sync)) -> R
     let mut running = stream::iter(looks)
         .map(|(site, asset, delivery)| async move {
             let held = delivery.held(asset);
-            Ok::<_, Fault>((held, look(parts, site, held, delivery, deep).await?))
+            Ok::<_, Fault>((held, patiently(FIRST_WAIT, || look(parts, site, held, delivery, deep)).await?))
         })
         .buffer_unordered(AT_ONCE);
     while let Some((held, wrong)) = running.try_next().await? {
@@ -73,7 +75,10 @@ async fn look(parts: &Parts, site: &Site<dyn Destination>, held: &Blob, delivery
             Compared::Absent => Some(format!("{at}: it is gone")),
         });
     }
-    let file = std::env::temp_dir().join(format!("rushes-verify-{}", parts.clock.new_id()));
+    // Where what a kill leaves is swept.
+    let fetching = parts.home.fetching();
+    tokio::fs::create_dir_all(&fetching).await.map_err(|e| Fault::io("make folder", &fetching, &e))?;
+    let file = fetching.join(format!("verify-{}", parts.clock.new_id()));
     let got = site.port.get(&delivery.key, None, &file).await;
     let path = file.clone();
     let hashed = match got {
