@@ -29,6 +29,8 @@ use utoipa::ToSchema;
 static ROOM: Semaphore = Semaphore::const_new(8);
 /// How long the next piece of a file may take.
 const PIECE_LIMIT: Duration = Duration::from_secs(20);
+/// For the rest of a form that was refused.
+const REST_LIMIT: Duration = Duration::from_secs(1);
 /// How long a whole file may take; scratch that nobody owns is swept after an hour.
 const FILE_LIMIT: Duration = Duration::from_mins(30);
 /// How long the answer waits for the file to be registered.
@@ -87,7 +89,11 @@ pub(super) async fn upload(
     // The bound is the whole form's, not only the file's.
     let until = Instant::now() + FILE_LIMIT;
     let max_bytes = u64::from(app.config.server.upload_max_mb) * 1_000_000;
-    timeout_at(until, read_form(&mut form, &mut said, &file, max_bytes)).await.map_err(|_| slow())??;
+    let read = timeout_at(until, read_form(&mut form, &mut said, &file, max_bytes)).await;
+    if let Err(problem) = read.map_err(|_| slow()).and_then(|read| read) {
+        take_the_rest(&mut form).await;
+        return Err(problem);
+    }
     let input = said.into_input(file.clone(), id)?;
     // What is no media file makes no job.
     let info = app.parts().inspect.inspect(&file).await.map_err(|fault| without_path(fault, &file))?;
@@ -267,6 +273,13 @@ async fn read_form(form: &mut Multipart, said: &mut Said, file: &Path, max_bytes
         }
     }
     Err(refuse(format!("a form has at most {FIELDS_MAX} fields")))
+}
+
+/// Who is still sending when the line is closed may never read the answer; so what little is left is taken first.
+async fn take_the_rest(form: &mut Multipart) {
+    let rest = async { while let Ok(Some(_)) = form.next_field().await {} };
+    // Longer than that it is much; then the answer may be lost.
+    let _ = timeout(REST_LIMIT, rest).await;
 }
 
 async fn next_piece(field: &mut Field<'_>) -> Result<Option<bytes::Bytes>, Problem> {
