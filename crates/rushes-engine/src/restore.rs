@@ -38,7 +38,7 @@ struct Told {
 }
 
 /// Fetches every file that the catalogs name and knows it here again. `each` is told the share done.
-/// Errors: those of catalogs and destinations that are transient, `disk_full`, those of the store.
+/// Errors: those of catalogs, `disk_full`, those of the store. What a destination does not give in several tries is told as lost.
 pub async fn restore(parts: &Parts, each: &(dyn Fn(f32) + Sync)) -> Result<Restored, Fault> {
     let (told, lost) = told(parts).await?;
     let mut restored = Restored { unrecorded: unrecorded(parts, &told).await?, lost, ..Restored::default() };
