@@ -8,7 +8,7 @@ mod requests;
 mod scratch;
 mod step;
 
-use crate::breaker::Breaker;
+use crate::halt::Halt;
 use crate::home::{Anchor, Lock};
 use crate::keep;
 use crate::loose;
@@ -93,7 +93,7 @@ pub struct Engine<W> {
     senders: JoinSet<()>,
     /// Where requests are taken; gone when the engine stops.
     socket: Option<PathBuf>,
-    breaker: Breaker,
+    halt: Halt,
 }
 
 impl<W: Workflows> Engine<W> {
@@ -102,23 +102,23 @@ impl<W: Workflows> Engine<W> {
     pub fn start(parts: Parts, workflows: W, owner: String) -> Self {
         let (live, _) = broadcast::channel(LIVE_KEPT);
         let stop = Cancel::new();
-        let breaker = Breaker::new(&stop);
-        let senders = outbox::start(&parts, &stop, &breaker);
+        let halt = Halt::new(&stop);
+        let senders = outbox::start(&parts, &stop, &halt);
         let unlinked = Notify::new();
         let shared = Arc::new(Shared { parts, workflows, live, driven: Mutex::new(HashMap::new()), owner, unlinked });
         let mut tasks = JoinSet::new();
-        tasks.spawn(breaker.guard("claim jobs", claim_loop(shared.clone(), stop.clone())));
-        tasks.spawn(breaker.guard("cancel jobs", cancel_loop(shared.clone(), stop.clone())));
-        tasks.spawn(breaker.guard("mend the library", mend_view(shared.clone(), stop.clone())));
-        tasks.spawn(breaker.guard("send messages", webhooks::run(shared.parts.clone(), stop.clone())));
-        tasks.spawn(breaker.guard("keep house", keep_house(shared.parts.clone(), stop.clone())));
-        Self { desk: Desk { shared }, stop, tasks, senders, socket: None, breaker }
+        tasks.spawn(halt.guard("claim jobs", claim_loop(shared.clone(), stop.clone())));
+        tasks.spawn(halt.guard("cancel jobs", cancel_loop(shared.clone(), stop.clone())));
+        tasks.spawn(halt.guard("mend the library", mend_view(shared.clone(), stop.clone())));
+        tasks.spawn(halt.guard("send messages", webhooks::run(shared.parts.clone(), stop.clone())));
+        tasks.spawn(halt.guard("keep house", keep_house(shared.parts.clone(), stop.clone())));
+        Self { desk: Desk { shared }, stop, tasks, senders, socket: None, halt }
     }
 
     /// Why the engine stopped by itself: one of its own loops panicked, or its home was moved away. The next start goes on with everything.
     #[must_use]
     pub fn broken(&self) -> Option<Fault> {
-        self.breaker.fault()
+        self.halt.fault()
     }
 
     /// A way to ask of this engine, for those who outlive the one that holds it.
@@ -135,7 +135,7 @@ impl<W: Workflows> Engine<W> {
         let (listener, path) = owner::listen(&self.desk.parts().home)?;
         lock.announce(path.clone())?;
         let anchor = self.desk.parts().home.anchor()?;
-        self.tasks.spawn(watch_home(anchor, self.breaker.clone(), self.stop.clone()));
+        self.tasks.spawn(watch_home(anchor, self.halt.clone(), self.stop.clone()));
         self.tasks.spawn(requests::take_requests(self.desk.shared.clone(), listener, self.stop.clone()));
         self.socket = Some(path);
         Ok(())
@@ -144,7 +144,7 @@ impl<W: Workflows> Engine<W> {
     /// Stops: bodies are cancelled, children killed, uploads handed back. Jobs stay as they are and go on later.
     pub async fn stop(mut self) {
         // Where the home is another's by now, so is what lies at that path.
-        if let Some(socket) = self.socket.as_ref().filter(|_| self.breaker.fault().is_none()) {
+        if let Some(socket) = self.socket.as_ref().filter(|_| self.halt.fault().is_none()) {
             let _ = std::fs::remove_file(socket);
         }
         self.stop.cancel();
@@ -166,10 +166,10 @@ impl<W> std::ops::Deref for Engine<W> {
 }
 
 /// Stops the engine when its home is moved away from under it.
-async fn watch_home(anchor: Anchor, breaker: Breaker, stop: Cancel) {
+async fn watch_home(anchor: Anchor, halt: Halt, stop: Cancel) {
     loop {
         if let Some(fault) = anchor.broken() {
-            return breaker.trip(fault);
+            return halt.trip(fault);
         }
         tokio::select! {
             () = stop.cancelled() => return,

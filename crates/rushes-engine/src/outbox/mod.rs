@@ -9,7 +9,7 @@ mod pace;
 mod pay;
 mod rendition;
 
-use crate::breaker::Breaker;
+use crate::halt::Halt;
 use crate::parts::{Parts, Site};
 use futures_util::FutureExt;
 use load::{Item, Load, Most, Waiting};
@@ -40,7 +40,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Starts one sender for each destination and catalog. They end when `stop` is cancelled, and hand back what they
 /// had not proven.
-pub(crate) fn start(parts: &Parts, stop: &Cancel, breaker: &Breaker) -> JoinSet<()> {
+pub(crate) fn start(parts: &Parts, stop: &Cancel, halt: &Halt) -> JoinSet<()> {
     let mut senders = JoinSet::new();
     let md5s = Arc::new(Md5s::default());
     if parts.routes.hold {
@@ -50,11 +50,11 @@ pub(crate) fn start(parts: &Parts, stop: &Cancel, breaker: &Breaker) -> JoinSet<
     for site in &parts.destinations {
         let route = parts.routes.destinations.iter().find(|route| route.name == site.name).cloned().unwrap_or_default();
         let payer = ToDestination { port: site.port.clone(), parts: parts.clone(), access: site.access, route, md5s: md5s.clone() };
-        senders.spawn(breaker.guard("send objects", Sender::new(parts, site, payer).run(stop.clone())));
+        senders.spawn(halt.guard("send objects", Sender::new(parts, site, payer).run(stop.clone())));
     }
     for site in &parts.catalogs {
         let payer = ToCatalog { port: site.port.clone(), store: parts.store.clone(), pauses: Pauses::default() };
-        senders.spawn(breaker.guard("send records", Sender::new(parts, site, payer).run(stop.clone())));
+        senders.spawn(halt.guard("send records", Sender::new(parts, site, payer).run(stop.clone())));
     }
     senders
 }

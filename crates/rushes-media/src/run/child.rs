@@ -1,6 +1,6 @@
 //! A running child: watched while it runs, told apart by how it ended, and killed as a group when let go of.
 
-use super::{Plan, limits, spawner};
+use super::{Plan, command_line, spawner};
 use rushes_core::{Cancel, Code, Fault};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use std::io::{Read, Write};
@@ -154,7 +154,7 @@ impl Drop for Running {
 
 #[expect(clippy::disallowed_methods, reason = "this is the runner")]
 fn command(plan: &Plan, is_fed: bool) -> Result<Command, Fault> {
-    let line = limits::command_line(plan)?;
+    let line = command_line::of(plan)?;
     let mut parts = line.into_iter();
     let mut command = Command::new(parts.next().unwrap_or_default());
     command

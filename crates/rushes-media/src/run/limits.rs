@@ -1,43 +1,22 @@
-//! Which program is started, and what it is wrapped in: killed when we die, polite, and bounded in memory and time.
+//! How long one run may take, and what it may use of this machine.
 
-use super::{CPU_LIMIT_S, Plan};
-use rushes_core::{Code, Fault};
-use std::ffi::OsString;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::time::Duration;
 
-/// How much politer than we are: encoding gives way to whatever serves people.
-const NICENESS: &str = "5";
+/// Wall time of one run. Half an hour: a four-hour recording still decodes strictly in it, a stuck tool does not hold
+/// a worker for long.
+pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(30 * 60);
 
-/// The whole command line of a plan: `setpriv … nice … prlimit … ffmpeg …`, each wrapper only where it is installed.
-pub(super) fn command_line(plan: &Plan) -> Result<Vec<OsString>, Fault> {
-    let Some(program) = find(plan.program) else {
-        return Err(Fault::new(Code::MediaToolMissing, &*plan.operation).because(format!("{} is not on the PATH", plan.program)));
-    };
-    let mut line: Vec<OsString> = Vec::with_capacity(plan.args.len() + 12);
-    if let Some(setpriv) = find("setpriv") {
-        line.extend([setpriv.into(), "--pdeathsig".into(), "KILL".into(), "--".into()]);
-    }
-    if let Some(nice) = find("nice") {
-        line.extend([nice.into(), "-n".into(), NICENESS.into()]);
-    }
-    if let Some(prlimit) = find("prlimit") {
-        line.push(prlimit.into());
-        line.push(format!("--as={}", plan.memory_bytes).into());
-        line.extend(plan.data_bytes.map(|bytes| format!("--data={bytes}").into()));
-        line.push(format!("--cpu={CPU_LIMIT_S}").into());
-        line.push("--core=0".into());
-        line.push("--".into());
-    }
-    line.push(program.into());
-    line.extend(plan.args.iter().cloned());
-    Ok(line)
-}
+/// Address space of one run. 4 GiB: five times what the largest plan here reserves (threads reserve far more than they
+/// touch), and little enough that a decompression bomb cannot take the machine down.
+pub(crate) const MEMORY_LIMIT_BYTES: u64 = 4 << 30;
 
-/// The first executable file of that name on the PATH.
-fn find(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|file| file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0))
-}
+/// What one run that looks at a stranger's file may really touch: 352 MiB. Two threads on 4096 by 2304 pixels of ten bits
+/// take 270 MB; with what we hold ourselves it stays below 500 MB.
+pub(crate) const STRANGER_MEMORY_BYTES: u64 = 352 << 20;
+
+/// A run on a stranger's file that uses no processor time for this long stands still: ffmpeg 5 waits for ever for a
+/// thread that got no memory.
+pub(crate) const STRANGER_STALL: Duration = Duration::from_secs(8);
+
+/// Processor time of one run, over all its threads. Four hours: a backstop for when the watching thread is gone.
+pub(crate) const CPU_LIMIT_S: u64 = 4 * 3600;

@@ -8,12 +8,12 @@ use std::sync::{Arc, OnceLock};
 
 /// Stops an engine when one of its loops panics, or when it is told to.
 #[derive(Debug, Clone)]
-pub(crate) struct Breaker {
+pub(crate) struct Halt {
     stop: Cancel,
     fault: Arc<OnceLock<Fault>>,
 }
 
-impl Breaker {
+impl Halt {
     /// Cancels `stop` when it breaks.
     #[must_use]
     pub(crate) fn new(stop: &Cancel) -> Self {
@@ -39,11 +39,11 @@ impl Breaker {
         what: &'static str,
         body: impl Future<Output = ()> + Send + 'static,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let breaker = self.clone();
+        let halt = self.clone();
         async move {
             if AssertUnwindSafe(body).catch_unwind().await.is_err() {
                 let reason = "the engine has stopped; the same command goes on";
-                breaker.trip(Fault::new(Code::Panicked, what).because(reason));
+                halt.trip(Fault::new(Code::Panicked, what).because(reason));
             }
         }
     }
