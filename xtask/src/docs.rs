@@ -4,6 +4,7 @@
 
 use anyhow::Context;
 use rushes_core::codes::CODES;
+use rushes_core::event::EVENTS;
 use rushes_core::kinds::{KINDS, Keep, Slot};
 use rushes_core::log_lines::LOG_LINES;
 use rushes_core::{FaultKind, Verdict};
@@ -14,8 +15,13 @@ use std::path::Path;
 pub type Document = (&'static str, fn() -> String);
 
 /// Every generated document.
-pub const DOCUMENTS: &[Document] =
-    &[("docs/codes.md", codes), ("docs/kinds.md", kinds), ("docs/log-lines.md", log_lines), ("docs/routes.md", routes)];
+pub const DOCUMENTS: &[Document] = &[
+    ("docs/codes.md", codes),
+    ("docs/events.md", events),
+    ("docs/kinds.md", kinds),
+    ("docs/log-lines.md", log_lines),
+    ("docs/routes.md", routes),
+];
 
 /// What the handlers say of themselves; a test of theirs fails while it is older than they are.
 const OPENAPI: &str = include_str!("../../docs/openapi.json");
@@ -43,6 +49,22 @@ pub fn codes() -> String {
     for row in CODES {
         let (kind, again) = (kind_word(row.kind), again_word(row.verdict));
         row_of(&mut out, &[&format!("`{}`", row.name), kind, again, &cell(row.title), &cell(row.cure)]);
+    }
+    out
+}
+
+/// The sorts of facts.
+#[must_use]
+pub fn events() -> String {
+    let mut out = String::from(
+        "# Facts\n\n\
+         What `GET /api/v1/events` streams and `rushes` follows: each fact once, in order. `data` has the fields named here.\n\
+         This page is made from `crates/rushes-core/src/event.rs` by `make docs`; change it there.\n\n\
+         | type | data | told when |\n|---|---|---|\n",
+    );
+    for row in EVENTS {
+        let fields: Vec<String> = row.fields.iter().map(|field| format!("`{field}`")).collect();
+        row_of(&mut out, &[&format!("`{}`", row.name), &fields.join(", "), &cell(row.when)]);
     }
     out
 }

@@ -221,7 +221,7 @@ impl Answer {
         Ok(whole.into())
     }
 
-    /// The body into a new file, which is removed when it does not come whole. Errors: `destination_down`, `disk_full`, `io`.
+    /// The body into a new file, which is removed when it does not come whole; not synced. Errors: `destination_down`, `disk_full`, `io`.
     pub(crate) async fn into_file(self, into: &Path) -> Result<(), Fault> {
         let (operation, limit) = (self.operation, self.stalled_after);
         let local = |e: std::io::Error| Fault::io(operation, into, &e);
@@ -231,8 +231,7 @@ impl Answer {
             while let Some(piece) = next_within(&mut body, limit, operation).await? {
                 file.write_all(&piece).await.map_err(local)?;
             }
-            file.flush().await.map_err(local)?;
-            file.sync_all().await.map_err(local)
+            file.flush().await.map_err(local)
         };
         let copied = copied.await;
         if copied.is_err() {

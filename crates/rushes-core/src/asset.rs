@@ -2,6 +2,7 @@
 
 use crate::fault::Fault;
 use crate::ids::{AssetId, JobId};
+use crate::inspect::Looked;
 use crate::kinds::{Kind, Names};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -35,6 +36,8 @@ pub struct NewAsset {
     pub idx: u32,
     /// Where the bytes are now.
     pub file: PathBuf,
+    /// What was found of them before, where somebody has looked.
+    pub looked: Option<Looked>,
     /// The seed it was made from.
     pub seed: Option<u64>,
     /// What it was made from.
@@ -56,6 +59,7 @@ impl NewAsset {
             title: kind.own_title().unwrap_or("primary").to_owned(),
             idx: 0,
             file: file.into(),
+            looked: None,
             seed: None,
             parents: Vec::new(),
             names: Names::new(),
@@ -111,6 +115,13 @@ impl NewAsset {
     #[must_use]
     pub fn made_from(mut self, parent: &AssetRef) -> Self {
         self.parents.push(parent.id);
+        self
+    }
+
+    /// What was found of its bytes before.
+    #[must_use]
+    pub fn looked(mut self, looked: Option<Looked>) -> Self {
+        self.looked = looked;
         self
     }
 

@@ -45,6 +45,7 @@ codes! {
     Cancelled "cancelled" Cancelled Permanent "The job was cancelled." "Start it again with the same command.";
     NotFound "not_found" NotFound Permanent "There is no such thing." "List what there is, then ask by its id or its unique name.";
     HomeBusy "home_busy" Conflict Permanent "Another Rushes works on this home." "Wait for it or stop the process it names.";
+    EngineGone "engine_gone" Unavailable Transient "The process that did the work has ended." "Start a server again, or give the same command: it goes on where it was.";
     HomeNewer "home_newer" Unsupported Permanent "The database was made by a newer Rushes." "Run that version, or another home.";
     ConfigInvalid "config_invalid" ConfigInvalid Permanent "The configuration cannot be used." "Mend the named setting; `rushes config show` prints them all with their origin.";
     InputInvalid "input_invalid" InvalidInput Permanent "The request cannot be carried out as written." "Change the named parameter.";

@@ -2,71 +2,15 @@
 //!
 //! Retry, timeout, rate and faults are wrapped around this port, never inside an adapter.
 
+mod proof;
+
 use crate::asset::Blob;
 use crate::fault::Fault;
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
+pub use proof::{Compared, Proof, ProofHash, Shows, compare};
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
-
-/// What a store can show of an object it holds, strongest known part used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Proof {
-    /// Bytes held.
-    pub size_bytes: u64,
-    /// The hash read back.
-    pub hash: ProofHash,
-    /// The store's own name of this very version, for a later conditional replace.
-    pub etag: Option<String>,
-}
-
-/// A hash as the store gives it; hex, or the number.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names are those of the algorithms")]
-pub enum ProofHash {
-    Sha256(String),
-    Md5(String),
-    Crc32c(u32),
-    /// The SHA-256 noted beside the object by who put it there in parts, each of them proven, where the store shows no
-    /// hash of the whole. It says what is there only as long as the `etag` is the one that was proven.
-    Noted(String),
-}
-
-impl Proof {
-    /// Whether the object held is this blob.
-    #[must_use]
-    pub fn is_of(&self, blob: &Blob) -> bool {
-        self.tells(blob) == Some(true)
-    }
-
-    /// Whether only the blob's MD5, which was not taken, could tell what is held.
-    #[must_use]
-    pub fn needs_md5_of(&self, blob: &Blob) -> bool {
-        self.tells(blob).is_none()
-    }
-
-    fn tells(&self, blob: &Blob) -> Option<bool> {
-        let is_same = match &self.hash {
-            ProofHash::Sha256(hex) | ProofHash::Noted(hex) => *hex == blob.sha256,
-            ProofHash::Md5(hex) if self.size_bytes == blob.size_bytes => hex == blob.md5.as_ref()?,
-            ProofHash::Md5(_) => false,
-            ProofHash::Crc32c(sum) => *sum == blob.crc32c,
-        };
-        Some(is_same && self.size_bytes == blob.size_bytes)
-    }
-
-    /// Whether the object held is this blob, and where its hash is only noted, also the very version that was proven.
-    /// Where the hash cannot tell, it is the version or the hash that was proven, or it is not.
-    #[must_use]
-    pub fn holds(&self, blob: &Blob, proven: Option<&Self>) -> bool {
-        match self.tells(blob) {
-            Some(is_same) => is_same && (!matches!(self.hash, ProofHash::Noted(_)) || proven.is_none_or(|proven| proven.etag == self.etag)),
-            None => proven.is_some_and(|proven| proven.hash == self.hash || self.etag.is_some() && proven.etag == self.etag),
-        }
-    }
-}
 
 /// On what condition to write.
 #[derive(Debug, Clone, Copy)]
@@ -137,8 +81,8 @@ pub struct Abilities<'a> {
     pub folders: bool,
     /// How far this machine's clock is ahead of the destination's, as its last answer said.
     pub clock_ahead_ms: Option<i64>,
-    /// May show nothing but an MD5 of what it holds; what is put there has one.
-    pub proves_by_md5: bool,
+    /// Objects of up to so many bytes it may prove by their MD5, so that what is put there has one; larger ones otherwise.
+    pub proves_by_md5_up_to: u64,
 }
 
 /// Addresses for people and programs without an account of ours.
@@ -191,10 +135,16 @@ pub trait Destination: Send + Sync {
     /// `destination_down`, `disk_full`, `proof_failed` (transient), `blob_missing`.
     async fn put(&self, put: Put<'_>) -> Result<Proof, Fault>;
 
-    /// What it holds under a key; None where nothing is.
+    /// What it shows of what it holds under a key; None where nothing is.
     async fn stat(&self, key: &str) -> Result<Option<Proof>, Fault>;
 
-    /// Copies an object, or these bytes of it, into a new local file. Errors: `not_found` and those of `put`.
+    /// The same by the bytes themselves, which are fetched and hashed; not needed of those that always show a SHA-256.
+    async fn read_back(&self, key: &str) -> Result<Option<Proof>, Fault> {
+        self.stat(key).await
+    }
+
+    /// Copies an object, or these bytes of it, into a new local file, which whoever means to keep it makes durable.
+    /// Errors: `not_found` and those of `put`.
     async fn get(&self, key: &str, bytes: Option<Range<u64>>, into: &Path) -> Result<(), Fault>;
 
     /// The keys that begin with `prefix`, after `cursor`, at most 1,000.
@@ -205,28 +155,4 @@ pub trait Destination: Send + Sync {
 
     /// Makes a folder exist, with its parents; success where folders mean nothing.
     async fn ensure_folder(&self, key: &str) -> Result<(), Fault>;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn proof(hash: ProofHash, etag: &str) -> Proof {
-        Proof { size_bytes: 9, hash, etag: Some(etag.to_owned()) }
-    }
-
-    #[test]
-    fn proof_by_md5_of_a_blob_without_one_is_the_proven_version_or_none() {
-        let blob = crate::digest::digest_without_md5(&b"123456789"[..], "").unwrap();
-        let md5 = |hex: &str| ProofHash::Md5(hex.repeat(16));
-        let told = proof(md5("ab"), "e1");
-        assert!(told.needs_md5_of(&blob) && !told.is_of(&blob) && !told.holds(&blob, None));
-        assert!(told.holds(&blob, Some(&proof(ProofHash::Sha256(blob.sha256.clone()), "e1"))), "the very version");
-        assert!(told.holds(&blob, Some(&proof(md5("ab"), "e2"))), "the very hash");
-        assert!(!told.holds(&blob, Some(&proof(md5("cd"), "e2"))), "another one");
-        let longer = Proof { size_bytes: 10, ..told.clone() };
-        assert!(!longer.needs_md5_of(&blob) && !longer.holds(&blob, Some(&told)), "its length says it");
-        let with = Blob { md5: Some("ab".repeat(16)), ..blob };
-        assert!(told.is_of(&with) && told.holds(&with, None));
-    }
 }

@@ -1,5 +1,6 @@
 //! The port that looks at a file before it may become an asset: what it really is, and whether it is whole.
 
+use crate::asset::Blob;
 use crate::fault::Fault;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -21,6 +22,16 @@ pub struct MediaInfo {
     pub fps: Option<f64>,
     /// Whether there is sound.
     pub has_audio: bool,
+}
+
+/// What was found of a file, and of which bytes: whoever gets the file with this need not look again, once he has seen that
+/// it still is as long and has the same CRC-32C.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Looked {
+    /// What [`Inspect`] said.
+    pub info: MediaInfo,
+    /// Its bytes then.
+    pub blob: Blob,
 }
 
 /// Looks at files. Idempotent; changes nothing.

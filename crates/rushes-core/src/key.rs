@@ -1,6 +1,12 @@
 //! Keys of the HTTP interface: who asks, and what they may; and requests that carry a key of their own.
 
+use crate::codes::Code;
+use crate::fault::Fault;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The longest name of a key, in characters.
+pub const NAME_MAX: usize = 64;
 
 /// What a key may do. Each includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -55,6 +61,20 @@ pub struct Key {
     pub revoked_ms: Option<i64>,
 }
 
+impl Key {
+    /// A new key; blanks around its name are left out. Errors: `input_invalid` where the name is not 1 to 64 printable
+    /// characters.
+    pub fn new(id: Uuid, name: &str, scope: Scope, now_ms: i64) -> Result<Self, Fault> {
+        let name = name.trim();
+        if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
+            let reason = format!("a name has 1 to {NAME_MAX} printable characters");
+            return Err(Fault::new(Code::InputInvalid, "make key").because(reason));
+        }
+        let id = format!("key_{}", id.simple());
+        Ok(Self { id, name: name.to_owned(), scope, created_ms: now_ms, used_ms: None, revoked_ms: None })
+    }
+}
+
 /// A request that carries a key of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdemKey {
@@ -88,4 +108,19 @@ pub enum Replied {
     Otherwise,
     /// This was the answer.
     With(Reply),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_names_are_printable_and_short() {
+        let named = |name: &str| Key::new(Uuid::nil(), name, Scope::Read, 1).map(|key| key.name);
+        assert_eq!(named(" the phone ").unwrap(), "the phone");
+        assert_eq!(named(&"ü".repeat(NAME_MAX)).unwrap().chars().count(), NAME_MAX);
+        for name in ["", " ", "a\nb", "\u{1b}[31m", &"x".repeat(NAME_MAX + 1)] {
+            assert_eq!(named(name).unwrap_err().code, Code::InputInvalid, "{name:?}");
+        }
+    }
 }

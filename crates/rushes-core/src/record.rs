@@ -1,4 +1,4 @@
-//! The documents that catalogs hold and the API answers with, built from local truth. Pure: nouns in, JSON out.
+//! The documents that catalogs hold, and the pipeline's results, built from local truth. Pure: nouns in, JSON out.
 //!
 //! An asset is named in a document as soon as its object is proven at the primary destination, never before.
 
@@ -10,12 +10,19 @@ use crate::ids::JobId;
 use crate::job::{Job, JobState};
 use crate::kinds::{Kind, Slot};
 use crate::store::Family;
-use crate::subject::{Subject, SubjectType};
+use crate::subject::{NewSubject, Subject, SubjectType};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// Assets with their deliveries, as the store lists them.
 pub type Listed = (Asset, Vec<Delivery>);
+
+/// The fields of a subject's record that are the record's own; whatever else it says are the subject's fields.
+pub const OWN: [&str; 6] = ["id", "name", "slug", "type", "assets", "rev"];
+/// The subject's field that says what an imported record said of each set beside its files.
+pub const SETS: &str = "sets";
+/// The subject's field for what an imported record said under names that mean something else here.
+pub const IMPORTED: &str = "imported";
 
 /// RFC 3339 in UTC, with milliseconds.
 #[must_use]
@@ -58,20 +65,41 @@ pub fn subject_fields(subject: &Subject, listed: &[Listed], routes: &Routes) -> 
         }
     }
     // What an imported record said of a set beside its files.
-    for (title, said) in subject.made.fields["sets"].as_object().into_iter().flatten() {
+    for (title, said) in subject.made.fields[SETS].as_object().into_iter().flatten() {
         if let (Some(set), Some(said)) = (sets.get_mut(title), said.as_object()) {
             for (field, value) in said {
                 set.entry(field).or_insert_with(|| value.clone());
             }
         }
     }
-    let mut fields = subject.made.fields.as_object().cloned().unwrap_or_default();
-    fields.insert("id".into(), json!(subject.made.id));
-    fields.insert("name".into(), json!(subject.made.name));
-    fields.insert("slug".into(), json!(subject.made.slug));
-    fields.insert("type".into(), json!(subject.made.subject_type));
-    fields.insert("assets".into(), sets.into_values().map(Value::Object).collect());
+    let mut fields = subjects_own(&subject.made.fields);
+    let NewSubject { id, name, slug, subject_type, .. } = &subject.made;
+    let assets = sets.into_values().map(Value::Object).collect();
+    // The last of them, `rev`, is the catalog's to write.
+    let own = [json!(id), json!(name), json!(slug), json!(subject_type), assets];
+    fields.extend(OWN.map(str::to_owned).into_iter().zip(own));
     Value::Object(fields)
+}
+
+/// The subject a record is of, as [`subject_fields`] wrote it; None for the record of a single asset.
+#[must_use]
+pub fn subject_of(fields: &Value) -> Option<NewSubject> {
+    let text = |field: &str| fields[field].as_str().map(str::to_owned);
+    let [id, name, slug, subject_type, ..] = OWN;
+    Some(NewSubject {
+        subject_type: SubjectType::named(&text(subject_type)?)?,
+        id: text(id)?,
+        slug: text(slug)?,
+        name: text(name)?,
+        fields: Value::Object(subjects_own(fields)),
+    })
+}
+
+/// What is left without the record's own.
+fn subjects_own(fields: &Value) -> Map<String, Value> {
+    let mut fields = fields.as_object().cloned().unwrap_or_default();
+    fields.retain(|field, _| !OWN.contains(&field.as_str()));
+    fields
 }
 
 /// All that a catalog says of one file: enough to know it again where nothing else is left.
@@ -331,14 +359,4 @@ pub fn stage(job: &Job, listed: &[Listed]) -> Option<&'static str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::rfc3339;
-
-    #[test]
-    fn record_times_are_rfc3339() {
-        assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
-        assert_eq!(rfc3339(951_782_400_123), "2000-02-29T00:00:00.123Z");
-        assert_eq!(rfc3339(1_770_337_530_001), "2026-02-06T00:25:30.001Z");
-        assert_eq!(rfc3339(-1), "1969-12-31T23:59:59.999Z");
-    }
-}
+mod tests;

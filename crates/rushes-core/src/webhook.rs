@@ -300,6 +300,64 @@ mod tests {
         }
     }
 
+    /// A production that made nothing, with as many failed children.
+    fn family(failed: usize) -> Family {
+        let job = |id: u128, state: JobState, fault: Option<Fault>| Job {
+            id: JobId(uuid::Uuid::from_u128(id)),
+            workflow: "production".into(),
+            version: 1,
+            input: json!({}),
+            state,
+            waiting_for: None,
+            value: None,
+            fault,
+            parent: (id > 0).then(|| JobId(uuid::Uuid::nil())),
+            child_name: None,
+            root: JobId(uuid::Uuid::nil()),
+            collection: None,
+            asked: crate::job::Asked::default(),
+            tries: 1,
+            cancel: false,
+            created_ms: 0,
+            started_ms: None,
+            updated_ms: 0,
+            ended_ms: Some(1_000),
+        };
+        let fault = || Some(Fault::new(crate::Code::Unexpected, "draw").because("x".repeat(1_000)));
+        let children = (1..=failed as u128).map(|id| job(id, JobState::Failed, fault()));
+        Family {
+            jobs: std::iter::once(job(0, JobState::Completed, None)).chain(children).collect(),
+            listed: Vec::new(),
+            subjects: Vec::new(),
+        }
+    }
+
+    fn told(failed: usize) -> (usize, serde_json::Value) {
+        let family = family(failed);
+        let body = body_of("pipeline.completed", &family.jobs[0], &family, &Routes::default(), 2_000);
+        (body.len(), serde_json::from_str(&body).unwrap())
+    }
+
+    #[test]
+    fn webhooks_tell_the_end_with_its_lists_or_say_where_they_are() {
+        let (_, few) = told(2);
+        assert_eq!((&few["type"], &few["timestamp"]), (&json!("pipeline.completed"), &json!("1970-01-01T00:00:02.000Z")));
+        assert_eq!((&few["data"]["status"], &few["data"]["job_id"]), (&json!("completed"), &json!(uuid::Uuid::nil())));
+        assert_eq!((few["data"]["errors"].as_array().unwrap().len(), &few["data"]["results"]), (2, &json!([])));
+        let (bytes, many) = told(300);
+        assert!(bytes <= BODY_MAX_BYTES, "{bytes} bytes");
+        let [error] = &many["data"]["errors"].as_array().unwrap()[..] else { panic!("{many}") };
+        assert_eq!(
+            (&error["code"], &many["data"]["status"], &many["data"]["results"]),
+            (&json!("value_too_large"), &json!("completed"), &json!([]))
+        );
+        assert!(error["message"].as_str().unwrap().contains("ask for its status"), "{error}");
+        assert_eq!(
+            few["data"]["errors"][0].as_object().unwrap().keys().collect::<Vec<_>>(),
+            error.as_object().unwrap().keys().collect::<Vec<_>>()
+        );
+    }
+
     #[test]
     fn webhooks_an_old_secret_signs_until_its_time_and_none_is_shown() {
         let secrets = Secrets { current: "whsec_new".into(), previous: Some(("whsec_old".into(), 10)) };

@@ -8,13 +8,13 @@ use crate::view;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use rushes_core::catalog::Catalog;
 use rushes_core::delivery::{Delivery, DeliveryState};
-use rushes_core::destination::{Destination, Proof};
+use rushes_core::destination::{Compared, Destination, compare};
 use rushes_core::record::{self, Listed};
 use rushes_core::store::{AssetFilter, Owe};
 use rushes_core::subject::SubjectType;
-use rushes_core::{Asset, Fault, Kind};
+use rushes_core::{Asset, AssetId, Fault, Kind};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Objects looked at at once.
 const AT_ONCE: usize = 16;
@@ -241,9 +241,9 @@ async fn destination(site: &Site<dyn Destination>, listed: &[Listed], report: &m
             break;
         }
     }
-    let own = listed.iter().flat_map(|(_, deliveries)| deliveries).filter(|delivery| delivery.destination == site.name);
-    let keys: BTreeSet<String> = own.map(|delivery| delivery.key.clone()).filter(|key| there.contains(key)).collect();
-    let proofs = proofs(site.port.as_ref(), keys).await?;
+    let own = listed.iter().flat_map(|(asset, deliveries)| deliveries.iter().map(move |delivery| (asset, delivery)));
+    let own = own.filter(|(_, delivery)| delivery.destination == site.name && there.contains(&delivery.key));
+    let mut compared = compared(site.port.as_ref(), own.collect()).await?;
     let mut known: BTreeMap<&str, Kind> = BTreeMap::new();
     for (asset, deliveries) in listed {
         for delivery in deliveries.iter().filter(|d| d.destination == site.name) {
@@ -251,8 +251,7 @@ async fn destination(site: &Site<dyn Destination>, listed: &[Listed], report: &m
             if known.insert(&delivery.key, asset.kind).is_none() && there.contains(&delivery.key) {
                 report.held(kind, &site.name).objects += 1;
             }
-            let proof = proofs.get(&delivery.key).cloned().flatten();
-            object(site, asset, delivery, proof, report);
+            object(site, asset, delivery, compared.remove(&asset.id).unwrap_or(Compared::Absent), report);
         }
     }
     for key in there.iter().filter(|key| !known.contains_key(key.as_str())) {
@@ -264,27 +263,28 @@ async fn destination(site: &Site<dyn Destination>, listed: &[Listed], report: &m
     Ok(())
 }
 
-/// What a destination says of each of these objects, several asked for at once.
-async fn proofs(port: &dyn Destination, keys: BTreeSet<String>) -> Result<BTreeMap<String, Option<Proof>>, Fault> {
-    let looks = stream::iter(keys).map(|key| async move {
-        let proof = port.stat(&key).await?;
-        Ok::<_, Fault>((key, proof))
+/// What a destination holds of each of these, by asset; several are looked at at once.
+async fn compared(port: &dyn Destination, own: Vec<(&Asset, &Delivery)>) -> Result<HashMap<AssetId, Compared>, Fault> {
+    let own = &own;
+    let looks = stream::iter(0..own.len()).map(|index| async move {
+        let (asset, delivery) = own[index];
+        Ok::<_, Fault>((asset.id, compare(port, &delivery.key, delivery.held(asset), delivery.proof.as_ref()).await?))
     });
     looks.buffer_unordered(AT_ONCE).try_collect().await
 }
 
-fn object(site: &Site<dyn Destination>, asset: &Asset, delivery: &Delivery, proof: Option<Proof>, report: &mut Report) {
+fn object(site: &Site<dyn Destination>, asset: &Asset, delivery: &Delivery, there: Compared, report: &mut Report) {
     let kind = asset.kind.name();
     let owe = |there| Cure::Owe(Owe::Object { asset: asset.id, destination: site.name.clone(), there });
-    match proof {
-        None => {
+    match there {
+        Compared::Absent => {
             report.held(kind, &site.name).missing += 1;
             if delivery.state == DeliveryState::Proven {
                 report.find("missing", Some(asset), (Some(&site.name), &delivery.key), "it was proven there and is gone", owe(None));
             }
         }
-        Some(proof) if proof.holds(delivery.held(asset), delivery.proof.as_ref()) => report.held(kind, &site.name).proven += 1,
-        Some(proof) => {
+        Compared::Same(_) => report.held(kind, &site.name).proven += 1,
+        Compared::Other(proof) => {
             report.held(kind, &site.name).changed += 1;
             let detail = format!("the object holds other bytes: {} instead of {}", proof.size_bytes, delivery.held(asset).size_bytes);
             // What was never ours under that key is not written over, not even when asked to mend.

@@ -1,6 +1,6 @@
 //! The blob store: immutable files named by their SHA-256. A file is in it whole or not at all.
 
-use rushes_core::digest::{digest, digest_without_md5};
+use rushes_core::digest::{digest, digest_without_md5, sha256};
 use rushes_core::faults::{self, Place};
 use rushes_core::{Blob, Code, Fault};
 use std::collections::BTreeSet;
@@ -130,6 +130,11 @@ fn sync_disk(folder: &Path) -> std::io::Result<()> {
 /// Makes a rename or link in a folder durable.
 pub(crate) fn sync_folder(folder: &Path) -> Result<(), Fault> {
     File::open(folder).and_then(|open| open.sync_all()).map_err(|e| Fault::io("sync folder", folder, &e))
+}
+
+/// The SHA-256 of a file and its size, bytes, where nothing else is asked for. Errors: `io`, `file_missing`.
+pub fn sha256_of(path: &Path) -> Result<(String, u64), Fault> {
+    File::open(path).and_then(sha256).map_err(|e| Fault::io("hash file", path, &e))
 }
 
 /// The hashes and the size of a file. Errors: `io`, `file_missing`.

@@ -1,14 +1,15 @@
 //! Bytes that are not on this machine are fetched back from wherever they were proven, checked by their hash, and shown
 //! in the library again. What a destination holds as a rendition is not the asset and never comes back as it.
 
-use crate::blobs::hash_file;
+use crate::blobs::hash_file_without_md5;
 use crate::parts::Parts;
 use crate::pins::Pinned;
 use crate::view;
+use rushes_core::destination::Destination;
 use rushes_core::faults::{self, Place};
 use rushes_core::store::AssetFilter;
 use rushes_core::{Blob, Code, Fault};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A local path of these bytes, which stay there as long as the pin is held. Errors: `blob_missing` when no destination has
 /// them; `destination_down`, `disk_full`.
@@ -17,7 +18,7 @@ pub async fn fetch(parts: &Parts, blob: &Blob) -> Result<(PathBuf, Pinned), Faul
     let pin = parts.pins.pin(&blob.sha256).await;
     let path = parts.blobs().path(&blob.sha256);
     if path.metadata().is_ok_and(|there| there.len() == blob.size_bytes) {
-        if parts.keep.blobs_max_bytes.is_some() {
+        if parts.keep.blobs_max_bytes.is_some() && parts.pins.is_use_news(&blob.sha256, parts.clock.now_ms()) {
             parts.store.set_present(&blob.sha256, true).await?;
         }
         return Ok((path, pin));
@@ -28,8 +29,8 @@ pub async fn fetch(parts: &Parts, blob: &Blob) -> Result<(PathBuf, Pinned), Faul
     for (asset, deliveries) in &listed {
         for delivery in deliveries.iter().filter(|delivery| delivery.has_original()) {
             let Some(site) = parts.destinations.iter().find(|site| site.name == delivery.destination) else { continue };
-            match get(parts, blob, site.port.as_ref(), &delivery.key).await {
-                Ok(()) => {
+            match get(parts, blob, site.port.as_ref(), &delivery.key, hash_file_without_md5).await {
+                Ok(_) => {
                     parts.store.set_present(&blob.sha256, true).await?;
                     for (asset, _) in listed.iter().filter(|(asset, _)| asset.retired_ms.is_none()) {
                         view::link(&parts.home.library(), &asset.path, &path)?;
@@ -37,6 +38,8 @@ pub async fn fetch(parts: &Parts, blob: &Blob) -> Result<(PathBuf, Pinned), Faul
                     return Ok((path, pin));
                 }
                 Err(fault) if fault.code == Code::DiskFull => return Err(fault),
+                // Gone there, too: the asset is known, its bytes are missing.
+                Err(fault) if fault.code == Code::NotFound => {}
                 Err(fault) => last = fault.with("asset", asset.id).with("destination", &site.name),
             }
         }
@@ -44,8 +47,12 @@ pub async fn fetch(parts: &Parts, blob: &Blob) -> Result<(PathBuf, Pinned), Faul
     Err(last)
 }
 
-/// Gets one object into the blob store, if it holds these bytes. Errors: `not_found`, `proof_failed`, those of `get`.
-pub(crate) async fn get(parts: &Parts, blob: &Blob, port: &dyn rushes_core::destination::Destination, key: &str) -> Result<(), Fault> {
+/// Reads a file, and gives the hashes of its bytes.
+type Hash = fn(&Path, &str) -> Result<Blob, Fault>;
+
+/// Gets one object into the blob store, if it holds these bytes, and gives their hashes. Errors: `not_found`,
+/// `proof_failed`, those of `get`.
+pub(crate) async fn get(parts: &Parts, blob: &Blob, port: &dyn Destination, key: &str, hash: Hash) -> Result<Blob, Fault> {
     let folder = parts.home.fetching();
     tokio::fs::create_dir_all(&folder).await.map_err(|e| Fault::io("make fetch folder", &folder, &e))?;
     let file = folder.join(parts.clock.new_id().to_string());
@@ -53,13 +60,14 @@ pub(crate) async fn get(parts: &Parts, blob: &Blob, port: &dyn rushes_core::dest
     let (blobs, wanted, taken, key) = (parts.blobs(), blob.clone(), file.clone(), key.to_owned());
     let kept = match got {
         Ok(()) => tokio::task::spawn_blocking(move || {
-            let found = hash_file(&taken, &wanted.mime)?;
+            let found = hash(&taken, &wanted.mime)?;
             if found.sha256 != wanted.sha256 {
                 let reason = format!("it holds {} bytes with another hash", found.size_bytes);
                 return Err(Fault::new(Code::ProofFailed, "fetch bytes back").with("key", key).because(reason));
             }
             faults::pass(Place::Fetched)?;
-            blobs.take(&[(&taken, &found)])
+            blobs.take(&[(&taken, &found)])?;
+            Ok(found)
         })
         .await
         .map_err(|e| Fault::new(Code::Panicked, "fetch bytes back").because(e))?,

@@ -5,6 +5,7 @@ use rushes_core::{Code, Fault, JobId};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Component, Path, PathBuf};
 
 /// The folder of one Rushes home. Making one touches nothing.
@@ -82,8 +83,19 @@ impl Home {
         self.root.join("remote")
     }
 
+    /// Makes the folder itself, for its owner's eyes: keys and what belongs to people lie in it.
+    fn make(&self) -> Result<(), Fault> {
+        let failed = |e| Fault::io("make home folder", &self.root, &e);
+        self.root.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(failed)?;
+        match std::fs::DirBuilder::new().mode(0o700).create(&self.root) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(failed(error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes the folders. Errors: `io`, `disk_full`.
     pub fn prepare(&self) -> Result<(), Fault> {
+        self.make()?;
         for folder in [self.blobs(), self.library(), self.root.join("scratch"), self.references(), self.remote()] {
             std::fs::create_dir_all(&folder).map_err(|e| Fault::io("make home folder", &folder, &e))?;
         }
@@ -92,7 +104,7 @@ impl Home {
 
     /// Takes the home for this process. Errors: `home_busy`, naming the process that has it.
     pub fn lock(&self, role: Role) -> Result<Lock, Fault> {
-        std::fs::create_dir_all(&self.root).map_err(|e| Fault::io("make home folder", &self.root, &e))?;
+        self.make()?;
         let path = self.root.join("rushes.lock");
         let broken = |e: &std::io::Error| Fault::io("lock home", &path, e);
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(|e| broken(&e))?;

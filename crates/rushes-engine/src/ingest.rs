@@ -1,13 +1,16 @@
-//! The one door by which a file becomes an asset: strict check, hash, blob; the transaction follows in the store.
+//! The one way by which a file becomes an asset: strict check, hash, blob; the transaction follows in the store. What was
+//! looked at on its way here is not looked at again.
 
 use crate::blobs::hash_file_without_md5;
 use crate::parts::Parts;
 use crate::pins::Pinned;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use rushes_core::digest::crc32c;
 use rushes_core::faults::{self, Place};
-use rushes_core::inspect::{Inspect, MediaInfo};
+use rushes_core::inspect::{Inspect, Looked, MediaInfo};
 use rushes_core::store::Ingested;
-use rushes_core::{Code, Fault, NewAsset};
+use rushes_core::{Blob, Code, Fault, NewAsset};
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -51,28 +54,42 @@ pub(crate) async fn ingest(assets: Vec<NewAsset>, scratch: Option<&Path>, parts:
 struct Checked {
     asset: NewAsset,
     info: MediaInfo,
+    /// Where it is known already.
+    blob: Option<Blob>,
     path: String,
 }
 
 impl Checked {
     /// Without the MD5: whoever delivers to a store that needs it takes it then.
     fn hashed(self) -> Result<Ingested, Fault> {
-        let Self { asset, info, path } = self;
-        let blob = hash_file_without_md5(&asset.file, &info.mime)?;
+        let Self { asset, info, blob, path } = self;
+        let blob = blob.map_or_else(|| hash_file_without_md5(&asset.file, &info.mime), Ok)?;
         Ok(Ingested { asset, blob, info, path })
     }
 }
 
-async fn check(asset: NewAsset, scratch: Option<&Path>, inspect: &Arc<dyn Inspect>) -> Result<Checked, Fault> {
+async fn check(mut asset: NewAsset, scratch: Option<&Path>, inspect: &Arc<dyn Inspect>) -> Result<Checked, Fault> {
     check_place(&asset.file, scratch)?;
-    let info = inspect.inspect(&asset.file).await.map_err(|fault| fault.with("kind", asset.kind.name()))?;
+    let (info, blob) = match still_as_looked_at(&mut asset).await? {
+        Some(Looked { info, blob }) => (info, Some(blob)),
+        None => (inspect.inspect(&asset.file).await.map_err(|fault| fault.with("kind", asset.kind.name()))?, None),
+    };
     let path = format!("{}.{}", asset.kind.stem(&asset.subject, &asset.names)?, info.extension);
     if path.split('/').any(|part| part.is_empty() || part == "." || part == "..") || path.contains('\0') {
         let reason = "its path would leave the library; a name in it is empty or dots";
         return Err(Fault::new(Code::InputInvalid, "ingest file").with("path", path).because(reason));
     }
     faults::pass(Place::Checked)?;
-    Ok(Checked { asset, info, path })
+    Ok(Checked { asset, info, blob, path })
+}
+
+/// What was found of a file before, if these are the bytes it was found of.
+async fn still_as_looked_at(asset: &mut NewAsset) -> Result<Option<Looked>, Fault> {
+    let Some(mut looked) = asset.looked.take() else { return Ok(None) };
+    let file = asset.file.clone();
+    let found = blocking(move || File::open(&file).and_then(crc32c).map_err(|e| Fault::io("ingest file", &file, &e))).await?;
+    looked.blob.mime.clone_from(&looked.info.mime);
+    Ok((found == (looked.blob.crc32c, looked.blob.size_bytes)).then_some(looked))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {

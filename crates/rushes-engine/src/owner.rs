@@ -72,6 +72,18 @@ pub enum Ask {
     },
 }
 
+impl Ask {
+    /// Whether asking it twice comes to the same, where nobody knows whether it was done.
+    #[must_use]
+    pub fn may_be_repeated(&self) -> bool {
+        match self {
+            Self::Submit { new, .. } => !new,
+            Self::Webhooks { .. } => false,
+            Self::Cancel { .. } | Self::Retry { .. } | Self::Sync { .. } | Self::Records { .. } | Self::Sweep | Self::Fix { .. } => true,
+        }
+    }
+}
+
 /// Opens the socket of a home. A path too long for a socket's address gets one in the folder for temporary files.
 /// Errors: `io`.
 pub(crate) fn listen(home: &Home) -> Result<(UnixListener, PathBuf), Fault> {
@@ -113,8 +125,8 @@ where
     let _ = write.write_all(&text).await;
 }
 
-/// Who works on a home; an engine that has just started gets a moment to open its socket.
-async fn owner_of(home: &Home) -> Option<Owner> {
+/// Who works on a home, or did last; an engine that has just started gets a moment to open its socket.
+pub async fn of(home: &Home) -> Option<Owner> {
     let end = tokio::time::Instant::now() + START_LIMIT;
     loop {
         let owner = home.owner();
@@ -126,23 +138,40 @@ async fn owner_of(home: &Home) -> Option<Owner> {
     }
 }
 
-/// Asks the engine that works on a home. Errors: `home_busy` when it cannot be reached; its own.
-pub async fn ask(home: &Home, ask: &Ask) -> Result<Value, Fault> {
-    let owner = owner_of(home).await.ok_or_else(|| Fault::new(Code::HomeBusy, "ask engine").with("home", home.root().display()))?;
-    let unreachable = |reason: &dyn std::fmt::Display| {
-        Fault::new(Code::HomeBusy, "ask engine").with("home", home.root().display()).with("pid", owner.pid).because(reason)
-    };
-    let socket = owner.socket.as_ref().ok_or_else(|| unreachable(&"it takes no requests"))?;
-    let mut stream = UnixStream::connect(socket).await.map_err(|e| unreachable(&e))?;
-    let mut text = serde_json::to_vec(ask).map_err(|e| unreachable(&e))?;
-    text.push(b'\n');
-    stream.write_all(&text).await.map_err(|e| unreachable(&e))?;
-    let mut line = String::new();
-    let read = tokio::time::timeout(ANSWER_LIMIT, BufReader::new(stream).read_line(&mut line)).await;
-    match read {
-        Ok(Ok(1..)) => serde_json::from_str::<Result<Value, Fault>>(&line).map_err(|e| unreachable(&e))?,
-        Ok(Ok(_)) => Err(unreachable(&"it ended before it answered; ask again")),
-        Ok(Err(error)) => Err(unreachable(&error)),
-        Err(_) => Err(unreachable(&"it did not answer in time")),
+/// A line to the engine that works on a home, for one request.
+pub struct Line {
+    stream: UnixStream,
+    busy: Fault,
+}
+
+impl Line {
+    /// Reaches it. Errors: `home_busy` when it cannot be reached; then nothing has been asked.
+    pub async fn open(home: &Home) -> Result<Self, Fault> {
+        let busy = Fault::new(Code::HomeBusy, "ask engine").with("home", home.root().display());
+        let owner = of(home).await.ok_or_else(|| busy.clone())?;
+        let busy = busy.with("pid", owner.pid);
+        let socket = owner.socket.as_ref().ok_or_else(|| busy.clone().because("it takes no requests"))?;
+        let stream = UnixStream::connect(socket).await.map_err(|e| busy.clone().because(e))?;
+        Ok(Self { stream, busy })
+    }
+
+    /// Asks. Errors: `engine_gone` when it ended before it answered, so that nobody knows whether it was done; `home_busy`
+    /// when it takes too long; its own.
+    pub async fn ask(mut self, ask: &Ask) -> Result<Value, Fault> {
+        let busy = self.busy.clone();
+        let unanswered = |reason: &dyn std::fmt::Display| {
+            Fault { code: Code::EngineGone, verdict: Code::EngineGone.row().verdict, ..busy.clone() }.because(reason)
+        };
+        let mut text = serde_json::to_vec(ask).map_err(|e| unanswered(&e))?;
+        text.push(b'\n');
+        self.stream.write_all(&text).await.map_err(|e| unanswered(&e))?;
+        let mut line = String::new();
+        let read = tokio::time::timeout(ANSWER_LIMIT, BufReader::new(&mut self.stream).read_line(&mut line)).await;
+        match read {
+            Ok(Ok(1..)) => serde_json::from_str::<Result<Value, Fault>>(&line).map_err(|e| unanswered(&e))?,
+            Ok(Ok(_)) => Err(unanswered(&"it ended before it answered")),
+            Ok(Err(error)) => Err(unanswered(&error)),
+            Err(_) => Err(self.busy.because("it did not answer in time")),
+        }
     }
 }

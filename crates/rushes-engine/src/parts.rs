@@ -24,9 +24,9 @@ pub struct Site<T: ?Sized> {
     pub name: String,
     /// Goes before each path; empty or ending in `/`. Catalogs have none.
     pub prefix: String,
-    /// The adapter, with its wrappers.
+    /// The adapter.
     pub port: Arc<T>,
-    /// Uploads or writes in flight at most; three small objects count as one.
+    /// Uploads or writes in flight at most, one or more; of two and more, each may be three objects of up to 1 MiB.
     pub in_flight: usize,
     /// The first backoff; it doubles with each failure.
     pub first_backoff: Duration,

@@ -11,7 +11,15 @@ pub struct Pins {
     blobs: Mutex<HashMap<String, Use>>,
     /// Rung whenever a claim is let go of.
     released: Notify,
+    /// When the use of which blob was last written down, milliseconds since 1970.
+    noted: Mutex<HashMap<String, i64>>,
 }
+
+/// A use is written down when the last one noted is older than this: which of two blobs was not used for longer matters
+/// after days, and each note is a transaction.
+const USE_NOTED_MS: i64 = 60_000;
+/// Notes remembered at most; those that are forgotten are only written down once more.
+const NOTED_MAX: usize = 10_000;
 
 #[derive(Debug)]
 enum Use {
@@ -50,6 +58,23 @@ impl Pins {
         Some(Pinned { pins: self.clone(), sha256: sha256.to_owned() })
     }
 
+    /// Whether a use now is to be written down; then it counts as noted.
+    pub(crate) fn is_use_news(&self, sha256: &str, now_ms: i64) -> bool {
+        let mut noted = self.noted();
+        if noted.get(sha256).is_some_and(|last_ms| (0..USE_NOTED_MS).contains(&(now_ms - last_ms))) {
+            return false;
+        }
+        if noted.len() >= NOTED_MAX {
+            noted.clear();
+        }
+        noted.insert(sha256.to_owned(), now_ms);
+        true
+    }
+
+    fn noted(&self) -> MutexGuard<'_, HashMap<String, i64>> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// These bytes, to be removed: until the claim is dropped nobody gets hold of them. None while somebody holds them.
     #[must_use]
     pub fn claim(self: &Arc<Self>, sha256: &str) -> Option<Claimed> {
@@ -58,6 +83,8 @@ impl Pins {
             return None;
         }
         blobs.insert(sha256.to_owned(), Use::Claimed);
+        // Its row may change: the next use tells that it is here.
+        self.noted().remove(sha256);
         Some(Claimed { pins: self.clone(), sha256: sha256.to_owned() })
     }
 }
@@ -115,5 +142,16 @@ mod tests {
         drop(claim);
         drop(waiting.now_or_never().expect("it is gone, and may come back"));
         assert!(pins.blobs().is_empty(), "nothing is left of it");
+    }
+
+    #[test]
+    fn pins_have_the_use_of_a_blob_noted_once_a_minute() {
+        let pins = Arc::new(Pins::default());
+        let news: Vec<bool> = [0, 1_000, 59_999, 60_000, 60_001].map(|now_ms| pins.is_use_news("a", now_ms)).into();
+        assert_eq!(news, [true, false, false, true, false]);
+        assert!(pins.is_use_news("b", 60_002), "each for itself");
+        drop(pins.claim("a"));
+        assert!(pins.is_use_news("a", 60_003), "it was to be removed");
+        assert!(pins.is_use_news("a", 1), "the clock was set back");
     }
 }

@@ -1,17 +1,16 @@
 //! Rebuilds a library from its catalogs and destinations alone, or proves that this can be done.
 
-use crate::blobs::hash_file;
+use crate::blobs::{hash_file, sha256_of};
 use crate::fetch;
 use crate::parts::{Parts, Site};
 use crate::view;
-use rushes_core::catalog::{Catalog, Record};
-use rushes_core::destination::Destination;
+use rushes_core::catalog::Catalog;
+use rushes_core::destination::{Compared, Destination, Proof, ProofHash, compare};
 use rushes_core::record;
 use rushes_core::store::Found;
-use rushes_core::subject::{NewSubject, SubjectType};
+use rushes_core::subject::NewSubject;
 use rushes_core::{Asset, Code, Fault, JobId};
 use serde::Serialize;
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// What came back.
@@ -100,14 +99,17 @@ fn locate<'a>(parts: &'a Parts, told: &Told) -> Result<(&'a Site<dyn Destination
 async fn get(parts: &Parts, told: &Told, file: &std::path::Path) -> Result<(), Fault> {
     let (site, key) = locate(parts, told)?;
     site.port.get(&key, None, file).await?;
-    let (path, mime) = (file.to_owned(), told.asset.blob.mime.clone());
-    let found = tokio::task::spawn_blocking(move || hash_file(&path, &mime)).await;
-    let found = found.map_err(|e| Fault::new(Code::Panicked, "compare bytes").because(e))??;
-    if found.sha256 == told.asset.blob.sha256 && found.size_bytes == told.asset.blob.size_bytes {
+    let path = file.to_owned();
+    let (sha256, size_bytes) = hashed(move || sha256_of(&path)).await?;
+    if sha256 == told.asset.blob.sha256 && size_bytes == told.asset.blob.size_bytes {
         return Ok(());
     }
-    let reason = format!("{} bytes came back, and they are not those its record tells of", found.size_bytes);
+    let reason = format!("{size_bytes} bytes came back, and they are not those its record tells of");
     Err(Fault::new(Code::ProofFailed, "compare bytes").with("key", key).because(reason))
+}
+
+async fn hashed<T: Send + 'static>(hash: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+    tokio::task::spawn_blocking(hash).await.map_err(|e| Fault::new(Code::Panicked, "hash bytes").because(e))?
 }
 
 async fn bring(parts: &Parts, told: Told) -> Result<(u64, bool), (String, Fault)> {
@@ -119,15 +121,22 @@ async fn bring_one(parts: &Parts, told: Told) -> Result<(u64, bool), Fault> {
     let (site, key) = locate(parts, &told)?;
     let (mut asset, blobs) = (told.asset, parts.blobs());
     let blob = blobs.path(&asset.blob.sha256);
-    if !blob.metadata().is_ok_and(|there| there.len() == asset.blob.size_bytes) {
-        fetch::get(parts, &asset.blob, site.port.as_ref(), &key).await?;
-    }
-    // Records carry one hash; the others are of these very bytes.
-    let mime = asset.blob.mime.clone();
-    let hashed = tokio::task::spawn_blocking(move || hash_file(&blob, &mime)).await;
-    asset.blob = hashed.map_err(|e| Fault::new(Code::Panicked, "hash bytes").because(e))??;
-    let proof = site.port.stat(&key).await?.filter(|proof| proof.is_of(&asset.blob));
-    let proof = proof.ok_or_else(|| Fault::new(Code::ProofFailed, "prove object").with("key", &key))?;
+    let is_here = blob.metadata().is_ok_and(|there| there.len() == asset.blob.size_bytes);
+    let mut proven = None;
+    // Records carry one hash; the others are of these very bytes. Of the MD5 nobody knows yet whether it is asked for.
+    asset.blob = if is_here {
+        let mime = asset.blob.mime.clone();
+        hashed(move || hash_file(&blob, &mime)).await?
+    } else {
+        // What is the same version after it was fetched as before is what was fetched.
+        let before = site.port.stat(&key).await?;
+        let fetched = fetch::get(parts, &asset.blob, site.port.as_ref(), &key, hash_file).await?;
+        proven = before.map(|before| Proof { hash: ProofHash::Sha256(fetched.sha256.clone()), ..before });
+        fetched
+    };
+    let Compared::Same(proof) = compare(site.port.as_ref(), &key, &asset.blob, proven.as_ref()).await? else {
+        return Err(Fault::new(Code::ProofFailed, "prove object").with("key", &key));
+    };
     let found = Found { subject: told.subject, asset: asset.clone(), destination: site.name.clone(), uri: site.port.uri(&key), key, proof };
     let is_new = parts.store.adopt(&found).await?;
     view::link(&parts.home.library(), &asset.path, &blobs.path(&asset.blob.sha256))?;
@@ -158,7 +167,7 @@ async fn told(parts: &Parts) -> Result<Vec<Told>, Fault> {
 
 async fn of_record(site: &Site<dyn Catalog>, collection: &str, id: &str, job: JobId) -> Result<Vec<Told>, Fault> {
     let Some(record) = site.port.get(collection, id).await? else { return Ok(Vec::new()) };
-    let subject = subject_of(&record);
+    let subject = record::subject_of(&record.fields).map(|subject| (subject, record.rev));
     let owner = match &subject {
         Some((subject, _)) => subject.id.clone(),
         None => record.fields["owner"].as_str().unwrap_or_default().to_owned(),
@@ -170,18 +179,6 @@ async fn of_record(site: &Site<dyn Catalog>, collection: &str, id: &str, job: Jo
         told.push(Told { subject: subject.clone(), asset, uri: uri.to_owned() });
     }
     Ok(told)
-}
-
-/// The subject a record is of; None for the record of a single asset.
-fn subject_of(record: &Record) -> Option<(NewSubject, u64)> {
-    let text = |field: &str| record.fields[field].as_str().map(str::to_owned);
-    let mut fields = record.fields.as_object()?.clone();
-    let subject_type = SubjectType::named(&text("type")?)?;
-    let (id, slug, name) = (text("id")?, text("slug")?, text("name")?);
-    for field in ["id", "slug", "name", "type", "assets"] {
-        fields.remove(field);
-    }
-    Some((NewSubject { id, subject_type, slug, name, fields: Value::Object(fields) }, record.rev))
 }
 
 /// Objects that no record tells of.

@@ -1,10 +1,10 @@
 //! Proves anew that every delivered object is what was made: by what the destination says of it, or by its very bytes.
 
-use crate::blobs::hash_file;
+use crate::blobs::sha256_of;
 use crate::parts::{Parts, Site};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use rushes_core::delivery::{Delivery, DeliveryState};
-use rushes_core::destination::Destination;
+use rushes_core::destination::{Compared, Destination, compare};
 use rushes_core::store::AssetFilter;
 use rushes_core::{Asset, Blob, Code, Fault};
 use serde::Serialize;
@@ -67,36 +67,36 @@ pub async fn verify(parts: &Parts, deep: bool, each: &(dyn Fn(f32) + Sync)) -> R
 async fn look(parts: &Parts, site: &Site<dyn Destination>, held: &Blob, delivery: &Delivery, deep: bool) -> Result<Option<String>, Fault> {
     let at = format!("{} at {}", delivery.key, site.name);
     if !deep {
-        return Ok(match site.port.stat(&delivery.key).await? {
-            Some(proof) if proof.holds(held, delivery.proof.as_ref()) => None,
-            Some(proof) => Some(format!("{at}: it holds other bytes: {} instead of {}", proof.size_bytes, held.size_bytes)),
-            None => Some(format!("{at}: it is gone")),
+        return Ok(match compare(site.port.as_ref(), &delivery.key, held, delivery.proof.as_ref()).await? {
+            Compared::Same(_) => None,
+            Compared::Other(proof) => Some(format!("{at}: it holds other bytes: {} instead of {}", proof.size_bytes, held.size_bytes)),
+            Compared::Absent => Some(format!("{at}: it is gone")),
         });
     }
     let file = std::env::temp_dir().join(format!("rushes-verify-{}", parts.clock.new_id()));
     let got = site.port.get(&delivery.key, None, &file).await;
-    let (path, mime) = (file.clone(), held.mime.clone());
+    let path = file.clone();
     let hashed = match got {
-        Ok(()) => blocking(move || hash_file(&path, &mime)).await.map(Some),
+        Ok(()) => blocking(move || sha256_of(&path)).await.map(Some),
         Err(fault) if fault.code == Code::NotFound => Ok(None),
         Err(fault) => Err(fault),
     };
     let _ = tokio::fs::remove_file(&file).await;
     Ok(match hashed? {
-        Some(found) if found.sha256 == held.sha256 => None,
-        Some(found) => Some(format!("{at}: {} bytes came back with another hash", found.size_bytes)),
+        Some((sha256, _)) if sha256 == held.sha256 => None,
+        Some((_, size_bytes)) => Some(format!("{at}: {size_bytes} bytes came back with another hash")),
         None => Some(format!("{at}: it is gone")),
     })
 }
 
 /// The bytes on this machine, where there are any.
 async fn here(parts: &Parts, asset: &Asset) -> Result<Option<String>, Fault> {
-    let (path, mime) = (parts.blobs().path(&asset.blob.sha256), asset.blob.mime.clone());
+    let path = parts.blobs().path(&asset.blob.sha256);
     if !path.is_file() {
         return Ok(None);
     }
-    let found = blocking(move || hash_file(&path, &mime)).await?;
-    let is_equal = found.sha256 == asset.blob.sha256;
+    let (sha256, _) = blocking(move || sha256_of(&path)).await?;
+    let is_equal = sha256 == asset.blob.sha256;
     Ok((!is_equal).then(|| {
         format!("{} on this machine: its bytes are not those it was made of; `rushes audit --deep --fix` fetches them back", asset.path)
     }))

@@ -113,6 +113,13 @@ pub(crate) fn subject(sql: &Connection, id_or_slug: &str) -> Result<Option<Subje
     )
 }
 
+/// Between `stem.` and what comes after it in order, `stem/`, stands every ending.
+pub(crate) fn current_at() -> String {
+    format!(
+        "SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256) WHERE a.path > ?1 || '.' AND a.path < ?1 || '/' AND a.retired_ms IS NULL"
+    )
+}
+
 /// Subjects by their ids, a list in JSON.
 pub(crate) fn subjects_of() -> String {
     format!("SELECT {SUBJECT} FROM subjects WHERE id IN (SELECT value FROM json_each(?1)) ORDER BY id")
@@ -160,6 +167,16 @@ impl Assets for SqliteStore {
         self.read(move |sql| {
             let query = "SELECT b.sha256, b.md5, b.crc32c, b.size_bytes, b.mime FROM assets a JOIN blobs b USING(sha256) WHERE a.path = ?1 AND a.retired_ms IS NULL LIMIT 1";
             rows::one(sql, query, [path], |row| rows::blob(row, 0))
+        })
+        .await
+    }
+
+    async fn current_at(&self, stem: &str) -> Result<Vec<Asset>, Fault> {
+        let stem = stem.to_owned();
+        self.read(move |sql| {
+            let mut found = rows::all(sql, &current_at(), [&stem], rows::asset)?;
+            found.retain(|asset| asset.path.rsplit_once('.').is_some_and(|(bare, _)| bare == stem));
+            Ok(found)
         })
         .await
     }

@@ -4,7 +4,7 @@ use crate::rows;
 use crate::sqlite::SqliteStore;
 use crate::writer::Write;
 use async_trait::async_trait;
-use rushes_core::event::Event;
+use rushes_core::event::{Event, is_as_promised};
 use rushes_core::store::{Events, Marks};
 use rushes_core::{Fault, JobId};
 use rusqlite::params;
@@ -16,6 +16,7 @@ const FORGET: &str = "DELETE FROM events WHERE seq < (SELECT coalesce(min(seq) F
 
 /// Writes one fact in the present transaction.
 pub(crate) fn tell(write: &mut Write<'_>, event_type: &str, job: Option<JobId>, data: &Value) -> Result<(), Fault> {
+    debug_assert!(is_as_promised(event_type, data), "{event_type} {data}: not as the table of facts has it");
     write.wakes.events = true;
     let job = job.map(|id| id.to_string());
     rows::change(

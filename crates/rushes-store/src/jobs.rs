@@ -1,6 +1,7 @@
 //! Jobs: making, claiming, ending, cancelling, listing.
 
 use crate::events::tell;
+use crate::keys::REPLY_KEPT_MS;
 use crate::messages;
 use crate::rows::{self, JOB, json};
 use crate::settle;
@@ -34,6 +35,12 @@ fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> Result<Jo
         Some((parent, name)) => (Some(parent.to_string()), Some(name.clone())),
         None => (None, None),
     };
+    // A key counts for as long as its answer is kept; then it is free for another request.
+    rows::change(
+        write.sql,
+        "UPDATE jobs SET idem_key = NULL WHERE idem_key = ?1 AND created_ms < ?2",
+        params![job.asked.idem_key, write.now_ms - REPLY_KEPT_MS],
+    )?;
     let made = rows::change(
         write.sql,
         "INSERT INTO jobs(id, workflow, version, input, input_hash, state, parent, child_name, root, collection, created_ms, updated_ms, by_key, idem_key, webhook_url, in_turn)
@@ -74,6 +81,21 @@ fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> Result<Jo
     tell(write, "job.queued", Some(job.id), &object!({"workflow": job.workflow, "parent": parent}))?;
     settle::mirror(write, job.id, catalogs)?;
     load(write.sql, job.id)
+}
+
+/// The newest unfinished topmost job of this workflow and input.
+pub(crate) fn equal_unfinished() -> String {
+    format!(
+        "SELECT {JOB} FROM jobs INDEXED BY jobs_by_input WHERE workflow = ?1 AND input_hash = ?2 AND parent IS NULL AND cancel = 0
+             AND state IN ('queued', 'running', 'delivering') ORDER BY created_ms DESC, id DESC LIMIT 1"
+    )
+}
+
+fn create_or_join(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> Result<(Job, bool), Fault> {
+    match rows::one(write.sql, &equal_unfinished(), params![job.workflow, job.input_hash], rows::job)? {
+        Some(there) => Ok((there, false)),
+        None => Ok((create(write, job, catalogs)?, true)),
+    }
 }
 
 /// Running jobs of nobody, and of others whose lease is over: one range of the index each, oldest first.
@@ -260,6 +282,11 @@ impl Jobs for SqliteStore {
     async fn create(&self, job: NewJob) -> Result<Job, Fault> {
         let routes = self.routes.clone();
         self.write(move |write| create(write, &job, &routes.catalogs)).await
+    }
+
+    async fn create_or_join(&self, job: NewJob) -> Result<(Job, bool), Fault> {
+        let routes = self.routes.clone();
+        self.write(move |write| create_or_join(write, &job, &routes.catalogs)).await
     }
 
     async fn claim(&self, owner: &str, room: Room) -> Result<Vec<Claim>, Fault> {

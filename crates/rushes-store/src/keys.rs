@@ -11,7 +11,7 @@ use rusqlite::{Row, params};
 /// A use is written down when the last one noted is older than this.
 const USE_NOTED_MS: i64 = 60_000;
 /// How long an answer is kept.
-const REPLY_KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
+pub(crate) const REPLY_KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
 /// Answers too old that are removed with each new one, at most.
 const FORGET_AT_ONCE: u32 = 100;
 
@@ -140,9 +140,13 @@ impl Replies for SqliteStore {
 mod tests {
     use super::*;
     use crate::sqlite::Mode;
-    use rushes_core::clock::SystemClock;
+    use rushes_core::JobId;
+    use rushes_core::clock::{Clock, SystemClock};
     use rushes_core::delivery::Routes;
+    use rushes_core::job::{Asked, NewJob};
+    use rushes_core::store::Jobs;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
 
     fn store(folder: &tempfile::TempDir) -> SqliteStore {
         let mode = Mode::Own { owner: "test".into() };
@@ -166,6 +170,51 @@ mod tests {
         assert_eq!(store.key_of("h1").await.unwrap(), None);
         store.add_key(&a_key("key_3", "ci"), "h3").await.unwrap();
         assert_eq!(store.revoke_key("nobody").await.unwrap_err().code, Code::NotFound);
+    }
+
+    /// Stands where it is set.
+    struct Set(AtomicI64);
+
+    impl Clock for Set {
+        fn now_ms(&self) -> i64 {
+            self.0.load(Ordering::SeqCst)
+        }
+
+        fn new_id(&self) -> uuid::Uuid {
+            SystemClock.new_id()
+        }
+    }
+
+    #[tokio::test]
+    async fn replies_and_the_jobs_they_tell_of_free_their_key_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(Set(AtomicI64::new(1_000)));
+        let mode = Mode::Own { owner: "test".into() };
+        let store = SqliteStore::open(&folder.path().join("rushes.db"), &mode, clock.clone(), Routes::default()).unwrap();
+        let make = async || {
+            let id = JobId(clock.new_id());
+            let asked = Asked { idem_key: Some("key_1/a".into()), ..Asked::default() };
+            let job = NewJob {
+                id,
+                workflow: "w".into(),
+                version: 1,
+                input: serde_json::Value::Null,
+                input_hash: "h".into(),
+                parent: None,
+                root: id,
+                collection: None,
+                asked,
+                in_turn: false,
+            };
+            (id, store.create(job).await.unwrap().id)
+        };
+        let (first, given) = make().await;
+        assert_eq!(given, first);
+        clock.0.fetch_add(REPLY_KEPT_MS, Ordering::SeqCst);
+        assert_eq!(make().await.1, first, "within the day");
+        clock.0.fetch_add(1, Ordering::SeqCst);
+        let (third, given) = make().await;
+        assert_eq!(given, third, "a day later the key brings another job");
     }
 
     #[tokio::test]

@@ -84,7 +84,7 @@ fn lists(is_first: bool) -> Vec<String> {
         all.push(pages::deliveries_of(&of(None)).0);
         all.extend(states.map(|state| pages::deliveries_of(&of(Some(state))).0));
     }
-    all.extend([pages::PAID_BY.to_owned(), assets::subjects_of()]);
+    all.extend([pages::PAID_BY.to_owned(), assets::subjects_of(), assets::current_at()]);
     all
 }
 
@@ -124,7 +124,7 @@ fn plans_of_hot_questions_walk_no_table() {
     hot.extend([crate::history::past_jobs(), crate::history::past_steps()]);
     hot.extend(lists(false));
     hot.push(pages::PAID_BY.to_owned());
-    hot.extend([jobs::cancel_family(), outbox::lease::ready_rows(), outbox::lease::ready_records()]);
+    hot.extend([jobs::equal_unfinished(), jobs::cancel_family(), outbox::lease::ready_rows(), outbox::lease::ready_records()]);
     hot.extend(outbox::backlog::BACKLOG.map(str::to_owned));
     hot.push(crate::pages::PAID_SINCE.to_owned());
     hot.extend(messages::DUE.map(str::to_owned));

@@ -8,6 +8,8 @@ use rushes_core::delivery::Routes;
 use rushes_core::{Code, Fault};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -131,8 +133,16 @@ impl SqliteStore {
     }
 }
 
+/// Secrets that sign stand in it, so only its owner reads it; its log and its index of that take over who may.
+fn make_private(path: &Path) -> Result<(), Fault> {
+    let failed = |e| Fault::io("open database", path, &e);
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(failed)?;
+    file.set_permissions(Permissions::from_mode(0o600)).map_err(failed)
+}
+
 fn start_writer(path: &Path, owner: &str, is_alone: bool, clock: Arc<dyn Clock>, bells: Bells) -> Result<Writer, Fault> {
     refuse_newer(path)?;
+    make_private(path)?;
     let mut connection = open_writer(path)?;
     migrate::migrate(&mut connection, path)?;
     if is_alone {

@@ -1,6 +1,6 @@
 //! What every destination must keep.
 
-use rushes_core::destination::{Condition, Destination, Put};
+use rushes_core::destination::{Compared, Condition, Destination, Put, compare};
 use rushes_core::digest::digest;
 use rushes_core::{Blob, Code};
 use std::io::Write;
@@ -44,6 +44,7 @@ pub async fn destination_suite(destination: &dyn Destination) {
 /// The same where names, the last segments of keys, can have at most so many bytes.
 pub async fn destination_suite_up_to(destination: &dyn Destination, name_bytes: usize) {
     puts_are_proven_and_come_back(destination, name_bytes).await;
+    ranges_come_as_asked_for(destination).await;
     create_only_keeps_what_is_there(destination).await;
     replace_needs_the_known_version(destination).await;
     listing_is_whole_ordered_and_paged(destination).await;
@@ -73,22 +74,38 @@ async fn puts_are_proven_and_come_back(destination: &dyn Destination, name_bytes
             .put(Put::new(key, &source.file, &source.blob, Condition::CreateOnly))
             .await
             .unwrap_or_else(|fault| panic!("put {key}: {fault}"));
-        assert!(proof.is_of(&source.blob), "the proof of {key} is that of the bytes: {proof:?}");
-        let stat = destination.stat(key).await.expect("stat").unwrap_or_else(|| panic!("{key} is there after its put"));
-        assert!(stat.is_of(&source.blob), "stat of {key} proves the bytes: {stat:?}");
+        assert!(proof.proves(&source.blob), "the proof of {key} is that of the bytes: {proof:?}");
+        for proven in [None, Some(&proof)] {
+            let there = compare(destination, key, &source.blob, proven).await.expect("a look");
+            assert!(matches!(there, Compared::Same(_)), "{key} is seen to hold the bytes: {there:?}");
+        }
         assert_eq!(content(destination, key).await, bytes, "{key} comes back as it was");
         assert!(source.file.exists(), "a put leaves the source alone");
-        let range = 3..(bytes.len() as u64).min(9);
-        if range.start < range.end {
-            let folder = tempfile::tempdir().expect("a temporary folder");
-            let into = folder.path().join("some");
-            destination.get(key, Some(range), &into).await.unwrap_or_else(|fault| panic!("get some of {key}: {fault}"));
-            assert_eq!(std::fs::read(into).expect("the file that get made"), bytes[3..bytes.len().min(9)], "some bytes of {key}");
-        }
     }
     for key in keys {
         destination.delete(key).await.expect("delete");
         assert!(destination.stat(key).await.expect("stat").is_none(), "{key} is gone after its delete");
+    }
+}
+
+/// From the first byte asked for to the last, as far as there are any.
+async fn ranges_come_as_asked_for(destination: &dyn Destination) {
+    let (digits, nothing) = (source(b"0123456789"), source(b""));
+    let key = "suite/[digits] 1.bin";
+    destination.put(Put::new(key, &digits.file, &digits.blob, Condition::CreateOnly)).await.expect("put");
+    destination.put(Put::new("suite/nothing", &nothing.file, &nothing.blob, Condition::CreateOnly)).await.expect("put");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let into = folder.path().join("some");
+    let asked = [(key, 0..10, "0123456789"), (key, 3..5, "34"), (key, 8..99, "89"), (key, 10..12, ""), (key, 4..4, "")];
+    for (key, range, wanted) in asked.into_iter().chain([("suite/nothing", 0..5, "")]) {
+        destination.get(key, Some(range.clone()), &into).await.unwrap_or_else(|fault| panic!("{range:?} of {key}: {fault}"));
+        assert_eq!(std::fs::read_to_string(&into).expect("the file that get made"), wanted, "{range:?} of {key}");
+        std::fs::remove_file(&into).expect("a file to remove");
+    }
+    let fault = destination.get("suite/none", Some(4..4), &into).await.expect_err("nothing to get");
+    assert_eq!(fault.code, Code::NotFound, "also where no byte is asked for: {fault}");
+    for key in [key, "suite/nothing"] {
+        destination.delete(key).await.expect("delete");
     }
 }
 
@@ -113,7 +130,7 @@ async fn replace_needs_the_known_version(destination: &dyn Destination) {
         .put(Put::new(key, &second.file, &second.blob, Condition::Replace(&old)))
         .await
         .expect("the second version over the first");
-    assert!(new.is_of(&second.blob));
+    assert!(new.proves(&second.blob));
     let again = destination.put(Put::new(key, &second.file, &second.blob, Condition::Replace(&old))).await;
     assert!(again.is_ok(), "the answer may have been lost; the same replace again is success: {again:?}");
     let fault = destination

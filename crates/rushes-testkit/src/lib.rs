@@ -10,6 +10,7 @@ mod catalog;
 pub mod chaos;
 mod destination;
 pub mod drive;
+pub mod etags;
 pub mod firestore;
 pub mod gcs;
 pub mod google;

@@ -2,7 +2,7 @@
 
 use crate::destination::{Source, content, source};
 use async_trait::async_trait;
-use rushes_core::destination::{Condition, Destination, Proof, Put, Session};
+use rushes_core::destination::{Compared, Condition, Destination, Proof, Put, Session, compare};
 use rushes_core::{Code, Fault};
 use std::io::Write;
 use std::sync::Mutex;
@@ -57,9 +57,9 @@ pub async fn uploads_suite(destination: &dyn Destination, bytes: usize) {
     let key = "suite/[large] file.bin";
     let first = large(bytes, 1);
     let proof = put(destination, key, &first, &Crashing::after(usize::MAX, None)).await.expect("an upload in one go");
-    assert!(proof.is_of(&first.blob), "its proof is that of the bytes: {proof:?}");
-    let stat = destination.stat(key).await.expect("stat").expect("it is there");
-    assert!(stat.holds(&first.blob, Some(&proof)), "stat proves the same version: {stat:?} after {proof:?}");
+    assert!(proof.proves(&first.blob), "its proof is that of the bytes: {proof:?}");
+    let there = compare(destination, key, &first.blob, Some(&proof)).await.expect("a look");
+    assert!(matches!(there, Compared::Same(_)), "a look proves the same version: {there:?} after {proof:?}");
     assert_eq!(content(destination, key).await, std::fs::read(&first.file).expect("the source"), "it comes back as it was");
     let other = large(bytes, 2);
     let fault = put(destination, key, &other, &Crashing::after(usize::MAX, None)).await.expect_err("other bytes under a taken key");
@@ -74,7 +74,7 @@ pub async fn uploads_suite(destination: &dyn Destination, bytes: usize) {
         kept = session.kept();
         tries += 1;
         match ended {
-            Ok(proof) => break assert!(proof.is_of(&first.blob)),
+            Ok(proof) => break assert!(proof.proves(&first.blob)),
             Err(fault) => assert_eq!(fault.code, Code::LeaseLost, "only the planned crash stops it: {fault}"),
         }
         assert!(tries < 200, "an upload that goes on where it stopped ends");
@@ -90,7 +90,7 @@ pub async fn uploads_suite(destination: &dyn Destination, bytes: usize) {
     let _ = put(destination, key, &other, &session).await;
     for kept in [session.kept(), Some("not ours".to_owned())] {
         let proof = put(destination, key, &first, &Crashing::after(usize::MAX, kept)).await.expect("a put in spite of a strange session");
-        assert!(proof.is_of(&first.blob));
+        assert!(proof.proves(&first.blob));
         destination.delete(key).await.expect("delete");
     }
 

@@ -28,6 +28,8 @@ pub const CARD: Card = Card {
 
 /// Characters in one production at most.
 pub const COUNT_MAX: u32 = 10;
+/// The largest seed: the largest whole number that every reader of JSON keeps exactly.
+pub const SEED_MAX: u64 = 9_007_199_254_740_991;
 /// References taken from the library when none are named.
 const REFERENCES: usize = 3;
 /// Endings of the films the reference library takes.
@@ -56,6 +58,23 @@ pub struct Input {
     /// Another number makes everything anew that equal inputs would reuse.
     #[serde(default)]
     pub redo: u32,
+}
+
+/// What is asked for where nothing is said.
+impl Default for Input {
+    fn default() -> Self {
+        Self {
+            count: 1,
+            seed: 1,
+            style_id: "kpop_dance".to_owned(),
+            reference_videos: Vec::new(),
+            skip_existing: true,
+            generate_variants: true,
+            create_soundtracks: true,
+            apply_watermark: true,
+            redo: 0,
+        }
+    }
 }
 
 /// A reference video as chosen.

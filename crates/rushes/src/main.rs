@@ -7,6 +7,7 @@ mod log;
 mod ui;
 mod ways;
 mod wire;
+mod words;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -29,6 +30,13 @@ fn main() -> ExitCode {
         cli::print::fail(&error, json);
         cli::exit::of(&error)
     });
+    let code = match cli::print::unwritten() {
+        Some(error) => {
+            cli::print::fail(&error, false);
+            if code == cli::exit::DONE { cli::exit::FAILED } else { code }
+        }
+        None => code,
+    };
     // Blocking work that was told to stop gets a moment; then the process ends, and its children with it.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     code.into()

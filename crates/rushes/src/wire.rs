@@ -25,6 +25,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Steps at once that wait for outside services, and on a graphics card: nothing built in does either.
+const NET_LANE: usize = 16;
+const GPU_LANE: usize = 1;
+
 /// The engine of this home, running, with the lock that makes it the only one.
 pub(crate) struct Running {
     pub(crate) engine: Engine<Registry>,
@@ -109,7 +113,7 @@ fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
         routes,
         destinations: sites,
         catalogs,
-        lanes: Lanes::new(cpu, config.engine.net_lane, config.engine.gpu_lane),
+        lanes: Lanes::new(cpu, NET_LANE, GPU_LANE),
         scan_every: Duration::from_secs_f64(config.delivery.scan_every_s),
         hooks: Hooks {
             post: Arc::new(Poster::new(config.webhooks.allow_private)),

@@ -6,21 +6,43 @@ use rushes_core::catalog::{Catalog, Record};
 use rushes_core::faults::{self, Place};
 use rushes_core::{Code, Fault};
 use serde_json::{Map, Value};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Marks a folder as a catalog, so that a destination around it does not take records for objects.
 pub(crate) const MARK: &str = ".rushes-catalog";
 /// Ids on one page of a listing.
 const PAGE: usize = 1_000;
+/// More than are ever written at once.
+const LOCKS: usize = 64;
 
 /// A folder of JSON files as a catalog.
 #[derive(Debug, Clone)]
 pub struct JsonCatalog {
     folders: Folders,
-    // Reading the old `rev` and writing the new file must not interleave within this process.
-    writing: Arc<Mutex<()>>,
+    writing: Arc<Writing>,
+}
+
+/// Reading the old `rev` of a document and writing the new file must not interleave within this process. A document has
+/// one of these for its own; several may share it.
+#[derive(Debug)]
+struct Writing([Mutex<()>; LOCKS]);
+
+impl Writing {
+    fn of(&self, path: &Path) -> MutexGuard<'_, ()> {
+        let mut hash = DefaultHasher::new();
+        path.hash(&mut hash);
+        let index = usize::try_from(hash.finish() % LOCKS as u64).unwrap_or_default();
+        self.0[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Writing {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Mutex::new(())))
+    }
 }
 
 impl JsonCatalog {
@@ -90,7 +112,7 @@ impl Catalog for JsonCatalog {
             (self.path(&record.collection, &record.id)?, record.clone(), self.writing.clone(), self.folders.clone());
         blocking(move || {
             Self::mark(folders.root())?;
-            let _alone = writing.lock().unwrap_or_else(PoisonError::into_inner);
+            let _alone = writing.of(&path);
             write(&folders, &path, &record)
         })
         .await
@@ -155,6 +177,29 @@ mod tests {
         let catalog = JsonCatalog::new(folder.path().to_owned());
         rushes_testkit::writers(|| Arc::new(catalog.clone()), 0..rushes_testkit::WRITERS).await;
         rushes_testkit::writers_ended(&catalog, &[]).await;
+    }
+
+    #[tokio::test]
+    async fn json_writes_one_document_while_another_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = JsonCatalog::new(folder.path().to_owned());
+        let record = |id: &str| Record { collection: "characters".into(), id: id.into(), rev: 1, fields: serde_json::json!({"x": 1}) };
+        catalog.put(&record("quick")).await.unwrap();
+        // Whoever reads it waits until somebody writes there.
+        let slow = folder.path().join("characters/slow.json");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &slow, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let waiting = tokio::spawn({
+            let (catalog, record) = (catalog.clone(), record("slow"));
+            async move { catalog.put(&record).await }
+        });
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        let quick = Record { rev: 2, ..record("quick") };
+        let written = tokio::time::timeout(std::time::Duration::from_secs(5), catalog.put(&quick)).await;
+        assert!(!waiting.is_finished());
+        std::fs::OpenOptions::new().write(true).open(&slow).unwrap();
+        assert_eq!(waiting.await.unwrap().unwrap_err().code, Code::DestinationRefused, "nothing came, which is no document");
+        written.expect("it does not wait for the other").unwrap();
     }
 
     #[tokio::test]

@@ -50,7 +50,7 @@ fn put(folders: &Folders, path: &Path, key: &str, file: &Path, blob: &Blob, repl
             .because("the object there is neither the old nor the new version")
     };
     match &there {
-        Some(proof) if proof.is_of(blob) => {
+        Some(proof) if proof.proves(blob) => {
             Unfinished::clear(path);
             folders.keep(path).map_err(&failed)?;
             return Ok(proof.clone());
@@ -66,14 +66,14 @@ fn put(folders: &Folders, path: &Path, key: &str, file: &Path, blob: &Blob, repl
     let mut source = File::open(file).map_err(|e| Fault::new(Code::BlobMissing, "put object").with("path", file.display()).because(e))?;
     io::copy(&mut source, unfinished.file()).and_then(|_| unfinished.file().sync_all()).map_err(&failed)?;
     // What was written is read back before it gets its name, so that no reader ever sees a wrong object.
-    let proof = read_proof(unfinished.path()).map_err(&failed)?.filter(|proof| proof.is_of(blob));
+    let proof = read_proof(unfinished.path()).map_err(&failed)?.filter(|proof| proof.proves(blob));
     let proof = proof.ok_or_else(|| Fault::new(Code::ProofFailed, "put object").with("key", key))?;
     faults::pass(Place::ObjectWritten)?;
     let placed = if there.is_some() { unfinished.replace(path) } else { unfinished.create(path) };
     match placed {
         Ok(()) => Ok(proof),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match read_proof(path).map_err(&failed)? {
-            Some(proof) if proof.is_of(blob) => folders.keep(path).map(|()| proof).map_err(&failed),
+            Some(proof) if proof.proves(blob) => folders.keep(path).map(|()| proof).map_err(&failed),
             _ => Err(conflict()),
         },
         Err(error) => Err(failed(error)),

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::io::AsyncWriteExt;
 
 /// Keys on one page of a listing.
 const PAGE: usize = 1_000;
@@ -46,7 +47,7 @@ impl Destination for MemoryDestination {
         let proof = Proof { size_bytes: held.size_bytes, hash: ProofHash::Sha256(held.sha256), etag: None };
         let mut objects = self.objects();
         match (objects.get(key), condition) {
-            (Some((_, there)), _) if there.is_of(blob) => return Ok(there.clone()),
+            (Some((_, there)), _) if there.proves(blob) => return Ok(there.clone()),
             (Some((_, there)), Condition::Replace(old)) if there.hash == old.hash => {}
             (None, _) => {}
             (Some(_), _) => return Err(Fault::new(Code::DestinationConflict, "put object").with("key", key)),
@@ -67,11 +68,10 @@ impl Destination for MemoryDestination {
             .ok_or_else(|| Fault::new(Code::NotFound, "get object").with("key", key))?;
         let clamp = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(object.len());
         let (start, end) = bytes.map_or((0, object.len()), |range| (clamp(range.start), clamp(range.end)));
-        let mut file = tokio::fs::File::create_new(into).await.map_err(|e| Fault::io("get object", into, &e))?;
-        tokio::io::AsyncWriteExt::write_all(&mut file, object.get(start..end).unwrap_or_default())
-            .await
-            .map_err(|e| Fault::io("get object", into, &e))?;
-        file.sync_all().await.map_err(|e| Fault::io("get object", into, &e))
+        let failed = |e: std::io::Error| Fault::io("get object", into, &e);
+        let mut file = tokio::fs::File::create_new(into).await.map_err(failed)?;
+        file.write_all(object.get(start..end).unwrap_or_default()).await.map_err(failed)?;
+        file.flush().await.map_err(failed)
     }
 
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {

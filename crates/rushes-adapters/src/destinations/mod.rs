@@ -1,10 +1,12 @@
 //! Where objects go.
 
+mod call;
 pub mod file;
 pub mod gdrive;
 pub mod gs;
 mod listings;
 pub mod memory;
+mod proving;
 pub mod s3;
 #[cfg(test)]
 mod sources;

@@ -58,6 +58,9 @@ pub trait Assets: Send + Sync {
     /// The bytes now current at a path below the library; None where nothing is.
     async fn blob_at(&self, path: &str) -> Result<Option<Blob>, Fault>;
 
+    /// The current assets at a path below the library, whatever it ends in (`.png`, …).
+    async fn current_at(&self, stem: &str) -> Result<Vec<Asset>, Fault>;
+
     /// The current ones among the first `limit` assets written after `row` (0: from the beginning), in that order, and
     /// the row to go on from.
     async fn written_after(&self, row: i64, limit: u32) -> Result<(Vec<Asset>, i64), Fault>;

@@ -36,11 +36,6 @@ impl<W: Workflows> Desk<W> {
         self.shared.live.subscribe()
     }
 
-    /// The newest unfinished job of this workflow with equal parameters.
-    pub async fn unfinished(&self, request: &NewJobRequest) -> Result<Option<Job>, Fault> {
-        requests::unfinished(&self.shared.parts, request).await
-    }
-
     /// Queues a job. Errors: `workflow_unknown`.
     pub async fn submit(&self, request: NewJobRequest) -> Result<Job, Fault> {
         requests::submit(&self.shared, request).await

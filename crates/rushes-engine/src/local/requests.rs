@@ -6,11 +6,10 @@ use crate::hooks;
 use crate::keep;
 use crate::mend::mend;
 use crate::owner::{self, Ask};
-use crate::parts::Parts;
 use crate::records::owe_all;
-use rushes_core::flow::{Workflows, hash};
-use rushes_core::job::Job;
-use rushes_core::store::{JobFilter, Owe};
+use rushes_core::flow::Workflows;
+use rushes_core::job::{Job, NewJob};
+use rushes_core::store::Owe;
 use rushes_core::{Cancel, Code, Fault, JobId, JobState};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -20,18 +19,16 @@ use tokio::task::JoinSet;
 /// Requests of other processes under way at once.
 const TALKS_MAX: usize = 64;
 
-pub(super) async fn unfinished(parts: &Parts, request: &NewJobRequest) -> Result<Option<Job>, Fault> {
-    let same_as = Some((request.workflow.clone(), hash(&request.input)));
-    let found = parts.store.jobs(&JobFilter { same_as, limit: 20, ..JobFilter::default() }).await?;
-    Ok(found.into_iter().find(|job| !job.state.has_ended() && !job.cancel))
+pub(super) async fn submit<W: Workflows>(shared: &Shared<W>, request: NewJobRequest) -> Result<Job, Fault> {
+    shared.parts.store.create(asked_for(shared, request)?).await
 }
 
-pub(super) async fn submit<W: Workflows>(shared: &Shared<W>, request: NewJobRequest) -> Result<Job, Fault> {
+/// The job to be made of a request. Errors: `workflow_unknown`, `input_invalid`.
+fn asked_for<W: Workflows>(shared: &Shared<W>, request: NewJobRequest) -> Result<NewJob, Fault> {
     // Here, so that no door takes an address that is never spoken to.
     request.asked.webhook_url.as_deref().map_or(Ok(()), |url| shared.parts.hooks.post.check(url))?;
     let id = request.id.unwrap_or_else(|| JobId(shared.parts.clock.new_id()));
-    let job = new_job(&shared.workflows, id, request, None, id)?;
-    shared.parts.store.create(job).await
+    new_job(&shared.workflows, id, request, None, id)
 }
 
 pub(super) async fn answer<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result<Value, Fault> {
@@ -39,12 +36,8 @@ pub(super) async fn answer<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result
     match ask {
         Ask::Submit { workflow, input, new } => {
             let request = NewJobRequest { workflow, input, ..Default::default() };
-            let there = if new { None } else { unfinished(parts, &request).await? };
-            let is_new = there.is_none();
-            let job = match there {
-                Some(job) => job,
-                None => submit(shared, request).await?,
-            };
+            let job = asked_for(shared, request)?;
+            let (job, is_new) = if new { (parts.store.create(job).await?, true) } else { parts.store.create_or_join(job).await? };
             Ok(json!({"job": job.id, "is_new": is_new}))
         }
         Ask::Cancel { job } => parts.store.cancel(job).await.map(|job| json!({"job": job.id})),

@@ -3,6 +3,8 @@
 //! A commit rings its bell, and only then, or where a look was not enough, does it look again; a scan every few seconds
 //! finds what a crash or a clock left. Work never waits here: uploads have tasks of their own.
 
+mod load;
+mod md5s;
 mod pace;
 mod pay;
 mod rendition;
@@ -10,9 +12,11 @@ mod rendition;
 use crate::breaker::Breaker;
 use crate::parts::{Parts, Site};
 use futures_util::FutureExt;
+use load::{Item, Load, Most, Waiting};
+use md5s::Md5s;
 use pace::Pace;
 use pay::{Pauses, Payer, ToCatalog, ToDestination};
-use rushes_core::delivery::{Due, Leased, SMALL_MAX_BYTES, Wanted, Work};
+use rushes_core::delivery::{Due, Leased, Wanted, Work};
 use rushes_core::faults::{self, Place};
 use rushes_core::log_lines::{SPANS, UPLOAD_COMPLETED, UPLOAD_WORKER_STARTED};
 use rushes_core::{Cancel, Code, Fault};
@@ -27,36 +31,23 @@ use tracing::Instrument;
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
 /// A sender looks at least this often, so that leases it holds never run out.
-const RENEW_EVERY: Duration = Duration::from_secs(5);
+const RENEW_EVERY_MS: i64 = 5_000;
+const RENEW_EVERY: Duration = Duration::from_millis(RENEW_EVERY_MS.unsigned_abs());
 /// How long after a look a bell makes a place look again that takes what there is together.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// Objects up to this are light: they cost a place more waiting than bandwidth.
-const LIGHT_BYTES: u64 = 1024 * 1024;
-/// What anything but a light object weighs; a sender carries this for each of its places.
-const HEAVY: usize = 3;
-
-fn is_large(due: &Due) -> bool {
-    matches!(&due.work, Work::PutObject { asset, .. } if asset.blob.size_bytes > SMALL_MAX_BYTES)
-}
-
-fn weight(due: &Due) -> usize {
-    match &due.work {
-        Work::PutObject { asset, .. } if asset.blob.size_bytes <= LIGHT_BYTES => 1,
-        _ => HEAVY,
-    }
-}
 
 /// Starts one sender for each destination and catalog. They end when `stop` is cancelled, and hand back what they
 /// had not proven.
 pub(crate) fn start(parts: &Parts, stop: &Cancel, breaker: &Breaker) -> JoinSet<()> {
     let mut senders = JoinSet::new();
+    let md5s = Arc::new(Md5s::default());
     if parts.routes.hold {
         tracing::warn!("deliveries are held: nothing is sent until `delivery.hold` is lifted");
         return senders;
     }
     for site in &parts.destinations {
         let route = parts.routes.destinations.iter().find(|route| route.name == site.name).cloned().unwrap_or_default();
-        let payer = ToDestination { port: site.port.clone(), parts: parts.clone(), access: site.access, route };
+        let payer = ToDestination { port: site.port.clone(), parts: parts.clone(), access: site.access, route, md5s: md5s.clone() };
         senders.spawn(breaker.guard("send objects", Sender::new(parts, site, payer).run(stop.clone())));
     }
     for site in &parts.catalogs {
@@ -69,8 +60,7 @@ pub(crate) fn start(parts: &Parts, stop: &Cancel, breaker: &Breaker) -> JoinSet<
 /// What one task is about.
 struct Carried {
     lease: i64,
-    weight: usize,
-    is_large: bool,
+    item: Item,
 }
 
 /// Pays what is owed to one place.
@@ -78,15 +68,17 @@ struct Sender<P> {
     name: String,
     parts: Parts,
     payer: Arc<P>,
-    in_flight: usize,
+    places: usize,
     first_backoff: Duration,
     pace: Pace,
+    load: Load,
     /// Leased, and waiting for a place.
     small: VecDeque<Due>,
     large: VecDeque<Due>,
     under_way: JoinSet<Option<Fault>>,
     carried: HashMap<Id, Carried>,
-    renewed: Instant,
+    /// By the clock that leases run out by.
+    renewed_ms: i64,
     /// Whether a look may find something, small or large; and from when on it will.
     more_small: bool,
     more_large: bool,
@@ -95,19 +87,19 @@ struct Sender<P> {
 
 impl<P: Payer> Sender<P> {
     fn new<T: ?Sized>(parts: &Parts, site: &Site<T>, payer: P) -> Self {
-        let in_flight = site.in_flight.max(1);
         Self {
             name: site.name.clone(),
             parts: parts.clone(),
             payer: Arc::new(payer),
-            in_flight,
+            places: site.in_flight,
             first_backoff: site.first_backoff,
-            pace: Pace::new(HEAVY * in_flight, HEAVY, site.first_backoff),
+            pace: Pace::new(site.in_flight, site.first_backoff),
+            load: Load::default(),
             small: VecDeque::new(),
             large: VecDeque::new(),
             under_way: JoinSet::new(),
             carried: HashMap::new(),
-            renewed: Instant::now(),
+            renewed_ms: parts.clock.now_ms(),
             more_small: true,
             more_large: true,
             next_ms: None,
@@ -154,18 +146,19 @@ impl<P: Payer> Sender<P> {
     async fn look(&mut self) -> Duration {
         let idle = self.parts.scan_every.min(RENEW_EVERY);
         let rest = self.pace.rests(Instant::now());
-        let must_renew = self.renewed.elapsed() >= RENEW_EVERY;
-        if must_renew || self.next_ms.is_some_and(|at_ms| at_ms <= self.parts.clock.now_ms()) {
+        let now_ms = self.parts.clock.now_ms();
+        let is_renewal = now_ms - self.renewed_ms >= RENEW_EVERY_MS;
+        if is_renewal || self.next_ms.is_some_and(|at_ms| at_ms <= now_ms) {
             self.next_ms = None;
             self.expect_more();
         }
         let (small, large) = if rest.is_some() { (0, 0) } else { self.room() };
         let (small, large) = (if self.more_small { small } else { 0 }, if self.more_large { large } else { 0 });
-        if small + large == 0 && !must_renew {
+        if small + large == 0 && !is_renewal {
             return rest.unwrap_or_else(|| self.until_next()).min(idle);
         }
-        let held = must_renew.then(|| {
-            self.renewed = Instant::now();
+        let held = is_renewal.then(|| {
+            self.renewed_ms = now_ms;
             let waiting = self.small.iter().chain(&self.large).map(|due| due.lease);
             waiting.chain(self.carried.values().map(|carried| carried.lease)).collect()
         });
@@ -174,7 +167,7 @@ impl<P: Payer> Sender<P> {
         match self.parts.store.due(&self.name, Wanted { small: count(small), large: count(large), held, at_once }).await {
             Ok(Leased { rows, more_small, more_large, next_ms }) => {
                 for due in rows {
-                    if is_large(&due) { self.large.push_back(due) } else { self.small.push_back(due) }
+                    if Item::of(&due).is_large { self.large.push_back(due) } else { self.small.push_back(due) }
                 }
                 self.next_ms = next_ms.or(self.next_ms);
                 // What was not looked for may still be there.
@@ -194,26 +187,29 @@ impl<P: Payer> Sender<P> {
         if self.pace.rests(Instant::now()).is_some() {
             return;
         }
-        if self.pace.is_probing() {
-            let probe = if self.carried.is_empty() { self.small.pop_front().or_else(|| self.large.pop_front()) } else { None };
-            if let Some(due) = probe {
-                self.start(due);
-            }
-            return;
+        // A small one first: what is sent to see whether a place is up again should not take long.
+        let most = self.pace.carries();
+        if most == Most::One {
+            self.start_small(most);
         }
-        while self.large_room() > 0
+        while self.large.front().is_some_and(|due| self.load.takes(Item::of(due), self.large.len(), most))
             && let Some(due) = self.large.pop_front()
         {
             self.start(due);
         }
-        let most = self.small_most();
-        while let Some(due) = self.small.pop_front_if(|due| carried_weight(&self.carried, false) + weight(due) <= most) {
+        self.start_small(most);
+    }
+
+    fn start_small(&mut self, most: Most) {
+        let waiting = self.large.len();
+        while let Some(due) = self.small.pop_front_if(|due| self.load.takes(Item::of(due), waiting, most)) {
             self.start(due);
         }
     }
 
     fn start(&mut self, due: Due) {
-        let carried = Carried { lease: due.lease, weight: weight(&due), is_large: is_large(&due) };
+        let carried = Carried { lease: due.lease, item: Item::of(&due) };
+        self.load.begun(carried.item);
         let span = tracing::info_span!(target: SPANS, "upload", destination = self.name, row = due.row, fault = tracing::field::Empty);
         let pay = pay_one(self.payer.clone(), self.parts.clone(), due, self.name.clone(), self.first_backoff);
         let task = self.under_way.spawn(pay.instrument(span));
@@ -224,7 +220,7 @@ impl<P: Payer> Sender<P> {
     fn ended(&mut self, ended: Result<(Id, Option<Fault>), JoinError>) {
         match ended {
             Ok((id, fault)) => {
-                self.carried.remove(&id);
+                self.forget(id);
                 let was_down = self.pace.is_probing();
                 self.pace.ended(fault.as_ref(), Instant::now());
                 if was_down || self.pace.is_probing() {
@@ -238,40 +234,20 @@ impl<P: Payer> Sender<P> {
                     _ => {}
                 }
             }
-            Err(error) => drop(self.carried.remove(&error.id())),
+            Err(error) => self.forget(error.id()),
         }
     }
 
-    /// What small ones may weigh together: all that large ones leave, and always one place.
-    fn small_most(&self) -> usize {
-        self.pace.carries().saturating_sub(carried_weight(&self.carried, true)).max(HEAVY)
+    fn forget(&mut self, task: Id) {
+        if let Some(carried) = self.carried.remove(&task) {
+            self.load.ended(carried.item);
+        }
     }
 
-    /// How many more large ones may be begun: half of the places are for them.
-    fn large_room(&self) -> usize {
-        let most = (self.pace.carries() / HEAVY / 2).max(1);
-        most.saturating_sub(carried_weight(&self.carried, true) / HEAVY)
-    }
-
-    /// How many rows to lease now, small and large, at most as many as there are places. Light ones are leased ahead, so
-    /// that no sending waits for a transaction, and several together, when half of those have gone.
+    /// How many rows to lease now, small and large.
     fn room(&self) -> (usize, usize) {
-        if self.pace.is_probing() {
-            let is_idle = self.carried.is_empty() && self.small.is_empty() && self.large.is_empty();
-            return (usize::from(is_idle), usize::from(is_idle && P::LEASES_AHEAD));
-        }
-        let waiting: usize = self.small.iter().map(weight).sum();
-        let free = self.small_most().saturating_sub(carried_weight(&self.carried, false) + waiting);
-        let leased = self.small.len();
-        // A heavy one could wait longer than its lease; a document leased early would be told of too early.
-        let small = if !P::LEASES_AHEAD || waiting > leased {
-            free / HEAVY
-        } else if leased > self.in_flight / 2 {
-            0
-        } else {
-            (free + self.in_flight - leased).min(self.in_flight)
-        };
-        (small, if P::LEASES_AHEAD { self.large_room().saturating_sub(self.large.len()) } else { 0 })
+        let waiting = Waiting::of(self.small.iter(), self.large.len());
+        self.load.room(waiting, self.pace.carries(), self.places, P::LEASES_AHEAD)
     }
 
     /// Until the next row is due by its backoff. One that is due and yet not leased waits for another; its bell will ring.
@@ -286,10 +262,6 @@ async fn rung(bell: &mut tokio::sync::watch::Receiver<u64>, not_before: tokio::t
     bell.changed().await?;
     tokio::time::sleep_until(not_before).await;
     Ok(())
-}
-
-fn carried_weight(carried: &HashMap<Id, Carried>, is_large: bool) -> usize {
-    carried.values().filter(|one| one.is_large == is_large).map(|one| one.weight).sum()
 }
 
 /// Pays one row, or puts it off and says why.

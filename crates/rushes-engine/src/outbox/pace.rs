@@ -1,5 +1,6 @@
 //! How fast a sender goes: how many at once, and when it waits, learned from how the last ones ended. Pure: time is given.
 
+use super::load::{Most, Weight};
 use rushes_core::{Code, Fault};
 use std::time::{Duration, Instant};
 
@@ -13,10 +14,9 @@ const ASKED_MAX: Duration = Duration::from_mins(5);
 /// The pace of one sender.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// Carried at once at most, and just now.
-    most: usize,
+    /// Carried at once at most, and just now, in light objects.
+    most: f64,
     now: f64,
-    least: usize,
     first_pause: Duration,
     /// Failures of the place in a row.
     failures: u32,
@@ -30,17 +30,17 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Carries `most` at once, at least `least`.
-    pub(super) fn new(most: usize, least: usize, first_pause: Duration) -> Self {
+    /// Carries what fits so many places.
+    pub(super) fn new(places: usize, first_pause: Duration) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "a few dozen")]
-        let now = most as f64;
-        Self { most, now, least, first_pause, failures: 0, paused_until: None, pause: first_pause, is_down: false, has_come_up: true }
+        let most = Weight::of_places(places).lights() as f64;
+        Self { most, now: most, first_pause, failures: 0, paused_until: None, pause: first_pause, is_down: false, has_come_up: true }
     }
 
-    /// How much may be carried at once.
-    pub(super) fn carries(&self) -> usize {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between least and most")]
-        if self.is_down { self.least } else { (self.now as usize).clamp(self.least, self.most) }
+    /// How much may be carried at once: one row, where there is one place or less, or to see whether the place is up again.
+    pub(super) fn carries(&self) -> Most {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at least one, at most a few dozen")]
+        if self.is_down { Most::One } else { Most::of(Weight::of_lights(self.now as usize)) }
     }
 
     /// How long nothing is to be sent.
@@ -92,9 +92,7 @@ impl Pace {
             self.paused_until = None;
         }
         // One more for each round of what is carried.
-        #[expect(clippy::cast_precision_loss, reason = "a few dozen")]
-        let most = self.most as f64;
-        self.now = (self.now + 1.0 / self.now).min(most);
+        self.now = (self.now + 1.0 / self.now).min(self.most);
     }
 }
 
@@ -110,19 +108,20 @@ mod tests {
 
     #[test]
     fn pace_halves_when_asked_and_grows_back() {
-        let (mut pace, at) = (Pace::new(24, 3, SECOND), Instant::now());
-        assert_eq!((pace.carries(), pace.hurries(), pace.hurries()), (24, true, false), "the first look hurries");
+        let (mut pace, at) = (Pace::new(8, SECOND), Instant::now());
+        let places = |places| Most::Weight(Weight::of_places(places));
+        assert_eq!((pace.carries(), pace.hurries(), pace.hurries()), (places(8), true, false), "the first look hurries");
         let busy = Fault::new(Code::DestinationBusy, "put object");
         pace.ended(Some(&busy), at);
-        assert_eq!((pace.carries(), pace.rests(at)), (12, None));
+        assert_eq!((pace.carries(), pace.rests(at)), (places(4), None));
         for _ in 0..10 {
             pace.ended(Some(&busy), at);
         }
-        assert_eq!(pace.carries(), 3, "never below one heavy object");
+        assert_eq!(pace.carries(), Most::One, "never below one");
         for _ in 0..400 {
             pace.ended(None, at);
         }
-        assert_eq!(pace.carries(), 24, "and never above what is configured");
+        assert_eq!(pace.carries(), places(8), "and never above what is configured");
         pace.ended(Some(&busy.retry_after(SECOND * 7)), at);
         assert_eq!(pace.rests(at), Some(SECOND * 7), "what the place asks for is obeyed");
         assert_eq!(pace.rests(at + SECOND * 7), None);
@@ -130,7 +129,7 @@ mod tests {
 
     #[test]
     fn pace_stops_before_a_place_that_is_down_and_looks_ever_more_seldom() {
-        let (mut pace, mut at) = (Pace::new(24, 3, SECOND), Instant::now());
+        let (mut pace, mut at) = (Pace::new(8, SECOND), Instant::now());
         for _ in 0..4 {
             pace.ended(Some(&down()), at);
         }
@@ -148,12 +147,13 @@ mod tests {
         pace.ended(None, at);
         assert!(!pace.is_probing() && pace.rests(at).is_none(), "an answer ends it");
         assert!(pace.hurries() && !pace.hurries(), "what waits goes at once, once");
-        assert_eq!(pace.carries(), 24);
+        assert_eq!(pace.carries(), Most::Weight(Weight::of_places(8)));
+        assert_eq!(Pace::new(1, SECOND).carries(), Most::One, "one place is one object, though it be light");
     }
 
     #[test]
     fn pace_takes_a_refusal_for_an_answer() {
-        let (mut pace, at) = (Pace::new(24, 3, SECOND), Instant::now());
+        let (mut pace, at) = (Pace::new(8, SECOND), Instant::now());
         for _ in 0..20 {
             pace.ended(Some(&down()), at);
             pace.ended(Some(&Fault::new(Code::DestinationRefused, "put object")), at);

@@ -1,7 +1,7 @@
 //! How one row is paid: an object put and proven, a record written whole.
 
+use super::md5s::Md5s;
 use super::rendition::rendition;
-use crate::blobs::hash_file;
 use crate::fetch::fetch;
 use crate::loose::link;
 use crate::parts::Access;
@@ -9,7 +9,7 @@ use crate::parts::Parts;
 use async_trait::async_trait;
 use rushes_core::catalog::Catalog;
 use rushes_core::delivery::{Due, Held, Pictures, Route, Work};
-use rushes_core::destination::{Condition, Destination, Proof, Put, Session};
+use rushes_core::destination::{Condition, Destination, Proof, Put, Session, Shows};
 use rushes_core::faults::{self, Place};
 use rushes_core::store::Store;
 use rushes_core::{Asset, Blob, Code, Fault};
@@ -58,12 +58,18 @@ pub(super) struct ToDestination {
     pub(super) parts: Parts,
     pub(super) access: Access,
     pub(super) route: Route,
+    pub(super) md5s: Arc<Md5s>,
 }
 
 impl ToDestination {
     /// How this asset is wanted under this key. What was owed under another before renditions were asked for goes as it is.
     fn wanted(&self, asset: &Asset, key: &str) -> Option<Pictures> {
         self.route.pictures.filter(|_| self.route.renders(asset.kind, &asset.blob.mime) && self.route.key_of(asset) == key)
+    }
+
+    /// The blob with the MD5 that was not taken when it was registered.
+    async fn with_md5(&self, file: &Path, blob: &Blob) -> Result<Blob, Fault> {
+        Ok(Blob { md5: Some(self.md5s.of(file, blob).await?), ..blob.clone() })
     }
 
     /// Puts a file and gives what was read back, if that is the file.
@@ -75,8 +81,11 @@ impl ToDestination {
         let proof = tokio::time::timeout(limit, put).await.map_err(|_| {
             Fault::new(Code::DestinationDown, "put object").with("key", key).because(format!("no answer within {} s", limit.as_secs()))
         })??;
-        let with_md5 = if proof.needs_md5_of(blob) { Some(with_md5(file, blob).await?) } else { None };
-        if !proof.is_of(with_md5.as_ref().unwrap_or(blob)) {
+        let mut shows = proof.shows(blob, None);
+        if shows == Shows::Unclear && proof.may_be_md5() {
+            shows = proof.shows(&self.with_md5(file, blob).await?, None);
+        }
+        if shows != Shows::Same {
             return Err(Fault::new(Code::ProofFailed, "prove object")
                 .with("key", key)
                 .because(format!("it holds {} bytes with {:?}", proof.size_bytes, proof.hash)));
@@ -110,10 +119,11 @@ impl Payer for ToDestination {
             }
         };
         let mut blob = rendition.as_ref().unwrap_or(&asset.blob);
-        let with_md5 = if self.port.abilities().proves_by_md5 && blob.md5.is_none() { Some(with_md5(&file, blob).await?) } else { None };
+        let is_by_md5 = blob.size_bytes <= self.port.abilities().proves_by_md5_up_to && blob.md5.is_none();
+        let with_md5 = if is_by_md5 { Some(self.with_md5(&file, blob).await?) } else { None };
         blob = with_md5.as_ref().unwrap_or(blob);
         let condition = match replaces {
-            Some(proof) if !proof.is_of(blob) => Condition::Replace(proof),
+            Some(proof) if !proof.proves(blob) => Condition::Replace(proof),
             _ => Condition::CreateOnly,
         };
         faults::pass(Place::ObjectPut)?;
@@ -128,18 +138,6 @@ impl Payer for ToDestination {
         }
         Ok(())
     }
-}
-
-/// The blob with the MD5 that was not taken when it was registered. Errors: `blob_missing` where the file holds other bytes.
-async fn with_md5(file: &Path, blob: &Blob) -> Result<Blob, Fault> {
-    let (path, mime) = (file.to_owned(), blob.mime.clone());
-    let hashed = tokio::task::spawn_blocking(move || hash_file(&path, &mime)).await;
-    let found = hashed.map_err(|e| Fault::new(Code::Panicked, "hash bytes").because(e))??;
-    if found.sha256 == blob.sha256 {
-        return Ok(found);
-    }
-    let reason = "the local file is not what was registered";
-    Err(Fault::new(Code::BlobMissing, "read what is sent").with("path", file.display()).because(reason))
 }
 
 pub(super) struct ToCatalog {

@@ -1,6 +1,6 @@
 //! What a destination gets that asked for smaller pictures: a rendition, made when it is owed and gone when it is proven.
 
-use crate::blobs::hash_file;
+use crate::blobs::{hash_file, sha256_of};
 use crate::fetch::fetch;
 use crate::parts::Parts;
 use rushes_core::delivery::Pictures;
@@ -19,8 +19,8 @@ pub(super) async fn rendition(parts: &Parts, asset: &Asset, how: Pictures, row: 
         let (original, _pin) = fetch(parts, &asset.blob).await?;
         tokio::fs::create_dir_all(&folder).await.map_err(|e| Fault::io("make rendition folder", &folder, &e))?;
         // No proof of a rendition could tell that it was made of damaged bytes.
-        let (from, mime) = (original.clone(), asset.blob.mime.clone());
-        if blocking(move || hash_file(&from, &mime)).await?.sha256 != sha256 {
+        let from = original.clone();
+        if blocking(move || sha256_of(&from)).await?.0 != sha256 {
             let reason = "its bytes on this machine are not those it was made of; `rushes audit --deep --fix` fetches them back";
             return Err(Fault::new(Code::ProofFailed, "make rendition").with("asset", asset.id).because(reason));
         }

@@ -3,7 +3,7 @@
 
 use super::boxes::check_boxes;
 use super::limits::{
-    LARGE_VIDEO_PIXELS, MAX_CHANNELS, MAX_DURATION_S, MAX_FPS, MAX_RATE_HZ, MAX_STREAMS, MAX_VIDEO_PIXELS, MAX_VIDEO_SIDE_PX,
+    LARGE_VIDEO_PIXELS, MAX_CHANNELS, MAX_DURATION, MAX_FPS, MAX_RATE_HZ, MAX_STREAMS, MAX_VIDEO_PIXELS, MAX_VIDEO_SIDE_PX,
 };
 use super::sniff::{Container, WavLength, missing_boxes, missing_riff_bytes, missing_segment_bytes, wav_length};
 use super::{alone, refuse};
@@ -52,8 +52,9 @@ const CODECS: &[&str] = &[
     "webvtt",
 ];
 
-/// Less than was declared by more than this, and something is missing. Encoders' delay and edit lists explain less.
-const SLACK_S: f64 = 0.5;
+/// Less than was declared by more than this, and something is missing; more than is allowed by more than this, and it is
+/// too long. Encoders' delay and edit lists explain less.
+const SLACK: Duration = Duration::from_millis(500);
 
 /// What decoders and demuxers say when they pass over damage.
 const MENDED: &[&str] =
@@ -68,20 +69,20 @@ const SLOWEST: u32 = 4;
 pub(super) fn inspect(path: &Path, file: &mut File, container: Container, cancel: &Cancel) -> Result<MediaInfo, Fault> {
     let is_open = check_parts(path, file, container)?;
     let probed = probe_stranger(path, cancel)?;
-    check_limits(path, &probed, is_open)?;
+    check_declared(path, &probed, is_open)?;
     let pixels = probed.video.as_ref().map_or(0, |video| u64::from(video.width) * u64::from(video.height));
     let _alone = (pixels > LARGE_VIDEO_PIXELS).then(|| alone(cancel)).transpose()?;
     let reached = decode(path, &probed, is_open, cancel)?;
-    check_length(path, &probed, is_open, &reached)?;
+    check_whole(path, &probed, is_open, &reached)?;
     let (mime, extension) = container.names(probed.video.is_some());
     let video = probed.video.as_ref();
-    let declared = probed.duration.filter(|_| !is_open).unwrap_or(reached.time);
+    let duration = probed.duration.filter(|_| !is_open).unwrap_or(reached.time);
     Ok(MediaInfo {
         mime: mime.into(),
         extension: extension.into(),
         width: video.map(|video| video.width),
         height: video.map(|video| video.height),
-        duration_ms: Some(u64::try_from(declared.as_millis()).unwrap_or(u64::MAX)),
+        duration_ms: Some(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)),
         fps: video.map(|video| video.fps),
         has_audio: probed.audio.is_some(),
     })
@@ -114,17 +115,17 @@ fn check_parts(path: &Path, file: &mut File, container: Container) -> Result<boo
     Ok(is_open)
 }
 
-/// Before any frame is decoded.
-fn check_limits(path: &Path, probed: &Probe, is_open: bool) -> Result<(), Fault> {
+/// Whether what it declares stays within the limits, before any frame is decoded.
+fn check_declared(path: &Path, probed: &Probe, is_open: bool) -> Result<(), Fault> {
     let too_large = |why: String| Err(refuse(Code::FileTooLarge, path, why));
     if probed.streams > MAX_STREAMS {
         return too_large(format!("{} streams, of {MAX_STREAMS}", probed.streams));
     }
     // A stream may claim more than the file does.
     let (picture, sound) = (probed.video.as_ref().and_then(|video| video.duration), probed.audio.as_ref().and_then(|audio| audio.duration));
-    let seconds = probed.duration.filter(|_| !is_open).max(picture).max(sound.filter(|_| !is_open)).unwrap_or_default().as_secs();
-    if seconds > MAX_DURATION_S {
-        return too_large(format!("{seconds} s long, of {MAX_DURATION_S}"));
+    let longest = probed.duration.max(picture).max(sound).filter(|_| !is_open).unwrap_or_default();
+    if longest > MAX_DURATION {
+        return too_large(format!("{} s long, of {}", longest.as_secs_f64(), MAX_DURATION.as_secs()));
     }
     if let Some(video) = &probed.video {
         let (width, height) = (video.width, video.height);
@@ -156,11 +157,23 @@ fn check_limits(path: &Path, probed: &Probe, is_open: bool) -> Result<(), Fault>
     Ok(())
 }
 
-/// One strict pass over picture and sound.
+/// One strict pass over picture and sound, which ends where the file becomes too long: it may go on after what it declares,
+/// or declare nothing.
 fn decode(path: &Path, probed: &Probe, is_open: bool, cancel: &Cancel) -> Result<Reached, Fault> {
     // Where the length is open, ffmpeg takes the last, shorter piece for damage. It is WAV: nothing in it could be.
     let strict: &[&str] = if is_open { &["-ignore_length", "1"] } else { &["-xerror", "-err_detect", "crccheck+explode"] };
-    let reached = plan(path, probed, strict).run(cancel, &mut |_| {}).map_err(|fault| {
+    let stop = cancel.child_token();
+    let mut furthest = Duration::ZERO;
+    let ran = plan(path, probed, is_open, strict).run(&stop, &mut |time| {
+        furthest = furthest.max(time);
+        if time > MAX_DURATION + SLACK {
+            stop.cancel();
+        }
+    });
+    if furthest > MAX_DURATION + SLACK {
+        return Err(refuse(Code::FileTooLarge, path, format!("it goes on after {} s", MAX_DURATION.as_secs())));
+    }
+    let reached = ran.map_err(|fault| {
         let fault = blame_file(fault, path);
         if fault.code == Code::FileCorrupt && is_cut(path, probed, cancel) { Fault { code: Code::FileTruncated, ..fault } } else { fault }
     })?;
@@ -174,24 +187,29 @@ fn decode(path: &Path, probed: &Probe, is_open: bool, cancel: &Cancel) -> Result
 
 /// Whether a damaged file is one that ends too early: read on over all errors, and see how far that goes.
 fn is_cut(path: &Path, probed: &Probe, cancel: &Cancel) -> bool {
-    let lenient = plan(path, probed, &[]).run(cancel, &mut |_| {});
-    lenient.is_ok_and(|reached| check_length(path, probed, false, &reached).is_err())
+    let lenient = plan(path, probed, false, &[]).run(cancel, &mut |_| {});
+    lenient.is_ok_and(|reached| check_whole(path, probed, false, &reached).is_err())
 }
 
-/// Films up to this are decoded by one thread.
+/// How long decoding may take. What does not say how long it is, may be as long as any.
+fn time_limit(declared: Option<Duration>) -> Duration {
+    (LOOK_LIMIT + declared.unwrap_or(MAX_DURATION) * SLOWEST).min(TIME_LIMIT)
+}
+
+/// Films up to this, and those that do not say, are decoded by one thread.
 const SHORT: Duration = Duration::from_secs(60);
 
 /// Decodes the picture and all sound, and throws the result away.
-fn plan(path: &Path, probed: &Probe, options: &[&str]) -> Ffmpeg {
-    let (pixels, length) = (MAX_VIDEO_PIXELS.to_string(), probed.duration.unwrap_or_default());
+fn plan(path: &Path, probed: &Probe, is_open: bool, options: &[&str]) -> Ffmpeg {
+    let (pixels, declared) = (MAX_VIDEO_PIXELS.to_string(), probed.duration.filter(|_| !is_open));
     // Short films are many at a time; for long ones somebody waits. Each thread keeps another frame, and frames may grow
     // in the middle of a film.
-    let threads = if length > SHORT { "2" } else { "1" };
+    let threads = if declared > Some(SHORT) { "2" } else { "1" };
     // What a filter smooths over afterwards says nothing of whether the bytes are whole, and is a third of the work.
     let unseen: &[&str] = if probed.video.is_some() { &["-skip_loop_filter", "all"] } else { &[] };
     let mut call = Ffmpeg::new("inspect file")
         .on_a_stranger()
-        .time_limit((LOOK_LIMIT + length * SLOWEST).min(TIME_LIMIT))
+        .time_limit(time_limit(declared))
         .args(options)
         .args(["-threads", threads, "-max_pixels", &pixels])
         .args(unseen)
@@ -205,8 +223,8 @@ fn plan(path: &Path, probed: &Probe, options: &[&str]) -> Ffmpeg {
     call.args(["-f", "null", "-"])
 }
 
-/// Compares what came out with what was declared.
-fn check_length(path: &Path, probed: &Probe, is_open: bool, reached: &Reached) -> Result<(), Fault> {
+/// Whether as much came out as was declared; more is no damage.
+fn check_whole(path: &Path, probed: &Probe, is_open: bool, reached: &Reached) -> Result<(), Fault> {
     if let Some(video) = &probed.video {
         if reached.frames > 1 && reached.time.is_zero() {
             return Err(refuse(Code::FileCorrupt, path, format!("its {} frames are shown for no time", reached.frames)));
@@ -217,15 +235,27 @@ fn check_length(path: &Path, probed: &Probe, is_open: bool, reached: &Reached) -
             return Err(refuse(Code::FileTruncated, path, "not one frame decodes"));
         }
         // Where frames come irregularly and are not counted, only time tells.
-        let is_short = video.frames.is_some() && (reached.frames as f64) < frames - (video.fps * SLACK_S).max(1.0);
+        let is_short = video.frames.is_some() && (reached.frames as f64) < frames - (video.fps * SLACK.as_secs_f64()).max(1.0);
         if is_short {
             return Err(refuse(Code::FileTruncated, path, format!("{} of {frames} frames decode", reached.frames)));
         }
     }
     let declared = probed.duration.unwrap_or_default();
-    if !is_open && reached.time + Duration::from_secs_f64(SLACK_S) < declared {
+    if !is_open && reached.time + SLACK < declared {
         let (found, said) = (reached.time.as_secs_f64(), declared.as_secs_f64());
         return Err(refuse(Code::FileTruncated, path, format!("{found:.1} of {said:.1} s decode")));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn film_of_unknown_length_has_the_time_of_the_longest() {
+        assert_eq!(time_limit(Some(Duration::ZERO)), LOOK_LIMIT);
+        assert_eq!(time_limit(Some(Duration::from_secs(10))), LOOK_LIMIT + Duration::from_secs(40));
+        assert_eq!((time_limit(Some(MAX_DURATION)), time_limit(None)), (TIME_LIMIT, TIME_LIMIT));
+    }
 }

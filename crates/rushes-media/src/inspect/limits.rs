@@ -1,5 +1,7 @@
 //! How large a file may be, in every respect, and why.
 
+use std::time::Duration;
+
 /// Of a film or sound: 16 GiB, four hours at what phones record.
 pub(crate) const MAX_FILE_BYTES: u64 = 16 << 30;
 
@@ -13,13 +15,13 @@ pub(crate) const MAX_PICTURE_PIXELS: u64 = 100_000_000;
 /// it stays below 500 MB.
 pub(crate) const MAX_PICTURE_MEMORY_BYTES: u64 = 320_000_000;
 
-/// Four hours.
-pub(crate) const MAX_DURATION_S: u64 = 4 * 3600;
+/// Of a film or sound, as declared and as reached by decoding: four hours.
+pub(crate) const MAX_DURATION: Duration = Duration::from_hours(4);
 
 /// Streams of one file, of whatever kind.
 pub(crate) const MAX_STREAMS: usize = 16;
 
-/// Width and height of a moving picture.
+/// Width and height of a moving picture, pixels.
 pub(crate) const MAX_VIDEO_SIDE_PX: u32 = 8192;
 
 /// Pixels of one frame: 4096 by 2304. A codec may ask for 17 frames to be kept.
@@ -31,7 +33,7 @@ pub(crate) const LARGE_PICTURE_BYTES: u64 = 64_000_000;
 /// What a frame has in full HD.
 pub(crate) const LARGE_VIDEO_PIXELS: u64 = 1920 * 1088;
 
-/// Frames a second.
+/// Frames a second, as declared.
 pub(crate) const MAX_FPS: f64 = 240.0;
 
 /// Samples a second of sound: twice what studios use.

@@ -152,6 +152,23 @@ fn inspect_keeps_to_its_limits_before_decoding() {
 }
 
 #[test]
+fn inspect_bounds_the_length_as_declared_and_as_reached() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let silence = |name: &str, seconds: &str, more: &[&str]| {
+        sample::make(at, name, &[&format!("anullsrc=r=8000:cl=mono:d={seconds}")], &[&["-c:a", "flac"], more].concat())
+    };
+    let over = look(&silence("over.flac", "14400.5", &[])).unwrap_err();
+    assert_eq!((over.code, over.reason.as_deref()), (Code::FileTooLarge, Some("14400.5 s long, of 14400")));
+    assert_eq!(look(&silence("whole.flac", "14400", &[])).unwrap().duration_ms, Some(14_400_000));
+    // Without a declared length, as what is broadcast: only decoding tells.
+    let live = ["-f", "matroska", "-live", "1"];
+    assert_eq!(code(&silence("over.mkv", "15000", &live)), Code::FileTooLarge);
+    let info = look(&silence("live.mkv", "100", &live)).unwrap();
+    assert!(info.duration_ms.unwrap().abs_diff(100_000) < 200, "{info:?}");
+}
+
+#[test]
 fn inspect_accepts_what_phones_and_editors_make() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();

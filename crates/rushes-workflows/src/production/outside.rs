@@ -1,6 +1,6 @@
 //! A production as somebody outside asks for it.
 
-use super::{COUNT_MAX, Input, REFERENCES, check};
+use super::{COUNT_MAX, Input, REFERENCES, SEED_MAX, check};
 use crate::character;
 use crate::outside::{Outside, Planned};
 use rushes_core::{Code, Fault};
@@ -9,27 +9,26 @@ use std::path::Path;
 
 /// References in one production at most: each is a dance of each character.
 const REFERENCES_MAX: usize = 20;
-/// The largest whole number that every reader of JSON keeps exactly.
-const SEED_MAX: u64 = 9_007_199_254_740_991;
 
 pub(super) const OUTSIDE: Outside = Outside { schema, read, plan };
 
 fn schema() -> Value {
     let styles: Vec<&str> = rushes_media::music::style_names().collect();
-    let switch = |what: &str| json!({"type": "boolean", "default": true, "description": what});
+    let usual = Input::default();
+    let switch = |usual: bool, what: &str| json!({"type": "boolean", "default": usual, "description": what});
     json!({
         "type": "object", "additionalProperties": false, "required": ["count"],
         "properties": {
             "count": {"type": "integer", "minimum": 1, "maximum": COUNT_MAX, "description": "How many characters."},
             "seed": {"type": "integer", "minimum": 0, "maximum": SEED_MAX, "description": "Equal seeds give equal productions; none = a fresh one."},
-            "style_id": {"type": "string", "enum": styles, "default": "kpop_dance", "description": "The style of characters and music."},
-            "reference_videos": {"type": "array", "items": {"type": "string"}, "maxItems": REFERENCES_MAX, "default": [],
+            "style_id": {"type": "string", "enum": styles, "default": usual.style_id, "description": "The style of characters and music."},
+            "reference_videos": {"type": "array", "items": {"type": "string"}, "maxItems": REFERENCES_MAX, "default": usual.reference_videos,
                                  "description": "Names in the reference library, one dance each; none = three from the library."},
-            "skip_existing": switch("A concept whose name exists is passed over; false: that character gets new versions."),
-            "generate_variants": switch("Outfit variants."),
-            "create_soundtracks": switch("Soundtrack versions."),
-            "apply_watermark": switch("The watermarked version."),
-            "redo": {"type": "integer", "minimum": 0, "maximum": u32::MAX, "default": 0,
+            "skip_existing": switch(usual.skip_existing, "A concept whose name exists is passed over; false: that character gets new versions."),
+            "generate_variants": switch(usual.generate_variants, "Outfit variants."),
+            "create_soundtracks": switch(usual.create_soundtracks, "Soundtrack versions."),
+            "apply_watermark": switch(usual.apply_watermark, "The watermarked version."),
+            "redo": {"type": "integer", "minimum": 0, "maximum": u32::MAX, "default": usual.redo,
                      "description": "Another number makes everything anew that equal inputs would reuse."},
         },
     })
@@ -41,8 +40,9 @@ fn refuse(reason: impl std::fmt::Display) -> Fault {
 
 fn read(said: &Value, seed: u64, library: &Path) -> Result<Value, Fault> {
     let said = said.as_object().ok_or_else(|| refuse("the parameters are an object"))?;
-    let mut whole = json!({"seed": seed, "style_id": "kpop_dance", "reference_videos": [], "skip_existing": true, "generate_variants": true,
-                           "create_soundtracks": true, "apply_watermark": true});
+    let mut whole = serde_json::to_value(Input { seed, ..Input::default() }).map_err(refuse)?;
+    // How many is always said.
+    whole.as_object_mut().and_then(|whole| whole.remove("count"));
     for (name, value) in said {
         whole[name] = value.clone();
     }

@@ -2,6 +2,7 @@
 
 use super::{Context, exit, print};
 use crate::wire;
+use crate::words;
 use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::record::{proven_uri, rfc3339};
 use rushes_core::store::AssetFilter;
@@ -132,7 +133,7 @@ async fn list(context: &Context, parts: &Parts, filter: AssetFilter) -> anyhow::
             asset.kind.name().to_owned(),
             asset.title.clone(),
             state.to_owned(),
-            print::size(asset.blob.size_bytes),
+            words::size(asset.blob.size_bytes),
             asset.path.clone(),
         ]
     });

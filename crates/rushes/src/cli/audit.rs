@@ -1,6 +1,6 @@
 //! `rushes audit`: do the machine and the destinations agree? With `--fix`, what can be mended is.
 
-use super::hand::{self, By};
+use super::hand::{self, Hand};
 use super::{Context, exit, print};
 use crate::wire;
 use rushes_engine::Ask;
@@ -21,12 +21,10 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     let parts = wire::look(&context.home, &context.loaded.config)?;
     let mut mended = None;
     if args.fix {
-        let (answer, by) = hand::ask(context, Ask::Fix { deep: args.deep }).await?;
-        mended = Some(serde_json::from_value::<Mended>(answer)?);
+        let mut hand = Hand::open(context).await?;
+        mended = Some(serde_json::from_value::<Mended>(hand.ask(Ask::Fix { deep: args.deep }).await?)?);
         hand::drain(&parts).await?;
-        if let By::Us(running) = by {
-            running.engine.stop().await;
-        }
+        hand.close().await;
     }
     let audit = audit(&parts, args.deep).await?;
     let code = if audit.clean { exit::DONE } else { exit::NOT_CLEAN };

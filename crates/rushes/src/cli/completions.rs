@@ -1,6 +1,6 @@
 //! `rushes completions SHELL`.
 
-use super::{Cli, exit};
+use super::{Cli, exit, print};
 use clap::CommandFactory;
 use clap_complete::Shell;
 
@@ -12,6 +12,8 @@ pub(crate) struct Args {
 
 #[expect(clippy::unnecessary_wraps, reason = "every command answers alike")]
 pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
-    clap_complete::generate(args.shell, &mut Cli::command(), "rushes", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "rushes", &mut script);
+    print::whole(&script);
     Ok(exit::DONE)
 }

@@ -1,10 +1,11 @@
 //! `rushes doctor`: everything Rushes needs, tried for real, each with its cure.
 
-use super::hand::{self, By};
+use super::hand;
 use super::{Context, exit, print};
 use crate::wire;
+use crate::words;
 use rushes_core::catalog::{Catalog, Record};
-use rushes_core::destination::{Condition, Destination, Put};
+use rushes_core::destination::{Compared, Condition, Destination, Put, compare};
 use rushes_core::digest::digest;
 use rushes_core::{Cancel, Code, Fault};
 use rushes_engine::{Access, Ask, Site};
@@ -37,10 +38,7 @@ pub(crate) struct Args {
 
 pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     if args.fix {
-        let (swept, by) = hand::ask(context, Ask::Sweep).await?;
-        if let By::Us(running) = by {
-            running.engine.stop().await;
-        }
+        let swept = hand::ask_once(context, Ask::Sweep).await?;
         print::note(format!("Swept: {swept}"));
     }
     let mut checks = vec![Check::of("home", home(context.home.root()))];
@@ -111,9 +109,9 @@ fn disk(root: &Path) -> Result<String, Fault> {
     if free < LEAST_BYTES {
         return Err(Fault::new(Code::DiskFull, "look at disk")
             .with("path", nearest.display())
-            .because(format!("{} are free", print::size(free))));
+            .because(format!("{} are free", words::size(free))));
     }
-    Ok(format!("{} free", print::size(free)))
+    Ok(format!("{} free", words::size(free)))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
@@ -170,9 +168,9 @@ async fn destination(site: &Site<dyn Destination>, probe: &Probe) -> Result<Stri
     let put = site.port.put(Put::new(&key, &probe.file, &blob, Condition::CreateOnly)).await;
     let is_there = put.is_ok();
     let differs = |what: &str| Fault::new(Code::ProofFailed, "try destination").with("key", &key).because(format!("the probe {what}"));
-    let look = site.port.stat(&key).await.and_then(|proof| match proof {
-        Some(proof) if !proof.is_of(&blob) => Err(differs("holds other bytes than were written")),
-        None if is_there => Err(differs("was written and is not there")),
+    let look = compare(site.port.as_ref(), &key, &blob, None).await.and_then(|there| match there {
+        Compared::Other(_) => Err(differs("holds other bytes than were written")),
+        Compared::Absent if is_there => Err(differs("was written and is not there")),
         _ => Ok(()),
     });
     let read = match site.port.get(&key, None, &probe.file.with_extension("back")).await {

@@ -1,12 +1,13 @@
-//! Follows a job to its end: progress on stderr, Ctrl-C cancels, SIGTERM leaves it to be gone on with.
+//! Follows a job to its end, whoever does it: progress on stderr, Ctrl-C cancels, SIGTERM leaves it to be gone on with.
 
+use super::hand::{Hand, PATIENCE};
 use super::{exit, print};
+use crate::words;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::job::{Job, JobState};
 use rushes_core::{Code, Fault, JobId, Wait, record};
-use rushes_engine::{Ask, Engine, Live, Owner, Parts, owner};
-use rushes_workflows::Registry;
+use rushes_engine::{Ask, Live, Parts};
 use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -14,12 +15,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-/// Without any progress for this long, a run stops waiting for deliveries.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// How often the figures on the screen are read anew.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// After the end of who did the work, another may come for so long, as after a restart.
-const ANOTHER: Duration = Duration::from_secs(10);
 /// Step bars on the screen at once.
 const BARS_MAX: usize = 6;
 
@@ -40,51 +37,6 @@ pub(super) struct End {
     pub(super) code: u8,
 }
 
-/// Who does the work that is followed.
-pub(super) enum By<'a> {
-    /// Our own engine.
-    Us(&'a Engine<Registry>),
-    /// The process that works on the home; ours only looks.
-    Owner(&'a Parts, Owner),
-}
-
-impl By<'_> {
-    fn parts(&self) -> &Parts {
-        match self {
-            Self::Us(engine) => engine.parts(),
-            Self::Owner(parts, _) => parts,
-        }
-    }
-
-    async fn cancel(&self, job: JobId) -> Result<(), Fault> {
-        match self {
-            Self::Us(engine) => engine.cancel(job).await.map(drop),
-            Self::Owner(parts, _) => owner::ask(&parts.home, &Ask::Cancel { job }).await.map(drop),
-        }
-    }
-
-    /// Why nobody works any more: our engine stopped by itself, or the process has ended and no other has come.
-    fn gone(&mut self) -> Option<Fault> {
-        match self {
-            Self::Us(engine) => engine.broken(),
-            Self::Owner(parts, known) => {
-                // One that comes in its place, such as after a restart, goes on with everything.
-                *known = parts.home.owner().unwrap_or_else(|| known.clone());
-                let reason = "it did the work and has ended; the same command goes on";
-                (!known.is_there()).then(|| Fault::new(Code::HomeBusy, "follow job").with("pid", known.pid).because(reason))
-            }
-        }
-    }
-
-    /// Live reports; none of another process.
-    fn live(&self) -> Option<Receiver<Live>> {
-        match self {
-            Self::Us(engine) => Some(engine.live()),
-            Self::Owner(..) => None,
-        }
-    }
-}
-
 async fn next(live: &mut Option<Receiver<Live>>) -> Result<Live, RecvError> {
     match live {
         Some(live) => live.recv().await,
@@ -92,12 +44,12 @@ async fn next(live: &mut Option<Receiver<Live>>) -> Result<Live, RecvError> {
     }
 }
 
-/// Follows a job. `count` is how many characters it makes, where that is shown.
-pub(super) async fn follow(mut by: By<'_>, id: JobId, until: Until, count: Option<u32>) -> anyhow::Result<End> {
+/// Follows a job. `count` is how many characters it makes, where that is shown. Errors: `engine_gone` where nobody works on
+/// it any more.
+pub(super) async fn follow(hand: &mut Hand<'_>, id: JobId, until: Until, count: Option<u32>) -> anyhow::Result<End> {
     let mut display = Display::new(count);
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let mut live = by.live();
-    let mut gone_since: Option<Instant> = None;
+    let mut live = hand.live();
     let mut look = tokio::time::interval(LOOK_EVERY);
     let mut progress = Progress::new();
     let mut is_cancelling = false;
@@ -105,19 +57,16 @@ pub(super) async fn follow(mut by: By<'_>, id: JobId, until: Until, count: Optio
         tokio::select! {
             _ = interrupt.recv() => {
                 if is_cancelling {
-                    return Ok(End { job: by.parts().store.job(id).await?, code: exit::CANCELLED });
+                    return Ok(End { job: hand.parts().store.job(id).await?, code: exit::CANCELLED });
                 }
                 is_cancelling = true;
                 print::note("Cancelling; what is made is kept. Once more to leave at once.");
-                match by.cancel(id).await {
-                    // It has ended meanwhile: the next look tells how.
-                    Err(fault) if fault.code == Code::InputInvalid => {}
-                    other => drop(other?),
-                }
+                cancel(hand, id).await?;
+                live = hand.live();
             }
             _ = terminate.recv() => {
                 print::note("Stopping; the same command goes on.");
-                return Ok(End { job: by.parts().store.job(id).await?, code: exit::STOPPED });
+                return Ok(End { job: hand.parts().store.job(id).await?, code: exit::STOPPED });
             }
             report = next(&mut live) => match report {
                 Ok(report) => display.step(&report),
@@ -125,32 +74,43 @@ pub(super) async fn follow(mut by: By<'_>, id: JobId, until: Until, count: Optio
                 Err(RecvError::Closed) => tokio::time::sleep(LOOK_EVERY).await,
             },
             _ = look.tick() => {
-                let gone = by.gone();
-                let parts = by.parts();
+                let gone = hand.gone();
+                let parts = hand.parts();
                 let job = parts.store.job(id).await?;
                 let owed = progress.owed(parts, id).await?;
                 display.look(parts, &job, owed).await?;
-                if (is_cancelling && job.state == JobState::Cancelled) || until == Until::Nothing {
-                    display.close();
-                    let code = code_of(job.state);
-                    return Ok(End { job, code });
-                }
                 // What is held does not come while one waits.
                 let until = if parts.routes.hold && until == Until::Delivery { Until::Workflow } else { until };
-                if let Some(code) = ended(&job, owed, until, &progress) {
+                let is_cancelled = is_cancelling && job.state == JobState::Cancelled;
+                let ended = if is_cancelled { Some(exit::CANCELLED) } else { ended(&job, owed, until, &progress) };
+                if let Some(code) = ended {
                     display.close();
+                    if code == exit::PARTLY {
+                        print::note("Not everything is delivered yet. The same command goes on; `rushes status` shows what is owed.");
+                    }
                     return Ok(End { job, code });
                 }
                 match gone {
-                    None => gone_since = None,
-                    Some(fault) if matches!(by, By::Us(_)) || gone_since.is_some_and(|since| since.elapsed() > ANOTHER) => {
-                        display.close();
-                        return Err(fault.into());
+                    None => {}
+                    Some(gone) if hand.was_for_one_command() => {
+                        hand.take_over(gone).await?;
+                        live = hand.live();
                     }
-                    Some(_) => drop(gone_since.get_or_insert_with(Instant::now)),
+                    Some(gone) => {
+                        display.close();
+                        return Err(gone.into());
+                    }
                 }
             }
         }
+    }
+}
+
+/// Asks the job to stop; one that has ended meanwhile is no error: the next look tells how.
+async fn cancel(hand: &mut Hand<'_>, job: JobId) -> anyhow::Result<()> {
+    match hand.ask(Ask::Cancel { job }).await {
+        Err(error) if error.downcast_ref::<Fault>().is_some_and(|fault| fault.code == Code::InputInvalid) => Ok(()),
+        other => other.map(drop),
     }
 }
 
@@ -158,23 +118,16 @@ pub(super) async fn follow(mut by: By<'_>, id: JobId, until: Until, count: Optio
 fn ended(job: &Job, owed: u64, until: Until, progress: &Progress) -> Option<u8> {
     let has_waited = progress.since.elapsed() > PATIENCE;
     match job.state {
+        // To have been handed over is all that was asked for.
+        JobState::Queued | JobState::Running | JobState::Delivering if until == Until::Nothing => Some(exit::DONE),
         JobState::Queued | JobState::Running => None,
         JobState::Delivering if until == Until::Workflow || has_waited => Some(exit::PARTLY),
         JobState::Delivering => None,
         // Its own mirror in the catalogs is the last thing owed.
         _ if owed > 0 && until == Until::Delivery && !has_waited => None,
-        JobState::Completed => Some(if owed == 0 { exit::DONE } else { exit::PARTLY }),
+        JobState::Completed => Some(if owed == 0 || until == Until::Nothing { exit::DONE } else { exit::PARTLY }),
         JobState::Failed => Some(exit::FAILED),
         JobState::Cancelled => Some(exit::CANCELLED),
-    }
-}
-
-/// The exit code of a job as it stands, for those who do not follow it.
-pub(super) fn code_of(state: JobState) -> u8 {
-    match state {
-        JobState::Failed => exit::FAILED,
-        JobState::Cancelled => exit::CANCELLED,
-        JobState::Queued | JobState::Running | JobState::Delivering | JobState::Completed => exit::DONE,
     }
 }
 
@@ -257,7 +210,7 @@ impl Display {
                 self.clear(event.job.as_deref().unwrap_or_default(), &step);
                 if self.bars.is_none() {
                     let how = if event.data["reused"] == true { "reused  " } else { "done    " };
-                    print::note(format!("{how} {step} ({})", print::duration(event.data["ms"].as_i64().unwrap_or(0))));
+                    print::note(format!("{how} {step} ({})", words::took(event.data["ms"].as_i64().unwrap_or(0))));
                 }
             } else if event.event_type == "job.waiting" {
                 let what = text("for");
@@ -265,7 +218,7 @@ impl Display {
                     print::note(format!("waiting  for {what}"));
                 }
             } else if event.event_type == "delivery.proven" && self.bars.is_none() {
-                print::note(format!("arrived  {} after {}", text("uri"), print::duration(event.data["ms"].as_i64().unwrap_or(0))));
+                print::note(format!("arrived  {} after {}", text("uri"), words::took(event.data["ms"].as_i64().unwrap_or(0))));
             }
         }
         if !events.is_empty() && self.bars.is_some() {

@@ -1,46 +1,81 @@
-//! Commands that change something are carried out here when nobody works on the home, and handed to the engine that does
-//! otherwise.
+//! Commands that change something are carried out by an engine: by ours when nobody works on the home, by that of whoever
+//! does otherwise. When they go, the work is taken over.
 
 use super::{Context, print};
 use crate::wire::{self, Running};
 use indicatif::{ProgressBar, ProgressStyle};
-use rushes_core::{Code, Fault, Job, JobId};
-use rushes_engine::{Ask, Parts, owner};
+use rushes_core::{Code, Fault, JobId};
+use rushes_engine::{Ask, Live, Owner, Parts, Role, owner};
 use serde_json::Value;
 use std::time::{Duration, Instant};
+use tokio::sync::broadcast::Receiver;
 
 /// Without any progress for this long, a command stops waiting for deliveries.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// After the end of a server, another may come for so long, as after a restart.
+const ANOTHER: Duration = Duration::from_secs(10);
 
-/// Who carried a request out.
-pub(super) enum By {
+/// Who carries requests out.
+enum By {
     /// This process, whose engine runs on.
     Us(Box<Running>),
-    /// The process that works on the home.
-    Owner,
+    /// The process that works on the home; ours only looks.
+    Owner(Owner),
 }
 
-/// Many requests to one engine: ours, or that of whoever works on the home, for as long as they do.
+/// To whom work may be handed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum To {
+    Anybody,
+    /// A server only: what works for one command would leave a long job to nobody.
+    Servers,
+}
+
+/// Requests to one engine: ours, or that of whoever works on the home, for as long as they do.
 pub(super) struct Hand<'a> {
     context: &'a Context,
+    to: To,
     by: By,
     parts: Parts,
+    gone_since: Option<Instant>,
 }
 
 impl<'a> Hand<'a> {
     /// Starts an engine, or finds the one that works. Errors: those of starting one.
-    pub(super) fn open(context: &'a Context) -> anyhow::Result<Self> {
-        match wire::start(&context.home, &context.loaded.config) {
-            Ok(running) => {
-                let parts = running.engine.parts().clone();
-                Ok(Self { context, by: By::Us(Box::new(running)), parts })
+    pub(super) async fn open(context: &'a Context) -> anyhow::Result<Self> {
+        Self::find(context, To::Anybody, None).await
+    }
+
+    /// As [`Hand::open`], for long jobs. Errors: `home_busy` where the one that works does so for one command only.
+    pub(super) async fn open_for_long(context: &'a Context) -> anyhow::Result<Self> {
+        Self::find(context, To::Servers, None).await
+    }
+
+    /// `told` is whose process was told of already.
+    async fn find(context: &'a Context, to: To, told: Option<u32>) -> anyhow::Result<Self> {
+        let (home, config) = (&context.home, &context.loaded.config);
+        let end = Instant::now() + ANOTHER;
+        loop {
+            let busy = match wire::start(home, config) {
+                Ok(running) => {
+                    let parts = running.engine.parts().clone();
+                    return Ok(Self { context, to, by: By::Us(Box::new(running)), parts, gone_since: None });
+                }
+                Err(fault) if fault.code == Code::HomeBusy => fault,
+                Err(fault) => return Err(fault.into()),
+            };
+            match owner::of(home).await.filter(Owner::is_there) {
+                Some(owner) if to == To::Anybody || owner.role == Role::Service => {
+                    if told != Some(owner.pid) {
+                        print::note(format!("Handed to process {}, which works on this home.", owner.pid));
+                    }
+                    return Ok(Self { context, to, by: By::Owner(owner), parts: wire::look(home, config)?, gone_since: None });
+                }
+                // It went between the two looks: the next one finds the home free, or who came.
+                None if Instant::now() < end => tokio::time::sleep(LOOK_EVERY).await,
+                _ => return Err(busy.into()),
             }
-            Err(fault) if fault.code == Code::HomeBusy => {
-                print::note(format!("Process {} works on this home, and does the work.", fault.get("pid").unwrap_or("?")));
-                Ok(Self { context, by: By::Owner, parts: wire::look(&context.home, &context.loaded.config)? })
-            }
-            Err(fault) => Err(fault.into()),
         }
     }
 
@@ -49,29 +84,81 @@ impl<'a> Hand<'a> {
         &self.parts
     }
 
-    /// Has a request carried out. When whoever worked on the home has gone, this process takes over.
-    pub(super) async fn ask(&mut self, ask: Ask) -> anyhow::Result<Value> {
-        if let By::Us(running) = &self.by {
-            return Ok(running.engine.answer(ask).await?);
-        }
-        match owner::ask(&self.context.home, &ask).await {
-            Err(fault) if fault.code == Code::HomeBusy => {
-                *self = Self::open(self.context)?;
-                match &self.by {
-                    By::Us(running) => Ok(running.engine.answer(ask).await?),
-                    By::Owner => Ok(owner::ask(&self.context.home, &ask).await?),
-                }
-            }
-            answer => Ok(answer?),
+    /// Whether it is our own engine that works.
+    pub(super) fn is_ours(&self) -> bool {
+        matches!(self.by, By::Us(_))
+    }
+
+    /// Live reports; none of another process.
+    pub(super) fn live(&self) -> Option<Receiver<Live>> {
+        match &self.by {
+            By::Us(running) => Some(running.engine.live()),
+            By::Owner(_) => None,
         }
     }
 
-    /// Why our engine stopped by itself, if it did.
-    pub(super) fn broken(&self) -> Option<Fault> {
-        match &self.by {
-            By::Us(running) => running.engine.broken(),
-            By::Owner => None,
+    /// Has a request carried out. When whoever worked on the home has gone, this process takes over.
+    pub(super) async fn ask(&mut self, ask: Ask) -> anyhow::Result<Value> {
+        let end = Instant::now() + ANOTHER;
+        loop {
+            if let By::Us(running) = &self.by {
+                return Ok(running.engine.answer(ask).await?);
+            }
+            let unanswered = match owner::Line::open(&self.context.home).await {
+                Ok(line) => match line.ask(&ask).await {
+                    Err(fault) if fault.code == Code::EngineGone && ask.may_be_repeated() => fault,
+                    answer => return Ok(answer?),
+                },
+                Err(fault) => fault,
+            };
+            if Instant::now() > end {
+                return Err(unanswered.into());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+            self.find_anew().await?;
         }
+    }
+
+    /// Why nobody works any more, once that is sure: our engine has stopped by itself; or the process that worked has
+    /// ended, and no other has come in its place.
+    pub(super) fn gone(&mut self) -> Option<Fault> {
+        let known = match &mut self.by {
+            By::Us(running) => return running.engine.broken(),
+            By::Owner(known) => known,
+        };
+        // One that comes in its place, such as after a restart, goes on with everything.
+        *known = self.context.home.owner().unwrap_or_else(|| known.clone());
+        if known.is_there() {
+            self.gone_since = None;
+            return None;
+        }
+        let since = *self.gone_since.get_or_insert_with(Instant::now);
+        let is_sure = known.role == Role::Command || since.elapsed() > ANOTHER;
+        let reason = "no other has come in its place; the same command goes on";
+        is_sure.then(|| Fault::new(Code::EngineGone, "follow job").with("pid", known.pid).because(reason))
+    }
+
+    /// Has the work go on after whoever did it has gone: here, or with whoever came. Errors: `gone`, where our own engine
+    /// stopped.
+    pub(super) async fn take_over(&mut self, gone: Fault) -> anyhow::Result<()> {
+        if self.is_ours() {
+            return Err(gone.into());
+        }
+        self.find_anew().await
+    }
+
+    async fn find_anew(&mut self) -> anyhow::Result<()> {
+        let told = match &self.by {
+            By::Us(_) => None,
+            By::Owner(owner) => Some(owner.pid),
+        };
+        *self = Self::find(self.context, self.to, told).await?;
+        Ok(())
+    }
+
+    /// Whether the one that worked did so for its own command only, so that no other comes in its place.
+    pub(super) fn was_for_one_command(&self) -> bool {
+        matches!(&self.by, By::Owner(owner) if owner.role == Role::Command)
     }
 
     /// Stops the engine, where it is ours. What is unfinished goes on with the next.
@@ -82,44 +169,17 @@ impl<'a> Hand<'a> {
     }
 }
 
-/// Has a request carried out, here or by whoever works on the home.
-pub(super) async fn ask(context: &Context, ask: Ask) -> anyhow::Result<(Value, By)> {
-    match wire::start(&context.home, &context.loaded.config) {
-        Ok(running) => {
-            let answer = running.engine.answer(ask).await?;
-            Ok((answer, By::Us(Box::new(running))))
-        }
-        Err(fault) if fault.code == Code::HomeBusy => {
-            let answer = owner::ask(&context.home, &ask).await?;
-            print::note(format!("Handed to process {}, which works on this home.", fault.get("pid").unwrap_or("?")));
-            Ok((answer, By::Owner))
-        }
-        Err(fault) => Err(fault.into()),
-    }
+/// Has one request carried out, here or by whoever works on the home.
+pub(super) async fn ask_once(context: &Context, ask: Ask) -> anyhow::Result<Value> {
+    let mut hand = Hand::open(context).await?;
+    let answer = hand.ask(ask).await;
+    hand.close().await;
+    answer
 }
 
 /// The job an answer names.
 pub(super) fn job_of(answer: &Value) -> anyhow::Result<JobId> {
     Ok(serde_json::from_value(answer["job"].clone())?)
-}
-
-/// Waits until a job of another process has ended; gives it as it stands when nothing happens for a minute.
-pub(super) async fn watch(parts: &Parts, id: JobId) -> anyhow::Result<Job> {
-    let mut last = (0, 0, Instant::now());
-    loop {
-        let (job, owed) = (parts.store.job(id).await?, parts.store.owed_by(id).await?);
-        if job.state.has_ended() && owed.open == 0 {
-            return Ok(job);
-        }
-        let seen = (parts.store.last_seq().await?, owed.open);
-        if seen != (last.0, last.1) {
-            last = (seen.0, seen.1, Instant::now());
-        }
-        if last.2.elapsed() > PATIENCE {
-            return Ok(job);
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
 }
 
 /// Waits until nothing is owed anywhere, as long as deliveries make progress. False when something stayed.

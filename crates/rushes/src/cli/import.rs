@@ -44,6 +44,9 @@ pub(crate) struct Args {
     /// Where paths of another machine are here, such as `C:\out=/srv/out`.
     #[arg(long = "map", value_name = "FROM=TO", value_parser = map)]
     maps: Vec<(String, PathBuf)>,
+    /// Take files that records name outside of the library too: any of this machine.
+    #[arg(long)]
+    allow_outside: bool,
     /// Names to pass over, such as `*_old.*`.
     #[arg(long, value_name = "PATTERN")]
     ignore: Vec<String>,
@@ -88,7 +91,7 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
         };
         return tell::before(context, &survey(context, &args, &parts, has_home).await?);
     }
-    let mut hand = Hand::open(context)?;
+    let mut hand = Hand::open(context).await?;
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let stopped = tokio::select! {
         end = carry_out(context, &args, &mut hand) => Err(end),
@@ -105,8 +108,8 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
 }
 
 async fn carry_out(context: &Context, args: &Args, hand: &mut Hand<'_>) -> anyhow::Result<u8> {
+    finish_earlier(hand).await?;
     let parts = hand.parts().clone();
-    finish_earlier(&parts).await?;
     let mut outcome = Outcome::default();
     let survey = survey(context, args, &parts, true).await?;
     if !context.json {
@@ -127,7 +130,8 @@ async fn carry_out(context: &Context, args: &Args, hand: &mut Hand<'_>) -> anyho
 }
 
 /// Jobs that a kill left, or that another process has under way, end first: what they take is not to be taken twice.
-async fn finish_earlier(parts: &Parts) -> anyhow::Result<()> {
+async fn finish_earlier(hand: &mut Hand<'_>) -> anyhow::Result<()> {
+    let parts = hand.parts().clone();
     let mut open = Vec::new();
     for state in [JobState::Queued, JobState::Running] {
         let jobs = parts.store.jobs(&JobFilter { state: Some(state), limit: u32::MAX, ..JobFilter::default() }).await?;
@@ -138,6 +142,9 @@ async fn finish_earlier(parts: &Parts) -> anyhow::Result<()> {
     }
     while !open.is_empty() {
         tokio::time::sleep(LOOK_EVERY).await;
+        if let Some(gone) = hand.gone() {
+            hand.take_over(gone).await?;
+        }
         let mut still = Vec::new();
         for id in open {
             if is_under_way(&parts.store.job(id).await?) {
@@ -176,9 +183,9 @@ async fn survey(context: &Context, args: &Args, parts: &Parts, has_home: bool) -
     let titles = Titles::of(current.assets());
     let (source, problems) = db.as_ref().map_or((None, Vec::new()), |db| (Some(db.path.clone()), db.problems.clone()));
     let Walked { files, closed, ignored } = walked;
-    let maps = args.maps.clone();
+    let (maps, may_leave) = (args.maps.clone(), args.allow_outside);
     let planning = tokio::task::spawn_blocking(move || {
-        plan(Sources { db, root: root.as_deref(), files: &files, buckets: &buckets, maps: &maps }, titles)
+        plan(Sources { db, root: root.as_deref(), files: &files, buckets: &buckets, maps: &maps, may_leave }, titles)
     });
     let mut plan = planning.await?;
     if has_home {
@@ -317,8 +324,8 @@ async fn carry(hand: &mut Hand<'_>, batches: Vec<Input>, files: usize, outcome: 
             return Ok(());
         }
         tokio::time::sleep(LOOK_EVERY).await;
-        if let Some(fault) = hand.broken() {
-            return Err(fault.into());
+        if let Some(gone) = hand.gone() {
+            hand.take_over(gone).await?;
         }
         let mut still = Vec::new();
         for (id, count, whose) in open {

@@ -1,9 +1,10 @@
 //! `rushes jobs`: list them, show one, cancel one, retry one.
 
-use super::follow::{self, Until};
-use super::hand::{self, By};
+use super::follow::{self, End, Until};
+use super::hand::{self, Hand};
 use super::{Context, exit, print};
 use crate::wire;
+use crate::words;
 use rushes_core::JobId;
 use rushes_core::job::{Job, JobState, Outcome, StepRow};
 use rushes_core::record::rfc3339;
@@ -65,23 +66,17 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<u
 /// Asks for the change, waits for the job's end, and says how it stands.
 async fn change(context: &Context, ask: Ask, wait: bool) -> anyhow::Result<u8> {
     let is_cancel = matches!(ask, Ask::Cancel { .. });
-    let (answer, by) = hand::ask(context, ask).await?;
-    let id = hand::job_of(&answer)?;
-    let (job, code) = match by {
-        By::Us(running) => {
-            // A retry without waiting is left to the next engine on this home.
-            let until = if wait { Until::Delivery } else { Until::Nothing };
-            let end = follow::follow(follow::By::Us(&running.engine), id, until, None).await?;
-            running.engine.stop().await;
-            (end.job, end.code)
-        }
-        By::Owner => {
-            let parts = wire::look(&context.home, &context.loaded.config)?;
-            let job = if wait { hand::watch(&parts, id).await? } else { parts.store.job(id).await? };
-            let code = follow::code_of(job.state);
-            (job, code)
-        }
+    let mut hand = Hand::open(context).await?;
+    let id = hand::job_of(&hand.ask(ask).await?)?;
+    // A retry without waiting is left to whoever works on the home, or will.
+    let until = match (wait, is_cancel) {
+        (false, _) => Until::Nothing,
+        // What was made before is sent all the same; nobody waits for that.
+        (true, true) => Until::Workflow,
+        (true, false) => Until::Delivery,
     };
+    let End { job, code } = follow::follow(&mut hand, id, until, None).await?;
+    hand.close().await;
     if context.json {
         print::json(&as_json(&job))?;
     } else {
@@ -133,7 +128,7 @@ async fn list(context: &Context, state: Option<JobState>, limit: u32) -> anyhow:
 }
 
 fn took(job: &Job) -> String {
-    job.ended_ms.map_or_else(|| "–".to_owned(), |ended_ms| print::duration(ended_ms - job.created_ms))
+    job.ended_ms.map_or_else(|| "–".to_owned(), |ended_ms| words::took(ended_ms - job.created_ms))
 }
 
 async fn show(context: &Context, id: JobId) -> anyhow::Result<u8> {
@@ -165,7 +160,7 @@ async fn show(context: &Context, id: JobId) -> anyhow::Result<u8> {
         }
         let steps = parts.store.steps(member.id).await?;
         let rows = steps.iter().map(|step| {
-            let took = step.ended_ms.map_or_else(|| "–".to_owned(), |ended_ms| print::duration(ended_ms - step.started_ms));
+            let took = step.ended_ms.map_or_else(|| "–".to_owned(), |ended_ms| words::took(ended_ms - step.started_ms));
             vec![step.name.clone(), step_state(step).to_owned(), step.attempts.to_string(), took, step.provider.clone().unwrap_or_default()]
         });
         print::table(&["step", "state", "attempts", "took", "provider"], &[2, 3], rows);

@@ -34,9 +34,8 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<u
     match command {
         Command::New { name, scope } => {
             let store = wire::beside(&context.home, &context.loaded.config)?;
+            let key = Key::new(store.clock.new_id(), &name, scope, store.clock.now_ms())?;
             let (secret, hash) = new_secret();
-            let id = format!("key_{}", store.clock.new_id().simple());
-            let key = Key { id, name, scope, created_ms: store.clock.now_ms(), used_ms: None, revoked_ms: None };
             store.store.add_key(&key, &hash).await?;
             if context.json {
                 print::json(&json!({"id": key.id, "name": key.name, "scope": key.scope, "key": secret}))?;

@@ -29,7 +29,9 @@ mod webhooks;
 use crate::config::{Loaded, load};
 use crate::log;
 use clap::{Parser, Subcommand};
+use rushes_core::{Code, Fault};
 use rushes_engine::Home;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Media workflows whose every file arrives.
@@ -106,10 +108,24 @@ pub(crate) struct Context {
     loaded: Loaded,
 }
 
+/// A path as text, as it stands in requests and in the database. Errors: `input_invalid`.
+fn text_of(operation: &str, path: PathBuf) -> Result<String, Fault> {
+    let refuse = |path: OsString| {
+        let reason = "its path is not UTF-8; give it, or the folder it lies in, another name";
+        Fault::new(Code::InputInvalid, operation).with("file", path.to_string_lossy()).because(reason)
+    };
+    path.into_os_string().into_string().map_err(refuse)
+}
+
 /// Runs a command; gives the exit code.
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
     let folder = std::env::current_dir()?;
-    let context = Context { home: Home::at(&cli.home), json: cli.json, loaded: load(&folder)? };
+    let home = Home::at(&cli.home);
+    if home.root().to_str().is_none() {
+        let reason = "its path is not UTF-8; name another folder with --home";
+        return Err(Fault::new(Code::InputInvalid, "open home").with("home", home.root().display()).because(reason).into());
+    }
+    let context = Context { home, json: cli.json, loaded: load(&folder)? };
     let _told = log::start(&context.loaded.config, cli.verbose, matches!(cli.command, Command::Serve(_)));
     match cli.command {
         Command::Init => init::run(&context),

@@ -1,13 +1,13 @@
 //! `rushes put FILE`: one file from outside, registered and delivered.
 
-use super::follow::{self, Until};
-use super::hand::{self, By};
-use super::{Context, assets, exit, print};
-use crate::wire;
+use super::follow::{self, End, Until};
+use super::hand::{self, Hand};
+use super::{Context, assets, exit, print, text_of};
 use rushes_core::Kind;
 use rushes_core::kinds::Names;
 use rushes_engine::Ask;
-use rushes_engine::blobs::hash_file;
+use rushes_engine::blobs::sha256_of;
+use serde_json::json;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -39,46 +39,51 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     let file = std::path::absolute(&args.file)?;
     // Before it is read for its hash: what is no file has no end, or is waited for.
     rushes_media::inspect::check_file(&file)?;
+    let file = PathBuf::from(text_of("put file", file)?);
     let names: Names = args.names.into_iter().collect();
     let input = rushes_workflows::put::Input {
-        sha256: hash_file(&file, "")?.sha256,
+        sha256: sha256_of(&file)?.0,
         file,
         kind: args.kind,
         subject: args.subject,
         title: args.title,
+        looked: None,
         names,
     };
+    let mut hand = Hand::open(context).await?;
     let ask = Ask::Submit { workflow: "put".into(), input: serde_json::to_value(input)?, new: false };
-    let (answer, by) = hand::ask(context, ask).await?;
-    let id = hand::job_of(&answer)?;
-    let (parts, job, code) = match by {
-        By::Us(running) => {
-            let until = if args.no_wait { Until::Workflow } else { Until::Delivery };
-            let end = follow::follow(follow::By::Us(&running.engine), id, until, None).await?;
-            running.engine.stop().await;
-            (wire::look(&context.home, &context.loaded.config)?, end.job, end.code)
-        }
-        By::Owner => {
-            let parts = wire::look(&context.home, &context.loaded.config)?;
-            let job = if args.no_wait { parts.store.job(id).await? } else { hand::watch(&parts, id).await? };
-            let code = follow::code_of(job.state);
-            (parts, job, code)
-        }
+    let id = hand::job_of(&hand.ask(ask).await?)?;
+    let until = match (args.no_wait, hand.is_ours()) {
+        (false, _) => Until::Delivery,
+        (true, true) => Until::Workflow,
+        // Whoever has it goes on with it.
+        (true, false) => Until::Nothing,
     };
+    let End { job, code } = follow::follow(&mut hand, id, until, None).await?;
+    let parts = hand.parts().clone();
     let family = parts.store.family(job.id).await?;
+    hand.close().await;
     if let Some(fault) = job.fault {
         return Err(fault.into());
     }
+    let mut said = json!({"job_id": job.id, "status": job.state});
     let Some((asset, deliveries)) = family.listed.first() else {
+        if context.json {
+            print::json(&said)?;
+        } else {
+            print::line(format!("{} {}", job.id, job.state.name()));
+        }
         return Ok(code);
     };
     let uri = rushes_core::record::proven_uri(deliveries, &parts.routes);
     if context.json {
-        print::json(
-            &serde_json::json!({"job_id": job.id, "status": job.state, "asset": asset.id, "kind": asset.kind, "sha256": asset.blob.sha256, "url": uri}),
-        )?;
+        said["asset"] = json!(asset.id);
+        said["kind"] = json!(asset.kind);
+        said["sha256"] = json!(asset.blob.sha256);
+        said["url"] = json!(uri);
+        print::json(&said)?;
     } else {
         print::line(format!("{} {}: {}", asset.kind.name(), asset.id, uri.unwrap_or("on its way")));
     }
-    Ok(if code == exit::DONE && uri.is_none() { exit::PARTLY } else { code })
+    Ok(if code == exit::DONE && until != Until::Nothing && uri.is_none() { exit::PARTLY } else { code })
 }

@@ -3,6 +3,7 @@
 use super::hand::{advance, bar, drain};
 use super::{Context, exit, print};
 use crate::wire;
+use crate::words;
 use rushes_core::{Code, Fault};
 use rushes_engine::Ask;
 use rushes_engine::restore::{Restored, prove, restore};
@@ -52,7 +53,7 @@ fn tell(context: &Context, is_proof: bool, restored: &Restored) -> anyhow::Resul
         print::line(format!(
             "{} files ({}) {what}; {} could not be had.",
             restored.files,
-            print::size(restored.bytes),
+            words::size(restored.bytes),
             restored.lost.len()
         ));
     }

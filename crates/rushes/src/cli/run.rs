@@ -1,13 +1,13 @@
 //! `rushes run WORKFLOW`: start it or go on with it, follow it, and tell what was made and where it is.
 
-use super::follow::{self, By, End, Until};
-use super::{Context, exit, hand, print, summary};
-use crate::wire::{self, Running};
+use super::follow::{self, End, Until};
+use super::hand::{self, Hand};
+use super::{Context, exit, print, summary, text_of};
+use rushes_core::Fault;
 use rushes_core::job::JobState;
 use rushes_core::record;
 use rushes_core::store::Family;
-use rushes_core::{Code, Fault, JobId};
-use rushes_engine::{Ask, NewJobRequest, Owner, Parts, Role, owner};
+use rushes_engine::{Ask, Parts};
 use rushes_workflows::production;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -33,13 +33,13 @@ enum Workflow {
 #[derive(Debug, clap::Args)]
 struct Production {
     /// How many characters, 1 to 10.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(production::COUNT_MAX)))]
+    #[arg(long, default_value_t = usual().count, value_parser = clap::value_parser!(u32).range(1..=i64::from(production::COUNT_MAX)))]
     count: u32,
     /// Equal seeds give equal productions.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=9_007_199_254_740_991))]
+    #[arg(long, default_value_t = usual().seed, value_parser = clap::value_parser!(u64).range(..=production::SEED_MAX))]
     seed: u64,
     /// The style of characters and music.
-    #[arg(long, default_value = "kpop_dance")]
+    #[arg(long, default_value_t = usual().style_id)]
     style: String,
     /// A reference video, as a file or as a name in the library; given n times, n dances.
     #[arg(long = "reference", value_name = "FILE|NAME")]
@@ -57,8 +57,13 @@ struct Production {
     #[arg(long)]
     no_watermark: bool,
     /// Make anew what equal inputs would reuse; each number is a take of its own.
-    #[arg(long, value_name = "TAKE", default_value_t = 0)]
+    #[arg(long, value_name = "TAKE", default_value_t = usual().redo)]
     redo: u32,
+}
+
+/// What is asked for where no flag is given.
+fn usual() -> production::Input {
+    production::Input::default()
 }
 
 impl Production {
@@ -89,72 +94,26 @@ fn reference(text: &str) -> Result<String, Fault> {
         rushes_media::inspect::check_file(path)?;
     }
     if path.is_file() {
-        let absolute = std::path::absolute(path).map_err(|e| Fault::io("find reference", path, &e))?;
-        return absolute
-            .into_os_string()
-            .into_string()
-            .map_err(|_| Fault::new(Code::InputInvalid, "find reference").with("file", text).because("its path is not UTF-8"));
+        return text_of("find reference", std::path::absolute(path).map_err(|e| Fault::io("find reference", path, &e))?);
     }
     Ok(text.to_owned())
 }
 
 pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     let Workflow::Production(options) = &args.workflow;
-    let request = NewJobRequest { workflow: "production".into(), input: options.input(&context.home.references())?, ..Default::default() };
-    let plan = Plan { request, new: args.new, until: if args.no_wait { Until::Workflow } else { Until::Delivery }, count: options.count };
-    match wire::start(&context.home, &context.loaded.config) {
-        Ok(running) => here(context, running, plan).await,
-        Err(fault) if fault.code == Code::HomeBusy => match context.home.owner() {
-            // What works for one command only would leave the job to nobody.
-            Some(owner) if owner.role == Role::Service => there(context, owner, plan).await,
-            _ => Err(fault.into()),
-        },
-        Err(fault) => Err(fault.into()),
-    }
-}
-
-/// What is to be run, and how it is followed.
-struct Plan {
-    request: NewJobRequest,
-    new: bool,
-    until: Until,
-    count: u32,
-}
-
-/// Runs it on an engine of our own.
-async fn here(context: &Context, running: Running, plan: Plan) -> anyhow::Result<u8> {
-    let unfinished = if plan.new { None } else { running.engine.unfinished(&plan.request).await? };
-    let job = match unfinished {
-        Some(job) => {
-            note_going_on(job.id);
-            job
-        }
-        None => running.engine.submit(plan.request).await?,
-    };
-    let end = follow::follow(By::Us(&running.engine), job.id, plan.until, Some(plan.count)).await?;
-    let parts = running.engine.parts().clone();
-    let family = parts.store.family(end.job.id).await?;
-    running.engine.stop().await;
-    tell(context, &parts, &family, &end)
-}
-
-/// Hands it to the process that works on the home, and looks on.
-async fn there(context: &Context, owner: Owner, plan: Plan) -> anyhow::Result<u8> {
-    let ask = Ask::Submit { workflow: plan.request.workflow, input: plan.request.input, new: plan.new };
-    let answer = owner::ask(&context.home, &ask).await?;
-    print::note(format!("Handed to process {}, which works on this home.", owner.pid));
+    let input = options.input(&context.home.references())?;
+    let mut hand = Hand::open_for_long(context).await?;
+    let answer = hand.ask(Ask::Submit { workflow: "production".into(), input, new: args.new }).await?;
     let id = hand::job_of(&answer)?;
     if answer["is_new"] == false {
-        note_going_on(id);
+        print::note(format!("Going on with the unfinished job {id} (--new starts another)."));
     }
-    let parts = wire::look(&context.home, &context.loaded.config)?;
-    let end = follow::follow(By::Owner(&parts, owner), id, plan.until, Some(plan.count)).await?;
+    let until = if args.no_wait { Until::Workflow } else { Until::Delivery };
+    let end = follow::follow(&mut hand, id, until, Some(options.count)).await?;
+    let parts = hand.parts().clone();
     let family = parts.store.family(end.job.id).await?;
+    hand.close().await;
     tell(context, &parts, &family, &end)
-}
-
-fn note_going_on(job: JobId) {
-    print::note(format!("Going on with the unfinished job {job} (--new starts another)."));
 }
 
 fn tell(context: &Context, parts: &Parts, family: &Family, end: &End) -> anyhow::Result<u8> {
@@ -169,9 +128,6 @@ fn tell(context: &Context, parts: &Parts, family: &Family, end: &End) -> anyhow:
     }
     for error in &errors {
         print::note(format!("rushes: {}", error["message"].as_str().unwrap_or("unknown")));
-    }
-    if end.code == exit::PARTLY {
-        print::note("Not everything is delivered yet. The same command goes on; `rushes status` shows what is owed.");
     }
     Ok(if is_partly { exit::PARTLY } else { end.code })
 }

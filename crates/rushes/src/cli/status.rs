@@ -2,6 +2,7 @@
 
 use super::{Context, exit, print};
 use crate::wire;
+use crate::words;
 use serde_json::json;
 
 pub(super) async fn run(context: &Context) -> anyhow::Result<u8> {
@@ -26,7 +27,7 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<u8> {
         &["place", "owed", "refused", "oldest owed", "p50", "p95", "p99", "success"],
         &[1, 2, 3, 4, 5, 6, 7],
         places.into_iter().map(|(name, backlog)| {
-            let ms = |ms: u64| print::duration(i64::try_from(ms).unwrap_or(i64::MAX));
+            let ms = |ms: u64| words::took(i64::try_from(ms).unwrap_or(i64::MAX));
             let oldest = if backlog.owed == 0 { "–".to_owned() } else { format!("{:.1} s", backlog.oldest_s) };
             let success = format!("{:.1} %", backlog.success_rate * 100.0);
             vec![

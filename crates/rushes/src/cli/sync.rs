@@ -1,6 +1,6 @@
 //! `rushes sync`: sends what one subject still owes, or writes every record anew.
 
-use super::hand::{self, By};
+use super::hand::{self, Hand};
 use super::{Context, exit, print};
 use crate::wire;
 use rushes_core::delivery::{Delivery, DeliveryState};
@@ -66,11 +66,10 @@ async fn of_records(context: &Context, parts: &Parts, catalog: Option<String>) -
 
 /// Has it done, and waits for it; gives how much was made due, and whether all of it arrived.
 async fn ask(context: &Context, parts: &Parts, what: Ask) -> anyhow::Result<(u64, bool)> {
-    let (answer, by) = hand::ask(context, what).await?;
+    let mut hand = Hand::open(context).await?;
+    let answer = hand.ask(what).await?;
     let is_done = hand::drain(parts).await?;
-    if let By::Us(running) = by {
-        running.engine.stop().await;
-    }
+    hand.close().await;
     Ok((answer["owed"].as_u64().unwrap_or(0), is_done))
 }
 

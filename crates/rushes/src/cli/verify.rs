@@ -3,6 +3,7 @@
 use super::hand::{advance, bar};
 use super::{Context, exit, print};
 use crate::wire;
+use crate::words;
 use rushes_engine::verify::verify;
 
 #[derive(Debug, clap::Args)]
@@ -28,7 +29,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         print::line(format!(
             "{} objects ({}) are what was made, {how}; {} are not.",
             verified.equal,
-            print::size(verified.bytes),
+            words::size(verified.bytes),
             verified.differing.len()
         ));
     }

@@ -87,7 +87,7 @@ fn sections(context: &Context, args: &Args) -> Result<Vec<WatchSection>, Fault> 
 
 pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     let sections = sections(context, &args)?;
-    let mut keeper = Keeper::open(context)?;
+    let mut keeper = Keeper::open(context).await?;
     let own = excluded(&context.home, &keeper.parts().destinations);
     let folders = sections.into_iter().map(|section| Folder::open(section, own.clone())).collect::<Result<Vec<Folder>, Fault>>();
     let end = match folders {

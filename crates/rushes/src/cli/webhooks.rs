@@ -1,8 +1,9 @@
 //! `rushes webhooks`: who is told of the ends of jobs, with which secret, and what came of it.
 
-use super::hand::{self, By};
+use super::hand::{self, Hand};
 use super::{Context, exit, print};
 use crate::wire;
+use crate::words;
 use rushes_core::record::rfc3339;
 
 use rushes_core::webhook::{Endpoint, Message, MessageFilter, MessageState};
@@ -124,11 +125,7 @@ fn say(context: &Context, answer: &Value, words: impl FnOnce(&Value) -> String) 
 
 /// Has the change made, here or by whoever works on the home.
 async fn change(context: &Context, change: Change) -> anyhow::Result<Value> {
-    let (answer, by) = hand::ask(context, Ask::Webhooks { change }).await?;
-    if let By::Us(running) = by {
-        running.engine.stop().await;
-    }
-    Ok(answer)
+    hand::ask_once(context, Ask::Webhooks { change }).await
 }
 
 async fn enable(context: &Context, id: EndpointId, is_enabled: bool) -> anyhow::Result<u8> {
@@ -143,16 +140,11 @@ async fn send(context: &Context, change: Change) -> anyhow::Result<u8> {
         Change::Redeliver { message } => wire::look(&context.home, &context.loaded.config)?.store.message(*message).await?.tries.len(),
         _ => 0,
     };
-    let (answer, by) = hand::ask(context, Ask::Webhooks { change }).await?;
+    let mut hand = Hand::open(context).await?;
+    let answer = hand.ask(Ask::Webhooks { change }).await?;
     let id: MessageId = serde_json::from_value(answer["message"].clone())?;
-    let message = match by {
-        By::Us(running) => {
-            let message = tried(running.engine.parts(), id, before).await?;
-            running.engine.stop().await;
-            message
-        }
-        By::Owner => tried(&wire::look(&context.home, &context.loaded.config)?, id, before).await?,
-    };
+    let message = tried(hand.parts(), id, before).await?;
+    hand.close().await;
     let answer = as_json(&message);
     if context.json {
         print::json(&answer)?;
@@ -180,7 +172,7 @@ fn last(message: &Message) -> String {
     match message.tries.first() {
         None => "not tried yet".to_owned(),
         Some(tried) => match tried.status {
-            Some(status) => format!("{status} in {} {}", print::duration(i64::try_from(tried.ms).unwrap_or(i64::MAX)), tried.said),
+            Some(status) => format!("{status} in {} {}", words::took(i64::try_from(tried.ms).unwrap_or(i64::MAX)), tried.said),
             None => tried.said.clone(),
         },
     }

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// More at once than any destination is the faster for.
+const IN_FLIGHT_MAX: usize = 256;
+
 /// Everything that can be set, with defaults.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -35,6 +38,9 @@ pub(crate) struct Config {
     /// Folders that `rushes watch` watches when it is given none.
     pub(crate) watch: Vec<WatchSection>,
 }
+
+/// Steps at once at most, whatever is configured.
+const STEPS_MAX: usize = 4_096;
 
 /// The configuration and where it came from.
 pub(crate) struct Loaded {
@@ -92,7 +98,7 @@ pub(crate) fn load(folder: &Path) -> Result<Loaded, Fault> {
     let dotenv = older::read_dotenv(&folder.join(".env"))?;
     let file = folder.join("rushes.toml");
     let mut origin = Figment::from(Serialized::defaults(Config::default()));
-    if file.exists() {
+    if is_file(&file)? {
         origin = origin.merge(Toml::file_exact(file));
     }
     let origin = origin
@@ -122,12 +128,30 @@ pub(crate) fn load(folder: &Path) -> Result<Loaded, Fault> {
     Ok(Loaded { config, origin })
 }
 
+/// Whether a file of the configuration is there. Errors: `config_invalid` where something else is: a pipe would be waited
+/// for, a folder or a link to nowhere is no "none".
+fn is_file(path: &Path) -> Result<bool, Fault> {
+    let refuse = |reason: String| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Err(Fault::new(Code::ConfigInvalid, "read configuration").with("from", name).because(reason))
+    };
+    match std::fs::metadata(path) {
+        Ok(meta) if meta.is_file() => Ok(true),
+        Ok(_) => refuse("it is no regular file".to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !path.is_symlink() => Ok(false),
+        Err(error) => refuse(error.to_string()),
+    }
+}
+
 /// Ten years: what failed longer ago nobody asks about.
 const FAILED_SCRATCH_MAX_DAYS: u32 = 3_650;
 
 fn check(config: &Config) -> Result<(), Fault> {
     let refuse =
         |setting: &str, reason: &str| Err(Fault::new(Code::ConfigInvalid, "read configuration").with("setting", setting).because(reason));
+    if config.engine.cpu_lane > STEPS_MAX {
+        return refuse("engine.cpu_lane", "steps at once are at most 4096; 0 means as many as there are cores");
+    }
     let media = &config.media;
     if !(64..=4096).contains(&media.width) || !(64..=4096).contains(&media.height) || media.width % 2 == 1 || media.height % 2 == 1 {
         return refuse("media.width, media.height", "sizes are even numbers from 64 to 4096");
@@ -141,6 +165,13 @@ fn check(config: &Config) -> Result<(), Fault> {
     let delivery = &config.delivery;
     if !(0.01..=3600.0).contains(&delivery.first_backoff_s) || !(0.1..=3600.0).contains(&delivery.scan_every_s) {
         return refuse("delivery.first_backoff_s, delivery.scan_every_s", "waits are above zero and at most an hour");
+    }
+    let of_places =
+        config.destinations.iter().filter_map(|place| Some((format!("destinations.{}.in_flight", place.name), place.in_flight?)));
+    for (setting, in_flight) in of_places.chain([("delivery.in_flight".to_owned(), delivery.in_flight)]) {
+        if !(1..=IN_FLIGHT_MAX).contains(&in_flight) {
+            return refuse(&setting, "1 to 256 go at once; `hold` in [delivery] stops them all");
+        }
     }
     if !(0.0..=1e12).contains(&config.keep.blobs_max_mb) {
         return refuse("keep.blobs_max_mb", "it is a number of millions of bytes, 0 for no bound");

@@ -39,7 +39,7 @@ pub(super) struct Dotenv {
 pub(super) fn read_dotenv(path: &Path) -> Result<Dotenv, Fault> {
     let invalid = |reason: String| Fault::new(Code::ConfigInvalid, "read configuration").with("from", ".env").because(reason);
     let mut all = BTreeMap::new();
-    if path.exists() {
+    if super::is_file(path)? {
         for line in dotenvy::from_path_iter(path).map_err(|e| invalid(e.to_string()))? {
             let (name, value) = line.map_err(|e| invalid(e.to_string()))?;
             all.insert(name, value);

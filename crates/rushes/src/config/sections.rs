@@ -46,21 +46,11 @@ impl Default for WatchSection {
 }
 
 /// How much runs at once.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct EngineSection {
     /// Steps at once that use processors; 0 = as many as there are cores.
     pub(crate) cpu_lane: usize,
-    /// Steps at once that wait for outside services.
-    pub(crate) net_lane: usize,
-    /// Steps at once on a graphics card.
-    pub(crate) gpu_lane: usize,
-}
-
-impl Default for EngineSection {
-    fn default() -> Self {
-        Self { cpu_lane: 0, net_lane: 16, gpu_lane: 1 }
-    }
 }
 
 /// The shape of pictures and films.
@@ -97,7 +87,8 @@ pub(crate) enum Quality {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct DeliverySection {
-    /// Uploads in flight to each destination; three objects of up to 1 MiB count as one.
+    /// Uploads in flight to each destination, writes to each catalog; 1 = one object at a time, else three of up to 1 MiB
+    /// count as one.
     pub(crate) in_flight: usize,
     /// The wait after a first failure, seconds; it doubles, up to half a minute.
     pub(crate) first_backoff_s: f64,

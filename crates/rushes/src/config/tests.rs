@@ -33,6 +33,20 @@ fn config_example_shows_every_key_with_its_default() {
 }
 
 #[test]
+fn config_example_names_every_key_of_a_place() {
+    let text = include_str!("../../../../rushes.example.toml");
+    // Who reads a key that is none says which there are.
+    let keys = |error: toml::de::Error| error.message().split('`').skip(3).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let destination = keys(toml::from_str::<DestinationSection>("none = 1").unwrap_err());
+    let catalog = keys(toml::from_str::<CatalogSection>("none = 1").unwrap_err());
+    assert!(destination.len() > 15 && catalog.len() > 4, "{destination:?} {catalog:?}");
+    for key in destination.iter().chain(&catalog) {
+        let is_shown = text.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} = ")));
+        assert!(is_shown, "{key} is not in the example");
+    }
+}
+
+#[test]
 fn config_needs_no_file() {
     let loaded = load(folder(&[]).path()).unwrap();
     assert_eq!((loaded.config.media.fps, loaded.config.destinations.len()), (30, 0));
@@ -63,6 +77,9 @@ fn config_names_the_setting_that_is_wrong() {
         ("[media]\nfps = 0\n", "media.fps"),
         ("[medium]\nx = 1\n", "medium"),
         ("[media]\nwidth = 719\n", "media.width"),
+        ("[delivery]\nin_flight = 0\n", "delivery.in_flight"),
+        ("[delivery]\nin_flight = 1000\n", "delivery.in_flight"),
+        ("[[destinations]]\nname = \"slow\"\nuri = \"memory://\"\nin_flight = 0\n", "destinations.slow.in_flight"),
     ] {
         let folder = folder(&[("rushes.toml", text)]);
         let fault = load(folder.path()).err().unwrap();

@@ -143,16 +143,16 @@ impl Doorkeeper {
                 if let Some((key, _)) = known.as_ref().filter(|(_, at)| at.elapsed() < KNOWN_FOR) {
                     return Ok(Caller { key: key.id.clone(), scope: key.scope });
                 }
-                // What was never seen may be a guess, and is counted before it is looked at.
-                if known.is_none() {
+                let found = parts.store.key_of(&hash).await?;
+                self.remember(hash, found.clone());
+                // What opens nothing is a guess; who has a key never waits for those who have none.
+                if found.is_none() {
                     if self.guesses.len() > REMEMBERED {
                         self.guesses.retain_recent();
                     }
                     let wait = |until: governor::NotUntil<_>| slow_down("wrong keys", until.wait_time_from(DefaultClock::default().now()));
                     self.guesses.check_key(&peer).map_err(wait)?;
                 }
-                let found = parts.store.key_of(&hash).await?;
-                self.remember(hash, found.clone());
                 found
             }
         };

@@ -277,4 +277,13 @@ mod tests {
         assert!(page.from(7).is_empty());
         assert!(Page::of(4, &[]).is_none());
     }
+
+    /// The dashboard listens for each by its name; one it does not know, it never hears.
+    #[test]
+    fn events_of_every_sort_are_listened_for_by_the_dashboard() {
+        let script = include_str!("../../ui/files/rushes.js");
+        let types = script.split_once("const TYPES = [").unwrap().1.split_once(']').unwrap().0;
+        let heard: Vec<&str> = types.split(',').map(|name| name.trim().trim_matches('\'')).collect();
+        assert_eq!(heard, rushes_core::event::EVENTS.iter().map(|row| row.name).collect::<Vec<_>>());
+    }
 }

@@ -4,14 +4,17 @@ use super::app::App;
 use super::caller::Caller;
 use super::problem::Problem;
 use super::read::whole;
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use rushes_core::Code;
 use rushes_core::key::{IdemKey, Replied, Reply};
+use rushes_core::{Code, Job};
+use serde::Serialize;
+use serde_json::Value;
 
 /// The longest key.
 const KEY_MAX: usize = 255;
@@ -23,6 +26,16 @@ const REPLAYED: &str = "idempotency-replayed";
 /// What a request carries, for those who make a job of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Carried(pub(crate) String);
+
+/// What is kept of an answer that shows a secret: the same without it.
+#[derive(Clone)]
+pub(super) struct Instead(String);
+
+impl Instead {
+    pub(super) fn of(answer: &impl Serialize) -> Extension<Self> {
+        Extension(Self(serde_json::to_string(answer).unwrap_or_default()))
+    }
+}
 
 /// Answers a second asking as the first was answered.
 pub(super) async fn once(app: &App, caller: &Caller, request: Request, next: Next) -> Result<Response, Problem> {
@@ -64,6 +77,18 @@ pub(super) async fn once(app: &App, caller: &Caller, request: Request, next: Nex
     answered.await.unwrap_or_else(|_| Err(Problem::new(Code::Unexpected, "answer request", "the handler panicked")))
 }
 
+/// A job as it was asked for. One that an earlier request with the same key brought is given only where that asked for the
+/// same; `seed`, where the door draws one anew each time, is left aside. Errors: `request_differs`.
+pub(super) fn same(job: Job, workflow: &str, mut input: Value, draws_seed: bool) -> Result<Job, Problem> {
+    if draws_seed && let Some(seed) = job.input.get("seed") {
+        input["seed"] = seed.clone();
+    }
+    if job.workflow == workflow && job.input == input {
+        return Ok(job);
+    }
+    Err(Problem::new(Code::RequestDiffers, "start job", "another request was sent with this Idempotency-Key"))
+}
+
 async fn keep(app: &App, ask: &IdemKey, response: Response) -> Result<Response, Problem> {
     let store = &app.parts().store;
     // A refusal may be mended, and is found out again at no cost.
@@ -71,13 +96,14 @@ async fn keep(app: &App, ask: &IdemKey, response: Response) -> Result<Response, 
         store.forget_reply(ask).await?;
         return Ok(response);
     }
-    let (parts, body) = response.into_parts();
+    let (mut parts, body) = response.into_parts();
     let Ok(bytes) = axum::body::to_bytes(body, KEPT_MAX_BYTES).await else {
         store.forget_reply(ask).await?;
         return Err(Problem::new(Code::Unexpected, "keep answer", "the answer is too long"));
     };
     let mime = parts.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
-    store.end_reply(ask, &Reply { status: parts.status.as_u16(), mime, body: String::from_utf8_lossy(&bytes).into_owned() }).await?;
+    let body = parts.extensions.remove::<Instead>().map_or_else(|| String::from_utf8_lossy(&bytes).into_owned(), |Instead(kept)| kept);
+    store.end_reply(ask, &Reply { status: parts.status.as_u16(), mime, body }).await?;
     Ok(Response::from_parts(parts, Body::from(bytes)))
 }
 

@@ -2,19 +2,17 @@
 
 use super::app::App;
 use super::caller::{Admin, new_secret};
+use super::idempotency::Instead;
 use super::problem::Problem;
 use super::read::{Body, Path};
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use rushes_core::Code;
 use rushes_core::key::{Key, Scope};
 use rushes_core::record::rfc3339;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-/// The longest name of a key.
-const NAME_MAX: usize = 64;
 
 /// A key to be made.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -71,23 +69,23 @@ pub(super) async fn list(_: Admin, State(app): State<App>) -> Result<Json<KeyLis
 
 /// Makes a key. It is shown in this answer and never again.
 #[utoipa::path(post, path = "/api/v1/keys", tag = "keys", request_body = NewKey, responses((status = 201, body = KeyView)))]
-pub(super) async fn make(_: Admin, State(app): State<App>, Body(new): Body<NewKey>) -> Result<(StatusCode, Json<KeyView>), Problem> {
+pub(super) async fn make(
+    _: Admin,
+    State(app): State<App>,
+    Body(new): Body<NewKey>,
+) -> Result<(StatusCode, Extension<Instead>, Json<KeyView>), Problem> {
     let (key, secret) = add(&app, &new.name, &new.scope).await?;
-    Ok((StatusCode::CREATED, Json(KeyView::of(key, Some(secret)))))
+    let kept = Instead::of(&KeyView::of(key.clone(), None));
+    Ok((StatusCode::CREATED, kept, Json(KeyView::of(key, Some(secret)))))
 }
 
 /// Makes a key and gives it with its secret.
 pub(crate) async fn add(app: &App, name: &str, scope: &str) -> Result<(Key, String), Problem> {
-    let refuse = |reason: String| Problem::new(Code::InputInvalid, "make key", reason);
-    let scope = Scope::named(scope).ok_or_else(|| refuse(format!("scope is read, run or admin, not {scope:?}")))?;
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
-        return Err(refuse(format!("a name has 1 to {NAME_MAX} printable characters")));
-    }
-    let (secret, hash) = new_secret();
+    let unknown = || Problem::new(Code::InputInvalid, "make key", format!("scope is read, run or admin, not {scope:?}"));
+    let scope = Scope::named(scope).ok_or_else(unknown)?;
     let clock = &app.parts().clock;
-    let id = format!("key_{}", clock.new_id().simple());
-    let key = Key { id, name: name.to_owned(), scope, created_ms: clock.now_ms(), used_ms: None, revoked_ms: None };
+    let key = Key::new(clock.new_id(), name, scope, clock.now_ms())?;
+    let (secret, hash) = new_secret();
     app.parts().store.add_key(&key, &hash).await?;
     Ok((key, secret))
 }

@@ -37,4 +37,4 @@ pub(crate) use listen::Listening;
 pub(crate) use metrics::tail;
 pub(crate) use pipeline::{Options, RunRequest, percent, start};
 pub(crate) use problem::Problem;
-pub(crate) use read::whole;
+pub(crate) use read::{Path, Query, whole};

@@ -2,7 +2,7 @@
 
 use super::app::App;
 use super::caller::Caller;
-use super::idempotency::Carried;
+use super::idempotency::{Carried, same};
 use super::problem::Problem;
 use super::read::{Body, Path, Query};
 use axum::extract::State;
@@ -122,7 +122,8 @@ pub(crate) async fn start(app: &App, caller: &Caller, idem_key: Option<String>, 
     production::check_from_outside(&input, &app.parts().home.references())?;
     let input = serde_json::to_value(input).map_err(|e| Problem::new(Code::Unexpected, "start production", e))?;
     let asked = Asked { key: caller.key_id(), idem_key, webhook_url };
-    Ok(app.desk.submit(NewJobRequest { workflow: production::CARD.name.to_owned(), input, asked, ..Default::default() }).await?)
+    let request = NewJobRequest { workflow: production::CARD.name.to_owned(), input: input.clone(), asked, ..Default::default() };
+    same(app.desk.submit(request).await?, production::CARD.name, input, true)
 }
 
 /// 53 random bits: a JSON number that every reader keeps exactly.

@@ -9,6 +9,7 @@ use axum::extract::multipart::{Field, Multipart};
 use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
+use rushes_core::inspect::Looked;
 use rushes_core::job::Asked;
 use rushes_core::kinds::Names;
 use rushes_core::{Code, Fault, Job, JobId, Kind};
@@ -89,12 +90,15 @@ pub(super) async fn upload(
     timeout_at(until, read_form(&mut form, &mut said, &file, max_bytes)).await.map_err(|_| slow())??;
     let input = said.into_input(file.clone(), id)?;
     // What is no media file makes no job.
-    app.parts().inspect.inspect(&file).await.and_then(|info| input.fits(&info.mime)).map_err(|fault| without_path(fault, &file))?;
-    let digest = tokio::task::spawn_blocking(move || hash_file_without_md5(&file, ""));
-    let sha256 = digest.await.map_err(|e| Fault::new(Code::Panicked, "hash file").because(e))??.sha256;
-    let input = put::Input { sha256, ..input.0 };
+    let info = app.parts().inspect.inspect(&file).await.map_err(|fault| without_path(fault, &file))?;
+    input.fits(&info.mime)?;
+    let hashed = tokio::task::spawn_blocking(move || hash_file_without_md5(&file, &info.mime).map(|blob| Looked { info, blob }));
+    let looked = hashed.await.map_err(|e| Fault::new(Code::Panicked, "hash file").because(e))??;
+    let input = put::Input { sha256: looked.blob.sha256.clone(), looked: Some(looked), ..input.0 };
     let idem_key = carried.map(|Extension(Carried(key))| key);
-    // From here on it is the job's, also if whoever asks goes away in the middle.
+    // From here on it is the job's, also if whoever asks goes away in the middle. Each attempt reads it again, also those
+    // of a job that failed and is tried once more: that works as long as a failed job's scratch is kept
+    // (`keep.failed_scratch_days`); later the job fails with `file_missing`, and the file has to be handed in anew.
     scratch.is_kept = true;
     let submitted = submit(&app, id, &caller, idem_key, &input).await;
     scratch.is_kept = submitted.as_ref().is_ok_and(|job| job.id == id);
@@ -205,7 +209,7 @@ impl Said {
         if let Some(kind) = kind {
             check_path(kind, &subject, &names, job)?;
         }
-        Ok(Unhashed(put::Input { file, sha256: String::new(), kind, subject, title, names }))
+        Ok(Unhashed(put::Input { file, sha256: String::new(), kind, subject, title, names, looked: None }))
     }
 }
 

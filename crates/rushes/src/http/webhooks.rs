@@ -3,12 +3,13 @@
 
 use super::app::App;
 use super::caller::{Admin, Caller};
+use super::idempotency::Instead;
 use super::problem::Problem;
 use super::read::{Body, Path, Query};
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, HeaderName};
+use axum::{Extension, Json};
 use rushes_core::record::rfc3339;
 use rushes_core::webhook::{Endpoint, Message, MessageFilter, MessageState, Secrets, Try};
 use rushes_core::{Code, EndpointId, JobId, MessageId};
@@ -307,19 +308,21 @@ pub(super) struct SecretQuery {
 pub(super) struct SecretView {
     /// The id of its key; null: it is the home's own.
     key: Option<String>,
-    /// `whsec_…`, for a verifier of Standard Webhooks.
-    secret: String,
+    /// `whsec_…`, for a verifier of Standard Webhooks; null where an answer is given again: it is kept without.
+    secret: Option<String>,
     /// Until when the one before signs too.
     previous_until: Option<String>,
 }
 
-type Unkept = ([(HeaderName, &'static str); 1], Json<SecretView>);
+type Unkept = ([(HeaderName, &'static str); 1], Extension<Instead>, Json<SecretView>);
 
 fn shown(app: &App, key: String, secrets: Secrets) -> Unkept {
     let now_ms = app.parts().clock.now_ms();
     let previous_until = secrets.previous.map(|(_, until_ms)| until_ms).filter(|until_ms| *until_ms > now_ms).map(rfc3339);
-    let view = SecretView { key: Some(key).filter(|key| !key.is_empty()), secret: secrets.current, previous_until };
-    ([(CACHE_CONTROL, "no-store")], Json(view))
+    let mut view = SecretView { key: Some(key).filter(|key| !key.is_empty()), secret: None, previous_until };
+    let kept = Instead::of(&view);
+    view.secret = Some(secrets.current);
+    ([(CACHE_CONTROL, "no-store")], kept, Json(view))
 }
 
 async fn key_of(app: &App, caller: Caller, query: SecretQuery) -> Result<String, Problem> {

@@ -2,7 +2,7 @@
 
 use super::app::App;
 use super::caller::Caller;
-use super::idempotency::Carried;
+use super::idempotency::{Carried, same};
 use super::jobs::JobFacts;
 use super::pipeline::fresh_seed;
 use super::problem::Problem;
@@ -100,7 +100,8 @@ pub(super) async fn start(
     let input = read(&app, outside(&name)?, &request.parameters)?;
     let idem_key = carried.map(|Extension(Carried(key))| key);
     let asked = Asked { key: caller.key_id(), idem_key, webhook_url: request.webhook_url };
-    let job = app.desk.submit(NewJobRequest { id: None, workflow: name, input, asked }).await?;
+    let submitted = app.desk.submit(NewJobRequest { id: None, workflow: name.clone(), input: input.clone(), asked }).await?;
+    let job = same(submitted, &name, input, request.parameters.get("seed").is_none())?;
     Ok((StatusCode::ACCEPTED, Json(JobFacts::of(&job))))
 }
 

@@ -1,11 +1,12 @@
 //! `/assets/{id}`: one file: what it is, where it is, and what it was made from and into.
 
 use super::card::{Card, Table};
+use super::read::Path;
 use super::shell::{self, Answer, Shell, Trouble, Visitor};
 use super::words::{self, Copies, State, Told, When};
 use crate::http::App;
 use askama::Template;
-use axum::extract::{self, Path};
+use axum::extract;
 use axum::http::StatusCode;
 use rushes_core::store::AssetFilter;
 use rushes_core::{AssetId, Fault};

@@ -2,11 +2,12 @@
 //! each was made from the others.
 
 use super::card::{Card, Table, content};
+use super::read::Path;
 use super::shell::{self, Answer, Shell, Trouble, Visitor};
 use super::words::{self, Copies};
 use crate::http::App;
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use rushes_core::record::Listed;
 use rushes_core::store::AssetFilter;

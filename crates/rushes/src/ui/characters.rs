@@ -1,11 +1,12 @@
 //! `/characters`: a wall of everybody there is.
 
 use super::card::{Card, Table};
+use super::read::Query;
 use super::shell::{self, Answer, Shell, Visitor};
 use super::words;
 use crate::http::App;
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use rushes_core::store::{AssetFilter, SubjectFilter};
 use rushes_core::subject::SubjectType;
@@ -55,7 +56,7 @@ pub(super) async fn show(State(app): State<App>, visitor: Visitor, Query(asked):
 
 async fn portrait(app: &App, subject: &Subject) -> Result<Portrait, Fault> {
     let listed = app.parts().store.assets(&AssetFilter { subject: Some(subject.made.id.clone()), ..AssetFilter::default() }).await?;
-    let table = Table::of(&listed, &app);
+    let table = Table::of(&listed, app);
     let of = |kind: Kind| listed.iter().find(|(asset, _)| asset.kind == kind);
     let shown = of(Kind::CosplayImage)
         .or_else(|| of(Kind::AnimeImage))

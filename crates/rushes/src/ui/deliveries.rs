@@ -2,12 +2,13 @@
 
 use super::card::{Card, Table};
 use super::form::Form;
+use super::read::Query;
 use super::shell::{self, Answer, Shell, Trouble, Visitor};
 use super::words::{self, State, Told, When};
 use crate::http::App;
 use askama::Template;
 use askama::filters::HtmlSafe;
-use axum::extract::{self, Query};
+use axum::extract;
 use axum::http::StatusCode;
 use rushes_core::delivery::DeliveryState;
 use rushes_core::key::Scope;

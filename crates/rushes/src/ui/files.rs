@@ -1,7 +1,7 @@
 //! Style, script and signs, inside the program. Their address carries the hash of all of them, so that browsers keep
 //! them for good and a new program is seen at once.
 
-use axum::extract::Path;
+use super::read::Path;
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{IntoResponse, Response};

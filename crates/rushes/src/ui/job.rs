@@ -2,12 +2,13 @@
 //! reason for its wait; buttons that stop it or take it up again.
 
 use super::card::{Card, Table};
+use super::read::Path;
 use super::shell::{self, Answer, Shell, Trouble, Visitor};
 use super::steps::{self, Entry};
 use super::words::{self, Copyable, State, Told, When};
 use crate::http::{self, App};
 use askama::Template;
-use axum::extract::{self, Path};
+use axum::extract;
 use axum::http::StatusCode;
 use rushes_core::delivery::DeliveryState;
 use rushes_core::key::Scope;

@@ -1,11 +1,12 @@
 //! `/jobs`: every job, newest first; what runs stands out.
 
 use super::job::{self, Line};
+use super::read::Query;
 use super::shell::{self, Answer, Shell, Visitor};
 use super::words;
 use crate::http::App;
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use rushes_core::JobState;
 use rushes_core::store::JobFilter;

@@ -1,11 +1,12 @@
 //! `/keys`: who may ask. A new key is shown once, on the page that answers its making.
 
 use super::form::Form;
+use super::read::Path;
 use super::shell::{self, Answer, Shell, Visitor};
 use super::words::{self, Copies, When};
 use crate::http::{self, App};
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderValue, StatusCode};
 use rushes_core::key::{Key, Scope};

@@ -1,11 +1,12 @@
 //! `/login`: takes a key and keeps it in a cookie that scripts cannot read and other sites cannot send.
 
 use super::form::Form;
+use super::read::Query;
 use super::shell::{self, Answer, Shell};
 use crate::http::{App, COOKIE_NAME, Caller, Peer, Problem};
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header::{RETRY_AFTER, SET_COOKIE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;

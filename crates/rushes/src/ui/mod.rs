@@ -19,6 +19,7 @@ mod keys;
 mod login;
 mod overview;
 mod pictures;
+mod read;
 mod shelf;
 mod shell;
 mod start;

@@ -3,11 +3,12 @@
 
 use super::card::{Card, Table};
 use super::files::FOR_GOOD;
+use super::read::Path;
 use super::shelf::{Colours, Kept};
 use super::shell::{Trouble, Visitor};
 use crate::http::App;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, RANGE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -16,6 +17,7 @@ use rushes_core::delivery::Pictures;
 use rushes_core::provider::{Call, MusicRequest, Provider};
 use rushes_core::store::AssetFilter;
 use rushes_core::{Cancel, Code, Fault, JobId, Kind};
+use rushes_engine::fetch::fetch;
 use rushes_media::builtin::music::BuiltinMusic;
 use rushes_media::stills;
 use rushes_workflows::production;
@@ -96,7 +98,8 @@ pub(super) async fn thumb(State(app): State<App>, _: Visitor, Path(id): Path<Str
     if let Some(kept) = app.shelf.get(sha256) {
         return Ok(image(&kept));
     }
-    let path = app.parts().blobs().existing(sha256)?;
+    // What was evicted comes back from where it was delivered.
+    let (path, _pin) = fetch(app.parts(), &asset.blob).await?;
     let is_sticker = matches!(asset.kind, Kind::IconSticker | Kind::NameSticker);
     let kept = if is_sticker {
         Kept { mime: "image/png", bytes: read(&path).await?, colours: None }

@@ -1,11 +1,12 @@
 //! `/webhooks`: who is told of the ends of jobs, and what came of telling them. All of it is for those who may everything.
 
 use super::form::Form;
+use super::read::Path;
 use super::shell::{self, Answer, Shell, Trouble, Visitor};
 use super::words::{self, Copies, State, When};
 use crate::http::App;
 use askama::Template;
-use axum::extract::{self, Path};
+use axum::extract;
 use axum::http::StatusCode;
 use rushes_core::key::Scope;
 use rushes_core::webhook::{Endpoint, Message, MessageFilter, MessageState, Try};

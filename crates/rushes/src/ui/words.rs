@@ -1,6 +1,7 @@
 //! How the dashboard says things: times, sizes, kinds, steps, states. Plain words for people, made in one place.
 
 use super::files;
+pub(super) use crate::words::{size, took};
 use askama::filters::HtmlSafe;
 use rushes_core::delivery::{Delivery, DeliveryState, Routes};
 use rushes_core::record::rfc3339;
@@ -171,20 +172,6 @@ fn ago(ms: i64) -> String {
     }
 }
 
-/// `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.
-pub(super) fn took(ms: i64) -> String {
-    let ms = ms.max(0);
-    #[expect(clippy::cast_precision_loss, reason = "for people")]
-    let seconds = ms as f64 / 1_000.0;
-    match ms / 1_000 {
-        0 if ms < 100 => format!("{ms} ms"),
-        ..10 => format!("{seconds:.1} s"),
-        s @ ..60 => format!("{s} s"),
-        s @ ..3_600 => format!("{} min {:02} s", s / 60, s % 60),
-        s => format!("{} h {:02} min", s / 3_600, s / 60 % 60),
-    }
-}
-
 /// A span that is only guessed: `about 40 s`, `about 3 min`.
 pub(super) fn about(ms: i64) -> String {
     match ms.max(0) / 1_000 {
@@ -199,18 +186,6 @@ pub(super) fn about(ms: i64) -> String {
 pub(super) fn length(ms: u64) -> String {
     let s = (ms + 500) / 1_000;
     format!("{}:{:02}", s / 60, s % 60)
-}
-
-/// `512 B`, `3.4 MB`.
-pub(super) fn size(bytes: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "for people")]
-    let n = bytes as f64;
-    match bytes {
-        ..1_000 => format!("{bytes} B"),
-        1_000..1_000_000 => format!("{:.0} kB", n / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} MB", n / 1e6),
-        _ => format!("{:.2} GB", n / 1e9),
-    }
 }
 
 /// `1 file`, `3 files`.
@@ -309,14 +284,11 @@ mod tests {
 
     #[test]
     fn words_say_spans_as_people_do() {
-        let spans = [40, 400, 9_940, 12_000, 200_000, 7_500_000].map(took);
-        assert_eq!(spans, ["40 ms", "0.4 s", "9.9 s", "12 s", "3 min 20 s", "2 h 05 min"]);
         let told = [4_000, 12_000, 190_000, 7_300_000, 100_000_000, 400_000_000].map(ago);
         assert_eq!(told, ["just now", "12 s ago", "3 min ago", "2 h ago", "yesterday", "4 days ago"]);
         let guesses = [3_000, 41_000, 200_000].map(about);
         assert_eq!(guesses, ["a few seconds", "about 40 s", "about 3 min"]);
         assert_eq!((length(9_700), length(61_000)), ("0:10".to_owned(), "1:01".to_owned()));
-        assert_eq!([512, 34_000, 3_400_000].map(size), ["512 B", "34 kB", "3.4 MB"]);
     }
 
     #[test]

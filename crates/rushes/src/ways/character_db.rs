@@ -1,7 +1,7 @@
 //! Reads `character_db.json` as it has grown over the years: a list of characters, or characters by id; their sets as a
 //! list, by title, or only the fields of the first. What cannot be understood is named and the rest goes on.
 
-use rushes_core::{Code, Fault};
+use rushes_core::{Code, Fault, record};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -204,15 +204,15 @@ impl Reading {
                 "id" | "name" => {}
                 "assets" => sets = self.assets(&format!("{at}.assets"), value, &mut character),
                 // What records use for themselves.
-                "slug" | "type" | "rev" | "sets" | "imported" => {
-                    let kept = character.fields.entry("imported").or_insert_with(|| Value::Object(Map::new()));
+                own if record::OWN.contains(&own) || [record::SETS, record::IMPORTED].contains(&own) => {
+                    let kept = character.fields.entry(record::IMPORTED).or_insert_with(|| Value::Object(Map::new()));
                     kept[field.as_str()] = value.clone();
                 }
                 _ => drop(character.fields.insert(field.clone(), value.clone())),
             }
         }
         if !sets.is_empty() {
-            character.fields.insert("sets".to_owned(), Value::Object(sets));
+            character.fields.insert(record::SETS.to_owned(), Value::Object(sets));
         }
         Some(character)
     }

@@ -35,13 +35,21 @@ pub(crate) struct Finder<'a> {
     files: &'a [Entry],
     by_name: HashMap<String, Vec<usize>>,
     root: Option<PathBuf>,
+    may_leave: bool,
     maps: &'a [(String, PathBuf)],
     buckets: &'a [Bucket],
     keys: HashMap<String, Vec<(usize, usize)>>,
 }
 
 impl<'a> Finder<'a> {
-    pub(crate) fn new(files: &'a [Entry], root: Option<&Path>, maps: &'a [(String, PathBuf)], buckets: &'a [Bucket]) -> Self {
+    /// Files outside of `root` are found where a map leads to them, or `may_leave` says so.
+    pub(crate) fn new(
+        files: &'a [Entry],
+        root: Option<&Path>,
+        may_leave: bool,
+        maps: &'a [(String, PathBuf)],
+        buckets: &'a [Bucket],
+    ) -> Self {
         let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
         for (index, entry) in files.iter().enumerate() {
             by_name.entry(last(&entry.relative)).or_default().push(index);
@@ -52,7 +60,7 @@ impl<'a> Finder<'a> {
                 keys.entry(last(key)).or_default().push((bucket, index));
             }
         }
-        Self { files, by_name, root: root.map(Path::to_owned), maps, buckets, keys }
+        Self { files, by_name, root: root.map(Path::to_owned), may_leave, maps, buckets, keys }
     }
 
     /// What a value means. Looks at the disk for absolute and mapped paths only.
@@ -62,8 +70,8 @@ impl<'a> Finder<'a> {
             Some(("file", path)) => {
                 let path = percent_decode_str(path).decode_utf8_lossy().into_owned();
                 // `file:///C:/x` names a drive, not a folder.
-                let is_drive = path.len() > 2 && path.as_bytes()[2] == b':';
-                self.path(if is_drive { &path[1..] } else { &path })
+                let drive = path.strip_prefix('/').filter(|drive| drive.as_bytes().get(1) == Some(&b':') && drive.as_bytes()[0].is_ascii());
+                self.path(drive.unwrap_or(&path))
             }
             Some((scheme, rest)) if !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+') => {
                 self.address(value, rest)
@@ -89,26 +97,42 @@ impl<'a> Finder<'a> {
 
     fn path(&self, value: &str) -> Found {
         let plain = value.replace('\\', "/");
+        let mut outside = None;
         for (from, to) in self.maps {
             let from = from.replace('\\', "/");
             let from = from.trim_end_matches('/');
             let Some(rest) = plain.get(from.len()..).filter(|_| plain[..from.len()].eq_ignore_ascii_case(from)) else { continue };
             let is_below = rest.is_empty() || rest.starts_with('/');
-            if is_below && let Some(place) = file(&to.join(parts(rest).join("/"))) {
-                return Found::Here(place);
+            if is_below {
+                match self.file(&to.join(parts(rest).join("/")), Some(to)) {
+                    Some(Found::Here(place)) => return Found::Here(place),
+                    found => outside = outside.or(found),
+                }
             }
         }
-        if plain.starts_with('/')
-            && let Some(place) = file(Path::new(&plain))
-        {
-            return Found::Here(place);
-        }
         let parts = parts(&plain);
-        let below = self.root.as_ref().filter(|_| !parts.is_empty() && !is_absolute(&plain)).map(|root| root.join(parts.join("/")));
-        if let Some(place) = below.and_then(|path| file(&path)) {
-            return Found::Here(place);
+        let below = || self.root.as_ref().filter(|_| !parts.is_empty() && !is_absolute(&plain)).map(|root| root.join(parts.join("/")));
+        let path = if plain.starts_with('/') { Some(PathBuf::from(&plain)) } else { below() };
+        match path.and_then(|path| self.file(&path, None)) {
+            Some(Found::Here(place)) => return Found::Here(place),
+            found => outside = outside.or(found),
         }
-        self.tail(&parts)
+        match (self.tail(&parts), outside) {
+            (Found::Missing(_), Some(outside)) => outside,
+            (found, _) => found,
+        }
+    }
+
+    /// The file at a path. What a record says is somebody else's word: by it alone, and by links, nothing is taken
+    /// from outside the library; a map leads into its own folder only.
+    fn file(&self, path: &Path, mapped: Option<&Path>) -> Option<Found> {
+        let meta = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+        let is_in =
+            |folder: &Path| matches!((path.canonicalize(), folder.canonicalize()), (Ok(real), Ok(folder)) if real.starts_with(&folder));
+        if self.may_leave || mapped.into_iter().chain(self.root.as_deref()).any(is_in) {
+            return Some(Found::Here(Place::File { path: std::path::absolute(path).ok()?, mark: Mark::of(&meta) }));
+        }
+        Some(Found::Missing("it lies outside the library; --map FROM=TO names its folder, --allow-outside allows all".to_owned()))
     }
 
     /// The file whose whole path below the library ends this path; or the only one of that name and meaning.
@@ -141,11 +165,6 @@ impl<'a> Finder<'a> {
             },
         }
     }
-}
-
-fn file(path: &Path) -> Option<Place> {
-    let meta = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
-    Some(Place::File { path: std::path::absolute(path).ok()?, mark: Mark::of(&meta) })
 }
 
 fn is_absolute(path: &str) -> bool {
@@ -202,7 +221,7 @@ mod tests {
             "deep/down/dances/dance_a_1_cosplay_on_r.mp4",
         ]);
         let maps = [("D:\\work\\odd things".to_owned(), folder.path().join("odd"))];
-        let finder = Finder::new(&files, Some(folder.path()), &maps, &[]);
+        let finder = Finder::new(&files, Some(folder.path()), false, &maps, &[]);
         let find = |value: &str| relative(&finder.find(value), folder.path());
         assert_eq!(find("C:\\oo\\bar\\output\\characters\\a_1.png"), "characters/A_1.png", "by its tail, in any letters");
         assert_eq!(find("file:///C:/oo/characters/A_1.png"), "characters/A_1.png");
@@ -219,6 +238,9 @@ mod tests {
         assert_eq!(find("C:\\other\\clip.mp4"), "missing", "a name alone says nothing");
         assert_eq!(find("../../../../etc/hostname"), "missing");
         assert_eq!(find("\\\\"), "missing");
+        for odd in ["file://é:/x", "file://", "file:///", "file://é", "é:/x", "file:///é:/x"] {
+            assert_eq!(find(odd), "missing", "{odd}");
+        }
     }
 
     #[test]
@@ -229,7 +251,7 @@ mod tests {
             bases: vec!["gs://bkt/".into(), "https://cdn.example.com/bkt/".into()],
             keys: vec!["old/characters/b_1.png".into()],
         }];
-        let finder = Finder::new(&files, Some(folder.path()), &[], &buckets);
+        let finder = Finder::new(&files, Some(folder.path()), false, &[], &buckets);
         let find = |value: &str| relative(&finder.find(value), folder.path());
         assert_eq!(find("gs://bkt/anime%20dance/x.png"), "cloud:anime dance/x.png");
         assert_eq!(find("https://cdn.example.com/bkt/x.png?token=1"), "cloud:x.png");

@@ -1,6 +1,7 @@
 //! Whether a file is an asset already: by what took it once, else by its bytes.
 
 use super::plan::{Item, State};
+use rushes_core::destination::{Compared, compare};
 use rushes_core::flow::hash;
 use rushes_core::record::Listed;
 use rushes_core::{Asset, Fault, Kind};
@@ -64,7 +65,7 @@ pub(crate) async fn state(parts: &Parts, taken: &Taken, current: Option<&Asset>)
         }
         Place::File { .. } => false,
         Place::Object { destination, key } => match parts.destinations.iter().find(|site| site.name == *destination) {
-            Some(site) => site.port.stat(key).await?.is_some_and(|proof| proof.is_of(&current.blob)),
+            Some(site) => matches!(compare(site.port.as_ref(), key, &current.blob, None).await?, Compared::Same(_)),
             None => false,
         },
     };

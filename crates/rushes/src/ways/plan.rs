@@ -90,6 +90,8 @@ pub(crate) struct Sources<'a> {
     pub(crate) files: &'a [Entry],
     pub(crate) buckets: &'a [Bucket],
     pub(crate) maps: &'a [(String, PathBuf)],
+    /// Files that a record names outside of the root are taken too.
+    pub(crate) may_leave: bool,
 }
 
 /// The whole plan.
@@ -107,7 +109,7 @@ pub(crate) struct Plan {
 /// Makes the plan. `titles` knows the dances that are assets already. Blocks while files that claim one place are read.
 pub(crate) fn plan(sources: Sources<'_>, mut titles: Titles) -> Plan {
     let mut plan = Plan::default();
-    let finder = Finder::new(sources.files, sources.root, sources.maps, sources.buckets);
+    let finder = Finder::new(sources.files, sources.root, sources.may_leave, sources.maps, sources.buckets);
     let mut used: BTreeSet<String> = BTreeSet::new();
     let db = sources.db.unwrap_or_default();
     for character in &db.characters {

@@ -220,7 +220,7 @@ async fn delivery_never_overwrites_what_someone_else_put_there() {
     let engine = TestEngine::start(cloud.folder.path(), &cloud.places, &Recipes::default());
     let job = engine.run("files", json!({"count": 1})).await;
     assert_eq!(job.state, JobState::Failed);
-    assert!(cloud.primary.stat(key).await.unwrap().unwrap().is_of(&blob), "their object stands");
+    assert!(cloud.primary.stat(key).await.unwrap().unwrap().proves(&blob), "their object stands");
 }
 
 #[tokio::test(flavor = "multi_thread")]

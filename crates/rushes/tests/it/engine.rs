@@ -1,7 +1,9 @@
 //! The engine's promises about steps, replays, cancelling and children.
 
 use crate::support::{Places, TestEngine, recipes::Recipes};
+use rushes_core::store::JobFilter;
 use rushes_core::{Code, JobState, Wait};
+use rushes_engine::Ask;
 use serde_json::json;
 use std::time::Duration;
 
@@ -157,4 +159,21 @@ async fn engine_leaves_no_scratch_of_a_finished_job() {
     let job = engine.run("files", json!({"count": 3})).await;
     assert_eq!(job.state, JobState::Completed);
     engine.until("scratch is empty", || async { std::fs::read_dir(folder.path().join("home/scratch")).unwrap().count() == 0 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn engine_equal_requests_at_once_make_one_job() {
+    let (_folder, _places, engine) = start();
+    let ask = |new| engine.engine.answer(Ask::Submit { workflow: "wait".into(), input: json!({}), new });
+    let answers = futures_util::future::join_all((0..16).map(|_| ask(false))).await;
+    let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+    assert_eq!(answers.iter().filter(|answer| answer["is_new"] == true).count(), 1, "{answers:?}");
+    assert!(answers.iter().all(|answer| answer["job"] == answers[0]["job"]), "{answers:?}");
+    assert_eq!(ask(true).await.unwrap()["is_new"], true, "another one where that is asked for");
+    let listed = || async { engine.parts().store.jobs(&JobFilter { limit: 20, ..JobFilter::default() }).await.unwrap() };
+    assert_eq!(listed().await.len(), 2);
+    for job in listed().await {
+        engine.engine.cancel(job.id).await.unwrap();
+    }
+    assert_eq!(ask(false).await.unwrap()["is_new"], true, "what was asked to stop is not gone on with");
 }

@@ -237,3 +237,44 @@ fn import_refuses_to_take_itself_in() {
     let around = program.run(&["import", ".", "--json"]).expect(0).json();
     assert_eq!(around["before"], json!([]));
 }
+
+#[test]
+fn import_takes_nothing_from_outside_the_library_unless_told() {
+    let program = Program::with(SMALL);
+    write(&program.path("secret/portrait.png"), &picture(1));
+    write(&program.path("lib/characters/rin_1.png"), &picture(2));
+    std::os::unix::fs::symlink(program.path("secret"), program.path("lib/away")).unwrap();
+    let secret = program.path("secret/portrait.png").display().to_string();
+    for named in [
+        secret.clone(),
+        format!("file://{secret}"),
+        "away/portrait.png".to_owned(),
+        format!("{}/../secret/portrait.png", program.path("lib").display()),
+    ] {
+        let records = json!([{"id": "mira_1", "name": "Mira", "assets": [{"title": "primary", "anime_image": named}]}]);
+        program.write("lib/character_db.json", records.to_string().as_bytes());
+        let said = program.run(&["import", "lib", "--dry-run", "--json"]).expect(0).json();
+        assert_eq!(said["missing"].as_array().unwrap().len(), 1, "{named}: {said:#}");
+        let why = said["missing"][0]["why"].as_str().unwrap();
+        assert!(why.contains("outside the library") && why.contains("--allow-outside"), "{named}: {why}");
+        let told = program.run(&["import", "lib", "--dry-run", "--json", "--allow-outside"]).expect(0).json();
+        assert_eq!((said["before"][0]["missing"].as_u64(), told["missing"].as_array().unwrap().len()), (Some(1), 0), "{named}: {told:#}");
+    }
+    let map = format!("/other={}", program.path("secret").display());
+    let records = json!([{"id": "mira_1", "name": "Mira", "assets": [{"title": "primary", "anime_image": "/other/portrait.png"}]}]);
+    program.write("lib/character_db.json", records.to_string().as_bytes());
+    let mapped = program.run(&["import", "lib", "--dry-run", "--json", "--map", &map]).expect(0).json();
+    assert_eq!(mapped["missing"].as_array().unwrap().len(), 0, "{mapped:#}");
+}
+
+#[test]
+fn import_says_endless_names_in_short() {
+    let program = Program::with(SMALL);
+    let name = "x".repeat(300_000);
+    let records = json!([{"id": "mira_1", "name": name, "assets": [{"title": name, "anime_image": format!("{name}.png")}]}]);
+    program.write("lib/character_db.json", records.to_string().as_bytes());
+    let said = program.run(&["import", "lib", "--dry-run"]).expect(0);
+    assert!(said.stdout.len() < 20_000, "{} bytes", said.stdout.len());
+    let said = program.run(&["import", "lib"]).expect(3);
+    assert!(said.stdout.len() + said.stderr.len() < 40_000, "{} bytes", said.stdout.len() + said.stderr.len());
+}

@@ -87,3 +87,15 @@ fn put_works_however_the_home_is_spelled() {
         program.run_at(home, &["audit"]).expect(0);
     }
 }
+
+#[test]
+fn put_decodes_a_film_once() {
+    let program = Program::with(SMALL);
+    let film = program.path("film.mp4");
+    ffmpeg(&["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=1", "-pix_fmt", "yuv420p"], &film);
+    program.watch_tools();
+    program.run(&["put", film.to_str().unwrap()]).expect(0);
+    assert_eq!(program.tools_started(), (1, 1), "of ffmpeg and ffprobe");
+    program.run(&["put", film.to_str().unwrap(), "--kind", "dance_video", "--subject", "mira_1", "--name", "ref=ref1"]).expect(0);
+    assert_eq!(program.tools_started(), (2, 2), "of ffmpeg and ffprobe");
+}

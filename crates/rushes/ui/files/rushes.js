@@ -190,9 +190,11 @@ function hear(event) {
     if (concerns(event.type, fact)) soon();
 }
 
-const TYPES = ['job.queued', 'job.started', 'job.waiting', 'job.signal', 'job.delivering', 'job.completed', 'job.failed', 'job.cancelled',
-    'job.cancel_asked', 'job.retried', 'step.done', 'step.attempt_failed', 'asset.made', 'asset.restored', 'asset.expired',
-    'delivery.proven', 'delivery.failed', 'delivery.refused', 'subject.made', 'subject.renewed', 'webhook.delivered', 'webhook.failed'];
+const TYPES = ['job.queued', 'job.started', 'job.waiting', 'job.signal', 'job.cancel_asked', 'job.delivering', 'job.completed',
+    'job.failed', 'job.cancelled', 'job.retried', 'step.done', 'step.failed', 'step.cancelled', 'step.attempt_failed',
+    'subject.made', 'subject.renewed', 'asset.made', 'asset.expired', 'asset.restored', 'delivery.proven', 'delivery.failed',
+    'delivery.refused', 'delivery.retried', 'record.written', 'record.removed', 'object.removed', 'webhook.sent',
+    'webhook.refused', 'webhook.disabled'];
 
 function listen() {
     if (!document.body.dataset.events) return;

@@ -1,5 +1,6 @@
 //! What Drive answers: JSON, also where it refuses, with a reason in one word. Refusals become faults a person can act on.
 
+use crate::destinations::call::{About, Said};
 use crate::http::{Answer, passing, words};
 use http::StatusCode;
 use rushes_core::destination::{Proof, ProofHash};
@@ -11,61 +12,6 @@ use std::time::Duration;
 
 /// What is asked of each file.
 pub(super) const FIELDS: &str = "id,name,mimeType,size,md5Checksum,sha256Checksum,headRevisionId,createdTime,trashed,appProperties";
-
-/// A request that did not do what it was sent for. `status` 0: no answer at all.
-#[derive(Debug)]
-pub(super) struct Said {
-    pub(super) status: u16,
-    pub(super) fault: Fault,
-}
-
-impl Said {
-    /// There is no such file, or nobody lets us see it.
-    pub(super) fn is_absent(&self) -> bool {
-        self.status == 404
-    }
-
-    /// There is a file of that id.
-    pub(super) fn is_taken(&self) -> bool {
-        self.status == 409
-    }
-}
-
-impl From<Said> for Fault {
-    fn from(said: Said) -> Self {
-        said.fault
-    }
-}
-
-impl From<Fault> for Said {
-    fn from(fault: Fault) -> Self {
-        Self { status: 0, fault }
-    }
-}
-
-/// What a request was about, for the words of a fault.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct About<'a> {
-    pub(super) operation: &'static str,
-    pub(super) folder: &'a str,
-    pub(super) key: &'a str,
-}
-
-impl About<'_> {
-    pub(super) fn fault(&self, code: Code) -> Fault {
-        self.of(Fault::new(code, self.operation))
-    }
-
-    pub(super) fn of(&self, fault: Fault) -> Fault {
-        let fault = fault.with("folder", self.folder);
-        if self.key.is_empty() { fault } else { fault.with("key", self.key) }
-    }
-
-    /// What passes by itself.
-    pub(super) fn down(&self, reason: impl std::fmt::Display) -> Said {
-        self.fault(Code::DestinationDown).because(reason).into()
-    }
-}
 
 /// A file or folder as Drive shows it.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -88,10 +34,11 @@ pub(super) struct File {
 }
 
 impl File {
-    /// What it shows of its content; None where only the bytes can tell.
+    /// What it shows of its content; None where it says no length.
     pub(super) fn proof(&self) -> Option<Proof> {
         let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        let hash = filled(&self.sha256_checksum).map(ProofHash::Sha256).or_else(|| filled(&self.md5_checksum).map(ProofHash::Md5))?;
+        let hash = filled(&self.sha256_checksum).map(ProofHash::Sha256).or_else(|| filled(&self.md5_checksum).map(ProofHash::Md5));
+        let hash = hash.unwrap_or(ProofHash::Untold);
         Some(Proof { size_bytes: self.size.as_ref()?.parse().ok()?, hash, etag: filled(&self.head_revision_id) })
     }
 }
@@ -124,7 +71,7 @@ pub(super) fn read(status: StatusCode, body: &[u8], wait: Option<Duration>, abou
     let detail = error["details"].as_array().and_then(|details| details.iter().find_map(|detail| detail["reason"].as_str()));
     let reason = error["errors"][0]["reason"].as_str().or(detail).unwrap_or_default();
     let message = error["message"].as_str().map_or_else(|| words(body), |message| words(message.as_bytes()));
-    Said { status: status.as_u16(), fault: fault(status, reason, &message, wait, about) }
+    Said::new(status, reason, fault(status, reason, &message, wait, about))
 }
 
 fn fault(status: StatusCode, reason: &str, message: &str, wait: Option<Duration>, about: About<'_>) -> Fault {
@@ -210,7 +157,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    const ABOUT: About<'_> = About { operation: "put object", folder: "root", key: "a/b.mp4" };
+    const ABOUT: About<'_> = About { operation: "put object", needs: "", place: ("folder", "root"), key: "a/b.mp4" };
 
     fn told(status: u16, reason: &str) -> Said {
         let body =
@@ -266,7 +213,7 @@ mod tests {
         let both = file(json!({"size": "5", "md5Checksum": "m", "sha256Checksum": "s", "headRevisionId": "r"})).unwrap();
         assert_eq!(both, Proof { size_bytes: 5, hash: ProofHash::Sha256("s".into()), etag: Some("r".into()) });
         assert_eq!(file(json!({"size": "5", "md5Checksum": "m"})).unwrap().hash, ProofHash::Md5("m".into()));
-        assert_eq!(file(json!({"size": "5"})), None);
+        assert_eq!(file(json!({"size": "5"})).unwrap().hash, ProofHash::Untold);
         assert_eq!(file(json!({"md5Checksum": "m"})), None, "a document has no size");
     }
 }

@@ -1,7 +1,8 @@
 //! Many small requests in one: what Drive calls a batch. It saves ways there and back, not quota.
 
-use super::answers::{About, Said, promised};
-use super::{Call, DriveDestination};
+use super::DriveDestination;
+use super::answers::promised;
+use crate::destinations::call::{About, Call, Said};
 use crate::http::Body;
 use http::{Method, StatusCode};
 use serde::Deserialize;

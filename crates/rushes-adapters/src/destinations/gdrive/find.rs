@@ -1,8 +1,9 @@
 //! Finding what is at a path. Of several files that two processes made at once, the oldest is the one.
 
-use super::answers::{About, FIELDS, File, Page, Said};
+use super::answers::{FIELDS, File, Page};
 use super::tags::{self, KEY, has, is_ours, tag};
-use super::{Call, DriveDestination, OWN, encode_query, files};
+use super::{DriveDestination, OWN, encode_query, files};
+use crate::destinations::call::{About, Call, Said};
 use http::Method;
 use std::collections::HashMap;
 

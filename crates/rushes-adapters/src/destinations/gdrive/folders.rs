@@ -1,9 +1,10 @@
 //! Folders, which are there for people: objects are found without them. Each is made once, whatever asks for it at once,
 //! and however often an answer is lost.
 
-use super::answers::{About, File, Said};
+use super::answers::File;
 use super::tags::{FOLDER, Meta};
-use super::{Call, DriveDestination, files};
+use super::{DriveDestination, files};
+use crate::destinations::call::{About, Call, Said};
 use http::Method;
 use rushes_core::Fault;
 use rushes_core::log_lines::{FOLDERS_CREATED, FOLDERS_FAILED};

@@ -1,8 +1,9 @@
 //! Listings. Drive knows no paths, so everything of this destination is read when a listing is begun.
 
-use super::answers::{File, Said};
+use super::answers::File;
 use super::tags::{FOLDER, of_root, path_of};
 use super::{DriveDestination, files};
+use crate::destinations::call::Said;
 use rushes_core::destination::Listing;
 use std::collections::BTreeSet;
 

@@ -17,14 +17,16 @@ mod tags;
 #[cfg(test)]
 mod tests;
 
+use super::call::{About, Call, Place, Said, into_file, range_of};
 use super::listings::Listings;
+use super::proving::read_back;
 use crate::google::Tokens;
-use crate::http::{Answer, Body, Client, Request, empty_file, encode_path, encode_query};
-use answers::{About, FIELDS, File, Said, document, refusal};
+use crate::http::{Answer, Client, Request, empty_file, encode_path, encode_query};
+use answers::{FIELDS, File, document, refusal};
 use async_trait::async_trait;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{Method, StatusCode};
 use memory::Memory;
-use rushes_core::destination::{Abilities, Destination, Listing, Proof, ProofHash, Put, Uploads};
+use rushes_core::destination::{Abilities, Destination, Listing, Proof, Put, Uploads};
 use rushes_core::{Code, Fault};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -51,34 +53,6 @@ pub struct DriveDestination {
     drive: OnceCell<Option<String>>,
     memory: Memory,
     listings: Listings,
-}
-
-/// One request.
-struct Call<'a> {
-    method: Method,
-    /// With its query, encoded.
-    path: String,
-    headers: HeaderMap,
-    body: Body,
-    about: About<'a>,
-}
-
-impl<'a> Call<'a> {
-    fn new(method: Method, path: String, about: About<'a>) -> Self {
-        Self { method, path, headers: HeaderMap::new(), body: Body::Empty, about }
-    }
-
-    fn with(mut self, name: &'static str, value: &str) -> Self {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(HeaderName::from_static(name), value);
-        }
-        self
-    }
-
-    fn json(self, body: &Value) -> Self {
-        let call = self.with("content-type", "application/json; charset=UTF-8");
-        Self { body: Body::Bytes(body.to_string().into()), ..call }
-    }
 }
 
 /// The address of files (empty) or one of them.
@@ -119,12 +93,16 @@ impl DriveDestination {
     }
 
     fn about<'a>(&'a self, operation: &'static str, key: &'a str) -> About<'a> {
-        About { operation, folder: self.root(), key }
+        About { operation, needs: "", place: self.place(), key }
+    }
+
+    fn place(&self) -> Place<'_> {
+        ("folder", self.root())
     }
 
     /// Sends a request. 308 is an answer: it tells how far an upload has come.
     async fn call(&self, call: Call<'_>) -> Result<Answer, Said> {
-        let Call { method, path, mut headers, body, about } = call;
+        let Call { method, path, mut headers, body, about, .. } = call;
         let bearer = self.tokens.authorize(&mut headers).await.map_err(|fault| about.of(fault))?;
         let (url, operation) = (format!("{}/{path}", self.endpoint), about.operation);
         let answer = self.client.send(Request { method, url, headers, body, operation, answers_within: None }).await;
@@ -208,39 +186,32 @@ impl DriveDestination {
         about["user"]["emailAddress"].as_str().map(str::to_owned)
     }
 
-    async fn prove(&self, file: &File, key: &str) -> Result<Proof, Said> {
-        if let Some(proof) = file.proof() {
-            return Ok(proof);
+    /// What a file shows of its content.
+    async fn shown(&self, file: &File, key: &str) -> Result<Proof, Said> {
+        match file.proof() {
+            Some(proof) => Ok(proof),
+            None => self.read(file, key).await,
         }
-        // The proof of last resort: the bytes themselves.
-        let answer = self.open(&file.id, None, self.about("read object back", key)).await?;
-        let (sha256, size_bytes) = answer.sha256().await?;
-        Ok(Proof { size_bytes, hash: ProofHash::Sha256(sha256), etag: file.head_revision_id.clone() })
     }
 
-    async fn open(&self, id: &str, range: Option<&Range<u64>>, about: About<'_>) -> Result<Answer, Said> {
-        let mut call = Call::new(Method::GET, format!("drive/v3/files/{id}?supportsAllDrives=true&alt=media"), about);
-        if let Some(range) = range {
-            call = call.with("range", &format!("bytes={}-{}", range.start, range.end - 1));
-        }
-        self.call(call).await
+    async fn read(&self, file: &File, key: &str) -> Result<Proof, Said> {
+        let answer = self.call(self.open(&file.id, self.about("read object back", key))).await?;
+        Ok(read_back(answer, file.head_revision_id.clone()).await?)
+    }
+
+    fn open<'a>(&'a self, id: &str, about: About<'a>) -> Call<'a> {
+        Call::new(Method::GET, format!("drive/v3/files/{id}?supportsAllDrives=true&alt=media"), about)
     }
 
     async fn fetch(&self, key: &str, bytes: Option<Range<u64>>, into: &Path) -> Result<(), Said> {
         let about = self.about("get object", key);
-        let Some(file) = self.look(&self.path(key), about).await? else { return Err(about.fault(Code::NotFound).into()) };
-        if bytes.as_ref().is_some_and(Range::is_empty) {
-            return Ok(empty_file(into).await?);
+        let file = self.look(&self.path(key), about).await?.ok_or_else(|| about.fault(Code::NotFound))?;
+        let mut call = self.open(&file.id, about);
+        if let Some(bytes) = &bytes {
+            let Some(range) = range_of(bytes) else { return Ok(empty_file(into).await?) };
+            call = call.with("range", &range);
         }
-        match self.open(&file.id, bytes.as_ref(), about).await {
-            Ok(answer) if bytes.is_some() && answer.status != StatusCode::PARTIAL_CONTENT => {
-                Err(about.down("the whole object came where some of its bytes were asked for"))
-            }
-            Ok(answer) => Ok(answer.into_file(into).await?),
-            // What was asked for begins behind the end.
-            Err(said) if bytes.is_some() && said.status == 416 => Ok(empty_file(into).await?),
-            Err(said) => Err(said),
-        }
+        into_file(self.call(call).await, bytes.as_ref(), into, about).await
     }
 
     /// Moves a file or folder to the trash. People can take it back for 30 days, and in a shared drive those who may write
@@ -263,7 +234,7 @@ impl Destination for DriveDestination {
     fn abilities(&self) -> Abilities<'_> {
         // An address at Drive opens for whom the folder is shared with, so there is none to give to others.
         let clock_ahead_ms = self.client.clock_ahead_ms();
-        Abilities { uploads: Some(self), folders: true, clock_ahead_ms, proves_by_md5: true, ..Abilities::default() }
+        Abilities { uploads: Some(self), folders: true, clock_ahead_ms, ..Abilities::default() }
     }
 
     fn uri(&self, key: &str) -> String {
@@ -276,7 +247,14 @@ impl Destination for DriveDestination {
 
     async fn stat(&self, key: &str) -> Result<Option<Proof>, Fault> {
         match self.look(&self.path(key), self.about("look at object", key)).await? {
-            Some(file) => Ok(Some(self.prove(&file, key).await?)),
+            Some(file) => Ok(Some(self.shown(&file, key).await?)),
+            None => Ok(None),
+        }
+    }
+
+    async fn read_back(&self, key: &str) -> Result<Option<Proof>, Fault> {
+        match self.look(&self.path(key), self.about("look at object", key)).await? {
+            Some(file) => Ok(Some(self.read(&file, key).await?)),
             None => Ok(None),
         }
     }

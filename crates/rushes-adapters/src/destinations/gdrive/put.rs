@@ -1,14 +1,16 @@
 //! Writing. The id is drawn and kept before anything is sent, so that whoever tries again asks for the same file: Drive
 //! makes it once. What is at the key is looked at before, and once more afterwards, for another process may be there too.
 
-use super::answers::{About, File, Said};
+use super::answers::File;
 use super::resumable::Kept;
 use super::tags::{Meta, noted};
-use super::{Call, DriveDestination, files};
+use super::{DriveDestination, files};
+use crate::destinations::call::{About, Call, Resumable, Said, mime};
+use crate::destinations::proving::{self, There, contended, prove};
 use crate::http::{Body, bytes_of, damaged, file_of};
 use http::Method;
-use rushes_core::destination::{Condition, Proof, ProofHash, Put};
-use rushes_core::{Blob, Code, Fault};
+use rushes_core::destination::{Compared, Proof, Put};
+use rushes_core::{Code, Fault};
 use serde_json::Value;
 
 const ROUNDS: usize = 4;
@@ -22,15 +24,6 @@ enum Target {
     New,
     /// What may be written over. `is_mine`: we made it just now.
     Over(File, bool),
-}
-
-pub(super) fn mime(blob: &Blob) -> &str {
-    if blob.mime.is_empty() { "application/octet-stream" } else { &blob.mime }
-}
-
-fn is_same(there: &Proof, known: &Proof) -> bool {
-    let is_noted = matches!(known.hash, ProofHash::Noted(_));
-    there.size_bytes == known.size_bytes && (there.etag.is_some() && there.etag == known.etag || !is_noted && there.hash == known.hash)
 }
 
 /// One put under way.
@@ -64,7 +57,7 @@ impl DriveDestination {
                 }
             }
         }
-        Err(about.down("somebody else is writing there just now"))
+        Err(contended(&put, self.place()).into())
     }
 
     /// What the session says an earlier try has begun for these bytes.
@@ -91,24 +84,29 @@ impl DriveDestination {
         if let Some(mine) = mine {
             if let Some(file) = self.settle(&going.path, &mine, about).await? {
                 let meta = self.meta(going, &file.id, "")?;
-                let proof = self.prove(&file, put.key).await?;
-                let is_right = meta.describes(&file) && proof.is_of(put.blob);
-                return Ok(if is_right { Target::Done(file, proof) } else { Target::Over(file, true) });
+                return Ok(match self.proof(&file, put).await? {
+                    Some(proof) if meta.describes(&file) => Target::Done(file, proof),
+                    _ => Target::Over(file, true),
+                });
             }
             going.id = None;
         }
         let Some(file) = self.look(&going.path, about).await? else { return Ok(Target::New) };
-        let proof = self.prove(&file, put.key).await?;
-        // With our note and other bytes, it is a put of ours that went wrong on its way.
-        let is_spoilt = noted(&file) == Some(&put.blob.sha256);
-        let is_known = matches!(put.condition, Condition::Replace(known) if is_same(&proof, known));
-        if proof.is_of(put.blob) {
-            Ok(Target::Done(file, proof))
-        } else if is_spoilt || is_known {
-            Ok(Target::Over(file, false))
-        } else {
-            let reason = "the object there is neither the old nor the new version";
-            Err(about.fault(Code::DestinationConflict).because(reason).into())
+        let proof = self.shown(&file, put.key).await?;
+        let there = There { proof, noted: noted(&file).map(str::to_owned) };
+        let read_back = async { self.read(&file, put.key).await.map(Some) };
+        Ok(match proving::target(Some(there), &put, self.place(), 0, read_back).await? {
+            proving::Target::Done(proof) => Target::Done(file, proof),
+            _ => Target::Over(file, false),
+        })
+    }
+
+    /// The proof that a file holds these very bytes; None where it does not.
+    async fn proof(&self, file: &File, put: Put<'_>) -> Result<Option<Proof>, Said> {
+        let read_back = async { self.read(file, put.key).await.map(Some) };
+        match prove(self.shown(file, put.key).await?, &put, 0, read_back).await? {
+            Compared::Same(proof) => Ok(Some(proof)),
+            _ => Ok(None),
         }
     }
 
@@ -165,7 +163,7 @@ impl DriveDestination {
 
     /// What was written is what was sent, or another try writes over it.
     async fn arrived(&self, file: File, meta: &Meta, put: Put<'_>, about: About<'_>) -> Result<File, Said> {
-        if meta.describes(&file) && self.prove(&file, put.key).await?.is_of(put.blob) {
+        if meta.describes(&file) && self.proof(&file, put).await?.is_some() {
             return Ok(file);
         }
         let reason = "other bytes arrived than were sent; they are written over";

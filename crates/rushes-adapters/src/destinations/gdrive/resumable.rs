@@ -1,15 +1,16 @@
 //! Resumable uploads. What was begun is kept in the session; how far it came, Drive is asked. One that has expired begins
 //! anew; one that nobody finishes is seen by nobody and gone after a week.
 
-use super::answers::{About, File, Said, document};
-use super::put::{method, mime, upload_path};
+use super::DriveDestination;
+use super::answers::{File, document};
+use super::put::{method, upload_path};
 use super::tags::Meta;
-use super::{Call, DriveDestination};
+use crate::destinations::call::{About, Call, Resumable, Said, mime};
 use crate::http::{Answer, Body, bytes_of, crc32c_of, damaged, file_of};
 use bytes::Bytes;
 use http::{Method, StatusCode};
+use rushes_core::Fault;
 use rushes_core::destination::Put;
-use rushes_core::{Code, Fault};
 use serde::{Deserialize, Serialize};
 
 /// What is kept between tries: small objects keep their id alone.
@@ -33,18 +34,12 @@ impl Kept {
         Self { id: id.to_owned(), path: path.to_owned(), sha256, size_bytes, is_over, upload: None, sent_bytes: 0 }
     }
 
-    pub(super) fn read(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok()
-    }
-
-    pub(super) fn write(&self) -> Result<String, Fault> {
-        serde_json::to_string(self).map_err(|e| Fault::new(Code::Unexpected, "keep upload").because(e))
-    }
-
     pub(super) fn is_for(&self, put: Put<'_>, path: &str) -> bool {
         self.path == path && self.sha256 == put.blob.sha256 && self.size_bytes == put.blob.size_bytes
     }
 }
+
+impl Resumable for Kept {}
 
 /// How far an upload has come.
 enum Sent {

@@ -122,7 +122,7 @@ async fn gdrive_begins_expired_uploads_anew() {
     scene.drive.expire_uploads();
     let session = going(0);
     let proof = drive.put(Put { session: &session, ..Put::new("large", &large.file, &large.blob, Condition::CreateOnly) }).await.unwrap();
-    assert!(proof.is_of(&large.blob) && scene.drive.files().len() == 1);
+    assert!(proof.proves(&large.blob) && scene.drive.files().len() == 1);
 }
 
 /// 1,000 orders for 50 folders by 20 tasks of two processes, a third of the answers lost.
@@ -201,7 +201,7 @@ async fn gdrive_two_processes_make_one_object() {
             let mut tries = 0;
             loop {
                 match put(&drive, &key, &small).await {
-                    Ok(proof) => break assert!(proof.is_of(&small.blob)),
+                    Ok(proof) => break assert!(proof.proves(&small.blob)),
                     Err(fault) => assert!(fault.is_transient() && tries < 100, "{key}: {fault}"),
                 }
                 tries += 1;
@@ -266,7 +266,7 @@ async fn gdrive_a_lost_answer_makes_no_second_file() {
     assert!(scene.through(&chaos).put(once).await.unwrap_err().is_transient());
     assert_eq!(scene.drive.files().len(), 1);
     // The process died; the next one has the row.
-    assert!(scene.through(&chaos).put(once).await.unwrap().is_of(&small.blob));
+    assert!(scene.through(&chaos).put(once).await.unwrap().proves(&small.blob));
     assert_eq!(scene.drive.files().len(), 1);
 }
 
@@ -282,11 +282,11 @@ async fn gdrive_a_new_version_is_the_same_file() {
         let id = |name: &str| scene.drive.files().into_iter().find(|file| file.name == name).unwrap().id;
         let before = id(&large.to_string());
         let new = drive.put(Put::new(&key, &second.file, &second.blob, Condition::Replace(&old))).await.unwrap();
-        assert!(new.is_of(&second.blob) && new.etag != old.etag && id(&large.to_string()) == before);
+        assert!(new.proves(&second.blob) && new.etag != old.etag && id(&large.to_string()) == before);
         let noted = &scene.drive.files().into_iter().find(|file| file.id == before).unwrap().properties["rushes_sha256"];
         assert_eq!(*noted, second.blob.sha256);
         scene.drive.trash(&before);
-        assert!(drive.put(Put::new(&key, &first.file, &first.blob, Condition::Replace(&new))).await.unwrap().is_of(&first.blob));
+        assert!(drive.put(Put::new(&key, &first.file, &first.blob, Condition::Replace(&new))).await.unwrap().proves(&first.blob));
         assert_ne!(id(&large.to_string()), before);
     }
 }
@@ -314,7 +314,7 @@ async fn gdrive_people_move_copy_and_remove() {
     scene.drive.trash(&b);
     assert_eq!(drive.stat("b.txt").await.unwrap(), None);
     assert!(drive.list("", None).await.unwrap().keys.is_empty());
-    assert!(put(&drive, "b.txt", &other).await.unwrap().is_of(&other.blob));
+    assert!(put(&drive, "b.txt", &other).await.unwrap().proves(&other.blob));
 
     // A folder in the trash takes what is in it along; what is put there anew lies in a new one.
     put(&drive, "c/d/e.txt", &small).await.unwrap();

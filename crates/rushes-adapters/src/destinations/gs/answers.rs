@@ -1,5 +1,6 @@
 //! What Cloud Storage answers: documents in JSON, and refusals in JSON or plain words, turned into faults a person can act on.
 
+use crate::destinations::call::{About, Said};
 use crate::http::{Answer, passing, words};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,52 +12,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
-/// A request that did not do what it was sent for. `status` 0: no answer at all.
-#[derive(Debug)]
-pub(super) struct Said {
-    pub(super) status: u16,
-    pub(super) fault: Fault,
-}
-
-impl Said {
-    /// There is no such object; a bucket that is not there is another matter.
-    pub(super) fn is_absent(&self) -> bool {
-        self.status == 404 && self.fault.code == Code::NotFound
-    }
-
-    /// What was to be written on a condition met something else: its generation, or something that may not be written over.
-    pub(super) fn is_unmet(&self) -> bool {
-        let reason = || self.fault.reason.as_deref().unwrap_or_default();
-        self.status == 412 || self.status == 403 && reason().contains("storage.objects.delete")
-    }
-}
-
-impl From<Said> for Fault {
-    fn from(said: Said) -> Self {
-        said.fault
-    }
-}
-
-impl From<Fault> for Said {
-    fn from(fault: Fault) -> Self {
-        Self { status: 0, fault }
-    }
-}
-
-/// What the request was about, for the words of a fault.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct About<'a> {
-    pub(super) operation: &'static str,
-    /// The permission it takes: `storage.objects.create`.
-    pub(super) needs: &'static str,
-    pub(super) bucket: &'a str,
-    pub(super) key: &'a str,
-}
-
-impl About<'_> {
-    pub(super) fn fault(&self, code: Code) -> Fault {
-        Fault::new(code, self.operation).with("bucket", self.bucket).with("key", self.key)
-    }
+/// What was to be written on a condition met something else: its generation, or something that may not be written over.
+pub(super) fn is_unmet(said: &Said) -> bool {
+    let reason = || said.fault.reason.as_deref().unwrap_or_default();
+    said.status == 412 || said.status == 403 && reason().contains("storage.objects.delete")
 }
 
 /// `{"error": {"code": 403, "message": "…", "errors": [{"reason": "forbidden", …}]}}`
@@ -85,7 +44,7 @@ pub(super) async fn refusal(answer: Answer, about: About<'_>) -> Said {
     // A refusal of which half is missing is none: what it says decides whether trying again helps.
     match answer.bytes().await {
         Ok(body) => read(status, &body, wait, about),
-        Err(fault) => fault.with("bucket", about.bucket).with("key", about.key).into(),
+        Err(fault) => about.of(fault).into(),
     }
 }
 
@@ -94,7 +53,7 @@ fn read(status: StatusCode, body: &[u8], wait: Option<Duration>, about: About<'_
     // Asked for bytes, it refuses in plain words.
     let message = told.as_ref().map_or_else(|| words(body), |told| words(told.message.as_bytes()));
     let reason = told.as_ref().and_then(|told| Some(told.errors.first()?.reason.as_str()));
-    Said { status: status.as_u16(), fault: fault(status, reason, &message, wait, about) }
+    Said::new(status, reason.unwrap_or_default(), fault(status, reason, &message, wait, about))
 }
 
 /// Which permission the words of a refusal say is missing: "… does not have storage.objects.create access to …".
@@ -118,7 +77,7 @@ fn fault(status: StatusCode, reason: Option<&str>, message: &str, wait: Option<D
     let said = said.collect::<Vec<_>>().join(" ");
     let refused = |advice: String| new(Code::DestinationRefused).because(format!("{advice} ({said})"));
     if let Some(fault) = passing(status, about.operation, wait) {
-        return fault.with("bucket", about.bucket).with("key", about.key).because(said);
+        return about.of(fault).because(said);
     }
     let lower = message.to_ascii_lowercase();
     let has = |part: &str| lower.contains(part);
@@ -138,13 +97,13 @@ fn fault(status: StatusCode, reason: Option<&str>, message: &str, wait: Option<D
         }
         (403, _) => {
             let permission = missing(message).unwrap_or(about.needs);
-            let (bucket, role) = (about.bucket, role(permission));
+            let (bucket, role) = (about.place.1, role(permission));
             let advice = format!("the account lacks {permission} on bucket {bucket:?}; grant it the role {role}");
             // Storage Object User holds all four that are needed.
             refused(if role == "Storage Object User" { advice } else { format!("{advice}, or Storage Object User for all of it") })
         }
         (404, _) if has("bucket does not exist") => {
-            refused(format!("there is no bucket {:?}; make it, or correct the destination's uri", about.bucket))
+            refused(format!("there is no bucket {:?}; make it, or correct the destination's uri", about.place.1))
         }
         (404, reason) if has("no such object") || !reason.is_empty() => new(Code::NotFound).because(said),
         // Emulators say no more where an object is not there.
@@ -193,10 +152,13 @@ pub(super) struct Object {
 }
 
 impl Object {
-    /// What it proves. Composite objects have no MD5. Errors: `destination_down` where no hash is shown.
-    pub(super) fn proof(&self, about: About<'_>) -> Result<Proof, Fault> {
+    /// What it proves: by CRC-32C where it is larger than `md5_max_bytes`, and so went in parts, whose MD5 nobody took.
+    /// Composite objects have no MD5. Errors: `destination_down` where no hash is shown.
+    pub(super) fn proof(&self, about: About<'_>, md5_max_bytes: u64) -> Result<Proof, Fault> {
         let bytes = |text: &Option<String>| STANDARD.decode(text.as_deref()?).ok();
+        let is_small = self.size.parse().is_ok_and(|size: u64| size <= md5_max_bytes);
         let md5 = bytes(&self.md5_hash).filter(|md5| md5.len() == 16).map(|md5| ProofHash::Md5(hex(&md5)));
+        let md5 = md5.filter(|_| is_small || self.crc32c.is_none());
         let crc32c = || Some(ProofHash::Crc32c(u32::from_be_bytes(bytes(&self.crc32c)?.try_into().ok()?)));
         let silent = || about.fault(Code::DestinationDown).because("the store tells of the object without its hash or size");
         let hash = md5.or_else(crc32c).ok_or_else(silent)?;
@@ -226,7 +188,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    const ABOUT: About<'_> = About { operation: "put object", needs: "storage.objects.create", bucket: "films", key: "a/b.mp4" };
+    const ABOUT: About<'_> = About { operation: "put object", needs: "storage.objects.create", place: ("bucket", "films"), key: "a/b.mp4" };
 
     fn told(status: u16, body: &str) -> Said {
         read(StatusCode::from_u16(status).unwrap(), body.as_bytes(), None, ABOUT)
@@ -283,8 +245,8 @@ mod tests {
         }
         assert!(told(404, &json(404, "notFound", "No such object: films/a/b.mp4")).is_absent());
         assert!(told(404, "No such object: films/a/b.mp4").is_absent(), "as it says where bytes were asked for");
-        assert!(told(412, &json(412, "conditionNotMet", "At least one of the pre-conditions you specified did not hold.")).is_unmet());
-        assert!(told(403, &lacks("storage.objects.delete")).is_unmet() && !told(403, &lacks("storage.objects.create")).is_unmet());
+        assert!(is_unmet(&told(412, &json(412, "conditionNotMet", "At least one of the pre-conditions you specified did not hold."))));
+        assert!(is_unmet(&told(403, &lacks("storage.objects.delete"))) && !is_unmet(&told(403, &lacks("storage.objects.create"))));
     }
 
     #[test]
@@ -302,9 +264,11 @@ mod tests {
 
     #[test]
     fn gs_objects_are_proven_by_md5_or_crc32c() {
-        let proof = |value: Value| serde_json::from_value::<Object>(value).unwrap().proof(ABOUT);
+        let proof = |value: Value| serde_json::from_value::<Object>(value).unwrap().proof(ABOUT, 9);
         let whole = json!({"size": "9", "generation": "7", "md5Hash": "JfnnlDI7RTiF9RgfG2JNCw==", "crc32c": "4waSgw=="});
         assert_eq!(proof(whole).unwrap().hash, ProofHash::Md5("25f9e794323b453885f5181f1b624d0b".into()));
+        let large = json!({"size": "10", "generation": "7", "md5Hash": "JfnnlDI7RTiF9RgfG2JNCw==", "crc32c": "4waSgw=="});
+        assert_eq!(proof(large).unwrap().hash, ProofHash::Crc32c(0xe306_9283), "what went in parts");
         let composite = proof(json!({"size": "9", "generation": "7", "crc32c": "4waSgw=="})).unwrap();
         assert_eq!((composite.hash, composite.etag.as_deref()), (ProofHash::Crc32c(0xe306_9283), Some("7")));
         assert!(proof(json!({"size": "9", "generation": "7"})).unwrap_err().is_transient());

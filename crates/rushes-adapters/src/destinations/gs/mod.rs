@@ -2,7 +2,7 @@
 //! that a restart goes on with.
 //!
 //! The store is told the hashes beforehand and refuses other bytes; it keeps conditions (a generation names each version).
-//! An object's proof is the MD5 or CRC-32C it shows.
+//! An object's proof is the MD5 it shows, or the CRC-32C of what went in parts.
 
 mod answers;
 mod links;
@@ -12,11 +12,13 @@ mod setup;
 #[cfg(test)]
 mod tests;
 
+use super::call::{About, Call, Place, Said, into_file, range_of};
+use super::proving::read_back;
 use crate::google::{Credentials, Tokens};
-use crate::http::{Answer, Body, Client, HttpOptions, Request, empty_file, encode_query, query_of};
-use answers::{About, Object, Page, Said, document, refusal};
+use crate::http::{Answer, Client, HttpOptions, Request, empty_file, encode_query, query_of};
+use answers::{Object, Page, document, refusal};
 use async_trait::async_trait;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{Method, StatusCode};
 use rushes_core::destination::{Abilities, Destination, Links, Listing, Proof, Put, Uploads};
 use rushes_core::{Code, Fault};
 use serde::de::DeserializeOwned;
@@ -62,40 +64,6 @@ pub struct GsDestination {
     base: String,
 }
 
-/// One request to the store.
-struct Call<'a> {
-    method: Method,
-    /// Behind the base, encoded.
-    path: String,
-    query: Vec<(String, String)>,
-    headers: HeaderMap,
-    body: Body,
-    about: About<'a>,
-}
-
-impl<'a> Call<'a> {
-    fn new(method: Method, path: String, about: About<'a>) -> Self {
-        Self { method, path, query: Vec::new(), headers: HeaderMap::new(), body: Body::Empty, about }
-    }
-
-    fn with(mut self, name: &'static str, value: &str) -> Self {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(HeaderName::from_static(name), value);
-        }
-        self
-    }
-
-    fn asking(mut self, name: &str, value: &str) -> Self {
-        self.query.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    fn sending(mut self, body: Body) -> Self {
-        self.body = body;
-        self
-    }
-}
-
 impl GsDestination {
     /// Speaks to nobody yet. Errors: `config_invalid`.
     pub fn new(settings: GsSettings) -> Result<Self, Fault> {
@@ -132,7 +100,11 @@ impl GsDestination {
     }
 
     fn about<'a>(&'a self, operation: &'static str, needs: &'static str, key: &'a str) -> About<'a> {
-        About { operation, needs, bucket: self.bucket(), key }
+        About { operation, needs, place: self.place(), key }
+    }
+
+    fn place(&self) -> Place<'_> {
+        ("bucket", self.bucket())
     }
 
     /// Sends a request; once more where its token was refused. An upload that is not whole yet (308) is no refusal.
@@ -147,16 +119,15 @@ impl GsDestination {
     }
 
     async fn send(&self, call: &Call<'_>) -> Result<(Answer, Option<String>), Fault> {
-        let About { operation, bucket, key, .. } = call.about;
         let mut headers = call.headers.clone();
         let bearer = self.tokens.authorize(&mut headers).await?;
         let mut url = format!("{}{}", self.base, call.path);
         if !call.query.is_empty() {
             url = format!("{url}?{}", query_of(&call.query));
         }
-        let (method, body) = (call.method.clone(), call.body.again());
+        let (method, body, operation) = (call.method.clone(), call.body.again(), call.about.operation);
         let answer = self.client.send(Request { method, url, headers, body, operation, answers_within: None }).await;
-        Ok((answer.map_err(|fault| fault.with("bucket", bucket).with("key", key))?, bearer))
+        Ok((answer.map_err(|fault| call.about.of(fault))?, bearer))
     }
 
     /// Sends a request whose answer is a document.
@@ -167,7 +138,16 @@ impl GsDestination {
     async fn look(&self, key: &str) -> Result<Option<Proof>, Fault> {
         let about = self.about("look at object", "storage.objects.get", key);
         match self.ask::<Object>(&Call::new(Method::GET, self.object(key), about).asking("fields", FIELDS)).await {
-            Ok(object) => Ok(Some(object.proof(about)?)),
+            Ok(object) => Ok(Some(object.proof(about, self.settings.part_bytes)?)),
+            Err(said) if said.is_absent() => Ok(None),
+            Err(said) => Err(said.into()),
+        }
+    }
+
+    async fn read(&self, key: &str, generation: Option<String>) -> Result<Option<Proof>, Fault> {
+        let about = self.about("read object back", "storage.objects.get", key);
+        match self.call(&Call::new(Method::GET, self.object(key), about).asking("alt", "media")).await {
+            Ok(answer) => Ok(Some(read_back(answer, generation).await?)),
             Err(said) if said.is_absent() => Ok(None),
             Err(said) => Err(said.into()),
         }
@@ -191,7 +171,8 @@ impl GsDestination {
 impl Destination for GsDestination {
     fn abilities(&self) -> Abilities<'_> {
         let clock_ahead_ms = self.client.clock_ahead_ms();
-        Abilities { links: Some(self), uploads: Some(self), setup: Some(self), clock_ahead_ms, proves_by_md5: true, ..Abilities::default() }
+        let proves_by_md5_up_to = self.settings.part_bytes;
+        Abilities { links: Some(self), uploads: Some(self), setup: Some(self), folders: false, clock_ahead_ms, proves_by_md5_up_to }
     }
 
     /// As Google's own tools write it: nothing is encoded.
@@ -207,28 +188,24 @@ impl Destination for GsDestination {
         self.look(key).await
     }
 
+    async fn read_back(&self, key: &str) -> Result<Option<Proof>, Fault> {
+        match self.look(key).await? {
+            Some(there) => self.read(key, there.etag).await,
+            None => Ok(None),
+        }
+    }
+
     async fn get(&self, key: &str, bytes: Option<Range<u64>>, into: &Path) -> Result<(), Fault> {
         let about = self.about("get object", "storage.objects.get", key);
         let mut call = Call::new(Method::GET, self.object(key), about).asking("alt", "media");
-        match &bytes {
-            Some(range) if range.is_empty() => {
-                let absent = || Fault::new(Code::NotFound, "get object").with("bucket", self.bucket()).with("key", key);
-                self.look(key).await?.ok_or_else(absent)?;
+        if let Some(bytes) = &bytes {
+            let Some(range) = range_of(bytes) else {
+                self.look(key).await?.ok_or_else(|| about.fault(Code::NotFound))?;
                 return empty_file(into).await;
-            }
-            Some(range) => call = call.with("range", &format!("bytes={}-{}", range.start, range.end - 1)),
-            None => {}
+            };
+            call = call.with("range", &range);
         }
-        match self.call(&call).await {
-            Ok(answer) if bytes.is_some() && answer.status != StatusCode::PARTIAL_CONTENT && answer.header("content-length") != "0" => {
-                let reason = "the whole object came where some of its bytes were asked for";
-                Err(Fault::new(Code::DestinationDown, "get object").with("bucket", self.bucket()).with("key", key).because(reason))
-            }
-            Ok(answer) => answer.into_file(into).await,
-            // What was asked for begins behind the end.
-            Err(said) if bytes.is_some() && said.status == 416 => empty_file(into).await,
-            Err(said) => Err(said.into()),
-        }
+        Ok(into_file(self.call(&call).await, bytes.as_ref(), into, about).await?)
     }
 
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {

@@ -1,27 +1,21 @@
 //! Writing: on the condition that nothing, or the version last proven, is there; proven by the answer.
 
-use super::answers::{Object, Said};
-use super::{Call, FIELDS, GsDestination};
+use super::answers::{Object, is_unmet};
+use super::{FIELDS, GsDestination};
+use crate::destinations::call::{Call, Said, mime};
+use crate::destinations::proving::{Target, There, contended, neither, prove, target};
 use crate::http::{base64_of, body_of, unless_damaged};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
-use rushes_core::destination::{Condition, Proof, Put};
-use rushes_core::{Blob, Code, Fault};
+use rushes_core::destination::{Compared, Condition, Proof, Put};
+use rushes_core::{Code, Fault};
 use serde_json::{Value, json};
 
 /// The generation of what is not there.
 const NOTHING: &str = "0";
 /// What writing takes; what is written over is also deleted.
 pub(super) const NEEDS: &str = "storage.objects.create";
-
-/// What a put meets at its key.
-enum Target {
-    /// These very bytes.
-    Done(Proof),
-    /// This generation, which may be written over; 0: nothing.
-    At(String),
-}
 
 /// What the store is told of the bytes beforehand; other bytes it refuses.
 pub(super) fn told(put: &Put<'_>) -> Value {
@@ -34,42 +28,35 @@ pub(super) fn told(put: &Put<'_>) -> Value {
     told
 }
 
-pub(super) fn mime(blob: &Blob) -> &str {
-    if blob.mime.is_empty() { "application/octet-stream" } else { &blob.mime }
-}
-
 impl GsDestination {
     async fn target(&self, put: Put<'_>) -> Result<Target, Fault> {
-        let Some(there) = self.look(put.key).await? else { return Ok(Target::At(NOTHING.to_owned())) };
-        let is_known = matches!(put.condition, Condition::Replace(known)
-            if there.etag == known.etag || there.size_bytes == known.size_bytes && there.hash == known.hash);
-        if there.is_of(put.blob) {
+        // No note tells of a put of ours: the store takes no other bytes than it was told of.
+        let there = self.look(put.key).await?.map(|proof| There { proof, noted: None });
+        let generation = there.as_ref().and_then(|there| there.proof.etag.clone());
+        let target = match target(there, &put, self.place(), 0, self.read(put.key, generation)).await {
+            Ok(Target::Over(Proof { etag: None, .. })) => Err(neither(&put, self.place())),
+            target => target,
+        };
+        if matches!(target, Ok(Target::Done(_)) | Err(_)) {
             self.clear(put).await;
-            return Ok(Target::Done(there));
         }
-        if let (true, Some(generation)) = (is_known, there.etag) {
-            return Ok(Target::At(generation));
-        }
-        self.clear(put).await;
-        let reason = "the object there is neither the old nor the new version";
-        Err(Fault::new(Code::DestinationConflict, "put object").with("bucket", self.bucket()).with("key", put.key).because(reason))
+        target
     }
 
     pub(super) async fn put_checked(&self, put: Put<'_>) -> Result<Proof, Fault> {
         let is_whole = put.blob.size_bytes <= self.settings.part_bytes;
-        let known = match put.condition {
-            Condition::CreateOnly => Some(NOTHING.to_owned()),
-            Condition::Replace(known) => known.etag.clone().filter(|etag| etag.bytes().all(|b| b.is_ascii_digit())),
-        };
+        let is_generation = |etag: &String| etag.bytes().all(|b| b.is_ascii_digit());
         // The store keeps conditions, so small objects need no look before; before a large upload it is worth one.
-        let mut target = match known.filter(|_| is_whole) {
-            Some(generation) => Target::At(generation),
-            None => self.target(put).await?,
+        let mut target = match put.condition {
+            Condition::CreateOnly if is_whole => Target::New,
+            Condition::Replace(known) if is_whole && known.etag.as_ref().is_some_and(is_generation) => Target::Over(known.clone()),
+            _ => self.target(put).await?,
         };
         for _ in 0..3 {
             let generation = match target {
                 Target::Done(proof) => return Ok(proof),
-                Target::At(generation) => generation,
+                Target::New => NOTHING.to_owned(),
+                Target::Over(proof) => proof.etag.unwrap_or_default(),
             };
             let sent = if is_whole { self.put_whole(put, &generation).await } else { self.put_parts(put, &generation).await };
             let said = match sent {
@@ -79,7 +66,7 @@ impl GsDestination {
             if said.fault.code == Code::ProofFailed {
                 return Err(unless_damaged(put.file, put.blob, said.fault).await);
             }
-            if !said.is_unmet() {
+            if !is_unmet(&said) {
                 return Err(said.into());
             }
             target = self.target(put).await?;
@@ -90,10 +77,7 @@ impl GsDestination {
         }
         match target {
             Target::Done(proof) => Ok(proof),
-            Target::At(_) => {
-                let reason = "somebody else is writing there just now";
-                Err(Fault::new(Code::DestinationDown, "put object").with("bucket", self.bucket()).with("key", put.key).because(reason))
-            }
+            _ => Err(contended(&put, self.place())),
         }
     }
 
@@ -111,16 +95,17 @@ impl GsDestination {
             .asking("fields", FIELDS)
             .with("content-type", &format!("multipart/related; boundary={end}"))
             .sending(body);
-        Ok(self.ask::<Object>(&call).await?.proof(about)?)
+        Ok(self.ask::<Object>(&call).await?.proof(about, self.settings.part_bytes)?)
     }
 
     /// What was written is what was sent. An emulator that does not compare keeps what is wrong: it is ours, and would stand
     /// in the way of the next try.
     async fn checked(&self, proof: Proof, put: Put<'_>) -> Result<Proof, Fault> {
-        if proof.is_of(put.blob) {
+        let generation = proof.etag.clone();
+        if let Compared::Same(proof) = prove(proof, &put, 0, self.read(put.key, generation.clone())).await? {
             return Ok(proof);
         }
-        self.remove(put.key, proof.etag.as_deref()).await?;
+        self.remove(put.key, generation.as_deref()).await?;
         let fault = Fault::new(Code::ProofFailed, "put object").with("bucket", self.bucket()).with("key", put.key);
         Err(unless_damaged(put.file, put.blob, fault.because("it arrived otherwise than it was sent")).await)
     }

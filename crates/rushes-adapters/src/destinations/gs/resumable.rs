@@ -1,9 +1,10 @@
 //! Resumable uploads: begun once and kept in the session; how far they came, the store is asked. One that nobody will
 //! finish is cancelled.
 
-use super::answers::{Object, Said, document};
-use super::put::{NEEDS, mime, told};
-use super::{Call, FIELDS, GsDestination};
+use super::answers::{Object, document};
+use super::put::{NEEDS, told};
+use super::{FIELDS, GsDestination};
+use crate::destinations::call::{Call, Resumable, Said, mime};
 use crate::http::{Answer, Body, file_of};
 use http::{Method, StatusCode};
 use rushes_core::destination::{Proof, Put};
@@ -28,15 +29,7 @@ struct Kept {
     sent_bytes: u64,
 }
 
-impl Kept {
-    fn read(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok()
-    }
-
-    fn write(&self) -> Result<String, Fault> {
-        serde_json::to_string(self).map_err(|e| Fault::new(Code::Unexpected, "keep upload").because(e))
-    }
-}
+impl Resumable for Kept {}
 
 /// How far an upload has come.
 enum Far {
@@ -107,10 +100,9 @@ impl GsDestination {
             .asking("name", put.key)
             .asking("ifGenerationMatch", generation)
             .asking("fields", FIELDS)
-            .with("content-type", "application/json; charset=UTF-8")
             .with("x-upload-content-type", mime(put.blob))
             .with("x-upload-content-length", &put.blob.size_bytes.to_string())
-            .sending(Body::Bytes(told(&put).to_string().into()));
+            .json(&told(&put));
         let answer = self.call(&call).await?;
         // Our token must go to no host but ours, whatever a proxy made of the address.
         let upload = answer.header("location").split_once('?').map(|(_, query)| query.to_owned()).unwrap_or_default();
@@ -187,7 +179,7 @@ impl GsDestination {
     async fn read_far(&self, put: Put<'_>, answer: Answer) -> Result<Far, Said> {
         let about = self.about("send part", NEEDS, put.key);
         if answer.status != StatusCode::PERMANENT_REDIRECT {
-            return Ok(Far::Done(document::<Object>(answer, about).await?.proof(about)?));
+            return Ok(Far::Done(document::<Object>(answer, about).await?.proof(about, self.settings.part_bytes)?));
         }
         let told = answer.header("range");
         let last = told.strip_prefix("bytes=0-").and_then(|last| last.parse::<u64>().ok());

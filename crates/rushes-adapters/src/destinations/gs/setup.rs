@@ -1,7 +1,7 @@
 //! Makes a bucket where there is none.
 
 use super::{Call, GsDestination};
-use crate::http::{Body, encode_query};
+use crate::http::encode_query;
 use async_trait::async_trait;
 use http::Method;
 use rushes_core::destination::Setup;
@@ -21,11 +21,10 @@ impl Setup for GsDestination {
         let refused = |reason: String| Fault::new(Code::DestinationRefused, "make bucket").with("bucket", bucket).because(reason);
         let project = self.settings.project.as_deref().or(self.settings.credentials.project());
         let project = project.ok_or_else(|| refused("nobody says in which project; set GOOGLE_CLOUD_PROJECT".into()))?;
-        let body = json!({"name": bucket, "iamConfiguration": {"uniformBucketLevelAccess": {"enabled": true}}}).to_string();
+        let body = json!({"name": bucket, "iamConfiguration": {"uniformBucketLevelAccess": {"enabled": true}}});
         let make = Call::new(Method::POST, "/storage/v1/b".to_owned(), self.about("make bucket", "storage.buckets.create", ""))
             .asking("project", project)
-            .with("content-type", "application/json")
-            .sending(Body::Bytes(body.into()));
+            .json(&body);
         match self.ask::<Value>(&make).await {
             Err(said) if said.status == 409 => {
                 Err(refused(format!("the name {bucket:?} is somebody else's; choose another one in the destination's uri")))

@@ -1,5 +1,6 @@
 //! What S3 answers: documents in XML, hashes in headers, and refusals turned into faults a person can act on.
 
+use crate::destinations::call::{About, Said};
 use crate::http::{Answer, passing, words};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,28 +15,6 @@ pub(super) const NOTED: &str = "x-amz-meta-rushes-sha256";
 /// Clocks this far apart make signatures invalid; the published limit is 15 minutes.
 const SKEW_MS: i64 = 5 * 60_000;
 
-/// A request that did not do what it was sent for. `status` 0: no answer at all.
-#[derive(Debug)]
-pub(super) struct Said {
-    pub(super) status: u16,
-    pub(super) code: String,
-    pub(super) fault: Fault,
-    /// How far the store's clock is ahead of the one that signed, where that is too far.
-    pub(super) skew_ms: Option<i64>,
-}
-
-impl From<Said> for Fault {
-    fn from(said: Said) -> Self {
-        said.fault
-    }
-}
-
-impl From<Fault> for Said {
-    fn from(fault: Fault) -> Self {
-        Self { status: 0, code: String::new(), fault, skew_ms: None }
-    }
-}
-
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct ErrorXml {
@@ -43,37 +22,27 @@ struct ErrorXml {
     message: String,
 }
 
-/// What the request was about, for the words of a fault.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct About<'a> {
-    pub(super) operation: &'static str,
-    /// The permission it takes: `s3:PutObject`.
-    pub(super) needs: &'static str,
-    pub(super) bucket: &'a str,
-    pub(super) key: &'a str,
-    pub(super) signed_ms: i64,
-}
-
 /// Reads a refusal.
-pub(super) async fn refusal(answer: Answer, about: About<'_>) -> Said {
+/// `signed_ms`: the time it was signed by.
+pub(super) async fn refusal(answer: Answer, about: About<'_>, signed_ms: i64) -> Said {
     let (status, wait) = (answer.status, answer.retry_after());
     let date = httpdate::parse_http_date(answer.header("date")).ok();
     let theirs_ms = date.and_then(|date| date.duration_since(std::time::UNIX_EPOCH).ok()).and_then(|d| i64::try_from(d.as_millis()).ok());
-    let skew_ms = theirs_ms.map(|theirs| theirs - about.signed_ms).filter(|skew| status == 403 && skew.abs() > SKEW_MS);
+    let skew_ms = theirs_ms.map(|theirs| theirs - signed_ms).filter(|skew| status == 403 && skew.abs() > SKEW_MS);
     // A refusal of which half is missing is none: what it says decides whether trying again helps.
     let body = match answer.bytes().await {
         Ok(body) => body,
-        Err(fault) => return fault.with("bucket", about.bucket).with("key", about.key).into(),
+        Err(fault) => return about.of(fault).into(),
     };
     let error: ErrorXml = quick_xml::de::from_reader(&body[..]).unwrap_or_default();
     let message = if error.code.is_empty() { words(&body) } else { words(error.message.as_bytes()) };
     let fault = fault(status, &error.code, &message, wait, about);
-    Said { status: status.as_u16(), code: error.code, fault, skew_ms }
+    Said { skew_ms, ..Said::new(status, &error.code, fault) }
 }
 
 fn fault(status: http::StatusCode, code: &str, message: &str, wait: Option<Duration>, about: About<'_>) -> Fault {
-    let About { operation, needs, bucket, key, .. } = about;
-    let new = |code: Code| Fault::new(code, operation).with("bucket", bucket).with("key", key);
+    let About { operation, needs, place: (_, bucket), .. } = about;
+    let new = |code: Code| about.fault(code);
     let said = [status.as_str(), code, message].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
     let refused = |advice: String| new(Code::DestinationRefused).because(format!("{advice} ({said})"));
     match code {
@@ -94,7 +63,7 @@ fn fault(status: http::StatusCode, code: &str, message: &str, wait: Option<Durat
             wait.map_or(fault.clone(), |wait| fault.retry_after(wait))
         }
         _ => match passing(status, operation, wait) {
-            Some(fault) => fault.with("bucket", bucket).with("key", key).because(said),
+            Some(fault) => about.of(fault).because(said),
             None if status == 401 => refused("the keys are not accepted any more; renew them".into()).verdict(Verdict::Transient),
             None if status == 403 => refused(format!("the keys lack {needs} on this bucket or key; grant it")),
             None if status == 404 => new(Code::NotFound).because(said),
@@ -120,12 +89,9 @@ pub(super) async fn document<T: for<'de> Deserialize<'de>>(answer: Answer, about
         if fault.code == Code::DestinationRefused && error.code == "InternalError" {
             fault = fault.verdict(Verdict::Transient);
         }
-        return Err(Said { status: status.as_u16(), code: error.code, fault, skew_ms: None });
+        return Err(Said::new(status, &error.code, fault));
     }
-    quick_xml::de::from_str(text.trim_start()).map_err(|e| {
-        let reason = format!("the answer is no document of S3: {e}: {}", words(&body));
-        Fault::new(Code::DestinationDown, about.operation).with("key", about.key).because(reason).into()
-    })
+    quick_xml::de::from_str(text.trim_start()).map_err(|e| about.down(format!("the answer is no document of S3: {e}: {}", words(&body))))
 }
 
 #[derive(Debug, Deserialize)]
@@ -183,15 +149,9 @@ pub(super) struct Upload {
     pub(super) upload_id: String,
 }
 
-/// An etag without its quotes.
+/// An etag without its quotes, as a condition or a list of parts names it.
 pub(super) fn bare(etag: &str) -> &str {
     etag.trim().trim_start_matches("W/").trim_matches('"')
-}
-
-/// The MD5 an etag is, where it is one.
-pub(super) fn md5_in(etag: &str) -> Option<&str> {
-    let etag = bare(etag);
-    (etag.len() == 32 && etag.bytes().all(|b| b.is_ascii_hexdigit())).then_some(etag)
 }
 
 fn hex_of(base64: &str, bytes: usize) -> Option<Vec<u8>> {
@@ -203,41 +163,36 @@ pub(super) fn crc32c_text(sum: u32) -> String {
     STANDARD.encode(sum.to_be_bytes())
 }
 
-/// The hash of the whole object that an answer shows; None where it shows none.
-pub(super) fn hash_in(answer: &Answer) -> Option<ProofHash> {
-    // Where it is not said, an object in parts (its etag says so) may show a sum of sums.
+/// The hash of the whole object that an answer shows.
+pub(super) fn hash_in(answer: &Answer) -> ProofHash {
+    // An object in parts, as its etag says, may show a sum of sums; some stores show another sum than the one they checked.
     let is_whole = match answer.header("x-amz-checksum-type") {
         "" => !answer.header("etag").contains('-'),
         told => told == "FULL_OBJECT",
     };
-    if let Some(sum) = hex_of(answer.header("x-amz-checksum-sha256"), 32).filter(|_| is_whole) {
-        return Some(ProofHash::Sha256(rushes_core::flow::hex(&sum)));
+    let sum = |name: &str, bytes: usize| hex_of(answer.header(name), bytes).filter(|_| is_whole);
+    if let Some(sha256) = sum("x-amz-checksum-sha256", 32) {
+        return ProofHash::Sha256(rushes_core::flow::hex(&sha256));
     }
-    // Under some encryptions an etag looks like an MD5 and is none.
-    let is_plain = !answer.header("x-amz-server-side-encryption").starts_with("aws:kms")
-        && answer.header("x-amz-server-side-encryption-customer-algorithm").is_empty();
-    if let Some(md5) = md5_in(answer.header("etag")).filter(|_| is_plain) {
-        return Some(ProofHash::Md5(md5.to_owned()));
-    }
-    // Before a sum of the whole: some stores show another than the one they checked, and the etag names the version.
-    // It counts only where each part was proven before they were joined.
-    let noted = answer.header(NOTED);
-    if !noted.is_empty() && answer.header("etag").contains('-') {
-        return Some(ProofHash::Noted(noted.to_owned()));
-    }
-    let crc32c = hex_of(answer.header("x-amz-checksum-crc32c"), 4).filter(|_| is_whole)?;
-    Some(ProofHash::Crc32c(u32::from_be_bytes(crc32c.try_into().ok()?)))
+    let crc32c = sum("x-amz-checksum-crc32c", 4).filter(|_| !answer.header("etag").contains('-'));
+    crc32c.and_then(|sum| sum.try_into().ok()).map_or(ProofHash::Untold, |sum| ProofHash::Crc32c(u32::from_be_bytes(sum)))
 }
 
-/// The proof in the answer to a look at an object; None where the store shows no hash of it.
+/// The proof in the answer to a look at an object; None where it says no length.
 pub(super) fn proof_in(answer: &Answer) -> Option<Proof> {
     let size_bytes = answer.header("content-length").parse().ok()?;
-    Some(Proof { size_bytes, hash: hash_in(answer)?, etag: etag_in(answer) })
+    Some(Proof { size_bytes, hash: hash_in(answer), etag: etag_in(answer) })
 }
 
+/// The etag without its quotes, and with its `W/` where it is weak.
 pub(super) fn etag_in(answer: &Answer) -> Option<String> {
-    let etag = bare(answer.header("etag"));
-    (!etag.is_empty()).then(|| etag.to_owned())
+    version(answer.header("etag"))
+}
+
+/// The same of one that stands in a document.
+pub(super) fn version(etag: &str) -> Option<String> {
+    let weak = if etag.trim().starts_with("W/") { "W/" } else { "" };
+    Some(bare(etag)).filter(|etag| !etag.is_empty()).map(|etag| format!("{weak}{etag}"))
 }
 
 #[cfg(test)]
@@ -246,7 +201,7 @@ mod tests {
     use http::StatusCode;
 
     fn told(status: u16, code: &str) -> Fault {
-        let about = About { operation: "put object", needs: "s3:PutObject", bucket: "b", key: "k", signed_ms: 0 };
+        let about = About { operation: "put object", needs: "s3:PutObject", place: ("bucket", "b"), key: "k" };
         fault(StatusCode::from_u16(status).unwrap(), code, "as it says", None, about)
     }
 
@@ -287,9 +242,10 @@ mod tests {
     }
 
     #[test]
-    fn s3_etags_are_md5_only_when_they_look_so() {
-        assert_eq!(md5_in("\"25f9e794323b453885f5181f1b624d0b\""), Some("25f9e794323b453885f5181f1b624d0b"));
-        assert_eq!(md5_in("\"25f9e794323b453885f5181f1b624d0b-3\""), None);
+    fn s3_etags_lose_their_quotes_and_stay_weak() {
+        assert_eq!(version("\"25f9e794\"").as_deref(), Some("25f9e794"));
+        assert_eq!(version("W/\"25f9e794\"").as_deref(), Some("W/25f9e794"));
+        assert_eq!((version("\"\""), bare(" W/\"a-3\"")), (None, "a-3"));
         assert_eq!(crc32c_text(0xe306_9283), "4waSgw==");
     }
 }

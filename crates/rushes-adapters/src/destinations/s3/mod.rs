@@ -1,7 +1,8 @@
 //! `s3://`: Amazon S3 and whatever speaks as it does. Small objects are put in one request, large ones in parts that a
 //! restart goes on with.
 //!
-//! An object's proof is what the store says of the bytes it holds: the SHA-256 it checked, or the MD5 in its etag.
+//! An object's proof is what the store says of the bytes it holds: the SHA-256 it checked, or an etag that is their MD5, or
+//! the bytes themselves.
 
 mod answers;
 mod keys;
@@ -10,15 +11,16 @@ mod put;
 mod setup;
 mod sign;
 
-use crate::http::{Answer, Body, Client, HttpOptions, Request, encode_path, query_of};
-use answers::{About, NOTED, Said, document, etag_in, proof_in, refusal};
+use super::call::{About, Place, Said, into_file, range_of};
+use super::proving::{There, read_back};
+use crate::http::{Answer, Body, Client, HttpOptions, Request, empty_file, encode_path, query_of};
+use answers::{NOTED, document, etag_in, proof_in, refusal};
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub use keys::AccessKey;
 use keys::KeyRing;
-use put::There;
 use rushes_core::clock::{Clock, SystemClock};
-use rushes_core::destination::{Abilities, Destination, Links, Listing, Proof, ProofHash, Put, Uploads};
+use rushes_core::destination::{Abilities, Destination, Links, Listing, Proof, Put, Uploads};
 use rushes_core::{Code, Fault, Verdict};
 use sign::{Scope, Signed, UNSIGNED};
 use std::ops::Range;
@@ -152,12 +154,20 @@ impl S3Destination {
         })
     }
 
+    fn whole_max_bytes(&self) -> u64 {
+        self.settings.part_bytes * WHOLE_PARTS
+    }
+
     fn path(&self, key: &str) -> String {
         format!("{}/{}", self.base, encode_path(key))
     }
 
-    fn about<'a>(&'a self, call: &Call<'a>, signed_ms: i64) -> About<'a> {
-        About { operation: call.operation, needs: call.needs, bucket: &self.settings.bucket, key: call.key, signed_ms }
+    fn about<'a>(&'a self, call: &Call<'a>) -> About<'a> {
+        About { operation: call.operation, needs: call.needs, place: self.place(), key: call.key }
+    }
+
+    fn place(&self) -> Place<'_> {
+        ("bucket", &self.settings.bucket)
     }
 
     /// Now, by the store's clock.
@@ -172,7 +182,7 @@ impl S3Destination {
                 tracing::warn!(skew_ms, %fault, "this machine's clock is wrong; requests are signed by the store's");
                 self.skew_ms.fetch_add(skew_ms, Ordering::Relaxed);
             }
-            Err(said) if said.code == "ExpiredToken" && self.keys.is_lent() => self.keys.forget().await,
+            Err(said) if &*said.code == "ExpiredToken" && self.keys.is_lent() => self.keys.forget().await,
             answer => return answer,
         }
         self.send(call).await
@@ -191,8 +201,8 @@ impl S3Destination {
         let body = call.body.again();
         let (method, operation, answers_within) = (call.method.clone(), call.operation, call.answers_within);
         let answer = self.client.send(Request { method, url, headers, body, operation, answers_within }).await;
-        let answer = answer.map_err(|fault| fault.with("bucket", &self.settings.bucket).with("key", call.key))?;
-        if answer.status.is_success() { Ok(answer) } else { Err(refusal(answer, self.about(call, at_ms)).await) }
+        let answer = answer.map_err(|fault| self.about(call).of(fault))?;
+        if answer.status.is_success() { Ok(answer) } else { Err(refusal(answer, self.about(call), at_ms).await) }
     }
 
     async fn look(&self, key: &str) -> Result<Option<There>, Fault> {
@@ -202,7 +212,7 @@ impl S3Destination {
                 let noted = Some(answer.header(NOTED).to_owned()).filter(|noted| !noted.is_empty());
                 let proof = match proof_in(&answer) {
                     Some(proof) => Some(proof),
-                    None => self.read_back(key).await?,
+                    None => self.read(key).await?,
                 };
                 Ok(proof.map(|proof| There { proof, noted }))
             }
@@ -236,8 +246,7 @@ impl S3Destination {
         self.call(&call).await.err().map(Fault::from)
     }
 
-    /// The proof of last resort: the bytes themselves.
-    async fn read_back(&self, key: &str) -> Result<Option<Proof>, Fault> {
+    async fn read(&self, key: &str) -> Result<Option<Proof>, Fault> {
         let call = Call::new(Method::GET, key, "read object back", "s3:GetObject");
         let answer = match self.call(&call).await {
             Ok(answer) => answer,
@@ -247,8 +256,7 @@ impl S3Destination {
         // Without an etag it is no object that answers, whatever the status says.
         let none = || Fault::new(Code::DestinationDown, "read object back").with("key", key).because("the answer is no object");
         let etag = Some(etag_in(&answer).ok_or_else(none)?);
-        let (sha256, size_bytes) = answer.sha256().await?;
-        Ok(Some(Proof { size_bytes, hash: ProofHash::Sha256(sha256), etag }))
+        Ok(Some(read_back(answer, etag).await?))
     }
 
     async fn sign_link(&self, key: &str, valid: Duration) -> Result<String, Fault> {
@@ -267,9 +275,9 @@ impl S3Destination {
 #[async_trait]
 impl Destination for S3Destination {
     fn abilities(&self) -> Abilities<'_> {
-        let proves_by_md5 = self.shows_sums.get() != Some(&true);
+        let proves_by_md5_up_to = if self.shows_sums.get() == Some(&true) { 0 } else { self.whole_max_bytes() };
         let clock_ahead_ms = self.client.clock_ahead_ms();
-        Abilities { links: Some(self), uploads: Some(self), setup: Some(self), folders: false, clock_ahead_ms, proves_by_md5 }
+        Abilities { links: Some(self), uploads: Some(self), setup: Some(self), folders: false, clock_ahead_ms, proves_by_md5_up_to }
     }
 
     fn uri(&self, key: &str) -> String {
@@ -277,23 +285,28 @@ impl Destination for S3Destination {
     }
 
     async fn put(&self, put: Put<'_>) -> Result<Proof, Fault> {
-        if put.blob.size_bytes > self.settings.part_bytes * WHOLE_PARTS { self.put_parts(put).await } else { self.put_whole(put).await }
+        if put.blob.size_bytes > self.whole_max_bytes() { self.put_parts(put).await } else { self.put_whole(put).await }
     }
 
     async fn stat(&self, key: &str) -> Result<Option<Proof>, Fault> {
         Ok(self.look(key).await?.map(|there| there.proof))
     }
 
+    async fn read_back(&self, key: &str) -> Result<Option<Proof>, Fault> {
+        self.read(key).await
+    }
+
     async fn get(&self, key: &str, bytes: Option<Range<u64>>, into: &Path) -> Result<(), Fault> {
         let mut call = Call::new(Method::GET, key, "get object", "s3:GetObject");
-        if let Some(range) = &bytes {
-            call = call.with("range", &format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
+        let about = self.about(&call);
+        if let Some(bytes) = &bytes {
+            let Some(range) = range_of(bytes) else {
+                self.look(key).await?.ok_or_else(|| about.fault(Code::NotFound))?;
+                return empty_file(into).await;
+            };
+            call = call.with("range", &range);
         }
-        match self.call(&call).await {
-            Ok(answer) => answer.into_file(into).await,
-            Err(said) if said.status == 416 => crate::http::empty_file(into).await,
-            Err(said) => Err(said.into()),
-        }
+        Ok(into_file(self.call(&call).await, bytes.as_ref(), into, about).await?)
     }
 
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
@@ -306,7 +319,7 @@ impl Destination for S3Destination {
             call = call.asking("continuation-token", token);
         }
         let answer = self.call(&call).await?;
-        let page: answers::Page = document(answer, self.about(&call, 0)).await?;
+        let page: answers::Page = document(answer, self.about(&call)).await?;
         let next = page.next_continuation_token.clone().filter(|_| page.is_truncated);
         Ok(Listing { keys: page.keys(), next })
     }
@@ -314,7 +327,7 @@ impl Destination for S3Destination {
     async fn delete(&self, key: &str) -> Result<(), Fault> {
         let call = Call::new(Method::DELETE, key, "delete object", "s3:DeleteObject");
         match self.call(&call).await {
-            Err(said) if said.status != 404 || said.code == "NoSuchBucket" => Err(said.into()),
+            Err(said) if said.status != 404 || &*said.code == "NoSuchBucket" => Err(said.into()),
             _ => Ok(()),
         }
     }

@@ -1,14 +1,16 @@
 //! Large objects in parts, one after the other. What was begun and each part that arrived is kept in the session, so a
 //! restart sends at most one part again; what nobody will finish is removed.
 
-use super::answers::{self, Begun, Completed, NOTED, bare, crc32c_text, document, md5_in};
-use super::put::{Target, conditioned, target};
-use super::{Call, EMPTY, S3Destination, Said, UNSIGNED};
+use super::answers::{self, Begun, Completed, NOTED, bare, crc32c_text, document, version};
+use super::put::conditioned;
+use super::{Call, EMPTY, S3Destination, UNSIGNED};
+use crate::destinations::call::{Resumable, Said};
+use crate::destinations::proving::{Target, prove};
 use crate::http::{Body, Sums, damaged};
 use bytes::Bytes;
 use http::Method;
 use md5::{Digest, Md5};
-use rushes_core::destination::{Proof, ProofHash, Put};
+use rushes_core::destination::{Compared, Destination, Proof, ProofHash, Put};
 use rushes_core::flow::hex;
 use rushes_core::{Code, Fault};
 use serde::{Deserialize, Serialize};
@@ -19,8 +21,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// The most parts one object may have.
-const PARTS_MAX: u64 = 10_000;
 /// Putting together what arrived takes a store its time.
 const JOINED_WITHIN: Duration = Duration::from_mins(5);
 
@@ -44,15 +44,16 @@ struct Part {
     crc32c: u32,
 }
 
+impl Part {
+    /// Whether the store names it by its MD5.
+    fn is_proven(&self) -> bool {
+        self.etag.trim_matches('"') == self.md5
+    }
+}
+
+impl Resumable for Kept {}
+
 impl Kept {
-    fn read(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok()
-    }
-
-    fn write(&self) -> Result<String, Fault> {
-        serde_json::to_string(self).map_err(|e| Fault::new(Code::Unexpected, "keep upload").because(e))
-    }
-
     fn range(&self, index: usize, size_bytes: u64) -> Range<u64> {
         let start = index as u64 * self.part_bytes;
         start..(start + self.part_bytes).min(size_bytes)
@@ -71,7 +72,7 @@ impl Kept {
     fn etag(&self) -> Option<String> {
         let mut whole = Md5::new();
         for part in &self.parts {
-            if md5_in(&part.etag) != Some(&part.md5) {
+            if !part.is_proven() {
                 return None;
             }
             let md5: Option<Vec<u8>> = (0..32).step_by(2).map(|at| u8::from_str_radix(part.md5.get(at..at + 2)?, 16).ok()).collect();
@@ -94,7 +95,7 @@ impl Kept {
 impl S3Destination {
     pub(super) async fn put_parts(&self, put: Put<'_>) -> Result<Proof, Fault> {
         let kept = put.session.kept().as_deref().and_then(Kept::read);
-        let goal = match target(self.look(put.key).await?, &put).await {
+        let goal = match self.target(put).await {
             Ok(goal) => goal,
             Err(fault) => return Err(self.give_up(put, kept.as_ref(), fault).await),
         };
@@ -111,7 +112,7 @@ impl S3Destination {
         };
         match self.send_parts(put, &mut kept).await {
             // It has expired, or somebody removed it: from the beginning, once.
-            Err(said) if said.code == "NoSuchUpload" => {
+            Err(said) if &*said.code == "NoSuchUpload" => {
                 kept = self.begin(put).await?;
                 self.send_parts(put, &mut kept).await?;
             }
@@ -126,8 +127,7 @@ impl S3Destination {
 
     /// Begins an upload. That it is about to begin is kept first, so that one whose answer was lost is found again.
     async fn begin(&self, put: Put<'_>) -> Result<Kept, Fault> {
-        let least = put.blob.size_bytes.div_ceil(PARTS_MAX);
-        let part_bytes = self.settings.part_bytes.max(least);
+        let part_bytes = self.part_bytes(&put);
         let sha256 = put.blob.sha256.clone();
         let mut kept = Kept { sha256, part_bytes, upload: None, parts: Vec::new(), is_summed: self.sums_parts.load(Ordering::Relaxed) };
         let intent = kept.write()?;
@@ -155,7 +155,7 @@ impl S3Destination {
             call = call.with("x-amz-checksum-algorithm", "CRC32C").with("x-amz-checksum-type", "FULL_OBJECT");
         }
         let answer = self.call(&call).await?;
-        let begun: Begun = document(answer, self.about(&call, 0)).await?;
+        let begun: Begun = document(answer, self.about(&call)).await?;
         Ok(begun.upload_id)
     }
 
@@ -170,7 +170,16 @@ impl S3Destination {
             kept.parts.push(part);
             put.session.keep(&kept.write()?).await?;
         }
-        Ok(())
+        // Etags may be anything; but where some are MD5s of their parts, those that are not are of other bytes.
+        match kept.parts.iter().position(|part| !part.is_proven()) {
+            Some(spoilt) if kept.parts.iter().any(Part::is_proven) => {
+                kept.parts.truncate(spoilt);
+                put.session.keep(&kept.write()?).await?;
+                let reason = format!("part {} arrived otherwise than it was sent", spoilt + 1);
+                Err(Fault::new(Code::ProofFailed, "send part").with("key", put.key).because(reason).into())
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn send_part(&self, key: &str, kept: &Kept, file: Arc<File>, range: Range<u64>) -> Result<Part, Said> {
@@ -187,14 +196,9 @@ impl S3Destination {
         call.body = Body::File { file, range, sums: Some(sums.clone()) };
         let answer = self.call(&call).await?;
         let (md5, crc32c) = sums.taken();
-        let part = Part { etag: bare(answer.header("etag")).to_owned(), md5: hex(&md5), crc32c };
-        let is_proven = match md5_in(&part.etag) {
-            Some(told) if answer.header("x-amz-server-side-encryption").starts_with("aws:kms") || told == part.md5 => true,
-            Some(_) => false,
-            // Encrypted: the sum that was sent along was checked, or the whole is read back at the end.
-            None => !part.etag.is_empty(),
-        };
-        if is_proven {
+        let part = Part { etag: version(answer.header("etag")).unwrap_or_default(), md5: hex(&md5), crc32c };
+        // What it says of the part is weighed when all of them are there.
+        if part.is_proven() || !part.etag.is_empty() && !kept.parts.iter().any(Part::is_proven) {
             return Ok(part);
         }
         let reason = format!("part {number} arrived as {:?} instead of {}", part.etag, part.md5);
@@ -215,13 +219,13 @@ impl S3Destination {
         call.answers_within = Some(JOINED_WITHIN);
         let call = conditioned(call, goal);
         let joined = match self.call(&call).await {
-            Ok(answer) => document::<Completed>(answer, self.about(&call, 0)).await,
+            Ok(answer) => document::<Completed>(answer, self.about(&call)).await,
             Err(said) => Err(said),
         };
         match joined {
             Ok(completed) => self.proof_of_parts(put, kept, &completed).await,
             // Joined already, its answer lost; or written to by somebody else meanwhile.
-            Err(said) if said.status == 412 || said.code == "NoSuchUpload" => match target(self.look(put.key).await?, &put).await {
+            Err(said) if said.status == 412 || &*said.code == "NoSuchUpload" => match self.target(put).await {
                 Ok(Target::Done(proof)) => Ok(proof),
                 Ok(_) => Err(said.fault),
                 Err(fault) => Err(self.give_up(put, Some(kept), fault).await),
@@ -231,7 +235,7 @@ impl S3Destination {
     }
 
     async fn proof_of_parts(&self, put: Put<'_>, kept: &Kept, completed: &Completed) -> Result<Proof, Fault> {
-        let (size_bytes, etag) = (put.blob.size_bytes, Some(bare(&completed.etag).to_owned()));
+        let (size_bytes, etag) = (put.blob.size_bytes, version(&completed.etag));
         if completed.crc32c == crc32c_text(put.blob.crc32c) && completed.checksum_type == "FULL_OBJECT" {
             return Ok(Proof { size_bytes, hash: ProofHash::Crc32c(put.blob.crc32c), etag });
         }
@@ -239,8 +243,16 @@ impl S3Destination {
         if etag.is_some() && etag == kept.etag() {
             return Ok(Proof { size_bytes, hash: ProofHash::Noted(put.blob.sha256.clone()), etag });
         }
-        let gone = || Fault::new(Code::ProofFailed, "join parts").with("key", put.key).because("the store took it and does not have it");
-        self.read_back(put.key).await?.ok_or_else(gone)
+        let shown = Proof { size_bytes, hash: ProofHash::Untold, etag };
+        let reason = match prove(shown, &put, 0, self.read(put.key)).await? {
+            Compared::Same(proof) => return Ok(proof),
+            Compared::Other(_) => "it arrived otherwise than it was sent",
+            Compared::Absent => "the store took it and does not have it",
+        };
+        // It is ours, and would stand in the way of the next try, which begins anew.
+        self.delete(put.key).await?;
+        put.session.keep("").await?;
+        Err(Fault::new(Code::ProofFailed, "join parts").with("key", put.key).because(reason))
     }
 
     /// Removes what was begun; the fault that made it useless stays the answer.
@@ -287,7 +299,7 @@ impl S3Destination {
             Err(said) if said.status == 501 => return Ok(Vec::new()),
             answer => answer?,
         };
-        let found: answers::Uploads = document(answer, self.about(&call, 0)).await?;
+        let found: answers::Uploads = document(answer, self.about(&call)).await?;
         Ok(found.upload.into_iter().filter(|upload| upload.key == key).map(|upload| upload.upload_id).collect())
     }
 }

@@ -1,70 +1,45 @@
 //! Small objects, each by one request: on a condition the store keeps, proven by its answer.
 
-use super::answers::{NOTED, etag_in, hash_in};
+use super::answers::{NOTED, bare, etag_in, hash_in};
 use super::{Call, S3Destination};
-use crate::http::{Answer, Body, base64_of, body_of, md5_of, unless_damaged};
+use crate::destinations::proving::{Target, contended, neither, prove, target};
+use crate::http::{Answer, Body, base64_of, body_of, unless_damaged};
 use http::Method;
-use rushes_core::destination::{Condition, Destination, Proof, ProofHash, Put};
+use rushes_core::destination::{Compared, Condition, Destination, Proof, ProofHash, Put};
 use rushes_core::{Code, Fault};
 use std::sync::atomic::Ordering;
 
+/// The most parts one object may have.
+const PARTS_MAX: u64 = 10_000;
 /// Objects up to this are put twice, once in a process, to learn whether the store keeps conditions.
 const LEARN_MAX_BYTES: u64 = 1024 * 1024;
 
-/// What a put meets at its key.
-pub(super) enum Target {
-    /// These very bytes.
-    Done(Proof),
-    /// Nothing.
-    New,
-    /// The version that may be written over.
-    Over(String),
-}
-
-/// What is at a key, and the hash noted beside it by whoever put it there.
-pub(super) struct There {
-    pub(super) proof: Proof,
-    pub(super) noted: Option<String>,
-}
-
-pub(super) async fn target(there: Option<There>, put: &Put<'_>) -> Result<Target, Fault> {
-    let Some(There { proof, noted }) = there else { return Ok(Target::New) };
-    if is_held(&proof, put).await? {
-        return Ok(Target::Done(proof));
-    }
-    // With our note and other bytes, it is a put of ours that was spoilt on its way and whose answer was lost.
-    let is_spoilt = noted.as_ref() == Some(&put.blob.sha256);
-    let is_known =
-        matches!(put.condition, Condition::Replace(old) if proof.hash == old.hash || proof.etag.is_some() && proof.etag == old.etag);
-    match proof.etag {
-        Some(etag) if is_spoilt || is_known => Ok(Target::Over(etag)),
-        _ => Err(Fault::new(Code::DestinationConflict, "put object")
-            .with("key", put.key)
-            .because("the object there is neither the old nor the new version")),
-    }
-}
-
-/// Whether this is what is put; its MD5 is taken where nothing else can tell.
-async fn is_held(proof: &Proof, put: &Put<'_>) -> Result<bool, Fault> {
-    match &proof.hash {
-        ProofHash::Md5(told) if proof.needs_md5_of(put.blob) => Ok(*told == md5_of(put).await?),
-        _ => Ok(proof.is_of(put.blob)),
-    }
-}
-
 pub(super) fn conditioned<'a>(call: Call<'a>, target: &Target) -> Call<'a> {
     match target {
-        Target::Over(etag) => call.with("if-match", &format!("\"{etag}\"")),
+        Target::Over(Proof { etag: Some(etag), .. }) => call.with("if-match", &format!("\"{}\"", bare(etag))),
         _ => call.with("if-none-match", "*"),
     }
 }
 
 impl S3Destination {
+    /// Of how many bytes each part is, where these bytes go in parts.
+    pub(super) fn part_bytes(&self, put: &Put<'_>) -> u64 {
+        self.settings.part_bytes.max(put.blob.size_bytes.div_ceil(PARTS_MAX))
+    }
+
+    pub(super) async fn target(&self, put: Put<'_>) -> Result<Target, Fault> {
+        let there = self.look(put.key).await?;
+        match target(there, &put, self.place(), self.part_bytes(&put), self.read(put.key)).await? {
+            Target::Over(Proof { etag: None, .. }) => Err(neither(&put, self.place())),
+            target => Ok(target),
+        }
+    }
+
     pub(super) async fn put_whole(&self, put: Put<'_>) -> Result<Proof, Fault> {
         // A store that keeps conditions needs no look before: what was not to be written over refuses by itself.
         let mut next = match put.condition {
             Condition::CreateOnly if self.keeps_conditions.load(Ordering::Relaxed) => Target::New,
-            _ => target(self.look(put.key).await?, &put).await?,
+            _ => self.target(put).await?,
         };
         let body = body_of(put.file, put.blob).await?;
         for _ in 0..2 {
@@ -84,8 +59,8 @@ impl S3Destination {
                     return Ok(proof);
                 }
                 // 404: what was to be written over is gone.
-                Err(said) if said.status == 412 || said.status == 404 && said.code != "NoSuchBucket" => {
-                    next = target(self.look(put.key).await?, &put).await?;
+                Err(said) if said.status == 412 || said.status == 404 && &*said.code != "NoSuchBucket" => {
+                    next = self.target(put).await?;
                 }
                 Err(said) if said.status == 0 => return Err(said.fault),
                 Err(said) => return Err(unless_changed(&body, put, said.fault).await),
@@ -93,9 +68,7 @@ impl S3Destination {
         }
         match next {
             Target::Done(proof) => Ok(proof),
-            _ => {
-                Err(Fault::new(Code::DestinationDown, "put object").with("key", put.key).because("somebody else is writing there just now"))
-            }
+            _ => Err(contended(&put, self.place())),
         }
     }
 
@@ -113,11 +86,13 @@ impl S3Destination {
 
     async fn proof_of_put(&self, answer: &Answer, put: Put<'_>) -> Result<Proof, Fault> {
         let failed = |reason: &str| Fault::new(Code::ProofFailed, "put object").with("key", put.key).because(reason);
-        let proof = match hash_in(answer) {
-            Some(hash) => Proof { size_bytes: put.blob.size_bytes, hash, etag: etag_in(answer) },
-            None => self.look(put.key).await?.ok_or_else(|| failed("the store took it and does not have it"))?.proof,
-        };
-        if is_held(&proof, &put).await? {
+        let shown = Proof { size_bytes: put.blob.size_bytes, hash: hash_in(answer), etag: etag_in(answer) };
+        if let Compared::Same(proof) = prove(shown, &put, 0, std::future::ready(Ok::<_, Fault>(None))).await? {
+            return Ok(proof);
+        }
+        // Who looks is shown more.
+        let there = self.look(put.key).await?.ok_or_else(|| failed("the store took it and does not have it"))?;
+        if let Compared::Same(proof) = prove(there.proof, &put, self.part_bytes(&put), self.read(put.key)).await? {
             return Ok(proof);
         }
         // A store that does not check what arrives keeps what is wrong. It is ours, and would stand in the way of the next try.

@@ -1,55 +1,14 @@
 //! What Supabase answers: JSON in which the true status stands (HTTP says 400 for most refusals), plain text from resumable
 //! uploads. Refusals become faults a person can act on.
 
+use crate::destinations::call::{About, Said};
 use crate::http::{Answer, passing, words};
 use http::StatusCode;
-use rushes_core::destination::ProofHash;
+use rushes_core::destination::{Proof, ProofHash};
 use rushes_core::{Code, Fault, Verdict};
 use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
-
-/// A request that did not do what it was sent for. `status` is the true one; 0: no answer at all.
-#[derive(Debug)]
-pub(super) struct Said {
-    pub(super) status: u16,
-    pub(super) code: Box<str>,
-    pub(super) fault: Fault,
-}
-
-impl Said {
-    /// Something is at this key already, where nothing was to be.
-    pub(super) fn is_taken(&self) -> bool {
-        self.status == 409
-    }
-
-    /// There is no such object; a bucket that is not there is another matter.
-    pub(super) fn is_absent(&self) -> bool {
-        self.status == 404 && self.fault.code == Code::NotFound
-    }
-}
-
-impl From<Said> for Fault {
-    fn from(said: Said) -> Self {
-        said.fault
-    }
-}
-
-impl From<Fault> for Said {
-    fn from(fault: Fault) -> Self {
-        Self { status: 0, code: Box::default(), fault }
-    }
-}
-
-/// What the request was about, for the words of a fault.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct About<'a> {
-    pub(super) operation: &'static str,
-    /// What a policy must allow for it: `INSERT`.
-    pub(super) needs: &'static str,
-    pub(super) bucket: &'a str,
-    pub(super) key: &'a str,
-}
 
 /// The body of a refusal, in any of its dialects: the storage server's, and the gateway's before it.
 #[derive(Debug, Default, Deserialize)]
@@ -73,7 +32,7 @@ pub(super) async fn refusal(answer: Answer, about: About<'_>) -> Said {
     // A refusal of which half is missing is none: what it says decides whether trying again helps.
     let body = match answer.bytes().await {
         Ok(body) => body,
-        Err(fault) => return fault.with("bucket", about.bucket).with("key", about.key).into(),
+        Err(fault) => return about.of(fault).into(),
     };
     read(status, &body, wait, about)
 }
@@ -93,7 +52,7 @@ fn read(status: StatusCode, body: &[u8], wait: Option<Duration>, about: About<'_
         _ => Missing::Storage,
     };
     let fault = fault(status, &code, &message, missing, wait, about);
-    Said { status: status.as_u16(), code: code.into(), fault }
+    Said::new(status, &code, fault)
 }
 
 /// How it is told that there is no such bucket; the last where an object was to be put there.
@@ -109,12 +68,12 @@ enum Missing {
 }
 
 fn fault(status: StatusCode, code: &str, message: &str, missing: Missing, wait: Option<Duration>, about: About<'_>) -> Fault {
-    let About { operation, needs, bucket, key } = about;
-    let new = |code: Code| Fault::new(code, operation).with("bucket", bucket).with("key", key);
+    let About { operation, needs, place: (_, bucket), .. } = about;
+    let new = |code: Code| about.fault(code);
     let said = [status.as_str(), code, message].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
     let refused = |advice: String| new(Code::DestinationRefused).because(format!("{advice} ({said})"));
     if let Some(fault) = passing(status, operation, wait) {
-        return fault.with("bucket", bucket).with("key", key).because(said);
+        return about.of(fault).because(said);
     }
     let lower = message.to_ascii_lowercase();
     let has = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
@@ -158,13 +117,9 @@ fn promised<T: for<'de> Deserialize<'de>>(
     field: &str,
     about: About<'_>,
 ) -> Result<T, Said> {
-    let About { operation, bucket, key, .. } = about;
     // A signature must not stand in a fault.
     let shown = if String::from_utf8_lossy(body).contains("token=") { "not shown".to_owned() } else { words(body) };
-    let strange = |why: String| {
-        let fault = Fault::new(Code::DestinationDown, operation).with("bucket", bucket).with("key", key);
-        Said::from(fault.because(format!("the answer is not what Supabase promises: {why}: {shown}")))
-    };
+    let strange = |why: String| about.down(format!("the answer is not what Supabase promises: {why}: {shown}"));
     let value: Value = serde_json::from_slice(body).map_err(|e| strange(e.to_string()))?;
     let is_whole = if field.is_empty() { value.is_array() } else { value.get(field).is_some_and(|field| !field.is_null()) };
     if !is_whole {
@@ -186,35 +141,20 @@ pub(super) struct Info {
 }
 
 impl Info {
-    /// The store's name of this version.
+    /// The store's name of this version; it keeps its `W/` where it is weak.
     pub(super) fn etag(&self) -> Option<String> {
-        self.etag.as_deref().map(bare).filter(|etag| !etag.is_empty()).map(str::to_owned)
+        self.etag.as_deref().map(|etag| etag.trim().replace('"', "")).filter(|etag| !etag.is_empty())
+    }
+
+    /// What the store says of the object; None where it says no length.
+    pub(super) fn proof(&self) -> Option<Proof> {
+        Some(Proof { size_bytes: self.size?, hash: ProofHash::Untold, etag: self.etag() })
     }
 
     /// The SHA-256 noted by who put it there.
     pub(super) fn noted(&self) -> Option<&str> {
         self.metadata["sha256"].as_str().filter(|hex| hex.len() == 64)
     }
-
-    /// The hash; None where only the bytes can tell: under some encryptions, and with some backends, an etag looks like an
-    /// MD5 and is none, which shows where another MD5 was noted.
-    pub(super) fn hash(&self) -> Option<ProofHash> {
-        let etag = self.etag()?;
-        match (is_md5(&etag), self.metadata["md5"].as_str()) {
-            (true, None) => Some(ProofHash::Md5(etag)),
-            (true, Some(md5)) => (md5 == etag).then_some(ProofHash::Md5(etag)),
-            (false, _) => self.noted().map(|hex| ProofHash::Noted(hex.to_owned())),
-        }
-    }
-}
-
-/// An etag without its quotes.
-pub(super) fn bare(etag: &str) -> &str {
-    etag.trim().trim_start_matches("W/").trim_matches('"')
-}
-
-fn is_md5(etag: &str) -> bool {
-    etag.len() == 32 && etag.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
@@ -222,7 +162,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    const ABOUT: About<'_> = About { operation: "put object", needs: "INSERT", bucket: "films", key: "a/b.mp4" };
+    const ABOUT: About<'_> = About { operation: "put object", needs: "INSERT", place: ("bucket", "films"), key: "a/b.mp4" };
 
     fn told(status: u16, body: &str) -> Said {
         read(StatusCode::from_u16(status).unwrap(), body.as_bytes(), None, ABOUT)
@@ -274,17 +214,13 @@ mod tests {
     }
 
     #[test]
-    fn supabase_etags_are_md5_only_when_nothing_speaks_against_it() {
-        let info = |etag: &str, metadata: Value| -> Info {
-            serde_json::from_value(json!({"size": 1, "etag": etag, "metadata": metadata})).unwrap()
+    fn supabase_etags_lose_their_quotes_and_notes_are_whole() {
+        let info = |etag: &str, sha256: &str| -> Info {
+            serde_json::from_value(json!({"size": 1, "etag": etag, "metadata": {"sha256": sha256}})).unwrap()
         };
-        let (md5, sha) = ("25f9e794323b453885f5181f1b624d0b", "1".repeat(64));
-        let quoted = format!("\"{md5}\"");
-        assert_eq!(info(&quoted, Value::Null).hash(), Some(ProofHash::Md5(md5.into())));
-        assert_eq!(info(&quoted, json!({"md5": md5})).hash(), Some(ProofHash::Md5(md5.into())));
-        assert_eq!(info(&quoted, json!({"md5": "0", "sha256": sha})).hash(), None);
-        assert_eq!(info(&format!("\"{md5}-2\""), json!({"sha256": sha})).hash(), Some(ProofHash::Noted(sha.clone())));
-        assert_eq!(info(&format!("\"{md5}-2\""), json!({"sha256": "short"})).hash(), None);
-        assert_eq!(info("", json!({"sha256": sha})).hash(), None);
+        let sha256 = "1".repeat(64);
+        assert_eq!((info("\"ab-2\"", &sha256).etag().as_deref(), info("\"\"", &sha256).etag()), (Some("ab-2"), None));
+        assert_eq!(info("W/\"ab\"", &sha256).proof().unwrap().etag.as_deref(), Some("W/ab"));
+        assert_eq!((info("", &sha256).noted(), info("", "short").noted()), (Some(&*sha256), None));
     }
 }

@@ -1,10 +1,8 @@
 //! Listings. Supabase lists by its own keys, whose order is not that of ours, so a listing is read to its end when it is begun.
 
-use super::answers::Said;
+use super::SupabaseDestination;
 use super::keys::{decode, encode};
-use super::{Call, SupabaseDestination};
-use crate::http::Body;
-use bytes::Bytes;
+use crate::destinations::call::{Call, Said};
 use http::Method;
 use rushes_core::destination::Listing;
 use rushes_core::{Code, Fault};
@@ -67,10 +65,7 @@ impl SupabaseDestination {
 
     async fn list_call<T: for<'de> Deserialize<'de>>(&self, path: &str, body: &serde_json::Value, field: &str) -> Result<T, Said> {
         let about = self.about("list objects", "SELECT", "");
-        let mut call = Call::new(Method::POST, format!("object/{path}/{}", self.encoded_bucket()), about);
-        call = call.with("content-type", "application/json");
-        call.body = Body::Bytes(Bytes::from(body.to_string()));
-        self.ask(call, field).await
+        self.ask(Call::new(Method::POST, format!("object/{path}/{}", self.encoded_bucket()), about).json(body), field).await
     }
 
     fn check_bound(&self, found: &[String]) -> Result<(), Said> {

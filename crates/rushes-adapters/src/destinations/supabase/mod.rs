@@ -1,8 +1,8 @@
 //! `supabase://`: Supabase Storage over its REST interface. Small objects are put in one request, large ones by resumable
 //! uploads (TUS) that a restart goes on with.
 //!
-//! An object's proof is the MD5 in its etag, or the SHA-256 we noted beside it where the etag is that of parts; what
-//! neither proves is read back.
+//! An object's proof is an etag that is the MD5 of its bytes, or comes of the MD5 of each of its parts; what neither proves is
+//! read back.
 
 mod answers;
 mod keys;
@@ -14,12 +14,14 @@ mod setup;
 mod tests;
 mod tus;
 
+use super::call::{About, Call, Place, Said, into_file, range_of};
 use super::listings::Listings;
-use crate::http::{Answer, Body, Client, Request, empty_file, encode_path};
-use answers::{About, Info, Said, document, refusal};
+use super::proving::{There, read_back};
+use crate::http::{Answer, Client, Request, empty_file, encode_path};
+use answers::{Info, document, refusal};
 use async_trait::async_trait;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use rushes_core::destination::{Abilities, Destination, Links, Listing, Proof, ProofHash, Put, Uploads};
+use http::{HeaderName, HeaderValue, Method};
+use rushes_core::destination::{Abilities, Destination, Links, Listing, Proof, Put, Uploads};
 use rushes_core::{Blob, Code, Fault};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -41,40 +43,6 @@ pub struct SupabaseDestination {
     listings: Listings,
     /// Whether the server was seen to know nothing of flat listings.
     is_old: AtomicBool,
-}
-
-/// One request to the storage server.
-struct Call<'a> {
-    method: Method,
-    /// Below `/storage/v1/`, encoded.
-    path: String,
-    headers: HeaderMap,
-    body: Body,
-    about: About<'a>,
-}
-
-impl<'a> Call<'a> {
-    fn new(method: Method, path: String, about: About<'a>) -> Self {
-        Self { method, path, headers: HeaderMap::new(), body: Body::Empty, about }
-    }
-
-    fn with(mut self, name: &'static str, value: &str) -> Self {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(HeaderName::from_static(name), value);
-        }
-        self
-    }
-}
-
-/// An object that is there.
-struct Held {
-    proof: Proof,
-    /// The SHA-256 its writer noted beside it.
-    noted: Option<String>,
-}
-
-fn mime(blob: &Blob) -> &str {
-    if blob.mime.is_empty() { "application/octet-stream" } else { &blob.mime }
 }
 
 /// What is noted beside an object.
@@ -131,16 +99,20 @@ impl SupabaseDestination {
     }
 
     fn about<'a>(&'a self, operation: &'static str, needs: &'static str, key: &'a str) -> About<'a> {
-        About { operation, needs, bucket: self.bucket(), key }
+        About { operation, needs, place: self.place(), key }
+    }
+
+    fn place(&self) -> Place<'_> {
+        ("bucket", self.bucket())
     }
 
     async fn call(&self, call: Call<'_>) -> Result<Answer, Said> {
-        let Call { method, path, mut headers, body, about } = call;
+        let Call { method, path, mut headers, body, about, .. } = call;
         headers.insert(http::header::AUTHORIZATION, self.bearer.clone());
         headers.insert(HeaderName::from_static("apikey"), self.key.clone());
         let (url, operation) = (format!("{}/{path}", self.base), about.operation);
         let answer = self.client.send(Request { method, url, headers, body, operation, answers_within: None }).await;
-        let answer = answer.map_err(|fault| fault.with("bucket", about.bucket).with("key", about.key))?;
+        let answer = answer.map_err(|fault| about.of(fault))?;
         if answer.status.is_success() { Ok(answer) } else { Err(self.discreet(refusal(answer, about).await)) }
     }
 
@@ -156,7 +128,7 @@ impl SupabaseDestination {
         said
     }
 
-    async fn look(&self, key: &str) -> Result<Option<Held>, Fault> {
+    async fn look(&self, key: &str) -> Result<Option<There>, Fault> {
         let about = self.about("look at object", "SELECT", key);
         // The address without `authenticated` would take a key it does not know for a stranger, and deny there is a bucket.
         let call = Call::new(Method::GET, self.object("object/info/authenticated", key), about);
@@ -165,30 +137,24 @@ impl SupabaseDestination {
             Err(said) if said.is_absent() => return Ok(None),
             Err(said) => return Err(said.into()),
         };
-        let proof = match (info.size, info.hash()) {
-            (Some(size_bytes), Some(hash)) => Some(Proof { size_bytes, hash, etag: info.etag() }),
-            _ => self.read_back(key, info.etag()).await?,
+        let proof = match info.proof() {
+            Some(proof) => Some(proof),
+            None => self.read(key, info.etag()).await?,
         };
-        Ok(proof.map(|proof| Held { proof, noted: info.noted().map(str::to_owned) }))
+        Ok(proof.map(|proof| There { proof, noted: info.noted().map(str::to_owned) }))
     }
 
-    async fn open(&self, key: &str, range: Option<&Range<u64>>, operation: &'static str) -> Result<Answer, Said> {
-        let mut call = Call::new(Method::GET, self.object("object/authenticated", key), self.about(operation, "SELECT", key));
-        if let Some(range) = range {
-            call = call.with("range", &format!("bytes={}-{}", range.start, range.end - 1));
-        }
-        self.call(call).await
+    fn open<'a>(&'a self, key: &'a str, operation: &'static str) -> Call<'a> {
+        Call::new(Method::GET, self.object("object/authenticated", key), self.about(operation, "SELECT", key))
     }
 
-    /// The proof of last resort: the bytes themselves.
-    async fn read_back(&self, key: &str, etag: Option<String>) -> Result<Option<Proof>, Fault> {
-        let answer = match self.open(key, None, "read object back").await {
+    async fn read(&self, key: &str, etag: Option<String>) -> Result<Option<Proof>, Fault> {
+        let answer = match self.call(self.open(key, "read object back")).await {
             Ok(answer) => answer,
             Err(said) if said.is_absent() => return Ok(None),
             Err(said) => return Err(said.into()),
         };
-        let (sha256, size_bytes) = answer.sha256().await?;
-        Ok(Some(Proof { size_bytes, hash: ProofHash::Sha256(sha256), etag }))
+        Ok(Some(read_back(answer, etag).await?))
     }
 
     async fn remove(&self, key: &str) -> Result<(), Fault> {
@@ -203,8 +169,7 @@ impl SupabaseDestination {
         let about = self.about("sign address", "SELECT", key);
         // Whole seconds, none too few.
         let seconds = (valid.as_secs() + u64::from(valid.subsec_nanos() > 0)).max(1);
-        let mut call = Call::new(Method::POST, self.object("object/sign", key), about).with("content-type", "application/json");
-        call.body = Body::Bytes(json!({"expiresIn": seconds}).to_string().into());
+        let call = Call::new(Method::POST, self.object("object/sign", key), about).json(&json!({"expiresIn": seconds}));
         let signed: Signed = self.ask(call, "signedURL").await?;
         let Some((_, query)) = signed.url.split_once('?') else {
             return Err(Fault::new(Code::DestinationDown, "sign address").with("key", key).because("the address has no signature").into());
@@ -224,7 +189,8 @@ struct Signed {
 impl Destination for SupabaseDestination {
     fn abilities(&self) -> Abilities<'_> {
         let clock_ahead_ms = self.client.clock_ahead_ms();
-        Abilities { links: Some(self), uploads: Some(self), setup: Some(self), folders: false, clock_ahead_ms, proves_by_md5: true }
+        let proves_by_md5_up_to = self.settings.whole_max_bytes;
+        Abilities { links: Some(self), uploads: Some(self), setup: Some(self), folders: false, clock_ahead_ms, proves_by_md5_up_to }
     }
 
     fn uri(&self, key: &str) -> String {
@@ -236,25 +202,27 @@ impl Destination for SupabaseDestination {
     }
 
     async fn stat(&self, key: &str) -> Result<Option<Proof>, Fault> {
-        Ok(self.look(key).await?.map(|held| held.proof))
+        Ok(self.look(key).await?.map(|there| there.proof))
+    }
+
+    async fn read_back(&self, key: &str) -> Result<Option<Proof>, Fault> {
+        match self.look(key).await? {
+            Some(there) => self.read(key, there.proof.etag).await,
+            None => Ok(None),
+        }
     }
 
     async fn get(&self, key: &str, bytes: Option<Range<u64>>, into: &Path) -> Result<(), Fault> {
-        if bytes.as_ref().is_some_and(Range::is_empty) {
-            let absent = || Fault::new(Code::NotFound, "get object").with("bucket", self.bucket()).with("key", key);
-            self.look(key).await?.ok_or_else(absent)?;
-            return empty_file(into).await;
+        let mut call = self.open(key, "get object");
+        let about = call.about;
+        if let Some(bytes) = &bytes {
+            let Some(range) = range_of(bytes) else {
+                self.look(key).await?.ok_or_else(|| about.fault(Code::NotFound))?;
+                return empty_file(into).await;
+            };
+            call = call.with("range", &range);
         }
-        match self.open(key, bytes.as_ref(), "get object").await {
-            Ok(answer) if bytes.is_some() && answer.status != http::StatusCode::PARTIAL_CONTENT => {
-                let reason = "the whole object came where some of its bytes were asked for";
-                Err(Fault::new(Code::DestinationDown, "get object").with("bucket", self.bucket()).with("key", key).because(reason))
-            }
-            Ok(answer) => answer.into_file(into).await,
-            // What was asked for begins behind the end.
-            Err(said) if bytes.is_some() && (said.status == 416 || &*said.code == "InvalidRange") => empty_file(into).await,
-            Err(said) => Err(said.into()),
-        }
+        Ok(into_file(self.call(call).await, bytes.as_ref(), into, about).await?)
     }
 
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {

@@ -1,62 +1,26 @@
 //! Writing: what is at a key is looked at, written over only where that is what was last proven, and proven afterwards.
 
-use super::answers::Said;
-use super::tus::{NEEDS_OVER, etag_of};
-use super::{Call, Held, SupabaseDestination, mime, noted};
+use super::tus::NEEDS_OVER;
+use super::{SupabaseDestination, noted};
+use crate::destinations::call::{Call, Said, mime};
+use crate::destinations::proving::{Target, There, contended, prove, target};
 use crate::http::{Body, bytes_of, damaged, file_of};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
-use rushes_core::destination::{Condition, Proof, ProofHash, Put};
+use rushes_core::destination::{Compared, Condition, Proof, Put};
 use rushes_core::{Code, Fault};
 use serde_json::Value;
 
-/// What a put meets at its key.
-enum Target {
-    /// These very bytes.
-    Done(Proof),
-    /// Nothing.
-    New,
-    /// What may be written over.
-    Over,
-}
-
-fn is_same(there: &Proof, known: &Proof) -> bool {
-    let is_noted = matches!(there.hash, ProofHash::Noted(_));
-    there.size_bytes == known.size_bytes && (there.etag.is_some() && there.etag == known.etag || !is_noted && there.hash == known.hash)
-}
-
 impl SupabaseDestination {
-    /// The proof that what is there are the bytes of this put; None where they are not.
-    async fn prove(&self, held: Proof, put: Put<'_>) -> Result<Option<Proof>, Fault> {
-        if !held.is_of(put.blob) {
-            return Ok(None);
-        }
-        if !matches!(held.hash, ProofHash::Noted(_)) {
-            return Ok(Some(held));
-        }
-        // A note alone proves nothing. An etag that comes of the MD5 of each of our parts does.
-        let parts = etag_of(put.file, put.blob.size_bytes, self.settings.part_bytes).await?;
-        if held.etag.as_ref() == Some(&parts) {
-            return Ok(Some(held));
-        }
-        Ok(self.read_back(put.key, held.etag).await?.filter(|proof| proof.is_of(put.blob)))
-    }
-
     async fn target(&self, put: Put<'_>) -> Result<Target, Fault> {
-        let Some(Held { proof, noted }) = self.look(put.key).await? else { return Ok(Target::New) };
-        // With our note and other bytes, it is a put of ours that went wrong on its way.
-        let is_spoilt = noted.as_ref() == Some(&put.blob.sha256);
-        let is_known = matches!(put.condition, Condition::Replace(known) if is_same(&proof, known));
-        if let Some(proof) = self.prove(proof, put).await? {
-            return Ok(Target::Done(proof));
+        let there = self.look(put.key).await?;
+        let etag = there.as_ref().and_then(|there| there.proof.etag.clone());
+        let target = target(there, &put, self.place(), self.settings.part_bytes, self.read(put.key, etag)).await;
+        if target.is_err() {
+            self.clear(put).await;
         }
-        if is_spoilt || is_known {
-            return Ok(Target::Over);
-        }
-        self.clear(put).await;
-        let reason = "the object there is neither the old nor the new version";
-        Err(Fault::new(Code::DestinationConflict, "put object").with("bucket", self.bucket()).with("key", put.key).because(reason))
+        target
     }
 
     pub(super) async fn put_checked(&self, put: Put<'_>) -> Result<Proof, Fault> {
@@ -71,7 +35,7 @@ impl SupabaseDestination {
                 }
                 Target::New => false,
                 // Supabase has no conditional replace: what somebody else writes between our look and this is lost.
-                Target::Over => true,
+                Target::Over(_) => true,
             };
             let sent = if is_whole { self.put_whole(put, is_over).await } else { self.put_parts(put, is_over).await };
             match sent {
@@ -84,10 +48,7 @@ impl SupabaseDestination {
         match target {
             Target::Done(proof) => Ok(proof),
             Target::New => Err(self.hidden(put.key, "something is at this key and cannot be seen")),
-            Target::Over => {
-                let reason = "somebody else is writing there just now";
-                Err(Fault::new(Code::DestinationDown, "put object").with("bucket", self.bucket()).with("key", put.key).because(reason))
-            }
+            Target::Over(_) => Err(contended(&put, self.place())),
         }
     }
 
@@ -114,10 +75,11 @@ impl SupabaseDestination {
 
     /// Reads the proof of what was just put. What arrived otherwise than it was sent is taken away again.
     async fn proof_of_put(&self, put: Put<'_>) -> Result<Proof, Fault> {
-        let Some(Held { proof, noted }) = self.look(put.key).await? else {
+        let Some(There { proof, noted }) = self.look(put.key).await? else {
             return Err(self.hidden(put.key, "the object was taken and cannot be seen"));
         };
-        if let Some(proof) = self.prove(proof, put).await? {
+        let read_back = self.read(put.key, proof.etag.clone());
+        if let Compared::Same(proof) = prove(proof, &put, self.settings.part_bytes, read_back).await? {
             return Ok(proof);
         }
         // Supabase looks for what is there only when an upload begins: another one may have ended after ours.

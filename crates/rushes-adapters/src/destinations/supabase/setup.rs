@@ -2,7 +2,6 @@
 
 use super::{Call, SupabaseDestination};
 use crate::catalogs::postgres::own_folders;
-use crate::http::Body;
 use async_trait::async_trait;
 use http::Method;
 use rushes_core::Fault;
@@ -17,8 +16,8 @@ impl SupabaseDestination {
             Err(said) if said.status == 404 => {}
             Err(said) => return Err(said.into()),
         }
-        let mut call = Call::new(Method::POST, "bucket".to_owned(), about).with("content-type", "application/json");
-        call.body = Body::Bytes(json!({"id": self.bucket(), "name": self.bucket(), "public": is_public}).to_string().into());
+        let body = json!({"id": self.bucket(), "name": self.bucket(), "public": is_public});
+        let call = Call::new(Method::POST, "bucket".to_owned(), about).json(&body);
         match self.ask::<Value>(call, "name").await {
             Err(said) if said.is_taken() => Ok(false),
             made => made.map(|_| true).map_err(Fault::from),

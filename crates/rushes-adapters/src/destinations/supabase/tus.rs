@@ -1,28 +1,22 @@
 //! Resumable uploads: TUS 1.0 as Supabase speaks it. What was begun is kept in the session; how far it came, the server is
 //! asked. An upload that nobody will finish is removed.
 
-use super::answers::Said;
-use super::{Call, SupabaseDestination, mime, noted};
+use super::{SupabaseDestination, noted};
+use crate::destinations::call::{Call, Resumable, Said, mime};
 use crate::http::{Body, bytes_of, crc32c_of, damaged, file_of};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::Method;
-use md5::{Digest, Md5};
 use rushes_core::destination::Put;
-use rushes_core::flow::hex;
 use rushes_core::{Code, Fault};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::io::Read;
-use std::path::Path;
 use std::sync::Arc;
 
 /// What policies must allow for writing over an object.
 pub(super) const NEEDS_OVER: &str = "SELECT, INSERT and UPDATE";
 const VERSION: &str = "1.0.0";
-/// Bytes read at once.
-const BUFFER_BYTES: usize = 256 * 1024;
 
 /// What is kept between tries.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,44 +31,7 @@ struct Kept {
     sent_bytes: u64,
 }
 
-impl Kept {
-    fn read(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok()
-    }
-
-    fn write(&self) -> Result<String, Fault> {
-        serde_json::to_string(self).map_err(|e| Fault::new(Code::Unexpected, "keep upload").because(e))
-    }
-}
-
-/// The etag that S3, on which Supabase stands, gives an object in parts of this size. Errors: `blob_missing`, `io`.
-pub(super) async fn etag_of(file: &Path, size_bytes: u64, part_bytes: u64) -> Result<String, Fault> {
-    let file = file_of(file, size_bytes)?;
-    let summed = tokio::task::spawn_blocking(move || etag_in(&*file, part_bytes));
-    let failed = |e: std::io::Error| Fault::new(Code::Io, "read what was sent").because(e);
-    summed.await.map_err(|e| Fault::new(Code::Panicked, "read what was sent").because(e))?.map_err(failed)
-}
-
-fn etag_in(mut file: impl Read, part_bytes: u64) -> std::io::Result<String> {
-    let (mut whole, mut count, mut buffer) = (Md5::new(), 0, vec![0; BUFFER_BYTES]);
-    loop {
-        let (mut part, mut rest) = (Md5::new(), file.by_ref().take(part_bytes));
-        let mut is_empty = true;
-        loop {
-            let read = rest.read(&mut buffer)?;
-            if read == 0 {
-                break;
-            }
-            is_empty = false;
-            part.update(&buffer[..read]);
-        }
-        if is_empty {
-            return Ok(format!("{}-{count}", hex(&whole.finalize())));
-        }
-        whole.update(part.finalize());
-        count += 1;
-    }
-}
+impl Resumable for Kept {}
 
 /// Names and values as TUS carries them.
 fn metadata(pairs: &[(&str, &str)]) -> String {
@@ -280,14 +237,6 @@ impl SupabaseDestination {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn supabase_etags_of_parts_are_those_of_s3() {
-        let part = |bytes: &[u8]| Md5::digest(bytes).to_vec();
-        let whole = |parts: &[Vec<u8>]| format!("{}-{}", hex(&Md5::digest(parts.concat())), parts.len());
-        assert_eq!(etag_in(&b"abcdefgh"[..], 3).unwrap(), whole(&[part(b"abc"), part(b"def"), part(b"gh")]));
-        assert_eq!(etag_in(&b"abcdef"[..], 3).unwrap(), whole(&[part(b"abc"), part(b"def")]));
-    }
 
     #[test]
     fn supabase_metadata_is_as_tus_wants_it() {

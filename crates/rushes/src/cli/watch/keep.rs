@@ -4,10 +4,11 @@ use super::folder::{Folder, Settled, Wish};
 use crate::cli::hand::{self, Hand};
 use crate::cli::{Context, print};
 use crate::ways::character_db::name_of;
-use crate::ways::known::{self, Current};
-use crate::ways::plan::{Item, State, is_of_character, title_of};
+use crate::ways::known;
+use crate::ways::plan::{State, is_of_character, title_of};
 use crate::ways::titles::Titles;
 use crate::ways::walk::Entry;
+use crate::words;
 use rushes_core::flow::hash;
 use rushes_core::job::{Job, JobState};
 use rushes_core::recognise::Recognised;
@@ -65,9 +66,9 @@ pub(super) struct Keeper<'a> {
 }
 
 impl<'a> Keeper<'a> {
-    pub(super) fn open(context: &'a Context) -> anyhow::Result<Self> {
+    pub(super) async fn open(context: &'a Context) -> anyhow::Result<Self> {
         Ok(Self {
-            hand: Hand::open(context)?,
+            hand: Hand::open(context).await?,
             ready: VecDeque::new(),
             open: Vec::new(),
             titles: Titles::default(),
@@ -103,8 +104,8 @@ impl<'a> Keeper<'a> {
 
     /// Starts what there is room for, and looks what has ended.
     pub(super) async fn go_on(&mut self, folders: &mut [Folder]) -> anyhow::Result<()> {
-        if let Some(fault) = self.hand.broken() {
-            return Err(fault.into());
+        if let Some(gone) = self.hand.gone() {
+            self.hand.take_over(gone).await?;
         }
         self.look(folders).await?;
         for _ in 0..LOOKED_UP_MAX {
@@ -154,28 +155,12 @@ impl<'a> Keeper<'a> {
         if known::was_taken(parts, taken).await?.is_some_and(|asset| asset.retired_ms.is_none()) {
             return Ok(true);
         }
-        let filter = AssetFilter { subject: Some(taken.subject.clone()), kind: taken.kind, ..AssetFilter::default() };
-        let is_equal = |kind: Kind| {
-            let (subject, names, title) = (taken.subject.clone(), taken.names.clone(), taken.title.clone());
-            let title = title.unwrap_or_else(|| kind.own_title().unwrap_or("primary").to_owned());
-            Item {
-                state: State::New,
-                kind,
-                subject,
-                title,
-                names,
-                from: Some(taken.from.clone()),
-                shown: String::new(),
-                at: None,
-                is_local_only: true,
-                meta: Value::Null,
-                why: None,
-            }
-        };
-        let current = Current::of(parts.store.assets(&filter).await?);
         for kind in taken.kind.map_or(vec![Kind::WorkspaceImage, Kind::WorkspaceVideo], |kind| vec![kind]) {
-            let there = current.at(&is_equal(kind)).map(|(asset, _)| asset);
-            if known::state(parts, taken, there).await? == State::Known {
+            let title = taken.title.as_deref().unwrap_or_else(|| kind.own_title().unwrap_or("primary"));
+            let Ok(stem) = kind.stem(&taken.subject, &taken.names) else { continue };
+            let is_meant = |asset: &Asset| asset.kind == kind && asset.subject == taken.subject && asset.title == title;
+            let there = parts.store.current_at(&stem).await?.into_iter().find(is_meant);
+            if known::state(parts, taken, there.as_ref()).await? == State::Known {
                 return Ok(true);
             }
         }
@@ -246,7 +231,7 @@ impl<'a> Keeper<'a> {
                 if self.took_ms.len() < KEPT_MAX {
                     self.took_ms.push(took_ms);
                 }
-                format!(", {} after it was closed", print::duration(took_ms))
+                format!(", {} after it was closed", words::took(took_ms))
             }
             None => String::new(),
         };
@@ -290,7 +275,7 @@ impl<'a> Keeper<'a> {
         }
         let speed = match (p50, p95) {
             (Some(p50), Some(p95)) => {
-                format!(" From closed to registered: half within {}, 95 % within {}.", print::duration(p50), print::duration(p95))
+                format!(" From closed to registered: half within {}, 95 % within {}.", words::took(p50), words::took(p95))
             }
             _ => String::new(),
         };

@@ -20,7 +20,7 @@ fn plan_of(folder: &tempfile::TempDir, buckets: &[Bucket]) -> Plan {
     let path = folder.path().join(character_db::NAME);
     let db = path.exists().then(|| character_db::read(&path).unwrap());
     let files = walk(folder.path(), &Rules::default()).unwrap().files;
-    plan(Sources { db, root: Some(folder.path()), files: &files, buckets, maps: &[] }, Titles::default())
+    plan(Sources { db, root: Some(folder.path()), files: &files, buckets, maps: &[], may_leave: false }, Titles::default())
 }
 
 /// Each line as `state kind title stem`.
@@ -127,7 +127,7 @@ fn plan_reads_a_bucket_by_its_listing() {
     let keys =
         ["anime_dance/characters/a_1.png", "anime_dance/dances/dance_a_1_cosplay_on_r.mp4", "anime_dance/readme.txt", "anime_dance/x.png"];
     let bucket = Bucket { destination: "cloud".into(), bases: vec!["gs://b/".into()], keys: keys.map(str::to_owned).to_vec() };
-    let plan = plan(Sources { db: None, root: None, files: &[], buckets: &[bucket], maps: &[] }, Titles::default());
+    let plan = plan(Sources { db: None, root: None, files: &[], buckets: &[bucket], maps: &[], may_leave: false }, Titles::default());
     assert_eq!(lines(&plan), ["new anime_image primary characters/a_1", "new dance_video primary dances/dance_a_1_cosplay_on_r"]);
     assert_eq!(plan.characters["a_1"].name, "A 1", "a name from an id that ends in no second");
     assert_eq!((plan.unrecognised.len(), plan.others), (1, 1));

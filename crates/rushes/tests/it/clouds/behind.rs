@@ -39,7 +39,7 @@ async fn clouds_objects_touched_behind_our_back_are_found_and_mended() {
         scene.engine.until("nothing is owed", || async { store.backlog().await.unwrap().values().all(|backlog| backlog.owed == 0) }).await;
         let left = audit(scene.engine.parts(), false).await.unwrap();
         assert_eq!(left.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["orphaned"], "{name}: what was never ours stays");
-        assert!(port.stat("base/nobody.bin").await.unwrap().unwrap().is_of(&blob));
+        assert!(port.stat("base/nobody.bin").await.unwrap().unwrap().proves(&blob));
     }
 }
 

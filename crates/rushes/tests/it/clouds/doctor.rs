@@ -135,7 +135,7 @@ async fn clouds_doctor_makes_the_policy_of_a_bucket_at_supabase() {
     let blob = rushes_core::digest::digest(&b"picture"[..], "image/png").unwrap();
     let own = format!("{user}/job/0.png");
     port.put(Put::new(&own, &file, &blob, Condition::CreateOnly)).await.unwrap();
-    assert!(port.stat(&own).await.unwrap().unwrap().is_of(&blob));
+    assert!(port.stat(&own).await.unwrap().unwrap().proves(&blob));
     let refused = port.put(Put::new("another/job/0.png", &file, &blob, Condition::CreateOnly)).await.unwrap_err();
     assert!(refused.code == Code::DestinationRefused && refused.to_string().contains("INSERT"), "{refused}");
 

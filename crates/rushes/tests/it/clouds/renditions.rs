@@ -60,7 +60,7 @@ async fn rendition(engine: &TestEngine, web: &MemoryDestination) -> Blob {
     let web_one = at(&deliveries, "web");
     let held = web_one.rendition.clone().expect("the picture is a rendition there");
     assert_eq!((web_one.key.as_str(), held.mime.as_str()), (RENDITION, "image/jpeg"));
-    assert!(web_one.proof.as_ref().unwrap().is_of(&held) && held.size_bytes < asset.blob.size_bytes / 4);
+    assert!(web_one.proof.as_ref().unwrap().proves(&held) && held.size_bytes < asset.blob.size_bytes / 4);
     let there = bytes(web, RENDITION).await;
     assert_eq!(digest(&there[..], "image/jpeg").unwrap(), held);
     let shown = image::load_from_memory_with_format(&there, image::ImageFormat::Jpeg).unwrap();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// A form with a file and fields, by hand: what is sent is what is written here.
-fn form(file: &[u8], fields: &[(&str, &str)]) -> Vec<u8> {
+pub(super) fn form(file: &[u8], fields: &[(&str, &str)]) -> Vec<u8> {
     let mut body = Vec::new();
     for (name, value) in fields {
         body.extend_from_slice(format!("--b0undary\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").as_bytes());
@@ -119,6 +119,26 @@ async fn service_takes_a_file_and_gives_it_back_whole_and_in_parts() {
     let (_, audit) = served.get("/api/v1/audit").await;
     assert_eq!(audit["clean"], true, "{audit}");
     served.stop().expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn service_decodes_a_film_that_is_handed_in_once() {
+    let program = Program::with(TINY);
+    let film = program.path("film.mp4");
+    ffmpeg(&["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=1", "-pix_fmt", "yuv420p"], &film);
+    let bytes = std::fs::read(&film).unwrap();
+    program.watch_tools();
+    let served = Served::open(program);
+    for (kind, name) in [(&[][..], "workspace_video"), (&[("kind", "dance_video"), ("name", "ref=ref1")], "dance_video")] {
+        let (started, probed) = served.program.tools_started();
+        let (status, made) = upload(&served, &bytes, kind).await;
+        assert_eq!((status, &made["asset"]["kind"]), (StatusCode::CREATED, &json!(name)), "{made}");
+        assert_eq!(made["asset"]["duration_ms"], 1_000, "{made}");
+        assert_eq!(served.program.tools_started(), (started + 1, probed + 1), "of ffmpeg and ffprobe");
+    }
+    let blob = |entry: std::fs::DirEntry| std::fs::read_dir(entry.path()).into_iter().flatten();
+    let blobs = std::fs::read_dir(served.program.path("home/blobs")).unwrap().flatten().flat_map(blob).flatten();
+    assert!(blobs.map(|entry| std::fs::read(entry.path()).unwrap()).all(|held| held == bytes));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,8 +2,10 @@
 
 mod api;
 mod browser;
+mod carried;
 mod clients;
 mod contract;
+mod gone;
 mod hooks;
 mod hostile;
 mod kills;

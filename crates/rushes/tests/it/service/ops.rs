@@ -292,6 +292,66 @@ fn service_that_is_gone_leaves_a_run_to_be_gone_on_with() {
     assert!(ended.stderr.contains("the same command goes on"), "{}", ended.stderr);
 }
 
+/// A home whose deliveries never arrive: nobody listens there.
+fn undelivered() -> Program {
+    let place = "[[destinations]]\nname = \"far\"\nuri = \"s3://bucket\"\nendpoint = \"http://127.0.0.1:9\"\naccess_key = \"env:A\"\nsecret_key = \"env:A\"\n";
+    let program = Program::with(&format!("{TINY}{place}"));
+    make_reference(&program);
+    program.write(".env", b"A=test\n");
+    program
+}
+
+fn newest(program: &Program) -> Value {
+    program.run(&["jobs", "ls", "--json"]).expect(0).json()["jobs"][0].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn service_cancels_the_put_of_who_interrupts_the_command() {
+    let mut served = Served::open(undelivered());
+    let put = served.program.start(&["put", "step.mp4", "--subject", "ana"]);
+    until("it delivers", || newest(&served.program)["state"] == "delivering").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    signal(&put, "INT");
+    end(put).expect(130);
+    assert_eq!(newest(&served.program)["state"], "cancelled");
+    served.stop().expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn service_that_is_gone_leaves_a_put_to_be_gone_on_with() {
+    let mut served = Served::open(undelivered());
+    let put = served.program.start(&["put", "step.mp4", "--subject", "ana"]);
+    until("it delivers", || newest(&served.program)["state"] == "delivering").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    served.kill();
+    let began = Instant::now();
+    let ended = end(put).expect(1);
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    assert!(ended.stderr.contains("the same command goes on"), "{}", ended.stderr);
+}
+
+#[test]
+fn service_that_is_killed_before_it_answers_leaves_the_work_to_who_asked() {
+    let mut served = Served::open(Program::with(TINY));
+    make_reference(&served.program);
+    signal(served.child.as_ref().unwrap(), "STOP");
+    let put = served.program.start(&["put", "step.mp4", "--subject", "ana", "--json"]);
+    std::thread::sleep(Duration::from_secs(2));
+    served.kill();
+    assert_eq!(end(put).expect(0).json()["status"], "completed");
+    assert_eq!(served.program.assets().len(), 1);
+}
+
+#[test]
+fn service_does_what_is_asked_eight_times_at_once_one_time() {
+    let mut served = Served::open(undelivered());
+    let puts: Vec<_> = (0..8).map(|_| served.program.start(&["put", "step.mp4", "--subject", "ana", "--no-wait", "--json"])).collect();
+    let ended: Vec<Value> = puts.into_iter().map(|put| end(put).expect(0).json()["job_id"].clone()).collect();
+    assert!(ended.iter().all(|job| job.is_string() && *job == ended[0]), "{ended:?}");
+    assert_eq!(served.program.run(&["jobs", "ls", "--json"]).json()["jobs"].as_array().unwrap().len(), 1);
+    served.stop().expect(0);
+}
+
 #[test]
 fn service_deliveries_are_held_when_they_are_told_to_be() {
     let program = Program::with(TINY);

@@ -23,13 +23,13 @@ pub(super) struct Browser<'a> {
 }
 
 pub(super) struct Seen {
-    status: StatusCode,
+    pub(super) status: StatusCode,
     headers: HeaderMap,
-    text: String,
+    pub(super) text: String,
 }
 
 impl Seen {
-    fn header(&self, name: reqwest::header::HeaderName) -> &str {
+    pub(super) fn header(&self, name: reqwest::header::HeaderName) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 }

@@ -14,7 +14,7 @@ use rushes_adapters::webhook::Poster;
 use rushes_core::catalog::Catalog;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{DeliveryState, Pictures, Route, Routes};
-use rushes_core::destination::{Abilities, Destination, Listing, Proof, Put};
+use rushes_core::destination::{Abilities, Compared, Destination, Listing, Proof, Put, compare};
 use rushes_core::inspect::{Inspect, MediaInfo};
 use rushes_core::store::AssetFilter;
 use rushes_core::{Code, Fault, Job, JobId, Kind};
@@ -272,8 +272,9 @@ impl TestEngine {
             for delivery in deliveries {
                 assert_eq!(delivery.state, DeliveryState::Proven, "{} at {}", asset.path, delivery.destination);
                 let site = self.parts().destinations.iter().find(|site| site.name == delivery.destination).unwrap();
-                let proof = patiently(|| site.port.stat(&delivery.key)).await.expect("a proven object is there");
-                assert!(proof.holds(delivery.held(&asset), delivery.proof.as_ref()), "{} holds the bytes of its asset", delivery.key);
+                let held = delivery.held(&asset);
+                let there = patiently(|| compare(site.port.as_ref(), &delivery.key, held, delivery.proof.as_ref())).await;
+                assert!(matches!(there, Compared::Same(_)), "{} holds the bytes of its asset: {there:?}", delivery.key);
             }
         }
         let audit = patiently(|| rushes_engine::audit::audit(self.parts(), false)).await;

@@ -3,7 +3,9 @@
 #![expect(clippy::disallowed_methods, reason = "these tests start programs, which the product's own runner must not be asked to judge")]
 
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -72,13 +74,50 @@ impl Program {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("RUSHES_")) {
             command.env_remove(name);
         }
-        command.current_dir(self.folder.path()).args(["--home", home]).args(args).stdin(Stdio::null());
+        // Where [`Program::watch_tools`] puts its own; mostly there is nothing.
+        let path = std::env::join_paths([self.path("tools")].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())));
+        command.env("PATH", path.unwrap()).current_dir(self.folder.path()).args(["--home", home]).args(args).stdin(Stdio::null());
         command
+    }
+
+    /// From now on each ffmpeg and ffprobe the program starts is written down.
+    pub(crate) fn watch_tools(&self) {
+        use std::os::unix::fs::PermissionsExt;
+        let log = self.path("tools.log");
+        for tool in ["ffmpeg", "ffprobe"] {
+            let path = std::env::var_os("PATH").unwrap();
+            let real = std::env::split_paths(&path).map(|folder| folder.join(tool)).find(|file| file.is_file()).unwrap();
+            let script = format!("#!/bin/sh\necho \"{tool} $*\" >> {}\nexec {} \"$@\"\n", log.display(), real.display());
+            let file = self.write(&format!("tools/{tool}"), script.as_bytes());
+            std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    }
+
+    /// How often ffmpeg and ffprobe were started since.
+    pub(crate) fn tools_started(&self) -> (usize, usize) {
+        let log = std::fs::read_to_string(self.path("tools.log")).unwrap_or_default();
+        let count = |tool: &str| log.lines().filter(|line| line.starts_with(&format!("{tool} "))).count();
+        (count("ffmpeg"), count("ffprobe"))
     }
 
     /// Runs to the end.
     pub(crate) fn run(&self, args: &[&str]) -> End {
         End::of(self.command(args).output().unwrap())
+    }
+
+    /// Runs to the end; its answer goes to this place.
+    pub(crate) fn run_into(&self, args: &[&str], out: impl Into<Stdio>) -> End {
+        End::of(self.command(args).stdout(out).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap())
+    }
+
+    /// Runs to the end in this folder, with a last argument of any bytes.
+    pub(crate) fn run_bytes(&self, folder: &Path, args: &[&str], last: &[u8]) -> End {
+        End::of(self.command(args).arg(OsStr::from_bytes(last)).current_dir(folder).output().unwrap())
+    }
+
+    /// Makes a pipe with a name, which nobody writes to.
+    pub(crate) fn pipe(&self, name: &str) {
+        assert!(Command::new("mkfifo").arg(self.path(name)).status().unwrap().success());
     }
 
     /// As [`Program::run`], on another home.

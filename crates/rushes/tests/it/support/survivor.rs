@@ -138,6 +138,11 @@ impl Survivor {
         self.program.path("places.log")
     }
 
+    /// The places passed so far, a line each: `commit 3`.
+    pub(crate) fn passed(&self) -> String {
+        std::fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
     /// The command of the production under way.
     pub(crate) fn args(&self) -> Vec<String> {
         let own = ["run", "production", "--reference", "step.mp4", "--json", "--seed"].map(str::to_owned);

@@ -26,7 +26,7 @@ async fn gs_uploads_survive_bad_weather() {
         let put = Put { session: &kept, ..film.create(&key) };
         chaos.set_for(parts(2), weather.clone());
         let proof = put_at_last(&bucket, put, &weather).await;
-        assert!(proof.is_of(&film.blob), "{weather:?}");
+        assert!(proof.proves(&film.blob), "{weather:?}");
         let there = server.object("films", &key).unwrap();
         assert_eq!(server.bytes(&there), std::fs::read(&film.file).unwrap(), "{weather:?}");
         let begun = chaos.count("POST", "uploadType=resumable");
@@ -40,7 +40,7 @@ async fn gs_uploads_survive_bad_weather() {
         let put = Put { session: &kept, ..film.create("last.mp4") };
         chaos.set_for(Only::requests("PUT", "upload_id").first(2), Weather::Clear);
         chaos.set_for(Only::requests("PUT", "upload_id").first(2), weather.clone());
-        assert!(put_at_last(&bucket, put, &weather).await.is_of(&film.blob));
+        assert!(put_at_last(&bucket, put, &weather).await.proves(&film.blob));
         chaos.set(Weather::Clear);
         bucket.delete("last.mp4").await.unwrap();
     }
@@ -64,7 +64,7 @@ async fn gs_uploads_that_are_of_no_more_use_are_removed() {
     assert_eq!(server.open_sessions(), 1);
     server.expire_sessions();
     chaos.set(Weather::Clear);
-    assert!(bucket.put(put).await.unwrap().is_of(&film.blob), "an expired upload is begun anew");
+    assert!(bucket.put(put).await.unwrap().proves(&film.blob), "an expired upload is begun anew");
     bucket.delete("film.mp4").await.unwrap();
 
     *kept.0.lock().unwrap() = None;
@@ -85,7 +85,7 @@ async fn gs_uploads_that_are_of_no_more_use_are_removed() {
     chaos.set(Weather::Clear);
     let session = kept.kept().unwrap();
     bucket.put(film.create("film.mp4")).await.unwrap();
-    assert!(bucket.put(put).await.unwrap().is_of(&film.blob), "equal bytes are success");
+    assert!(bucket.put(put).await.unwrap().proves(&film.blob), "equal bytes are success");
     bucket.abandon("film.mp4", &session).await.unwrap();
     bucket.abandon("film.mp4", "nonsense").await.unwrap();
     assert_eq!(server.open_sessions(), 0);

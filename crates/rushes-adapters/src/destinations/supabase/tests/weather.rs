@@ -19,12 +19,12 @@ async fn supabase_large_objects_are_proven_by_their_parts() {
     assert_eq!(proof.hash, ProofHash::Noted(film.blob.sha256.clone()));
     assert_eq!(chaos.count("GET", "/object/authenticated/"), 0, "its etag proves it, and it is not read back");
     let stat = bucket.stat(put.key).await.unwrap().unwrap();
-    assert!(stat.holds(&film.blob, Some(&proof)), "{stat:?}");
+    assert_eq!(stat.shows(&film.blob, Some(&proof)), Shows::Same, "{stat:?}");
     let there = server.object("films", "=5Ba=5D film.mp4").await.unwrap();
     assert_eq!(there.bytes.len() as u64, film.blob.size_bytes);
     assert_eq!(there.metadata["mimetype"], "video/mp4");
     assert_eq!(there.user_metadata.unwrap()["sha256"], film.blob.sha256);
-    assert!(bucket.put(film.create(put.key)).await.unwrap().is_of(&film.blob), "the same again is success");
+    assert!(bucket.put(film.create(put.key)).await.unwrap().proves(&film.blob), "the same again is success");
     assert_eq!(server.open_uploads(), 0);
 }
 
@@ -50,7 +50,7 @@ async fn supabase_uploads_survive_bad_weather() {
         let put = Put { session: &kept, ..film.create(&key) };
         chaos.set_for(patch(1), weather.clone());
         let proof = put_at_last(&bucket, put, &weather).await;
-        assert!(proof.is_of(&film.blob), "{weather:?}");
+        assert!(proof.proves(&film.blob), "{weather:?}");
         assert_eq!(server.object("films", &key).await.unwrap().bytes, std::fs::read(&film.file).unwrap(), "{weather:?}");
         let begun = chaos.count("POST", "upload/resumable");
         chaos.forget();
@@ -61,7 +61,7 @@ async fn supabase_uploads_survive_bad_weather() {
         let (film, kept) = (large(250_001), Kept::default());
         let put = Put { session: &kept, ..film.create("last.mp4") };
         chaos.set_for(patch(3), weather.clone());
-        assert!(put_at_last(&bucket, put, &weather).await.is_of(&film.blob));
+        assert!(put_at_last(&bucket, put, &weather).await.proves(&film.blob));
         chaos.set(Weather::Clear);
         bucket.delete("last.mp4").await.unwrap();
     }
@@ -81,7 +81,7 @@ async fn supabase_uploads_that_are_of_no_more_use_are_removed() {
     assert!(bucket.put(put).await.unwrap_err().is_transient());
     server.expire_uploads();
     chaos.set(Weather::Clear);
-    assert!(bucket.put(put).await.unwrap().is_of(&film.blob), "an expired upload is begun anew");
+    assert!(bucket.put(put).await.unwrap().proves(&film.blob), "an expired upload is begun anew");
     bucket.delete("film.mp4").await.unwrap();
     let expired = server.open_uploads();
 
@@ -111,7 +111,7 @@ async fn supabase_spoilt_objects_are_taken_away() {
     chaos.set_for(Only::requests("POST", "/object/films").first(1), Weather::Corrupt);
     chaos.set_for(Only::requests("DELETE", "/object/films").first(1), Weather::too_many(None));
     assert!(bucket.put(picture.create("a.png")).await.unwrap_err().is_transient());
-    assert!(bucket.put(picture.create("a.png")).await.unwrap().is_of(&picture.blob));
+    assert!(bucket.put(picture.create("a.png")).await.unwrap().proves(&picture.blob));
 }
 
 #[tokio::test]

@@ -1,0 +1,94 @@
+//! Stores that show no checksums: an etag proves where it is the MD5 of what was put, and nothing else.
+
+use super::*;
+use crate::destinations::sources::{Kept, large, source};
+use rushes_testkit::etags::{EtagServer, Etags};
+
+fn bucket(server: &EtagServer) -> S3Destination {
+    S3Destination::new(S3Settings {
+        bucket: "bucket".into(),
+        endpoint: Some(server.url.clone()),
+        region: "auto".into(),
+        addressing: Addressing::Path,
+        key: Some(AccessKey { id: "id".into(), secret: "secret".into(), token: None }),
+        public_base: None,
+        part_bytes: PART_BYTES,
+        http: HttpOptions::default(),
+    })
+    .unwrap()
+}
+
+/// Without its MD5, as assets are registered.
+fn lean(bytes: &[u8]) -> crate::destinations::sources::Source {
+    let mut source = source(bytes);
+    source.blob.md5 = None;
+    source
+}
+
+#[tokio::test]
+async fn s3_keeps_the_destination_contract_whatever_etags_are() {
+    for etags in [Etags::Md5, Etags::Digits, Etags::Uuid, Etags::Weak] {
+        destination_suite_up_to(&bucket(&EtagServer::start(etags).await), 255).await;
+    }
+}
+
+#[tokio::test]
+async fn s3_proves_a_good_object_once_whatever_its_etag() {
+    for (etags, reads) in [(Etags::Md5, 0), (Etags::Digits, 1), (Etags::Uuid, 1), (Etags::Weak, 1)] {
+        let server = EtagServer::start(etags).await;
+        let (bucket, picture) = (bucket(&server), lean(b"123456789"));
+        let proof = bucket.put(picture.create("a.png")).await.unwrap_or_else(|fault| panic!("{etags:?}: {fault}"));
+        assert_eq!(server.removals("a.png"), 0, "{etags:?}: what is good stays");
+        assert_eq!(server.reads("a.png"), reads, "{etags:?}: what proves nothing is read back, once");
+        let by_md5 = ProofHash::Md5("25f9e794323b453885f5181f1b624d0b".into());
+        let wanted = if etags == Etags::Md5 { by_md5 } else { ProofHash::Sha256(picture.blob.sha256.clone()) };
+        assert_eq!(proof.hash, wanted, "{etags:?}");
+        // Our own note stands beside it in each of them; it is no proof to who comes later either.
+        let again = bucket.put(picture.create("a.png")).await.unwrap();
+        assert!(matches!(again.hash, ProofHash::Md5(_) | ProofHash::Sha256(_)), "{etags:?}: {again:?}");
+        let other = lean(b"987654321");
+        assert_eq!(bucket.put(other.create("a.png")).await.unwrap_err().code, Code::DestinationConflict, "{etags:?}");
+    }
+}
+
+#[tokio::test]
+async fn s3_takes_a_spoilt_object_away_whatever_its_etag() {
+    for etags in [Etags::Md5, Etags::Digits, Etags::Uuid, Etags::Weak] {
+        let server = EtagServer::start(etags).await;
+        let (bucket, picture) = (bucket(&server), lean(b"123456789"));
+        server.spoil(1);
+        let fault = bucket.put(picture.create("a.png")).await.unwrap_err();
+        assert!(fault.code == Code::ProofFailed && fault.is_transient(), "{etags:?}: {fault}");
+        assert_eq!(server.bytes("a.png"), None, "{etags:?}");
+        bucket.put(picture.create("a.png")).await.unwrap();
+        assert_eq!(server.bytes("a.png").unwrap(), b"123456789");
+    }
+}
+
+#[tokio::test]
+async fn s3_proves_parts_whatever_their_etags() {
+    for (etags, reads) in [(Etags::Md5, 0), (Etags::Digits, 1), (Etags::Uuid, 1), (Etags::Weak, 1)] {
+        let server = EtagServer::start(etags).await;
+        let (bucket, film) = (bucket(&server), large(u32::try_from(LARGE_BYTES).unwrap()));
+        let kept = Kept::default();
+        let put = Put { session: &kept, ..film.create("film.mp4") };
+        bucket.put(put).await.unwrap_or_else(|fault| panic!("{etags:?}: {fault}"));
+        assert_eq!(server.reads("film.mp4"), reads, "{etags:?}");
+        // Its answer was lost, and with it what was kept: the parts of the local file say what its etag must be.
+        assert!(bucket.put(film.create("film.mp4")).await.is_ok(), "{etags:?}");
+        assert_eq!(server.reads("film.mp4"), 2 * reads, "{etags:?}: a note alone proves nothing");
+        assert_eq!(server.removals("film.mp4"), 0);
+        bucket.delete("film.mp4").await.unwrap();
+
+        server.spoil(1);
+        let kept = Kept::default();
+        let put = Put { session: &kept, ..film.create("spoilt.mp4") };
+        for _ in 0..3 {
+            match bucket.put(put).await {
+                Ok(_) => break,
+                Err(fault) => assert_eq!(fault.code, Code::ProofFailed, "{etags:?}: {fault}"),
+            }
+        }
+        assert!(server.bytes("spoilt.mp4").unwrap() == std::fs::read(&film.file).unwrap(), "{etags:?}: it is good in the end");
+    }
+}
