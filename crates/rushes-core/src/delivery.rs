@@ -161,7 +161,11 @@ pub struct Wanted {
 pub struct Leased {
     /// What to pay now.
     pub rows: Vec<Due>,
-    /// Where that is nothing: when the next row that waits for its time is due, milliseconds since 1970.
+    /// Whether as many small ones were found as were wanted: there may be more.
+    pub more_small: bool,
+    /// The same of large ones.
+    pub more_large: bool,
+    /// Where not all that was wanted was found: when the next row that waits for its time is due, milliseconds since 1970.
     pub next_ms: Option<i64>,
 }
 

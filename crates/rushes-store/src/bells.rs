@@ -1,23 +1,26 @@
-//! The bells that ring after commits: four for everybody, and one for each job that somebody waits for, so that
-//! ten thousand waiters are not woken by each other's jobs.
+//! The bells that ring after commits: some for everybody, one for each place that something is owed to, and one for each
+//! job that somebody waits for, so that ten thousand waiters are not woken by each other's jobs.
 
 use rushes_core::JobId;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 /// Counts that rise after a commit; wait on them instead of asking again and again.
 #[derive(Debug, Clone)]
 pub struct Watch {
-    /// Something became due, or was paid.
+    /// Something became due somewhere, or was paid.
     pub outbox: watch::Receiver<u64>,
     /// A job was made, ended, or got a signal.
     pub jobs: watch::Receiver<u64>,
+    /// A job may be claimed.
+    pub queued: watch::Receiver<u64>,
     /// A fact was written.
     pub events: watch::Receiver<u64>,
     /// A message became due, or was tried.
     pub messages: watch::Receiver<u64>,
     each: Arc<Each>,
+    places: Arc<Places>,
 }
 
 impl Watch {
@@ -27,6 +30,13 @@ impl Watch {
         let mut waiting = self.each.waiting();
         let bell = waiting.entry(id).or_insert_with(|| watch::channel(()).0).subscribe();
         JobBell { id, bell: Some(bell), each: self.each.clone() }
+    }
+
+    /// The bell of one destination or catalog: something became due there, or what waited for another need wait no more.
+    #[must_use]
+    pub fn place(&self, name: &str) -> watch::Receiver<u64> {
+        let mut known = self.places.known();
+        known.entry(name.to_owned()).or_insert_with(|| watch::channel(0).0).subscribe()
     }
 }
 
@@ -77,15 +87,29 @@ impl Each {
     }
 }
 
+/// The bells of places; no more than are configured.
+#[derive(Debug, Default)]
+struct Places(Mutex<HashMap<String, watch::Sender<u64>>>);
+
+impl Places {
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, watch::Sender<u64>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Who must look again after this commit.
 #[derive(Default)]
 pub(crate) struct Wakes {
     pub(crate) outbox: bool,
     pub(crate) jobs: bool,
+    pub(crate) queued: bool,
     pub(crate) events: bool,
     pub(crate) messages: bool,
     /// Jobs whose own bells ring.
-    pub(crate) each: Vec<JobId>,
+    each: Vec<JobId>,
+    /// Places where something may be due; or all of them.
+    places: BTreeSet<String>,
+    everywhere: bool,
 }
 
 impl Wakes {
@@ -95,12 +119,29 @@ impl Wakes {
         self.each.push(id);
     }
 
+    /// Something may be due at a place.
+    pub(crate) fn place(&mut self, name: &str) {
+        self.outbox = true;
+        if !self.places.contains(name) {
+            self.places.insert(name.to_owned());
+        }
+    }
+
+    /// Something may be due at any place.
+    pub(crate) fn everywhere(&mut self) {
+        self.outbox = true;
+        self.everywhere = true;
+    }
+
     pub(crate) fn add(&mut self, other: Self) {
         self.outbox |= other.outbox;
         self.jobs |= other.jobs;
+        self.queued |= other.queued;
         self.events |= other.events;
         self.messages |= other.messages;
         self.each.extend(other.each);
+        self.places.extend(other.places);
+        self.everywhere |= other.everywhere;
     }
 }
 
@@ -108,26 +149,40 @@ impl Wakes {
 pub(crate) struct Bells {
     outbox: watch::Sender<u64>,
     jobs: watch::Sender<u64>,
+    queued: watch::Sender<u64>,
     events: watch::Sender<u64>,
     messages: watch::Sender<u64>,
     each: Arc<Each>,
+    places: Arc<Places>,
 }
 
 impl Bells {
     pub(crate) fn new() -> (Self, Watch) {
-        let (outbox, outbox_heard) = watch::channel(0);
-        let (jobs, jobs_heard) = watch::channel(0);
-        let (events, events_heard) = watch::channel(0);
-        let (messages, messages_heard) = watch::channel(0);
-        let each = Arc::new(Each::default());
-        let watch = Watch { outbox: outbox_heard, jobs: jobs_heard, events: events_heard, messages: messages_heard, each: each.clone() };
-        (Self { outbox, jobs, events, messages, each }, watch)
+        let [outbox, jobs, queued, events, messages] = std::array::from_fn(|_| watch::channel(0).0);
+        let (each, places) = (Arc::new(Each::default()), Arc::new(Places::default()));
+        let watch = Watch {
+            outbox: outbox.subscribe(),
+            jobs: jobs.subscribe(),
+            queued: queued.subscribe(),
+            events: events.subscribe(),
+            messages: messages.subscribe(),
+            each: each.clone(),
+            places: places.clone(),
+        };
+        (Self { outbox, jobs, queued, events, messages, each, places }, watch)
     }
 
     pub(crate) fn ring(&self, wakes: &Wakes) {
-        let bells =
-            [(wakes.outbox, &self.outbox), (wakes.jobs, &self.jobs), (wakes.events, &self.events), (wakes.messages, &self.messages)];
-        for (is_due, bell) in bells {
+        let bells = [
+            (wakes.outbox, &self.outbox),
+            (wakes.jobs, &self.jobs),
+            (wakes.queued, &self.queued),
+            (wakes.events, &self.events),
+            (wakes.messages, &self.messages),
+        ];
+        let places = self.places.known();
+        let rung = places.iter().filter(|(name, _)| wakes.everywhere || wakes.places.contains(*name));
+        for (is_due, bell) in bells.into_iter().chain(rung.map(|(_, bell)| (true, bell))) {
             if is_due {
                 bell.send_modify(|count| *count += 1);
             }
@@ -160,5 +215,25 @@ mod tests {
         assert_eq!(watch.each.waiting().len(), 1);
         drop(second);
         assert!(watch.each.waiting().is_empty());
+    }
+
+    #[test]
+    fn bells_of_a_place_ring_for_it_and_for_everywhere_and_for_no_other_place() {
+        let (bells, watch) = Bells::new();
+        let (drive, records, all) = (watch.place("drive"), watch.place("records"), watch.outbox.clone());
+        let heard = || (*drive.borrow(), *records.borrow(), *all.borrow());
+        let mut wakes = Wakes::default();
+        wakes.place("drive");
+        wakes.place("drive");
+        wakes.place("somewhere else");
+        bells.ring(&wakes);
+        assert_eq!(heard(), (1, 0, 1));
+        let mut more = Wakes::default();
+        more.everywhere();
+        wakes.add(more);
+        bells.ring(&wakes);
+        assert_eq!(heard(), (2, 1, 2));
+        bells.ring(&Wakes { events: true, queued: true, ..Wakes::default() });
+        assert_eq!((heard(), *watch.jobs.borrow(), *watch.queued.borrow()), ((2, 1, 2), 0, 1));
     }
 }

@@ -83,7 +83,7 @@ fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> Result<Jo
         "UPDATE jobs SET state = 'cancelled', cancel = 1, ended_ms = ?2 WHERE id = ?1 AND (SELECT p.cancel FROM jobs p WHERE p.id = jobs.parent) = 1",
         params![job.id.to_string(), write.now_ms],
     )?;
-    write.wakes.jobs = true;
+    (write.wakes.jobs, write.wakes.queued) = (true, true);
     tell(write, "job.queued", Some(job.id), &object!({"workflow": job.workflow, "parent": parent}))?;
     settle::mirror(write, job.id, catalogs)?;
     load(write.sql, job.id)

@@ -35,7 +35,6 @@ impl Loose for SqliteStore {
                 params![id, delivery.destination, delivery.key, json(&link)?, link.until_ms],
             )?;
             register::owe_late_record(write, &assets::load(write.sql, &id)?, None, &routes.catalogs)?;
-            write.wakes.outbox = true;
             Ok(())
         })
         .await

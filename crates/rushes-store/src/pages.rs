@@ -112,7 +112,7 @@ fn again(write: &mut Write<'_>, asset: AssetId, destination: &str) -> Result<Vec
             params![destination, sending.delivery.key, asset.to_string(), owed.row],
         )?;
     }
-    write.wakes.outbox = true;
+    write.wakes.place(destination);
     tell(
         write,
         "delivery.retried",

@@ -228,7 +228,7 @@ fn owe_object(write: &mut Write<'_>, maker: &Maker<'_>, asset: &Asset, route: &R
         params![route.name, id, key, asset.version, maker.root.to_string(), write.now_ms, size_bytes],
         |row| row.get::<_, i64>(0),
     )?;
-    write.wakes.outbox = true;
+    write.wakes.place(&route.name);
     let Some(row) = made else {
         return share(write, &id, route, &key, asset.version);
     };
@@ -340,7 +340,7 @@ pub(crate) fn owe_no_record(write: &mut Write<'_>, collection: &str, id: &str) -
     let [owe, wait] = NO_RECORD;
     rows::change(write.sql, owe, params![key, id, collection, write.now_ms])?;
     rows::change(write.sql, wait, [&key])?;
-    write.wakes.outbox = true;
+    write.wakes.everywhere();
     Ok(())
 }
 

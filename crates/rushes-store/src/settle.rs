@@ -117,7 +117,7 @@ fn mirror_document(write: &mut Write<'_>, id: &str, collection: &str, catalogs: 
                          last_fault = NULL WHERE id = ?1",
                     params![paid, rev, write.now_ms],
                 )?;
-                write.wakes.outbox = true;
+                write.wakes.place(catalog);
             }
         }
     }
@@ -133,7 +133,7 @@ pub(crate) fn owe_record(
     rev: i64,
     root: Option<JobId>,
 ) -> Result<Option<i64>, Fault> {
-    write.wakes.outbox = true;
+    write.wakes.place(catalog);
     rows::one(
         write.sql,
         "INSERT INTO outbox(op, destination, collection, document, key, rev, root, state, not_before_ms, created_ms)

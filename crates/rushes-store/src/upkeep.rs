@@ -61,8 +61,8 @@ fn retry(write: &mut Write<'_>, id: JobId, catalogs: &[String]) -> Result<Job, F
         };
         return Err(Fault::new(Code::InputInvalid, "retry job").with("job", root).because(reason));
     }
-    write.wakes.jobs = true;
-    write.wakes.outbox = true;
+    (write.wakes.jobs, write.wakes.queued) = (true, true);
+    write.wakes.everywhere();
     tell(write, "job.retried", Some(root), &object!({"failed": failed, "refused": refused}))?;
     settle::mirror(write, root, catalogs)?;
     jobs::load(write.sql, root)

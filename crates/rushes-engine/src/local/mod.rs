@@ -215,20 +215,34 @@ pub(crate) fn new_job<W: Workflows>(
 }
 
 async fn claim_loop<W: Workflows>(shared: Arc<Shared<W>>, stop: Cancel) {
-    let mut bell = shared.parts.watch.jobs.clone();
+    let mut bell = shared.parts.watch.queued.clone();
     // Those that waited for their turn, and all others.
     let (mut in_turn, mut driven): (JoinSet<()>, JoinSet<()>) = (JoinSet::new(), JoinSet::new());
     let at_once = shared.parts.jobs.at_once.unwrap_or(DRIVEN_MAX);
+    let mut heard = 0;
+    // Whether a look may find something; and whether more wait for their turn than may have it.
+    let (mut is_due, mut is_turn_awaited) = (true, false);
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while !stop.is_cancelled() {
-        bell.mark_unchanged();
-        while driven.try_join_next().is_some() || in_turn.try_join_next().is_some() {}
+        let rings = *bell.borrow_and_update();
+        is_due |= std::mem::replace(&mut heard, rings) != rings;
+        while driven.try_join_next().is_some() {}
+        while in_turn.try_join_next().is_some() {
+            is_due |= is_turn_awaited;
+        }
         let free = CLAIM_MAX.min(DRIVEN_MAX.saturating_sub(driven.len() + in_turn.len()));
         let count = |jobs: usize| u32::try_from(jobs).unwrap_or(1);
         let room = Room { all: count(free), in_turn: count(at_once.saturating_sub(in_turn.len())) };
-        let claims = if free == 0 { Ok(Vec::new()) } else { shared.parts.store.claim(&shared.owner, room).await };
+        let is_asked = is_due && free > 0;
+        let claims = if is_asked { shared.parts.store.claim(&shared.owner, room).await } else { Ok(Vec::new()) };
         let is_more = match claims {
             Ok(claims) => {
-                let is_more = free > 0 && claims.len() == free;
+                let is_more = is_asked && claims.len() == free;
+                if is_asked {
+                    is_due = is_more;
+                    is_turn_awaited = claims.iter().filter(|claim| claim.in_turn).count() >= room.in_turn as usize;
+                }
                 if !claims.is_empty() {
                     faults::pass_quietly(Place::Claimed);
                 }
@@ -250,8 +264,8 @@ async fn claim_loop<W: Workflows>(shared: Arc<Shared<W>>, stop: Cancel) {
             () = stop.cancelled() => {}
             changed = bell.changed() => if changed.is_err() { break },
             Some(_) = driven.join_next(), if !driven.is_empty() => {}
-            Some(_) = in_turn.join_next(), if !in_turn.is_empty() => {}
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            Some(_) = in_turn.join_next(), if !in_turn.is_empty() => is_due |= is_turn_awaited,
+            _ = looks.tick() => is_due = true,
         }
     }
     in_turn.shutdown().await;

@@ -1,7 +1,7 @@
 //! The sender: pays what the outbox says is owed, one task a destination or catalog, until each is proven.
 //!
-//! A commit rings its bell; a scan every few seconds finds what a crash or a clock left. Work never waits here:
-//! uploads have tasks of their own.
+//! A commit rings its bell, and only then, or where a look was not enough, does it look again; a scan every few seconds
+//! finds what a crash or a clock left. Work never waits here: uploads have tasks of their own.
 
 mod load;
 mod md5s;
@@ -33,8 +33,6 @@ const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// A sender looks at least this often, so that leases it holds never run out.
 const RENEW_EVERY_MS: i64 = 5_000;
 const RENEW_EVERY: Duration = Duration::from_millis(RENEW_EVERY_MS.unsigned_abs());
-/// How long after something was leased the next look comes, when no bell rings.
-const LOOK_AFTER_WORK: Duration = Duration::from_millis(50);
 /// How long after a look a bell makes a place look again that takes what there is together.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -81,6 +79,10 @@ struct Sender<P> {
     carried: HashMap<Id, Carried>,
     /// By the clock that leases run out by.
     renewed_ms: i64,
+    /// Whether a look may find something, small or large; and from when on it will.
+    more_small: bool,
+    more_large: bool,
+    next_ms: Option<i64>,
 }
 
 impl<P: Payer> Sender<P> {
@@ -98,14 +100,21 @@ impl<P: Payer> Sender<P> {
             under_way: JoinSet::new(),
             carried: HashMap::new(),
             renewed_ms: parts.clock.now_ms(),
+            more_small: true,
+            more_large: true,
+            next_ms: None,
         }
     }
 
     async fn run(mut self, stop: Cancel) {
         tracing::info!(destination = self.name, "{}", UPLOAD_WORKER_STARTED.text);
-        let mut bell = self.parts.watch.outbox.clone();
+        let mut bell = self.parts.watch.place(&self.name);
+        let mut heard = 0;
         while !stop.is_cancelled() {
-            bell.mark_unchanged();
+            let rings = *bell.borrow_and_update();
+            if std::mem::replace(&mut heard, rings) != rings {
+                self.expect_more();
+            }
             let wait = self.look().await;
             let not_before = tokio::time::Instant::now() + if P::LEASES_AHEAD { Duration::ZERO } else { LOOK_AGAIN };
             self.start_what_fits();
@@ -122,43 +131,49 @@ impl<P: Payer> Sender<P> {
                         next = self.under_way.try_join_next_with_id();
                     }
                 }
-                () = tokio::time::sleep(wait) => {}
+                () = tokio::time::sleep(wait) => self.expect_more(),
             }
         }
         self.under_way.shutdown().await;
+    }
+
+    /// The next look is worth its while.
+    fn expect_more(&mut self) {
+        (self.more_small, self.more_large) = (true, true);
     }
 
     /// Leases what there is room for, and renews the leases held; gives how long to wait for something to happen.
     async fn look(&mut self) -> Duration {
         let idle = self.parts.scan_every.min(RENEW_EVERY);
         let rest = self.pace.rests(Instant::now());
+        let now_ms = self.parts.clock.now_ms();
+        let is_renewal = now_ms - self.renewed_ms >= RENEW_EVERY_MS;
+        if is_renewal || self.next_ms.is_some_and(|at_ms| at_ms <= now_ms) {
+            self.next_ms = None;
+            self.expect_more();
+        }
         let (small, large) = if rest.is_some() { (0, 0) } else { self.room() };
-        let is_renewal = self.parts.clock.now_ms() - self.renewed_ms >= RENEW_EVERY_MS;
+        let (small, large) = (if self.more_small { small } else { 0 }, if self.more_large { large } else { 0 });
         if small + large == 0 && !is_renewal {
-            return rest.map_or(idle, |rest| rest.min(idle));
+            return rest.unwrap_or_else(|| self.until_next()).min(idle);
         }
         let held = is_renewal.then(|| {
-            self.renewed_ms = self.parts.clock.now_ms();
+            self.renewed_ms = now_ms;
             let waiting = self.small.iter().chain(&self.large).map(|due| due.lease);
             waiting.chain(self.carried.values().map(|carried| carried.lease)).collect()
         });
         let count = |room: usize| u32::try_from(room).unwrap_or(1);
         let at_once = small + large > 0 && self.pace.hurries();
         match self.parts.store.due(&self.name, Wanted { small: count(small), large: count(large), held, at_once }).await {
-            Ok(Leased { rows, next_ms }) => {
-                let (before, leased) = (self.large.len(), rows.len());
+            Ok(Leased { rows, more_small, more_large, next_ms }) => {
                 for due in rows {
                     if Item::of(&due).is_large { self.large.push_back(due) } else { self.small.push_back(due) }
                 }
-                let got_large = self.large.len() - before;
-                let is_full = |got: usize, room: usize| room > 0 && got == room;
-                match rest {
-                    Some(rest) => rest.min(idle),
-                    None if leased == 0 => self.until(next_ms),
-                    None if is_full(leased - got_large, small) || is_full(got_large, large) => Duration::ZERO,
-                    // Others will come soon; a look at the clock of all that is put off can wait a little.
-                    None => LOOK_AFTER_WORK.min(self.parts.scan_every),
-                }
+                self.next_ms = next_ms.or(self.next_ms);
+                // What was not looked for may still be there.
+                (self.more_small, self.more_large) = (more_small && self.more_small, more_large && self.more_large);
+                let is_full = small > 0 && more_small || large > 0 && more_large;
+                if is_full { Duration::ZERO } else { rest.unwrap_or_else(|| self.until_next()).min(idle) }
             }
             Err(fault) => {
                 tracing::error!(destination = self.name, %fault, "outbox could not be read");
@@ -208,6 +223,9 @@ impl<P: Payer> Sender<P> {
                 self.forget(id);
                 let was_down = self.pace.is_probing();
                 self.pace.ended(fault.as_ref(), Instant::now());
+                if was_down || self.pace.is_probing() {
+                    self.expect_more();
+                }
                 match (was_down, self.pace.is_probing(), fault) {
                     (false, true, Some(fault)) => {
                         tracing::warn!(destination = self.name, %fault, "it is down; one is sent now and then to see")
@@ -232,12 +250,10 @@ impl<P: Payer> Sender<P> {
         self.load.room(waiting, self.pace.carries(), self.places, P::LEASES_AHEAD)
     }
 
-    /// Until the next row is due by its backoff, at most until the next scan.
-    fn until(&self, next_ms: Option<i64>) -> Duration {
-        let wait_ms = next_ms.map_or(i64::MAX, |at_ms| at_ms - self.parts.clock.now_ms());
-        // A row that is due and yet not leased waits for another; its bell will ring.
-        let idle = self.parts.scan_every.min(RENEW_EVERY);
-        if wait_ms <= 0 { idle } else { Duration::from_millis(wait_ms.unsigned_abs()).min(idle) }
+    /// Until the next row is due by its backoff. One that is due and yet not leased waits for another; its bell will ring.
+    fn until_next(&self) -> Duration {
+        let wait_ms = self.next_ms.map_or(i64::MAX, |at_ms| at_ms - self.parts.clock.now_ms());
+        Duration::from_millis(wait_ms.max(1).unsigned_abs())
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) const BACKLOG: [&str; 5] = [
     "SELECT count(*) FROM outbox WHERE destination = ?1 AND state = ?2",
     "SELECT coalesce(min(created_ms), ?2) FROM outbox WHERE destination = ?1 AND state IN ('owed', 'sending')",
     "SELECT done_ms - created_ms FROM outbox WHERE destination = ?1 AND state = 'done' ORDER BY done_ms DESC LIMIT ?2",
-    "SELECT min(not_before_ms) FROM outbox WHERE destination = ?1 AND state = 'owed'",
+    "SELECT min(not_before_ms) FROM outbox WHERE destination = ?1 AND state = 'owed' AND not_before_ms > ?2",
     "SELECT count(*) FROM outbox WHERE destination = ?1 AND state IN ('owed', 'sending') AND attempts >= ?2",
 ];
 

@@ -12,19 +12,23 @@ use rushes_core::{Asset, AssetId, Fault, JobId};
 use rusqlite::{Connection, params};
 use serde_json::json as object;
 
+/// Pays every row under a lease; says of each whether a newer one of its key waits for it.
+pub(crate) const PAY: &str = "UPDATE outbox SET state = 'done', done_ms = ?2, attempts = attempts + 1, last_fault = NULL, session = NULL
+    WHERE lease = ?1 AND state = 'sending' RETURNING root, EXISTS (SELECT 1 FROM outbox newer WHERE newer.op = outbox.op
+        AND newer.destination = outbox.destination AND newer.key = outbox.key AND newer.rev > outbox.rev AND newer.state = 'owed')";
+
 /// Marks every row under the lease; gives the families that waited for them.
 pub(super) fn pay(write: &mut Write<'_>, due: &Due) -> Result<Vec<JobId>, Fault> {
-    let roots = rows::all(
-        write.sql,
-        "UPDATE outbox SET state = 'done', done_ms = ?2, attempts = attempts + 1, last_fault = NULL, session = NULL WHERE lease = ?1 AND state = 'sending' RETURNING root",
-        params![due.lease, write.now_ms],
-        |row| row.get::<_, Option<String>>(0),
-    )?;
-    if roots.is_empty() {
+    let paid =
+        rows::all(write.sql, PAY, params![due.lease, write.now_ms], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, bool>(1)?)))?;
+    if paid.is_empty() {
         return Err(lease_lost(due));
     }
-    write.wakes.outbox = true;
-    let mut families: Vec<JobId> = roots.into_iter().flatten().filter_map(|id| id.parse().ok()).collect();
+    // A record may wait for another write of its document, whichever of the two is newer.
+    if !matches!(due.work, Work::PutObject { .. }) || paid.iter().any(|(_, is_awaited)| *is_awaited) {
+        write.wakes.place(&due.destination);
+    }
+    let mut families: Vec<JobId> = paid.into_iter().filter_map(|(root, _)| root?.parse().ok()).collect();
     families.sort_unstable();
     families.dedup();
     Ok(families)
@@ -40,6 +44,8 @@ pub(crate) const PROVEN: &str =
 pub(super) fn proven(write: &mut Write<'_>, due: &Due, held: &Held, routes: &Routes) -> Result<(), Fault> {
     let Work::PutObject { asset, key, .. } = &due.work else { return Err(lease_lost(due)) };
     let mut families = pay(write, due)?;
+    // Records wait for objects.
+    routes.catalogs.iter().for_each(|catalog| write.wakes.place(catalog));
     let delivered = rows::all(
         write.sql,
         PROVEN,
@@ -113,7 +119,11 @@ pub(super) fn put_off(write: &mut Write<'_>, due: &Due, fault: &Fault, again_ms:
     if hit.is_empty() {
         return Err(lease_lost(due));
     }
-    write.wakes.outbox = true;
+    match again_ms {
+        Some(_) => write.wakes.place(&due.destination),
+        // Whatever waited for it need wait no more.
+        None => write.wakes.everywhere(),
+    }
     for (destination, asset, key, root) in hit {
         let mut families: Vec<JobId> = root.and_then(|id| id.parse().ok()).into_iter().collect();
         for (sharer, root) in sharers(write.sql, asset.as_deref().unwrap_or_default())? {

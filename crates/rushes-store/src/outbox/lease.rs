@@ -7,7 +7,7 @@ use rushes_core::delivery::{Due, Leased, SMALL_MAX_BYTES, Wanted, Work};
 use rushes_core::destination::Proof;
 use rushes_core::{Asset, Code, Fault, JobId};
 use rusqlite::{Connection, params};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a row's lease lasts without renewal; its sender renews it whenever it asks for more.
 const LEASE_MS: i64 = 15_000;
@@ -17,6 +17,10 @@ const SMALL_BYTES: u64 = SMALL_MAX_BYTES;
 /// The plus keeps the database from finding rows by their time: that finds every row that is owed, to look at each and put
 /// them in order for the few that are leased.
 const READY: &str = "state = 'owed' AND +not_before_ms <= ?2 AND NOT EXISTS (SELECT 1 FROM outbox_needs n JOIN outbox o ON o.id = n.needs WHERE n.row = outbox.id AND o.state IN ('owed', 'sending'))";
+
+/// Nobody is writing the document of such a row.
+const UNTOUCHED: &str = "(op <> 'put_record' OR key NOT IN
+    (SELECT other.key FROM outbox other WHERE other.destination = ?1 AND other.state = 'sending' AND other.op = 'put_record'))";
 
 struct Row {
     id: i64,
@@ -36,7 +40,7 @@ pub(crate) fn ready_rows() -> String {
     format!(
         "SELECT ready.id, op, collection, document, key, attempts, replaces, session, a.root, {ASSET} FROM
              (SELECT id, op, asset, collection, document, key, attempts, replaces, session FROM outbox
-              WHERE destination = ?1 AND {READY} AND (size_bytes > {SMALL_BYTES}) = ?4 ORDER BY id LIMIT ?3) ready
+              WHERE destination = ?1 AND {READY} AND {UNTOUCHED} AND (size_bytes > {SMALL_BYTES}) = ?4 ORDER BY id LIMIT ?3) ready
          LEFT JOIN assets a ON a.id = ready.asset LEFT JOIN blobs b ON b.sha256 = a.sha256 ORDER BY ready.id"
     )
 }
@@ -98,10 +102,17 @@ pub(super) fn lease_due(write: &mut Write<'_>, destination: &str, wanted: &Wante
         let hurried = "UPDATE outbox SET not_before_ms = ?2 WHERE destination = ?1 AND state = 'owed' AND not_before_ms > ?2";
         rows::change(write.sql, hurried, params![destination, write.now_ms])?;
     }
-    let mut found = ready(write.sql, destination, write.now_ms, wanted.small, false)?;
-    found.extend(ready(write.sql, destination, write.now_ms, wanted.large, true)?);
-    let mut due: Vec<Due> = Vec::with_capacity(found.len());
-    for row in found {
+    let small = ready(write.sql, destination, write.now_ms, wanted.small, false)?;
+    let large = ready(write.sql, destination, write.now_ms, wanted.large, true)?;
+    let is_full = |found: &[Row], wanted: u32| found.len() >= wanted as usize;
+    let (more_small, more_large) = (is_full(&small, wanted.small), is_full(&large, wanted.large));
+    let mut due: Vec<Due> = Vec::with_capacity(small.len() + large.len());
+    let mut documents = BTreeSet::new();
+    for row in small.into_iter().chain(large) {
+        // One write pays all that is ready of a document.
+        if row.op == "put_record" && !documents.insert(row.key.clone()) {
+            continue;
+        }
         let (id, token) = (row.id, write.next_token());
         match due_of(write, destination, row, token) {
             Ok(one) => due.extend(one),
@@ -111,9 +122,12 @@ pub(super) fn lease_due(write: &mut Write<'_>, destination: &str, wanted: &Wante
     }
     lease(write, &due)?;
     let [_, _, _, next, _] = BACKLOG;
-    let next_ms =
-        if due.is_empty() { rows::one(write.sql, next, [destination], |row| row.get::<_, Option<i64>>(0))?.flatten() } else { None };
-    Ok(Leased { rows: due, next_ms })
+    let next_ms = if more_small && more_large {
+        None
+    } else {
+        rows::one(write.sql, next, params![destination, write.now_ms], |row| row.get::<_, Option<i64>>(0))?.flatten()
+    };
+    Ok(Leased { rows: due, more_small, more_large, next_ms })
 }
 
 /// Leases rows, all of them at once; those of records are leased already, with the others of their document.
@@ -153,7 +167,6 @@ fn due_of(write: &Write<'_>, destination: &str, row: Row, token: i64) -> Result<
             let replaces: Option<Proof> = row.replaces.or(before).and_then(|text| serde_json::from_str(&text).ok());
             (Work::PutObject { asset, key: row.key, replaces }, row.root)
         }
-        // One write pays all that is ready of a document.
         "put_record" if lease_ready(write, destination, &row.key, token)? == 0 => return Ok(None),
         "put_record" => {
             let (collection, id) = document(row);

@@ -1,18 +1,22 @@
 //! Tests of what one delivery costs, and of what its payment follows.
 
+#![expect(clippy::disallowed_methods, reason = "a look at the rows themselves")]
+
 use crate::{Mode, SqliteStore, rows};
 use rushes_core::clock::{Clock, SystemClock};
-use rushes_core::delivery::{Due, Held, Route, Routes, Wanted};
+use rushes_core::delivery::{Due, Held, Route, Routes, Wanted, Work};
 use rushes_core::destination::{Proof, ProofHash};
 use rushes_core::inspect::MediaInfo;
 use rushes_core::job::{Asked, NewJob, Outcome};
 use rushes_core::store::{Ingested, Jobs, Journal, Lease, Outbox, Room, StepCommit};
-use rushes_core::{AssetId, Blob, JobId, JobState, Kind, NewAsset};
+use rushes_core::{AssetId, Blob, Code, Fault, JobId, JobState, Kind, NewAsset};
+use rusqlite::Connection;
 use serde_json::json;
 use std::sync::Arc;
 
 struct Home {
     store: SqliteStore,
+    sql: Connection,
     _folder: tempfile::TempDir,
 }
 
@@ -20,8 +24,9 @@ fn home() -> Home {
     let folder = tempfile::tempdir().unwrap();
     let cloud = Route { name: "cloud".into(), prefix: "p/".into(), ..Route::default() };
     let routes = Routes { destinations: vec![cloud], catalogs: vec!["records".into()], ..Routes::default() };
-    let store = SqliteStore::open(&folder.path().join("rushes.db"), &Mode::Own { owner: "test".into() }, Arc::new(SystemClock), routes);
-    Home { store: store.unwrap(), _folder: folder }
+    let path = folder.path().join("rushes.db");
+    let store = SqliteStore::open(&path, &Mode::Own { owner: "test".into() }, Arc::new(SystemClock), routes).unwrap();
+    Home { store, sql: Connection::open(&path).unwrap(), _folder: folder }
 }
 
 /// A file of these bytes at this path.
@@ -115,5 +120,103 @@ async fn outbox_one_delivered_asset_takes_few_statements() {
     taken.push(("recorded", home.asked().await));
     assert_eq!(home.store.job(lease.job).await.unwrap().state, JobState::Completed);
     let all: u32 = taken.iter().map(|(_, count)| count).sum();
-    assert!(all <= 44, "{all}: {taken:?}");
+    assert!(all <= 46, "{all}: {taken:?}");
+}
+
+#[tokio::test]
+async fn outbox_equal_bytes_are_one_object_that_ends_every_family_which_waits_for_it() {
+    let home = home();
+    let (first, second) = (home.job().await, home.job().await);
+    for lease in [first, second] {
+        let mut file = file("films/a.png", 2);
+        file.asset.title = lease.job.to_string();
+        home.commit(lease, "put", file).await;
+        home.store.finish(lease, Some(Ok(json!({})))).await.unwrap();
+    }
+    let mut due = home.due("cloud").await;
+    assert_eq!(due.len(), 1, "{due:?}");
+    home.prove(&due.remove(0)).await;
+    let mut records = home.due("records").await;
+    assert_eq!(records.len(), 2, "each has a record of its own: {records:?}");
+    while let Some(record) = records.pop() {
+        home.store.snapshot(&record).await.unwrap();
+        home.store.recorded(&record).await.unwrap();
+        records.extend(home.due("records").await);
+    }
+    for lease in [first, second] {
+        assert_eq!(home.store.job(lease.job).await.unwrap().state, JobState::Completed);
+    }
+}
+
+#[tokio::test]
+async fn outbox_a_newer_version_waits_for_the_older_and_its_place_is_rung_once_that_is_paid() {
+    let home = home();
+    let lease = home.job().await;
+    home.commit(lease, "one", file("films/a.png", 3)).await;
+    let watch = home.store.watch();
+    let (cloud, records) = (watch.place("cloud"), watch.place("records"));
+    let heard = || (*cloud.borrow(), *records.borrow());
+    let older = home.due("cloud").await.remove(0);
+    home.commit(lease, "two", file("films/a.png", 4)).await;
+    let before = heard();
+    assert!(home.due("cloud").await.is_empty(), "the older goes first");
+    home.prove(&older).await;
+    assert_eq!(heard(), (before.0 + 1, before.1 + 1));
+    let newer = home.due("cloud").await.remove(0);
+    assert!(matches!(&newer.work, Work::PutObject { asset, replaces: Some(_), .. } if asset.version == 2), "{newer:?}");
+    home.prove(&newer).await;
+    assert_eq!(heard(), (before.0 + 1, before.1 + 2), "nothing waits there any more; records may");
+}
+
+#[tokio::test]
+async fn outbox_leases_are_renewed_by_name_and_all_others_run_out() {
+    let home = home();
+    let lease = home.job().await;
+    for number in 5..8 {
+        home.commit(lease, &format!("step {number}"), file(&format!("films/{number}.png"), number)).await;
+    }
+    let due = home.due("cloud").await;
+    let leases: std::collections::BTreeSet<i64> = due.iter().map(|due| due.lease).collect();
+    assert_eq!((due.len(), leases.len()), (3, 3), "each has a lease of its own");
+    home.sql.execute("UPDATE outbox SET lease_until_ms = 1 WHERE state = 'sending'", []).unwrap();
+    assert!(home.due("cloud").await.is_empty(), "not this time");
+    let held = Some(vec![due[1].lease]);
+    let again = home.store.due("cloud", Wanted { small: 8, large: 8, held, at_once: false }).await.unwrap();
+    assert_eq!(again.rows.iter().map(|due| due.row).collect::<Vec<_>>(), [due[0].row, due[2].row]);
+    assert!(!again.more_small && !again.more_large);
+    home.prove(&due[1]).await;
+    let lost = home.store.keep_session(&due[0], "part 1").await.unwrap_err();
+    assert_eq!(lost.code, Code::LeaseLost);
+}
+
+#[tokio::test]
+async fn outbox_a_row_that_cannot_be_read_stops_no_other() {
+    let home = home();
+    let lease = home.job().await;
+    for number in 5..8 {
+        home.commit(lease, &format!("step {number}"), file(&format!("films/{number}.png"), number)).await;
+    }
+    home.sql.execute("UPDATE assets SET kind = 'of a newer program' WHERE rowid = 2", []).unwrap();
+    assert_eq!(home.due("cloud").await.len(), 2);
+    let backlog = home.store.backlog().await.unwrap();
+    assert_eq!((backlog["cloud"].owed, backlog["cloud"].refused), (2, 1));
+}
+
+#[tokio::test]
+async fn outbox_a_look_says_whether_there_may_be_more_and_when_the_next_is_due() {
+    let home = home();
+    let lease = home.job().await;
+    for number in 5..8 {
+        home.commit(lease, &format!("step {number}"), file(&format!("films/{number}.png"), number)).await;
+    }
+    let look = |small| home.store.due("cloud", Wanted { small, ..Wanted::default() });
+    let some = look(2).await.unwrap();
+    assert_eq!((some.rows.len(), some.more_small, some.next_ms), (2, true, None));
+    let fault = Fault::new(Code::DestinationDown, "put object");
+    home.store.failed(&some.rows[0], &fault, Some(60_000)).await.unwrap();
+    let rest = look(2).await.unwrap();
+    assert_eq!((rest.rows.len(), rest.more_small), (1, false));
+    assert!(rest.next_ms.is_some_and(|at_ms| at_ms > SystemClock.now_ms()), "{rest:?}");
+    let records = home.store.due("records", Wanted { small: 8, ..Wanted::default() }).await.unwrap();
+    assert!(records.rows.is_empty() && records.next_ms.is_none(), "what waits for another is due at no time: {records:?}");
 }

@@ -84,7 +84,9 @@ pub(super) fn expire(write: &mut Write<'_>) -> Result<u64, Fault> {
             register::owe_no_record(write, record::own_collection(row.kind), id)?;
             tell(write, "asset.expired", None, &object!({"asset": id, "kind": row.name, "days": days}))?;
         }
-        write.wakes.outbox |= !ids.is_empty();
+        if !ids.is_empty() {
+            write.wakes.everywhere();
+        }
         left = left.saturating_sub(u32::try_from(ids.len()).unwrap_or(left));
     }
     Ok(u64::from(EXPIRED_AT_ONCE - left))

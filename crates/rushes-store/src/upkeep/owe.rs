@@ -23,6 +23,7 @@ pub(super) fn owe_subject(write: &mut Write<'_>, subject: &str, routes: &Routes)
          AND (asset IN (SELECT id FROM assets WHERE subject = ?1) OR (op = 'put_record' AND document = ?1))",
         [subject],
     )? as u64;
+    write.wakes.everywhere();
     let listed = assets::list(write.sql, &AssetFilter { subject: Some(subject.to_owned()), ..AssetFilter::default() })?;
     for (asset, deliveries) in listed {
         let owner = register::owner_of(write, &asset.subject)?;
@@ -68,7 +69,7 @@ pub(super) fn owe_object(
              rendition = NULL",
         params![asset.id.to_string(), destination, key],
     )?;
-    write.wakes.outbox = true;
+    write.wakes.place(destination);
     Ok(made as u64)
 }
 
@@ -145,6 +146,8 @@ pub(super) fn refuse_places(write: &mut Write<'_>, gone: &[String], routes: &Rou
     }
     roots.sort_unstable();
     roots.dedup();
+    // Records that waited for what was refused need wait no more.
+    write.wakes.everywhere();
     for root in roots {
         settle::settle(write, root, routes)?;
     }
