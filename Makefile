@@ -14,9 +14,9 @@ lint: ## Formatting, lints and the house rules, without the tests
 	@./scripts/setup.sh develop
 	@./scripts/lint.sh
 
-bench: ## Measure the engine, delivery beside rclone (where it is), and one whole production
+bench: ## Measure everything, beside rclone where it is, and write docs/performance.md
 	@./scripts/setup.sh
-	@. ./scripts/path.sh && cargo bench --locked -p rushes --bench house
+	@./scripts/bench.sh
 
 bench-peers: ## Install MoviePy into target/peers, and measure the five outputs beside it
 	@./scripts/setup.sh

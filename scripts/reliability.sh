@@ -32,9 +32,11 @@ fi
     printf '(`crates/rushes/tests/it/support/survivor.rs`, `crates/rushes/tests/it/clouds`); after each row its oracle held:\n'
     printf 'everything acknowledged is at its destination once, with equal bytes, in one record; the library shows it; no\n'
     printf 'finished step ran again; scratch is empty; no process is left; `rushes audit --deep` is clean.\n\n'
+    printf '![Each weather before each store](pictures/weathers.svg)\n\n'
     printf '| what was done | what was seen | commit |\n|---|---|---|\n'
     sort "$new"
 } > docs/reliability.md.new
 mv docs/reliability.md.new docs/reliability.md
+cargo run --quiet --locked -p xtask -- reliability
 cat docs/reliability.md
 exit "$failed"

@@ -1,6 +1,7 @@
 //! What looking, claiming and starting cost as a home grows, on databases filled with what years of work leave: flat or
 //! linear. The exponent says by how much: 0 flat, 1 linear, 2 would be a fault.
 
+use crate::figures;
 use crate::support::recipes::Recipes;
 use crate::support::{Places, TestEngine};
 use crate::truth::Truth;
@@ -50,6 +51,9 @@ pub(crate) async fn measure() {
         filled = size;
     }
     for (what, costs) in costs {
+        for (size, ms) in SIZES.iter().zip(&costs) {
+            figures::note("growth", what, &size.to_string(), *ms);
+        }
         let shown: Vec<String> = costs.iter().map(|ms| format!("{ms:.2} ms")).collect();
         let slopes: Vec<String> = costs.windows(2).map(|pair| format!("{:.2}", (pair[1] / pair[0]).log10())).collect();
         println!("growth      {what} at 10 k, 100 k, 1 M: {}; exponents {}", shown.join(", "), slopes.join(", "));

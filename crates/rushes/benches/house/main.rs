@@ -11,6 +11,7 @@
 mod beat;
 mod clouds;
 mod delivery;
+mod figures;
 mod growth;
 mod measure;
 mod outputs;

@@ -1,5 +1,6 @@
 //! Durable steps a second, by how many jobs run side by side.
 
+use crate::figures;
 use crate::measure::{Watch, ended};
 use crate::support::recipes::Recipes;
 use crate::support::{Places, TestEngine};
@@ -19,6 +20,7 @@ pub(crate) async fn measure() {
             "steps       {jobs:>6} jobs × {each:>4} steps: {:>7.0} durable steps/s, {:>6.1} µs CPU a step (best of {rounds}; jobs made, claimed and ended included)",
             best.0, best.1
         );
+        figures::note("steps", "durable steps a second", &format!("{jobs} jobs"), best.0);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Ground;
 use super::runs::{Ran, Running, make_files, ours_with, rclone};
+use crate::figures;
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -56,6 +57,9 @@ pub(super) fn measure(ground: &Ground, load: &Load) {
         a.cpu_s / b.cpu_s,
         a.peak_mb / b.peak_mb
     );
+    for (at, ratio) in [("files/s", rate(&a) / rate(&b)), ("CPU", a.cpu_s / b.cpu_s), ("memory", a.peak_mb / b.peak_mb)] {
+        figures::note("clouds", load.words, at, ratio);
+    }
 }
 
 /// The setting with the shortest time.

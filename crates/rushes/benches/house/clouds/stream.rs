@@ -3,6 +3,7 @@
 use super::Ground;
 use super::child::key_of;
 use super::runs::{Running, hand_in, make_file, ours, rclone};
+use crate::figures;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -86,4 +87,7 @@ fn tell(what: &str, mut seen: Vec<Duration>, cpu_s: f64) {
         at(50),
         at(99)
     );
+    for percent in [50, 99] {
+        figures::note("stream", what, &format!("p{percent}"), at(percent));
+    }
 }

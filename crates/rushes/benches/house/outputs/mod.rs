@@ -7,6 +7,7 @@ mod material;
 mod tally;
 mod ways;
 
+use crate::figures;
 use material::Material;
 use tally::{Cost, Tally, ssim};
 use ways::Way;
@@ -60,6 +61,7 @@ fn table(ways: &[Way], tallies: &[Tally], likeness: &[Option<(f64, f64)>]) {
             "outputs     {:<62} {:>6.2} {:>5.2}–{:<5.2} {:>6.2} {:>7.0} {:>8} {:>8} {:>7} {:>8}",
             way.name, tally.cpu_s, tally.least_s, tally.most_s, tally.wall_s, tally.peak_mb, clean, marked, of_floor, of_peer
         );
+        figures::note("outputs", "CPU s", way.name, tally.cpu_s);
     }
     let verdict = |holds: bool| if holds { "holds" } else { "MISSED" };
     // The five files hold both sounds, so what is unavoidable includes them.
