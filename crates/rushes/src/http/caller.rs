@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 /// The cookie of the dashboard's login.
 pub(crate) const COOKIE_NAME: &str = "rushes_key";
-/// Wrong keys that one address may show in a minute.
+/// Wrong keys that one address may show at once; as many come back in a minute, one after the other.
 const GUESSES: u32 = 10;
 /// How long a key that was looked up counts without looking again: a revoked one opens for at most this long.
 const KNOWN_FOR: Duration = Duration::from_secs(1);
