@@ -1,25 +1,24 @@
 //! Compares local truth with what destinations and catalogs really hold, in both directions. Changes nothing; each
 //! finding carries what would mend it, for [`crate::mend`].
 
+mod catalogs;
+
 use crate::blobs::sha256_of;
+use crate::pages::{Pages, owners};
 use crate::parts::{Parts, Site};
-use crate::records::{Documents, documents};
 use crate::view;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use rushes_core::catalog::Catalog;
 use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::destination::{Compared, Destination, compare};
-use rushes_core::record::{self, Listed};
-use rushes_core::store::{AssetFilter, Owe};
+use rushes_core::record::Listed;
+use rushes_core::store::Owe;
 use rushes_core::subject::SubjectType;
-use rushes_core::{Asset, AssetId, Fault, Kind};
+use rushes_core::{Asset, Fault};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 
 /// Objects looked at at once.
 const AT_ONCE: usize = 16;
-/// Assets whose bytes are looked up in one go.
-const PAGE: usize = 1_000;
 
 /// What one destination holds of one kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -96,45 +95,34 @@ pub struct Audit {
 /// Looks at every current asset, every object under each destination's prefix, and every record. `deep`: also reads the
 /// bytes on this machine, not only their sizes.
 pub async fn audit(parts: &Parts, deep: bool) -> Result<Audit, Fault> {
-    let listed = parts.store.assets(&AssetFilter::default()).await?;
-    let subjects = parts.store.subjects().await?;
-    let types: BTreeMap<String, SubjectType> = subjects.into_iter().map(|subject| (subject.made.id, subject.made.subject_type)).collect();
-    let mut report = Report::default();
-    for page in listed.chunks(PAGE) {
-        let seen: Vec<Seen> = page.iter().map(|(asset, _)| Seen::of(parts, asset)).collect();
-        let is_doubtful = |seen: &Seen| seen.size_bytes.is_none() || !seen.is_shown;
-        let doubtful = page.iter().zip(&seen).filter(|(_, seen)| is_doubtful(seen)).map(|((asset, _), _)| asset.blob.sha256.clone());
-        let doubtful: Vec<String> = doubtful.collect();
-        let states = if doubtful.is_empty() { BTreeMap::new() } else { parts.store.blob_states(doubtful).await? };
-        for ((asset, deliveries), seen) in page.iter().zip(&seen) {
-            report.line(asset.kind.name()).local += 1;
-            // What was evicted is elsewhere by right; bytes that a crash left behind then are swept in time.
-            let is_evicted = states.get(&asset.blob.sha256) == Some(&false);
-            if !(is_evicted && is_doubtful(seen)) {
-                local(parts, asset, seen, deep, &mut report).await?;
-            }
-            owed(parts, asset, types.get(&asset.subject).copied(), deliveries, &mut report);
+    let mut findings = Vec::new();
+    let kinds = look(parts, deep, &mut |finding| findings.push(finding)).await?;
+    Ok(Audit { clean: findings.is_empty(), kinds, findings })
+}
+
+/// As [`audit`], for those who need not keep every finding: each is handed on as it is found.
+pub async fn look(parts: &Parts, deep: bool, each: &mut (dyn FnMut(Finding) + Send)) -> Result<Vec<KindLine>, Fault> {
+    let mut report = Report { lines: BTreeMap::new(), each };
+    let mut pages = Pages::of(parts);
+    while let Some(page) = pages.next().await? {
+        here(parts, &page, deep, &mut report).await?;
+        for site in &parts.destinations {
+            there(site, &page, &mut report).await?;
         }
     }
     for site in &parts.destinations {
-        destination(site, &listed, &mut report).await?;
+        listed(parts, site, &mut report).await?;
     }
-    let wanted = documents(parts, &listed).await?;
-    // A subject may have a record before it has files.
-    let known: BTreeSet<String> = types.iter().map(|(id, sort)| format!("{}/{id}", sort.collection())).collect();
-    for site in &parts.catalogs {
-        catalog(site, &wanted, &known, &mut report).await?;
-    }
-    Ok(Audit { clean: report.findings.is_empty(), kinds: report.lines.into_values().collect(), findings: report.findings })
+    catalogs::records(parts, &mut report).await?;
+    Ok(report.lines.into_values().collect())
 }
 
-#[derive(Default)]
-struct Report {
+struct Report<'a> {
     lines: BTreeMap<String, KindLine>,
-    findings: Vec<Finding>,
+    each: &'a mut (dyn FnMut(Finding) + Send),
 }
 
-impl Report {
+impl Report<'_> {
     fn line(&mut self, kind: &str) -> &mut KindLine {
         self.lines.entry(kind.to_owned()).or_insert_with(|| KindLine { kind: kind.to_owned(), ..KindLine::default() })
     }
@@ -151,7 +139,7 @@ impl Report {
         detail: impl Into<String>,
         cure: Cure,
     ) {
-        self.findings.push(Finding {
+        (self.each)(Finding {
             code,
             asset: asset.map(|asset| asset.id.to_string()),
             destination: destination.map(str::to_owned),
@@ -177,8 +165,28 @@ impl Seen {
     }
 }
 
+/// What this machine has of a page of assets, and what places were told of them.
+async fn here(parts: &Parts, page: &[Listed], deep: bool, report: &mut Report<'_>) -> Result<(), Fault> {
+    let owners = owners(parts, page).await?;
+    let seen: Vec<Seen> = page.iter().map(|(asset, _)| Seen::of(parts, asset)).collect();
+    let is_doubtful = |seen: &Seen| seen.size_bytes.is_none() || !seen.is_shown;
+    let doubtful = page.iter().zip(&seen).filter(|(_, seen)| is_doubtful(seen)).map(|((asset, _), _)| asset.blob.sha256.clone());
+    let doubtful: Vec<String> = doubtful.collect();
+    let states = if doubtful.is_empty() { BTreeMap::new() } else { parts.store.blob_states(doubtful).await? };
+    for ((asset, deliveries), seen) in page.iter().zip(&seen) {
+        report.line(asset.kind.name()).local += 1;
+        // What was evicted is elsewhere by right; bytes that a crash left behind then are swept in time.
+        let is_evicted = states.get(&asset.blob.sha256) == Some(&false);
+        if !(is_evicted && is_doubtful(seen)) {
+            local(parts, asset, seen, deep, report).await?;
+        }
+        owed(parts, asset, owners.get(&asset.subject).copied(), deliveries, report);
+    }
+    Ok(())
+}
+
 /// Whether an asset's bytes are here as they should be, and shown.
-async fn local(parts: &Parts, asset: &Asset, seen: &Seen, deep: bool, report: &mut Report) -> Result<(), Fault> {
+async fn local(parts: &Parts, asset: &Asset, seen: &Seen, deep: bool, report: &mut Report<'_>) -> Result<(), Fault> {
     let path = parts.blobs().path(&asset.blob.sha256);
     let fetch = || Cure::Fetch(Box::new(asset.clone()));
     match seen.size_bytes {
@@ -213,7 +221,7 @@ async fn local(parts: &Parts, asset: &Asset, seen: &Seen, deep: bool, report: &m
 }
 
 /// What every destination that takes such an asset was told of it.
-fn owed(parts: &Parts, asset: &Asset, owner: Option<SubjectType>, deliveries: &[Delivery], report: &mut Report) {
+fn owed(parts: &Parts, asset: &Asset, owner: Option<SubjectType>, deliveries: &[Delivery], report: &mut Report<'_>) {
     for site in parts.routes.of(asset.kind, owner) {
         let owe = || Cure::Owe(Owe::Object { asset: asset.id, destination: site.name.clone(), there: None });
         match deliveries.iter().find(|delivery| delivery.destination == site.name) {
@@ -230,50 +238,46 @@ fn owed(parts: &Parts, asset: &Asset, owner: Option<SubjectType>, deliveries: &[
     }
 }
 
-async fn destination(site: &Site<dyn Destination>, listed: &[Listed], report: &mut Report) -> Result<(), Fault> {
-    let mut there: BTreeSet<String> = BTreeSet::new();
-    let mut cursor: Option<String> = None;
-    loop {
-        let page = site.port.list(&site.prefix, cursor.as_deref()).await?;
-        there.extend(page.keys);
-        cursor = page.next;
-        if cursor.is_none() {
-            break;
-        }
-    }
-    let own = listed.iter().flat_map(|(asset, deliveries)| deliveries.iter().map(move |delivery| (asset, delivery)));
-    let own = own.filter(|(_, delivery)| delivery.destination == site.name && there.contains(&delivery.key));
-    let mut compared = compared(site.port.as_ref(), own.collect()).await?;
-    let mut known: BTreeMap<&str, Kind> = BTreeMap::new();
-    for (asset, deliveries) in listed {
-        for delivery in deliveries.iter().filter(|d| d.destination == site.name) {
-            let kind = asset.kind.name();
-            if known.insert(&delivery.key, asset.kind).is_none() && there.contains(&delivery.key) {
-                report.held(kind, &site.name).objects += 1;
-            }
-            object(site, asset, delivery, compared.remove(&asset.id).unwrap_or(Compared::Absent), report);
-        }
-    }
-    for key in there.iter().filter(|key| !known.contains_key(key.as_str())) {
-        let held = report.held("unknown", &site.name);
-        held.objects += 1;
-        held.orphaned += 1;
-        report.find("orphaned", None, (Some(&site.name), key), "no asset knows of this object; it is left as it is", Cure::Nothing);
+/// Whether a destination holds what a page of assets has there; several are looked at at once.
+async fn there(site: &Site<dyn Destination>, page: &[Listed], report: &mut Report<'_>) -> Result<(), Fault> {
+    let all = page.iter().flat_map(|(asset, deliveries)| deliveries.iter().map(move |delivery| (asset, delivery)));
+    let own: Vec<(&Asset, &Delivery)> = all.filter(|(_, delivery)| delivery.destination == site.name).collect();
+    let own = &own;
+    let looks = stream::iter(0..own.len()).map(|index| async move {
+        let (asset, delivery) = own[index];
+        compare(site.port.as_ref(), &delivery.key, delivery.held(asset), delivery.proof.as_ref()).await
+    });
+    let compared: Vec<Compared> = looks.buffered(AT_ONCE).try_collect().await?;
+    for ((asset, delivery), there) in own.iter().zip(compared) {
+        object(site, asset, delivery, there, report);
     }
     Ok(())
 }
 
-/// What a destination holds of each of these, by asset; several are looked at at once.
-async fn compared(port: &dyn Destination, own: Vec<(&Asset, &Delivery)>) -> Result<HashMap<AssetId, Compared>, Fault> {
-    let own = &own;
-    let looks = stream::iter(0..own.len()).map(|index| async move {
-        let (asset, delivery) = own[index];
-        Ok::<_, Fault>((asset.id, compare(port, &delivery.key, delivery.held(asset), delivery.proof.as_ref()).await?))
-    });
-    looks.buffer_unordered(AT_ONCE).try_collect().await
+/// Whether some asset knows each object that a destination lists.
+async fn listed(parts: &Parts, site: &Site<dyn Destination>, report: &mut Report<'_>) -> Result<(), Fault> {
+    let mut cursor: Option<String> = None;
+    loop {
+        let page = site.port.list(&site.prefix, cursor.as_deref()).await?;
+        let known = parts.store.kinds_at(&site.name, page.keys.clone()).await?;
+        for key in &page.keys {
+            if let Some(kind) = known.get(key) {
+                report.held(kind.name(), &site.name).objects += 1;
+                continue;
+            }
+            let held = report.held("unknown", &site.name);
+            held.objects += 1;
+            held.orphaned += 1;
+            report.find("orphaned", None, (Some(&site.name), key), "no asset knows of this object; it is left as it is", Cure::Nothing);
+        }
+        cursor = page.next;
+        if cursor.is_none() {
+            return Ok(());
+        }
+    }
 }
 
-fn object(site: &Site<dyn Destination>, asset: &Asset, delivery: &Delivery, there: Compared, report: &mut Report) {
+fn object(site: &Site<dyn Destination>, asset: &Asset, delivery: &Delivery, there: Compared, report: &mut Report<'_>) {
     let kind = asset.kind.name();
     let owe = |there| Cure::Owe(Owe::Object { asset: asset.id, destination: site.name.clone(), there });
     match there {
@@ -292,52 +296,4 @@ fn object(site: &Site<dyn Destination>, asset: &Asset, delivery: &Delivery, ther
             report.find("changed", Some(asset), (Some(&site.name), &delivery.key), detail, cure);
         }
     }
-}
-
-async fn catalog(site: &Site<dyn Catalog>, wanted: &Documents, known: &BTreeSet<String>, report: &mut Report) -> Result<(), Fault> {
-    for ((collection, id), fields) in wanted {
-        let document = format!("{collection}/{id}");
-        let owe = |above| Cure::Owe(Owe::Record { catalog: site.name.clone(), collection: collection.clone(), id: id.clone(), above });
-        match site.port.get(collection, id).await {
-            // Not ours to overwrite when it cannot even be read; said, and left.
-            Err(fault) if !fault.is_transient() => {
-                report.find("record_stale", None, (Some(&site.name), &document), fault.to_string(), Cure::Nothing);
-            }
-            Err(fault) => return Err(fault),
-            Ok(None) => report.find("record_missing", None, (Some(&site.name), &document), "there is no such record", owe(0)),
-            Ok(Some(found)) => {
-                let differing: Vec<&str> = fields
-                    .as_object()
-                    .into_iter()
-                    .flatten()
-                    .filter(|(field, value)| found.fields.get(field.as_str()) != Some(value))
-                    .map(|(field, _)| field.as_str())
-                    .collect();
-                if !differing.is_empty() {
-                    let detail = format!("these fields differ from local truth: {}", differing.join(", "));
-                    report.find("record_stale", None, (Some(&site.name), &document), detail, owe(found.rev));
-                }
-            }
-        }
-    }
-    let mut collections: BTreeSet<&str> = record::collections().into_iter().collect();
-    collections.extend(wanted.keys().map(|(collection, _)| collection.as_str()));
-    for collection in collections {
-        let mut cursor: Option<String> = None;
-        loop {
-            let ids = site.port.list(collection, cursor.as_deref()).await?;
-            cursor = ids.last().cloned();
-            if cursor.is_none() {
-                break;
-            }
-            for id in ids {
-                let document = format!("{collection}/{id}");
-                if !wanted.contains_key(&(collection.to_owned(), id.clone())) && !known.contains(&document) {
-                    let detail = "nothing here has this record; it is left as it is";
-                    report.find("record_orphaned", None, (Some(&site.name), &document), detail, Cure::Nothing);
-                }
-            }
-        }
-    }
-    Ok(())
 }

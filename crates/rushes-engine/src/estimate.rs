@@ -22,7 +22,7 @@ const GUESS_MS: i64 = 60_000;
 /// A job that takes longer than expected is always expected to end within this share of the whole, or a second.
 const LAST_SHARE: i64 = 20;
 
-/// What was looked up goes for so long, at most, unless a job ends before.
+/// What was looked up goes for so long, at most; of fewer jobs than say what is usual, only until something happens to one.
 const KNOWN_FOR: Duration = Duration::from_secs(30);
 
 /// What is known of earlier jobs, so that those who ask every second need not look it up each time.
@@ -40,7 +40,9 @@ struct Past {
 async fn past(parts: &Parts, workflow: &str) -> Result<Past, Fault> {
     let stamp = *parts.watch.jobs.borrow();
     let known = parts.known.0.lock().unwrap_or_else(PoisonError::into_inner).get(workflow).cloned();
-    if let Some((_, _, past)) = known.filter(|(at, since, _)| *at == stamp && since.elapsed() < KNOWN_FOR) {
+    if let Some((_, _, past)) =
+        known.filter(|(at, since, past)| since.elapsed() < KNOWN_FOR && (*at == stamp || past.jobs.len() == PAST_JOBS as usize))
+    {
         return Ok(past);
     }
     let jobs = Arc::new(parts.store.past_jobs(workflow, PAST_JOBS).await?);
@@ -127,13 +129,14 @@ async fn whole(parts: &Parts, job: &Job) -> Result<Option<i64>, Fault> {
     Ok(median(past.jobs.iter().map(|job| job.took_ms).collect()))
 }
 
-/// What goes before it in the queue takes, if it waits for its turn.
+/// What goes before it in the queue takes, if it waits for its turn. The queue takes the oldest first (`QUEUED` in the store's
+/// `jobs.rs`), and a list the newest: what comes after it in the one goes before it in the other.
 async fn before(parts: &Parts, job: &Job) -> Result<i64, Fault> {
     let Some(at_once) = parts.jobs.at_once.filter(|_| job.parent.is_none()) else { return Ok(0) };
-    let queued = parts.store.jobs(&JobFilter { state: Some(JobState::Queued), limit: QUEUE_MAX, ..JobFilter::default() }).await?;
+    let older = JobFilter { state: Some(JobState::Queued), after: Some(job.id), limit: QUEUE_MAX, ..JobFilter::default() };
     let mut before_ms = 0;
-    for other in queued.iter().filter(|other| (other.created_ms, other.id) < (job.created_ms, job.id)) {
-        before_ms += whole(parts, other).await?.unwrap_or(0);
+    for other in parts.store.jobs(&older).await? {
+        before_ms += whole(parts, &other).await?.unwrap_or(0);
     }
     Ok(before_ms / i64::try_from(at_once.max(1)).unwrap_or(1))
 }

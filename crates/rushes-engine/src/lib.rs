@@ -21,6 +21,7 @@ mod loose;
 pub mod mend;
 pub mod outbox;
 pub mod owner;
+mod pages;
 mod parts;
 pub mod pins;
 pub mod records;

@@ -2,11 +2,12 @@
 
 use crate::again::{FIRST_WAIT, patiently};
 use crate::blobs::sha256_of;
+use crate::pages::Pages;
 use crate::parts::{Parts, Site};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::destination::{Compared, Destination, compare};
-use rushes_core::store::AssetFilter;
+use rushes_core::record::Listed;
 use rushes_core::{Asset, Blob, Code, Fault};
 use serde::Serialize;
 
@@ -28,21 +29,34 @@ pub struct Verified {
 /// machine too. `each` is told the share done, 0.0–1.0. Errors: those of the destinations that do
 /// not pass.
 pub async fn verify(parts: &Parts, deep: bool, each: &(dyn Fn(f32) + Sync)) -> Result<Verified, Fault> {
-    let listed = parts.store.assets(&AssetFilter::default()).await?;
+    // Counted first, so that a share can be told.
+    let (mut total, mut pages) = (0, Pages::of(parts));
+    while let Some(page) = pages.next().await? {
+        total += page.len();
+    }
+    let (mut verified, mut done, mut pages) = (Verified::default(), 0, Pages::of(parts));
+    while let Some(page) = pages.next().await? {
+        #[expect(clippy::cast_precision_loss, reason = "a share for people")]
+        let share = |of_page: f32| each(((done as f32 + of_page * page.len() as f32) / total.max(1) as f32).min(1.0));
+        of_page(parts, &page, deep, &share, &mut verified).await?;
+        share(1.0);
+        done += page.len();
+    }
+    Ok(verified)
+}
+
+async fn of_page(parts: &Parts, page: &[Listed], deep: bool, each: &(dyn Fn(f32) + Sync), verified: &mut Verified) -> Result<(), Fault> {
     let mut looks = Vec::new();
-    for (asset, deliveries) in &listed {
+    for (asset, deliveries) in page {
         for delivery in deliveries.iter().filter(|delivery| delivery.state == DeliveryState::Proven) {
             if let Some(site) = parts.destinations.iter().find(|site| site.name == delivery.destination) {
-                looks.push((site, asset, delivery));
+                looks.push((site, delivery.held(asset), delivery));
             }
         }
     }
-    let total = looks.len().max(1);
-    let mut verified = Verified::default();
-    let mut done = 0;
+    let (total, mut done) = (looks.len(), 0);
     let mut running = stream::iter(looks)
-        .map(|(site, asset, delivery)| async move {
-            let held = delivery.held(asset);
+        .map(|(site, held, delivery)| async move {
             Ok::<_, Fault>((held, patiently(FIRST_WAIT, || look(parts, site, held, delivery, deep)).await?))
         })
         .buffer_unordered(AT_ONCE);
@@ -59,11 +73,11 @@ pub async fn verify(parts: &Parts, deep: bool, each: &(dyn Fn(f32) + Sync)) -> R
         }
     }
     if deep {
-        for (asset, _) in &listed {
+        for (asset, _) in page {
             verified.differing.extend(here(parts, asset).await?);
         }
     }
-    Ok(verified)
+    Ok(())
 }
 
 async fn look(parts: &Parts, site: &Site<dyn Destination>, held: &Blob, delivery: &Delivery, deep: bool) -> Result<Option<String>, Fault> {

@@ -8,6 +8,7 @@ use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::store::{AssetFilter, Assets};
 use rushes_core::{Asset, AssetId, Blob, Code, Fault, Kind, Subject};
 use rusqlite::{Connection, params};
+use std::collections::BTreeMap;
 
 pub(crate) fn find(sql: &Connection, id: &str) -> Result<Option<Asset>, Fault> {
     rows::one(sql, &format!("SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256) WHERE a.id = ?1"), [id], rows::asset)
@@ -120,6 +121,13 @@ pub(crate) fn current_at() -> String {
     )
 }
 
+/// What lies under keys, a list in JSON.
+pub(crate) fn kinds_at() -> String {
+    "SELECT d.key, a.kind FROM deliveries d JOIN assets a ON a.id = d.asset
+     WHERE d.destination = ?1 AND d.key IN (SELECT value FROM json_each(?2)) AND a.retired_ms IS NULL"
+        .to_owned()
+}
+
 /// Subjects by their ids, a list in JSON.
 pub(crate) fn subjects_of() -> String {
     format!("SELECT {SUBJECT} FROM subjects WHERE id IN (SELECT value FROM json_each(?1)) ORDER BY id")
@@ -179,6 +187,15 @@ impl Assets for SqliteStore {
             Ok(found)
         })
         .await
+    }
+
+    async fn kinds_at(&self, destination: &str, keys: Vec<String>) -> Result<BTreeMap<String, Kind>, Fault> {
+        let (destination, keys) = (destination.to_owned(), serde_json::Value::from(keys).to_string());
+        let pair = |row: &rusqlite::Row<'_>| {
+            let kind: String = row.get(1)?;
+            Ok((row.get::<_, String>(0)?, Kind::named(&kind).ok_or_else(|| rows::unknown(1, &kind))?))
+        };
+        self.read(move |sql| Ok(rows::all(sql, &kinds_at(), params![destination, keys], pair)?.into_iter().collect())).await
     }
 
     async fn written_after(&self, row: i64, limit: u32) -> Result<(Vec<Asset>, i64), Fault> {

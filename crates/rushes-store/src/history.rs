@@ -7,11 +7,14 @@ use rushes_core::Fault;
 use rushes_core::store::{History, PastJob, PastStep};
 use rusqlite::params;
 
-/// The last completed jobs of a workflow in which nothing was reused: what is reused takes no time, and says nothing.
+/// The last completed jobs of a workflow in which nothing was reused: what is reused takes no time, and says nothing. They
+/// are looked for among the last two hundred: where everything is reused, there may be no end of older ones.
 const PAST: &str = "SELECT id, ended_ms - coalesce(started_ms, created_ms) AS took_ms,
-        (SELECT count(*) FROM jobs child WHERE child.root = jobs.id AND child.parent = jobs.id) AS children
-    FROM jobs WHERE workflow = ?1 AND state = 'completed' AND ended_ms IS NOT NULL AND NOT EXISTS
-        (SELECT 1 FROM assets a WHERE a.root = jobs.root AND (jobs.parent IS NULL OR a.job = jobs.id) AND json_extract(a.meta, '$.reused_from') IS NOT NULL)
+        (SELECT count(*) FROM jobs child WHERE child.root = lately.id AND child.parent = lately.id) AS children
+    FROM (SELECT id, root, parent, created_ms, started_ms, ended_ms FROM jobs
+          WHERE workflow = ?1 AND state = 'completed' AND ended_ms IS NOT NULL ORDER BY ended_ms DESC LIMIT 200) lately
+    WHERE NOT EXISTS (SELECT 1 FROM assets a
+        WHERE a.root = lately.root AND (lately.parent IS NULL OR a.job = lately.id) AND json_extract(a.meta, '$.reused_from') IS NOT NULL)
     ORDER BY ended_ms DESC LIMIT ?2";
 
 pub(crate) fn past_jobs() -> String {

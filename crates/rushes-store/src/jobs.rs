@@ -104,17 +104,20 @@ fn create_or_join(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> R
     }
 }
 
-/// Running jobs of nobody, and of others whose lease is over: one range of the index each, oldest first.
+/// Running jobs of nobody, and of others whose lease is over: one range of the index each. In any order: all of them are
+/// taken back, one look after the other, whether or not it is their turn.
 pub(crate) const ABANDONED: &str = "SELECT id, in_turn FROM jobs WHERE state = 'running' AND owner IS NULL AND lease_until_ms < ?1
     UNION ALL SELECT id, in_turn FROM jobs WHERE state = 'running' AND owner < ?2 AND lease_until_ms < ?1
     UNION ALL SELECT id, in_turn FROM jobs WHERE state = 'running' AND owner > ?2 AND lease_until_ms < ?1 LIMIT ?3";
-/// Those that need no turn, and those that wait for theirs.
+/// Those that need no turn, and those that wait for theirs; the oldest first. What is expected of a job that waits counts
+/// what goes before it: whoever changes this order changes `before` in the engine's `estimate.rs`.
 pub(crate) const QUEUED: [&str; 2] = [
     "SELECT id FROM jobs WHERE state = 'queued' AND in_turn = 0 ORDER BY created_ms, id LIMIT ?1",
     "SELECT id FROM jobs WHERE state = 'queued' AND in_turn = 1 ORDER BY created_ms, id LIMIT ?1",
 ];
 
-/// What may be taken up; what was begun before goes first, then its children.
+/// What may be taken up: what was begun before goes first, then what needs no turn (children of any job, and short jobs), then
+/// those whose turn it is.
 fn free(write: &Write<'_>, owner: &str, room: Room) -> Result<Vec<JobId>, Fault> {
     let begun = rows::all(write.sql, ABANDONED, params![write.now_ms, owner, room.all], |row| {
         Ok((rows::parsed::<JobId>(row, 0)?, row.get::<_, bool>(1)?))

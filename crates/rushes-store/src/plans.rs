@@ -84,7 +84,7 @@ fn lists(is_first: bool) -> Vec<String> {
         all.push(pages::deliveries_of(&of(None)).0);
         all.extend(states.map(|state| pages::deliveries_of(&of(Some(state))).0));
     }
-    all.extend([pages::PAID_BY.to_owned(), assets::subjects_of(), assets::current_at()]);
+    all.extend([pages::PAID_BY.to_owned(), assets::subjects_of(), assets::current_at(), assets::kinds_at()]);
     all
 }
 
@@ -101,7 +101,7 @@ fn steps(sql: &Connection, statement: &str) -> Vec<String> {
 fn walks(sql: &Connection, statement: &str) -> Vec<String> {
     let is_walk = |step: &String| {
         let is_open_only = OPEN_ONLY.iter().any(|index| step.ends_with(&format!("INDEX {index}")));
-        let of_few = ["SCAN CONSTANT ROW", "SCAN family", "SCAN past", "SCAN hosts", "SCAN places", "SCAN ready"];
+        let of_few = ["SCAN CONSTANT ROW", "SCAN family", "SCAN past", "SCAN hosts", "SCAN places", "SCAN ready", "SCAN lately"];
         let is_json = step.starts_with("SCAN place VIRTUAL TABLE")
             || step.starts_with("SCAN json_each VIRTUAL TABLE")
             || step.starts_with("SCAN leased VIRTUAL TABLE");

@@ -7,6 +7,7 @@ use crate::ids::{AssetId, JobId};
 use crate::kinds::Kind;
 use crate::subject::Subject;
 use async_trait::async_trait;
+use std::collections::BTreeMap;
 
 /// Which assets to list; current versions only unless `all_versions`.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +61,9 @@ pub trait Assets: Send + Sync {
 
     /// The current assets at a path below the library, whatever it ends in (`.png`, …).
     async fn current_at(&self, stem: &str) -> Result<Vec<Asset>, Fault>;
+
+    /// Of these keys at a destination those that current assets are delivered under, with the assets' kinds.
+    async fn kinds_at(&self, destination: &str, keys: Vec<String>) -> Result<BTreeMap<String, Kind>, Fault>;
 
     /// The current ones among the first `limit` assets written after `row` (0: from the beginning), in that order, and
     /// the row to go on from.

@@ -136,6 +136,9 @@ async fn read(app: App) {
                 if let Some(page) = Page::of(after, &facts) {
                     // Nobody may be listening just now.
                     let _ = app.feed.pages.send(Arc::new(page));
+                }
+                // After a page that was not full, the bell tells of more. The first look only finds where to begin.
+                if facts.len() == PAGE as usize {
                     continue;
                 }
             }

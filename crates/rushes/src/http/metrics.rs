@@ -99,7 +99,8 @@ pub(crate) async fn tail(app: App) {
                     let workflow = if is_of_a_step { workflow_of(&app, &mut workflows, event).await } else { String::new() };
                     app.metrics.fact(event, &workflow);
                 }
-                if !events.is_empty() {
+                // After a page that was not full, the bell tells of more.
+                if events.len() == BATCH as usize {
                     continue;
                 }
             }

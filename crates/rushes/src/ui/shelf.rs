@@ -4,7 +4,6 @@
 use bytes::Bytes;
 use rushes_core::JobId;
 use rushes_engine::Live;
-use rushes_engine::audit::Audit;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -51,7 +50,7 @@ pub(super) enum Looked {
     /// One is under way.
     UnderWay,
     /// It ended then, and this was seen, and mended if that was asked for.
-    Seen(i64, Arc<Audit>, Option<u64>),
+    Seen(i64, Arc<super::audit::Kept>, Option<u64>),
     /// It could not be made.
     Failed(i64, String),
 }

@@ -139,10 +139,23 @@ async fn turns_are_estimated_from_what_earlier_jobs_took() {
         job.ended_ms.unwrap() - job.started_ms.unwrap()
     };
     assert_eq!(expected(&engine, first).await, None, "it has ended");
-    let second = engine.submit("wait", nap.clone()).await;
-    let third = engine.submit("wait", nap).await;
+    // It naps until it is told to stop: the queue behind it stands still.
+    let second = engine.submit("wait", json!({"nap_ms": 600_000})).await;
+    let third = engine.submit("wait", nap.clone()).await;
+    let fourth = engine.submit("wait", nap).await;
     engine.until("it runs", || async { state(&engine, second).await.0 == JobState::Running }).await;
-    let (of_second, of_third) = (expected(&engine, second).await.unwrap(), expected(&engine, third).await.unwrap());
+    let of_second = expected(&engine, second).await.unwrap();
     assert!((of_second - now() - took_ms).abs() <= took_ms.max(1_000), "{}", of_second - now());
-    assert!(of_third >= now() + took_ms - 50, "its turn comes later");
+    // Each is told from its own now; between the two, less goes by than a job takes.
+    let began = now();
+    let (of_fourth, of_third) = (expected(&engine, fourth).await.unwrap(), expected(&engine, third).await.unwrap());
+    let passed_ms = now() - began;
+    assert!((of_third - began - took_ms) <= passed_ms, "nothing waits before it: {}", of_third - began);
+    assert!(of_third >= began + took_ms && of_fourth >= began + 2 * took_ms, "their turns come later");
+    assert!(of_fourth <= began + 2 * took_ms + passed_ms, "one waits before it: {}", of_fourth - began);
+    // And it is so.
+    engine.engine.cancel(second).await.unwrap();
+    engine.until("its turn comes", || async { state(&engine, third).await.0 != JobState::Queued }).await;
+    let (of_third, of_fourth) = (engine.ended(third).await, engine.ended(fourth).await);
+    assert!(of_third.started_ms < of_fourth.started_ms, "{of_third:?} {of_fourth:?}");
 }
