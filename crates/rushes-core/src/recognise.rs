@@ -174,7 +174,7 @@ fn in_remix((id, reference): (&str, &str), inner: &[&str], stem: &str, sort: Sor
     }
 }
 
-/// What stages of earlier days wrote behind a remix's name, the last of them last, and what it is with that in the end.
+/// What later stages write, or once wrote, behind a remix's name, the last stage last; and what that name is of.
 const ENDINGS: [(&str, Kind); 3] =
     [("_structured", Kind::RemixVideo), ("_scored", Kind::ScoredVideo), ("_watermarked", Kind::WatermarkedVideo)];
 
