@@ -161,9 +161,11 @@ fn in_remix((id, reference): (&str, &str), inner: &[&str], stem: &str, sort: Sor
         ([] | ["result"], _) => {}
         _ => return None,
     }
+    // Only what stands behind the folder's own dance is an ending: its reference may itself be called `…_scored`.
+    let behind = stem.replacen(&format!("dance_{id}_cosplay_on_{reference}"), "", 1);
     let starts = |head: &str| stem.get(..head.len()).is_some_and(|start| start.eq_ignore_ascii_case(head));
     match sort {
-        Sort::Film => finished(stem).and_then(|(kind, _)| of(kind, &[])),
+        Sort::Film => finished(&behind).and_then(|(kind, _)| of(kind, &[])),
         Sort::Sound if starts("generated_kpop_music") || starts("[kpop") => of(Kind::AiMusic, &[]),
         Sort::Sound if starts("orig_music") || starts("[orig") => of(Kind::OrigMusic, &[]),
         Sort::Picture if starts("icon_") && stem.len() > 5 => of(Kind::IconSticker, &[("name", &stem[5..])]),
@@ -172,32 +174,31 @@ fn in_remix((id, reference): (&str, &str), inner: &[&str], stem: &str, sort: Sor
     }
 }
 
-/// What a finished film's name says it is, and what is left of the name: its dance, where it is named.
+/// What later stages write, or once wrote, behind a remix's name, the last stage last; and what that name is of.
+const ENDINGS: [(&str, Kind); 3] =
+    [("_structured", Kind::RemixVideo), ("_scored", Kind::ScoredVideo), ("_watermarked", Kind::WatermarkedVideo)];
+
+/// What a finished film's name says it is, and what is left of the name: its dance, where it is named. An ending that is
+/// none of [`ENDINGS`] is left there: nobody can tell it from the end of a reference's name, and it is a remix.
 #[must_use]
 pub fn finished(stem: &str) -> Option<(Kind, &str)> {
     let soundtrack = [("[kpop", Kind::KpopVideo), ("[orig", Kind::OrigVideo)];
     if let Some((_, kind)) = soundtrack.iter().find(|(head, _)| stem.get(..head.len()).is_some_and(|s| s.eq_ignore_ascii_case(head))) {
         let (_, rest) = stem.split_once(']')?;
         let rest = rest.trim_start_matches('_');
-        return Some((*kind, bare(rest.strip_prefix("REMIX_").unwrap_or(rest))));
+        return Some((*kind, bare(rest.strip_prefix("REMIX_").unwrap_or(rest)).1));
     }
-    let rest = stem.strip_prefix("REMIX_")?;
-    let kind = if rest.ends_with("_watermarked") {
-        Kind::WatermarkedVideo
-    } else if rest.ends_with("_scored") {
-        Kind::ScoredVideo
-    } else {
-        Kind::RemixVideo
-    };
-    Some((kind, bare(rest)))
+    let (kind, rest) = bare(stem.strip_prefix("REMIX_")?);
+    Some((kind.unwrap_or(Kind::RemixVideo), rest))
 }
 
-/// Without what later stages wrote behind a name.
-fn bare(mut name: &str) -> &str {
-    while let Some(shorter) = ["_watermarked", "_scored", "_structured"].iter().find_map(|end| name.strip_suffix(end)) {
-        name = shorter;
+/// What the last of a name's endings says it is, and the name without any of them.
+fn bare(mut name: &str) -> (Option<Kind>, &str) {
+    let mut kind = None;
+    while let Some((shorter, of)) = ENDINGS.iter().find_map(|(end, kind)| Some((name.strip_suffix(end)?, *kind))) {
+        (name, kind) = (shorter, kind.or(Some(of)));
     }
-    name
+    (kind, name)
 }
 
 /// `{shoot}/People/{person}/{Solo|Group}/{photo}` and `{shoot}/Processed/{photo}`.
@@ -291,6 +292,37 @@ mod tests {
             &format!("{other}/variants/jennie_kpop"),
             "jennie_kpop@ref2",
         );
+    }
+
+    #[test]
+    fn recognise_leaves_an_unknown_ending_to_the_name() {
+        let result = format!("remixes/{DANCE}/result");
+        let remix = format!("{result}/REMIX_{DANCE}");
+        // The folder knows the dance.
+        for name in ["", "_upscaled", "_structured", "_scored_upscaled", "_upscaled_structured"] {
+            expect(&format!("{remix}{name}.mp4"), Kind::RemixVideo, &remix, "remix_main");
+        }
+        expect(&format!("{remix}_upscaled_scored.mp4"), Kind::ScoredVideo, &format!("{remix}_scored"), "remix_main");
+        // Without it, the ending is the reference's.
+        let other = "dance_mira_1_cosplay_on_ref1_upscaled";
+        let stem = format!("remixes/{other}/result/REMIX_{other}");
+        expect(&format!("downloads/REMIX_{other}_structured.mp4"), Kind::RemixVideo, &stem, "remix_main@ref1_upscaled");
+    }
+
+    #[test]
+    fn recognise_believes_the_folder_of_a_reference_named_like_an_ending() {
+        for reference in ["clip_scored", "clip_watermarked", "clip_scored_watermarked", "clip_structured"] {
+            let dance = format!("dance_mira_1_cosplay_on_{reference}");
+            let remix = format!("remixes/{dance}/result/REMIX_{dance}");
+            let title = |title: &str| format!("{title}@{reference}");
+            expect(&format!("{remix}.mp4"), Kind::RemixVideo, &remix, &title("remix_main"));
+            expect(&format!("remixes/{dance}/REMIX_{dance}_structured.mp4"), Kind::RemixVideo, &remix, &title("remix_main"));
+            expect(&format!("{remix}_scored.mp4"), Kind::ScoredVideo, &format!("{remix}_scored"), &title("remix_main"));
+            let marked = format!("{remix}_scored_watermarked");
+            expect(&format!("{marked}.mp4"), Kind::WatermarkedVideo, &marked, &title("primary_deliverable"));
+            let poster = format!("{remix}_poster");
+            expect(&format!("{poster}.jpg"), Kind::Poster, &poster, &title("remix_main"));
+        }
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Default for Input {
         Self {
             count: 1,
             seed: 1,
-            style_id: "kpop_dance".to_owned(),
+            style_id: rushes_media::music::default_style().to_owned(),
             reference_videos: Vec::new(),
             skip_existing: true,
             generate_variants: true,

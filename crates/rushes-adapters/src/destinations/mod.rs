@@ -11,3 +11,5 @@ pub mod s3;
 #[cfg(test)]
 mod sources;
 pub mod supabase;
+#[cfg(test)]
+mod weather;

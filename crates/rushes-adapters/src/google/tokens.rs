@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OnceCell};
 
-/// A token is renewed this long before it ends; metadata servers have the next one five minutes before.
+/// A token is renewed this long before it ends. Less than five minutes: until then a metadata server gives the token it
+/// gave before, and who asks earlier gets what they hold.
 const EARLY: Duration = Duration::from_mins(4);
 /// After a renewal failed, what is still good serves for this long before the next try.
 const PAUSE: Duration = Duration::from_secs(20);
@@ -75,9 +76,14 @@ struct Impersonated {
 impl Granted {
     fn token(self, now: Instant) -> Token {
         let lives = Duration::from_secs(self.expires_in);
-        let early = EARLY.min(lives / 4);
-        Token { bearer: self.access_token, renew: now + lives.saturating_sub(early), ends: now + lives }
+        Token { bearer: self.access_token, renew: now + serves(lives), ends: now + lives }
     }
+}
+
+/// How long a token that lives for `lives` serves until it is renewed: to [`EARLY`] before its end, but for three quarters
+/// of its life at least, so that one which lives some minutes only is not asked for at every turn.
+fn serves(lives: Duration) -> Duration {
+    lives.saturating_sub(EARLY.min(lives / 4))
 }
 
 impl Tokens {
@@ -211,7 +217,6 @@ impl Tokens {
                 self.has_machine.store(true, Ordering::Relaxed);
                 Ok(answer)
             }
-            Err(said) if said.fault.code == Code::DestinationRefused && self.has_machine.load(Ordering::Relaxed) => Err(said.into()),
             Err(said) if self.has_machine.load(Ordering::Relaxed) => Err(said.into()),
             other => {
                 let why = other.err().and_then(|said| said.fault.reason).unwrap_or_else(|| "something else answers".into());
@@ -314,4 +319,17 @@ async fn document<T: DeserializeOwned>(answer: Answer, operation: &'static str) 
         Said::from(Fault::new(Code::DestinationDown, operation).because(format!("the answer is no token: {why}")))
     };
     serde_json::from_slice(&body).map_err(strange)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_renewed_four_minutes_or_a_quarter_of_their_life_before_they_end() {
+        for (lives_s, serves_s) in [(3_600, 3_360), (8, 6), (0, 0), (400, 300), (960, 720), (961, 721)] {
+            assert_eq!(serves(Duration::from_secs(lives_s)), Duration::from_secs(serves_s), "of {lives_s} s");
+        }
+        assert!(EARLY < Duration::from_mins(5), "before that, a metadata server has no other token");
+    }
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 const DOWN_AFTER: u32 = 5;
 /// The longest wait between two looks whether it is up again.
 const PAUSE_MAX: Duration = Duration::from_secs(15);
-/// A place that asks for more is not believed beyond this.
-const ASKED_MAX: Duration = Duration::from_mins(5);
+/// A place that asks for a longer rest (`Retry-After` and the like) is asked again after this one: what is owed waits on it.
+const PLACE_RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
 
 /// The pace of one sender.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Pace {
 
     /// One has ended. An answer of any sort shows that the place is there; one that asks to go slower is obeyed.
     pub(super) fn ended(&mut self, fault: Option<&Fault>, at: Instant) {
-        let asked = fault.and_then(|fault| fault.retry_after_ms).map(|ms| Duration::from_millis(ms).min(ASKED_MAX));
+        let asked = fault.and_then(|fault| fault.retry_after_ms).map(|ms| Duration::from_millis(ms).min(PLACE_RETRY_AFTER_MAX));
         if let Some(asked) = asked {
             self.paused_until = self.paused_until.max(Some(at + asked));
         }
@@ -125,6 +125,11 @@ mod tests {
         pace.ended(Some(&busy.retry_after(SECOND * 7)), at);
         assert_eq!(pace.rests(at), Some(SECOND * 7), "what the place asks for is obeyed");
         assert_eq!(pace.rests(at + SECOND * 7), None);
+        for (asked, rests) in [(299, 299), (300, 300), (301, 300), (86_400, 300)] {
+            let mut pace = Pace::new(8, SECOND);
+            pace.ended(Some(&Fault::new(Code::DestinationBusy, "put object").retry_after(SECOND * asked)), at);
+            assert_eq!(pace.rests(at), Some(SECOND * rests), "{asked} s, of five minutes at most");
+        }
     }
 
     #[test]

@@ -21,8 +21,8 @@ use tokio::task::JoinSet;
 const IN_FLIGHT: usize = 256;
 /// Of those, to one host.
 const PER_HOST: u32 = 4;
-/// What the other side may ask to wait at most.
-const ASKED_MAX: Duration = Duration::from_hours(24);
+/// A receiver whose `Retry-After` asks for a longer wait is tried again after this one.
+const RECEIVER_RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
 /// How long a stop waits for what is under way; then it is sent again by the next start, under the same id.
 const GRACE: Duration = Duration::from_millis(1_500);
 
@@ -111,8 +111,8 @@ async fn send(parts: Parts, due: DueMessage) {
     }
 }
 
-/// Only 2xx is success. What may pass is tried again as the schedule says, up to a tenth later, and not before the other
-/// side asked for.
+/// Only 2xx is success. What may pass is tried again as the schedule says, up to a tenth later, and not before the
+/// receiver's `Retry-After`. That can put a try off, not add one: once the schedule is over, it is not asked.
 fn verdict(attempts: u32, posted: &Result<Answer, Fault>, retries: &[Duration], random: u128) -> Verdict {
     let asked = match posted {
         Ok(answer) if (200..300).contains(&answer.status) => return Verdict::Done,
@@ -123,7 +123,7 @@ fn verdict(attempts: u32, posted: &Result<Answer, Fault>, retries: &[Duration], 
     };
     let Some(wait) = retries.get(attempts as usize) else { return Verdict::Refused };
     let jitter = wait.mul_f64(f64::from(u32::try_from(random & 0xffff).unwrap_or(0)) / 65_536.0 / 10.0);
-    Verdict::Again((*wait + jitter).max(asked.unwrap_or_default().min(ASKED_MAX)))
+    Verdict::Again((*wait + jitter).max(asked.unwrap_or_default().min(RECEIVER_RETRY_AFTER_MAX)))
 }
 
 #[cfg(test)]
@@ -150,7 +150,10 @@ mod tests {
         assert_eq!(of(0, &answered(410, None)), Verdict::Gone);
         assert_eq!(of(0, &answered(503, Some(s(90)))), Verdict::Again(s(90)));
         assert_eq!(of(1, &answered(503, Some(s(90)))), Verdict::Again(s(300)), "the schedule is the least");
-        assert_eq!(of(0, &answered(503, Some(s(1 << 40)))), Verdict::Again(ASKED_MAX));
+        for (asked, waits) in [(86_399, 86_399), (86_400, 86_400), (86_401, 86_400), (1 << 40, 86_400)] {
+            assert_eq!(of(0, &answered(503, Some(s(asked)))), Verdict::Again(s(waits)), "{asked} s, of a day at most");
+        }
+        assert_eq!(of(2, &answered(503, Some(s(90)))), Verdict::Refused, "what is asked for adds no try to the schedule");
         assert_eq!(of(0, &Err(Fault::new(Code::DestinationDown, "send"))), Verdict::Again(s(5)));
         assert_eq!(of(0, &Err(Fault::new(Code::InputInvalid, "send"))), Verdict::Refused);
         let Verdict::Again(late) = verdict(1, &answered(500, None), &retries, u128::MAX) else { panic!("it is put off") };

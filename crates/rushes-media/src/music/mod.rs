@@ -25,7 +25,7 @@ mod listener;
 mod tests;
 
 pub use dsp::RATE;
-pub use style::style_names;
+pub use style::{default_style, style_names};
 
 use crate::wav;
 use rushes_core::{Code, Fault};
@@ -56,7 +56,7 @@ pub struct Score {
 
 impl Default for Score {
     fn default() -> Self {
-        Self { style: "kpop_dance".into(), seed: 0, duration_ms: 30_000, bpm: None, first_beat_ms: 0, drop_ms: None }
+        Self { style: default_style().into(), seed: 0, duration_ms: 30_000, bpm: None, first_beat_ms: 0, drop_ms: None }
     }
 }
 

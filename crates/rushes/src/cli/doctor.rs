@@ -42,7 +42,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         print::note(format!("Swept: {swept}"));
     }
     let mut checks = vec![Check::of("home", home(context.home.root()))];
-    checks.push(Check::of("disk", disk(context.home.root())));
+    checks.push(disk(context.home.root()));
     checks.push(Check::of("ffmpeg", blocking(|| rushes_media::run::version(&Cancel::new())).await));
     checks.push(Check::of("fonts", blocking(|| rushes_media::draw::lettering::find_font().map(|path| path.display().to_string())).await));
     // A home that nothing has used yet has no database; that is no fault.
@@ -101,17 +101,30 @@ fn home(root: &Path) -> Result<String, Fault> {
 }
 
 /// Free room for at least a production or two.
-fn disk(root: &Path) -> Result<String, Fault> {
+fn disk(root: &Path) -> Check {
+    // Told before anything fails: readiness (`ROOM_BYTES` in `http/health.rs`) is lost only at half of it.
     const LEAST_BYTES: u64 = 500_000_000;
     let nearest = root.ancestors().find(|folder| folder.exists()).unwrap_or(root);
-    let found = rustix::fs::statvfs(nearest).map_err(|e| Fault::io("look at disk", nearest, &e.into()))?;
-    let free = found.f_bavail.saturating_mul(found.f_frsize);
-    if free < LEAST_BYTES {
-        return Err(Fault::new(Code::DiskFull, "look at disk")
-            .with("path", nearest.display())
-            .because(format!("{} are free", words::size(free))));
+    match rustix::fs::statvfs(nearest) {
+        Ok(found) => room(nearest, found.f_bavail.saturating_mul(found.f_frsize), LEAST_BYTES),
+        Err(e) => Check::of("disk", Err(Fault::io("look at disk", nearest, &e.into()))),
     }
-    Ok(format!("{} free", words::size(free)))
+}
+
+/// Whether `free` bytes are as much as is asked for.
+fn room(folder: &Path, free: u64, least: u64) -> Check {
+    let (ok, free) = (free >= least, words::size(free));
+    let detail = if ok {
+        format!("{free} free")
+    } else {
+        format!(
+            "{free} are free at {}, and {} are asked for, which a production or two takes. Free some room, or give the home \
+             a larger disk (`--home`, RUSHES_HOME)",
+            folder.display(),
+            words::size(least)
+        )
+    };
+    Check { name: "disk".into(), ok, detail }
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
@@ -223,4 +236,27 @@ async fn catalog(site: &Site<dyn Catalog>, probe: &Probe) -> Result<String, Faul
     told([("write", put), ("read", read), ("list", list), ("delete", removed)], |code| {
         Fault::new(code, "try catalog").with("catalog", &site.name)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doctor_tells_little_room_as_it_is() {
+        let home = Path::new("/srv/rushes");
+        for free in [500_000_000, 7_000_000_000] {
+            let check = room(home, free, 500_000_000);
+            assert!(check.ok, "{}", check.detail);
+            assert_eq!(check.detail, format!("{} free", words::size(free)));
+        }
+        for free in [0, 120_000_000, 499_999_999] {
+            let Check { name, ok, detail } = room(home, free, 500_000_000);
+            assert!(name == "disk" && !ok, "{detail}");
+            for said in [&*words::size(free), &*words::size(500_000_000), "/srv/rushes", "Free some room", "--home"] {
+                assert!(detail.contains(said), "{said} is missing: {detail}");
+            }
+            assert!(!detail.contains("full") && !detail.contains("by itself"), "{detail}");
+        }
+    }
 }

@@ -67,6 +67,7 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<Ready>) {
 
 /// Whether a folder can be written to, and has room for some films.
 fn has_room(folder: &std::path::Path) -> bool {
+    // Below this, work is likely to fail; the doctor tells of little room earlier (`LEAST_BYTES` in `cli/doctor.rs`).
     const ROOM_BYTES: u64 = 256 * 1024 * 1024;
     rustix::fs::statvfs(folder).is_ok_and(|disk| disk.f_bavail * disk.f_frsize >= ROOM_BYTES)
 }

@@ -64,12 +64,13 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { skip_existing: true, generate_variants: true, create_soundtracks: true, apply_watermark: true }
+        let production::Input { skip_existing, generate_variants, create_soundtracks, apply_watermark, .. } = production::Input::default();
+        Self { skip_existing, generate_variants, create_soundtracks, apply_watermark }
     }
 }
 
 fn default_style() -> String {
-    "kpop_dance".to_owned()
+    production::Input::default().style_id
 }
 
 /// The job that was started.

@@ -31,14 +31,15 @@ struct Wish {
 
 impl Default for Wish {
     fn default() -> Self {
+        let usual = production::Input::default();
         Self {
-            count: "1".into(),
-            style: "kpop_dance".into(),
-            references: Vec::new(),
-            skip_existing: true,
-            variants: true,
-            soundtracks: true,
-            watermark: true,
+            count: usual.count.to_string(),
+            style: usual.style_id,
+            references: usual.reference_videos,
+            skip_existing: usual.skip_existing,
+            variants: usual.generate_variants,
+            soundtracks: usual.create_soundtracks,
+            watermark: usual.apply_watermark,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The styles, one row each; adding one is a file of data and a line in [`STYLES`].
+//! The styles, one row each; adding one is a file of data and a line at the end of [`STYLES`].
 //!
 //! What is drawn by seed from these rows lives in `groove` and `parts`.
 
@@ -12,7 +12,8 @@ use super::theory::Chord;
 use super::tone::Patch;
 use rushes_core::{Code, Fault};
 
-/// Every style there is; the first is the one to use when nobody chooses.
+/// Every style there is; the first is the one to use when nobody chooses. New ones are appended: tests take their seeds
+/// from a style's row.
 pub(super) const STYLES: &[&Style] = &[&kpop_dance::STYLE, &phonk::STYLE, &city_pop::STYLE, &lofi::STYLE];
 
 /// Everything that makes a style.
@@ -22,7 +23,9 @@ pub(super) const STYLES: &[&Style] = &[&kpop_dance::STYLE, &phonk::STYLE, &city_
 /// chords `x` struck, `-` held on, `.` rest.
 pub(super) struct Style {
     pub(super) name: &'static str,
-    /// Beats a minute when nobody asks for others.
+    /// Beats a minute when nobody asks for others. A remix asks for the tempo heard in its reference, so each style must
+    /// groove at 84–160 (`PREFERRED_BPM` of `beat::tempo`): `music_beats_are_heard_where_they_were_put` demands it from 86
+    /// to 158, loudness and balance in `listener` at 88 and 152.
     pub(super) bpm: f64,
     /// How late every second sixteenth comes, in sixteenths.
     pub(super) swing: f64,
@@ -87,6 +90,12 @@ pub fn style_names() -> impl Iterator<Item = &'static str> {
     STYLES.iter().map(|s| s.name)
 }
 
+/// The style to use when nobody chooses.
+#[must_use]
+pub fn default_style() -> &'static str {
+    STYLES[0].name
+}
+
 /// The style of that name. Error: `input_invalid`, listing those there are.
 pub(super) fn style(name: &str) -> Result<&'static Style, Fault> {
     STYLES.iter().copied().find(|s| s.name == name).ok_or_else(|| {
@@ -120,7 +129,8 @@ mod tests {
             }
             assert!(style.arpeggio.is_empty() || is_bar(style.arpeggio, "x."), "{}", style.name);
             let lists = [style.full.len(), style.light.len(), style.sparse.len(), style.tunes.len(), style.tonics.len()];
-            assert!(lists.iter().all(|n| *n > 0), "{}: an empty list", style.name);
+            let played = [style.bass_full, style.bass_light, style.chords_full, style.chords_light].map(<[_]>::len);
+            assert!(lists.iter().chain(&played).all(|n| *n > 0), "{}: an empty list", style.name);
             assert!(style.progressions.len() >= 5, "{}: too few harmonies to choose from", style.name);
             assert!(!style.progressions.is_empty() && style.progressions.iter().all(|p| p.len() % 4 == 0), "{}", style.name);
             assert!(style.full.iter().all(|g| g.kick.starts_with(['X', 'x'])), "{}: a drop begins with a kick", style.name);

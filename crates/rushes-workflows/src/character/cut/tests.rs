@@ -21,6 +21,49 @@ fn cut_bounds_lie_on_beats_and_cover_the_film() {
     assert!(bounds.windows(2).all(|pair| pair[1] - pair[0] >= 15), "{bounds:?}");
 }
 
+/// Loud from beginning to end, from a tenth of a second on.
+fn loud(bpm: f64, length_s: f64) -> BeatGrid {
+    BeatGrid { level: vec![0.9; 400], onset_rate: 10.0, ..BeatGrid::none().or_steady(bpm, 0.1, length_s) }
+}
+
+#[test]
+fn cut_shots_last_long_enough_at_every_frame_rate() {
+    let seconds = |frames: u64, fps: u32| frames as f64 / f64::from(fps);
+    for fps in 1..=120 {
+        let least = shortest(fps);
+        assert!(seconds(least, fps) >= 0.5 && (least == 1 || seconds(least - 1, fps) < 0.5), "{least} frames at {fps} fps");
+    }
+    for (bpm, fps) in [(96.0, 24), (152.0, 25), (220.0, 24), (220.0, 4), (240.0, 30), (240.0, 25), (300.0, 24), (300.0, 4)] {
+        let (grid, frames) = (loud(bpm, 20.0), u64::from(fps) * 20);
+        let bounds = bounds(&grid, frames, fps);
+        let lasts = |bounds: &[u64]| bounds.windows(2).map(|pair| seconds(pair[1] - pair[0], fps)).fold(f64::INFINITY, f64::min);
+        assert!(lasts(&bounds) >= 0.5, "{bpm} bpm at {fps} fps: {bounds:?}");
+        let before = shots(&bounds, 3, 7);
+        for drop in 0..frames {
+            let after = cut_at_drop(&before, drop, fps, 3);
+            let starts: Vec<u64> = after.iter().map(|shot| shot.start_frame).chain([frames]).collect();
+            assert!(lasts(&starts) >= 0.5, "{bpm} bpm at {fps} fps, the drop at {drop}: {starts:?}");
+            let has_room = seconds(drop, fps) >= 0.5 && seconds(frames - drop, fps) >= 0.5;
+            assert!(starts.contains(&drop) || !has_room, "no shot begins at the drop, {drop}: {starts:?}");
+            assert_eq!(after.iter().map(|shot| shot.frames).sum::<u64>(), frames);
+        }
+    }
+}
+
+#[test]
+fn cut_bounds_of_loud_bars_lie_on_first_and_third_beats() {
+    for (bpm, fps, every) in [(150.0, 24, 2), (220.0, 24, 2), (220.0, 4, 2), (300.0, 24, 4)] {
+        let (grid, frames) = (loud(bpm, 20.0), u64::from(fps) * 20);
+        let beats: Vec<u64> = grid.beats_s.iter().map(|beat_s| at_frame(*beat_s, fps)).collect();
+        let all = bounds(&grid, frames, fps);
+        let inner = &all[1..all.len() - 1];
+        // The first beat is too near to the beginning; from the second cut on they come evenly.
+        let wanted: Vec<u64> = beats.iter().copied().skip(2).step_by(every).filter(|at| at + shortest(fps) <= frames).collect();
+        assert_eq!(inner, wanted, "{bpm} bpm at {fps} fps");
+        assert!(inner.len() >= 20);
+    }
+}
+
 #[test]
 fn cut_shots_change_source_and_follow_on() {
     for sources in [1, 2, 3] {
@@ -35,16 +78,17 @@ fn cut_shots_change_source_and_follow_on() {
 
 #[test]
 fn cut_at_the_drop_keeps_the_film_and_what_comes_before() {
-    for (sources, drop, wanted) in
-        [(3, 150, vec![0, 60, 120, 150, 240]), (3, 130, vec![0, 60, 130, 150, 240]), (3, 200, vec![0, 60, 120, 150, 200, 240])]
-    {
+    for (sources, drop, wanted) in [
+        (3, 150, vec![0, 60, 120, 150, 240]),
+        (3, 130, vec![0, 60, 130, 150, 240]),
+        (3, 200, vec![0, 60, 120, 150, 200, 240]),
+        (2, 130, vec![0, 60, 130, 150, 240]),
+        (2, 200, vec![0, 60, 120, 150, 200, 240]),
+    ] {
         let before = shots(&[0, 60, 120, 150, 240, 300], sources, 7);
         let after = cut_at_drop(&before, drop, 30, sources);
         let starts: Vec<u64> = after.iter().map(|shot| shot.start_frame).collect();
-        assert!(
-            wanted.iter().filter(|start| after.len() == wanted.len() || **start == drop).all(|start| starts.contains(start)),
-            "{starts:?}"
-        );
+        assert_eq!(starts, wanted, "of {sources} films, the drop at {drop}");
         assert_eq!(after.iter().map(|shot| shot.frames).sum::<u64>(), 300);
         assert!(after.windows(2).all(|pair| pair[0].start_frame + pair[0].frames == pair[1].start_frame));
         let shown = |shots: &[Segment], at: u64| shots.iter().rev().find(|shot| shot.start_frame <= at).unwrap().source;

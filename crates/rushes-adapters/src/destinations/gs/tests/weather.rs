@@ -1,6 +1,7 @@
 //! What a sender meets on bad lines, and does not lose.
 
 use super::*;
+use crate::destinations::weather::{Parts, Whole, answers_come_whole, uploads_survive};
 use serde_json::json;
 
 #[tokio::test]
@@ -9,31 +10,16 @@ async fn gs_uploads_survive_bad_weather() {
     bucket(&server);
     let chaos = Chaos::before(server.address).await;
     let bucket = in_small_parts(&chaos.url(), account(&server));
-    let parts = |count| Only::requests("PUT", "upload_id").first(count);
-    for (index, weather) in [
-        Weather::LostAnswer,
-        Weather::CutBody { after_bytes: 100_000 },
-        Weather::Stall { after_bytes: 100_000 },
-        Weather::too_many(Some(3)),
-        Weather::json(500, &json!({"error": {"code": 500, "message": "no"}})),
-        Weather::json(401, &json!({})),
-        Weather::Corrupt,
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let (film, kept, key) = (large(900_000 + u32::try_from(index).unwrap()), Kept::default(), format!("film {index}"));
-        let put = Put { session: &kept, ..film.create(&key) };
-        chaos.set_for(parts(2), weather.clone());
-        let proof = put_at_last(&bucket, put, &weather).await;
-        assert!(proof.proves(&film.blob), "{weather:?}");
-        let there = server.object("films", &key).unwrap();
-        assert_eq!(server.bytes(&there), std::fs::read(&film.file).unwrap(), "{weather:?}");
-        let begun = chaos.count("POST", "uploadType=resumable");
-        chaos.forget();
-        assert_eq!(begun, if weather == Weather::Corrupt { 2 } else { 1 }, "{weather:?}: it goes on where it stopped");
-        assert_eq!(server.open_sessions(), 0);
-    }
+    let asks = Parts {
+        begin: ("POST", "uploadType=resumable"),
+        send: ("PUT", "upload_id"),
+        spoilt: 2,
+        bytes: 900_000,
+        after_bytes: 100_000,
+        weathers: vec![Weather::json(500, &json!({"error": {"code": 500, "message": "no"}})), Weather::json(401, &json!({}))],
+        open: &|| server.open_sessions(),
+    };
+    uploads_survive(&bucket, &chaos, asks, async |key| server.bytes(&server.object("films", key).unwrap())).await;
     // The last part, which makes an object.
     for weather in [Weather::LostAnswer, Weather::Stall { after_bytes: 100_000 }, Weather::HalfAnswer] {
         let (film, kept) = (large(500_001), Kept::default());
@@ -98,40 +84,21 @@ async fn gs_answers_that_do_not_come_whole_are_asked_for_again() {
     let chaos = Chaos::before(server.address).await;
     let bucket = GsDestination::new(settings(&chaos.url(), "films", account(&server))).unwrap();
     let picture = large(3_000);
-    for (weather, is_transient) in [
-        (Weather::LostAnswer, true),
-        (Weather::HalfAnswer, true),
-        (Weather::Corrupt, true),
-        (Weather::Stall { after_bytes: 3 }, true),
-        (Weather::too_many(Some(7)), true),
-        (Weather::json(503, &json!({})), true),
-        (Weather::json(408, &json!({})), true),
-        (Weather::Answer { status: 200, headers: Vec::new(), body: r#"{"size": "3"#.into() }, true),
-        (Weather::json(200, &json!({"error": "not really"})), true),
-        (Weather::json(200, &json!({"error": {"code": 503, "message": "Backend Error"}})), true),
-        (Weather::json(200, &json!({"error": {"code": 403, "message": "no"}})), false),
-    ] {
-        chaos.set_for(Only::requests("POST", "uploadType=multipart").first(1), weather.clone());
-        let fault = bucket.put(picture.create("a.png")).await.unwrap_err();
-        assert_eq!(fault.is_transient(), is_transient, "{weather:?}: {fault}");
-        assert_eq!(fault.retry_after_ms, (weather == Weather::too_many(Some(7))).then_some(7_000), "{fault}");
-        assert!(!fault.to_string().contains("ya29"), "{fault}");
-        bucket.put(picture.create("a.png")).await.unwrap();
-        bucket.delete("a.png").await.unwrap();
-    }
-    bucket.put(picture.create("a.png")).await.unwrap();
-    for weather in [Weather::HalfAnswer, Weather::json(200, &json!({})), Weather::too_many(None)] {
-        chaos.set_for(Only::requests("GET", "a.png?fields").first(1), weather.clone());
-        let fault = bucket.stat("a.png").await.unwrap_err();
-        let passes = matches!(fault.code, Code::DestinationDown | Code::DestinationBusy) && fault.is_transient();
-        assert!(passes, "{weather:?}: {fault}");
-        chaos.set_for(Only::requests("GET", "maxResults").first(1), weather.clone());
-        assert!(bucket.list("", None).await.unwrap_err().is_transient(), "{weather:?}");
-    }
-    let into = picture.folder.path().join("got");
-    chaos.set_for(Only::requests("GET", "alt=media").first(1), Weather::HalfAnswer);
-    assert!(bucket.get("a.png", None, &into).await.unwrap_err().is_transient());
-    bucket.get("a.png", None, &into).await.unwrap();
+    let asks = Whole {
+        put: ("POST", "uploadType=multipart"),
+        stat: ("GET", "a.png?fields"),
+        list: ("GET", "maxResults"),
+        get: ("GET", "alt=media"),
+        answers: vec![
+            (Weather::Corrupt, true),
+            (Weather::json(408, &json!({})), true),
+            (Weather::Answer { status: 200, headers: Vec::new(), body: r#"{"size": "3"#.into() }, true),
+            (Weather::json(200, &json!({"error": {"code": 503, "message": "Backend Error"}})), true),
+            (Weather::json(200, &json!({"error": {"code": 403, "message": "no"}})), false),
+        ],
+        secret: "ya29".to_owned(),
+    };
+    answers_come_whole(&bucket, &chaos, &picture, asks).await;
     // A token that ended early is replaced without a word.
     server.google.accounts.expire();
     assert!(bucket.stat("a.png").await.unwrap().is_some());

@@ -1,6 +1,7 @@
 //! What a sender meets on bad lines, and does not lose.
 
 use super::*;
+use crate::destinations::weather::{Parts, Whole, answers_come_whole, uploads_survive};
 
 #[tokio::test]
 async fn supabase_large_objects_are_proven_by_their_parts() {
@@ -35,28 +36,16 @@ async fn supabase_uploads_survive_bad_weather() {
     let chaos = Chaos::before(server.address).await;
     let bucket = in_small_parts(&chaos.url(), &server.service_key);
     let patch = |count| Only::requests("PATCH", "resumable").first(count);
-    for (index, weather) in [
-        Weather::LostAnswer,
-        Weather::CutBody { after_bytes: 30_000 },
-        Weather::Stall { after_bytes: 30_000 },
-        Weather::too_many(Some(3)),
-        Weather::json(500, &json!({"message": "no"})),
-        Weather::Corrupt,
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let (film, kept, key) = (large(450_000 + u32::try_from(index).unwrap()), Kept::default(), format!("film {index}"));
-        let put = Put { session: &kept, ..film.create(&key) };
-        chaos.set_for(patch(1), weather.clone());
-        let proof = put_at_last(&bucket, put, &weather).await;
-        assert!(proof.proves(&film.blob), "{weather:?}");
-        assert_eq!(server.object("films", &key).await.unwrap().bytes, std::fs::read(&film.file).unwrap(), "{weather:?}");
-        let begun = chaos.count("POST", "upload/resumable");
-        chaos.forget();
-        assert_eq!(begun, if weather == Weather::Corrupt { 2 } else { 1 }, "{weather:?}: it goes on where it stopped");
-        assert_eq!(server.open_uploads(), 0);
-    }
+    let asks = Parts {
+        begin: ("POST", "upload/resumable"),
+        send: ("PATCH", "resumable"),
+        spoilt: 1,
+        bytes: 450_000,
+        after_bytes: 30_000,
+        weathers: vec![Weather::json(500, &json!({"message": "no"}))],
+        open: &|| server.open_uploads(),
+    };
+    uploads_survive(&bucket, &chaos, asks, async |key| server.object("films", key).await.unwrap().bytes).await;
     for weather in [Weather::LostAnswer, Weather::Stall { after_bytes: 50_000 }] {
         let (film, kept) = (large(250_001), Kept::default());
         let put = Put { session: &kept, ..film.create("last.mp4") };
@@ -122,40 +111,24 @@ async fn supabase_answers_that_do_not_come_whole_are_asked_for_again() {
     let bucket = SupabaseDestination::new(settings(&chaos.url(), "films", &server.service_key)).unwrap();
     let picture = source(b"picture");
     let error = json!({"statusCode": "403", "error": "Unauthorized", "message": "new row violates row-level security policy"});
-    for (weather, is_transient) in [
-        (Weather::LostAnswer, true),
-        (Weather::HalfAnswer, true),
-        (Weather::Stall { after_bytes: 3 }, true),
-        (Weather::too_many(Some(7)), true),
-        (Weather::json(503, &json!({})), true),
-        (Weather::json(400, &json!({"statusCode": "503", "message": "later"})), true),
-        (Weather::Answer { status: 200, headers: Vec::new(), body: r#"{"Key": "fil"#.into() }, true),
-        (Weather::json(200, &json!({"error": "not really"})), true),
-        (Weather::json(200, &error), false),
-        (Weather::json(401, &json!({"message": format!("Invalid API key {}", server.service_key)})), false),
-    ] {
-        chaos.set_for(Only::requests("POST", "/object/films").first(1), weather.clone());
-        let fault = bucket.put(picture.create("a.png")).await.unwrap_err();
-        assert_eq!(fault.is_transient(), is_transient, "{weather:?}: {fault}");
-        assert_eq!(fault.retry_after_ms, (weather == Weather::too_many(Some(7))).then_some(7_000), "{fault}");
-        assert!(!fault.to_string().contains(&server.service_key), "{fault}");
-        bucket.put(picture.create("a.png")).await.unwrap();
-        bucket.delete("a.png").await.unwrap();
-    }
-    bucket.put(picture.create("a.png")).await.unwrap();
+    let unknown = json!({"message": format!("Invalid API key {}", server.service_key)});
+    let asks = Whole {
+        put: ("POST", "/object/films"),
+        stat: ("", "a.png"),
+        list: ("", "list"),
+        get: ("GET", "a.png"),
+        answers: vec![
+            (Weather::json(400, &json!({"statusCode": "503", "message": "later"})), true),
+            (Weather::Answer { status: 200, headers: Vec::new(), body: r#"{"Key": "fil"#.into() }, true),
+            (Weather::json(200, &error), false),
+            (Weather::json(401, &unknown), false),
+        ],
+        secret: server.service_key.clone(),
+    };
+    answers_come_whole(&bucket, &chaos, &picture, asks).await;
     for weather in [Weather::HalfAnswer, Weather::json(200, &json!({})), Weather::too_many(None)] {
-        chaos.set_for(Only::requests("", "a.png").first(1), weather.clone());
-        let fault = bucket.stat("a.png").await.unwrap_err();
-        let passes = matches!(fault.code, Code::DestinationDown | Code::DestinationBusy) && fault.is_transient();
-        assert!(passes, "{weather:?}: {fault}");
-        chaos.set_for(Only::requests("", "list").first(1), weather.clone());
-        assert!(bucket.list("", None).await.unwrap_err().is_transient(), "{weather:?}");
         chaos.set_for(Only::requests("", "sign").first(1), weather.clone());
         let fault = bucket.signed_url("a.png", Duration::from_secs(9)).await.unwrap_err();
         assert!(fault.is_transient() && !fault.to_string().contains("token="), "{weather:?}: {fault}");
     }
-    let into = picture.folder.path().join("got");
-    chaos.set_for(Only::requests("GET", "a.png").first(1), Weather::HalfAnswer);
-    assert!(bucket.get("a.png", None, &into).await.unwrap_err().is_transient());
-    bucket.get("a.png", None, &into).await.unwrap();
 }
