@@ -130,10 +130,8 @@ fn plans_of_hot_questions_walk_no_table() {
     hot.extend(messages::DUE.map(str::to_owned));
     hot.extend(register::NO_RECORD.map(str::to_owned));
     hot.extend([outbox::lease::LEASE, outbox::lease::RENEW].concat().into_iter().map(str::to_owned));
-    hot.extend([outbox::ends::PROVEN, settle::STANDING, register::VERSIONS, register::AFTER_OLDER].map(str::to_owned));
-    hot.extend(
-        [register::LAST_REV, snapshot::RAISE, outbox::REMOVED, outbox::backlog::PLACES, owe::REFUSE_PLACE, old::EXPIRE].map(str::to_owned),
-    );
+    hot.extend([outbox::ends::PROVEN, settle::STANDING, register::VERSIONS, register::AFTER_OLDER, snapshot::RAISE].map(str::to_owned));
+    hot.extend([register::LAST_REV, outbox::REMOVED, outbox::backlog::PLACES, owe::REFUSE_PLACE, old::EXPIRE].map(str::to_owned));
     hot.extend([jobs::COUNTED[1].to_owned(), owe::missing_of(), old::removable_of(true), old::removable_of(false)]);
     hot.extend([messages::OLD, messages::OWED].map(str::to_owned));
     let (endpoint, job) = (Some(EndpointId(SystemClock.new_id())), Some(JobId(SystemClock.new_id())));
