@@ -73,10 +73,14 @@ pub struct Swept {
     pub events: u64,
 }
 
-/// Sweeps at the start and every hour until `stop`.
+/// Sweeps at the start and every hour until `stop`; and renews links in between, where some end sooner.
 pub(crate) async fn run(parts: Parts, stop: Cancel) {
+    tokio::join!(sweep_often(&parts, &stop), loose::renew_often(&parts, SWEEP_EVERY, &stop));
+}
+
+async fn sweep_often(parts: &Parts, stop: &Cancel) {
     loop {
-        match sweep(&parts, is_walk_due(&parts)).await {
+        match sweep(parts, is_walk_due(parts)).await {
             Ok(swept) if swept == Swept::default() => {}
             Ok(swept) => tracing::info!(?swept, "swept"),
             Err(fault) => tracing::error!(%fault, "the sweep did not end"),

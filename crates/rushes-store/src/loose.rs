@@ -10,19 +10,25 @@ use rushes_core::delivery::{Delivery, LeftUpload, Link};
 use rushes_core::store::Loose;
 use rusqlite::params;
 
-pub(crate) const ENDING: &str =
-    "link_until_ms < ?1 AND state = 'proven' AND EXISTS (SELECT 1 FROM assets a WHERE a.id = asset AND a.retired_ms IS NULL)";
+/// By their ends, and not by their destination, of which most have long to go.
+const ENDING: &str = "FROM deliveries INDEXED BY deliveries_by_link_end WHERE destination = ?1 AND link_until_ms < ?2
+    AND (link_until_ms, asset, key) > (?3, ?4, ?5) AND state = 'proven'
+    AND EXISTS (SELECT 1 FROM assets a WHERE a.id = asset AND a.retired_ms IS NULL) ORDER BY link_until_ms, asset, key LIMIT ?6";
+
+pub(crate) fn ending() -> String {
+    format!("SELECT {DELIVERY} {ENDING}")
+}
+
 /// What is not owed any more keeps its session only where it was refused, and not for ever.
 pub(crate) const LEFT: &str = "SELECT id, destination, key, session FROM outbox WHERE session IS NOT NULL AND (state NOT IN ('owed', 'sending', 'refused') OR state = 'refused' AND done_ms < ?1) LIMIT ?2";
 
 #[async_trait]
 impl Loose for SqliteStore {
-    async fn links_ending(&self, before_ms: i64, limit: u32) -> Result<Vec<Delivery>, Fault> {
-        self.read(move |sql| {
-            let query = format!("SELECT {DELIVERY} FROM deliveries WHERE {ENDING} ORDER BY link_until_ms LIMIT ?2");
-            rows::all(sql, &query, params![before_ms, limit], rows::delivery)
-        })
-        .await
+    async fn links_ending(&self, destination: &str, before_ms: i64, after: Option<&Delivery>, limit: u32) -> Result<Vec<Delivery>, Fault> {
+        let place = |last: &Delivery| (last.link.as_ref().and_then(|link| link.until_ms), last.asset.to_string(), last.key.clone());
+        let (until_ms, asset, key) = after.map(place).unwrap_or_default();
+        let (destination, until_ms) = (destination.to_owned(), until_ms.unwrap_or(i64::MIN));
+        self.read(move |sql| rows::all(sql, &ending(), params![destination, before_ms, until_ms, asset, key, limit], rows::delivery)).await
     }
 
     async fn relink(&self, delivery: &Delivery, link: &Link) -> Result<(), Fault> {

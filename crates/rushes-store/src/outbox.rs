@@ -52,7 +52,7 @@ impl Outbox for SqliteStore {
             let Work::PutRecord { collection, id } = &due.work else { return Err(lease_lost(&due)) };
             // What became ready since the lease is told too, so it is paid too.
             lease_ready(write, &due.destination, &format!("{collection}/{id}"), due.lease)?;
-            snapshot::take(write, collection, id, &routes)
+            snapshot::take(write, &due, collection, id, &routes)
         })
         .await
     }

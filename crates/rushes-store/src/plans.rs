@@ -2,7 +2,7 @@
 
 use crate::sqlite::{Mode, SqliteStore, TAKE_OVER};
 use crate::upkeep::{old, owe};
-use crate::{assets, jobs, messages, outbox, pages, register, settle};
+use crate::{assets, jobs, messages, outbox, pages, register, settle, snapshot};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{DeliveryState, Routes};
 use rushes_core::store::{AssetFilter, DeliveryFilter, JobFilter, SubjectFilter};
@@ -130,16 +130,16 @@ fn plans_of_hot_questions_walk_no_table() {
     hot.extend(messages::DUE.map(str::to_owned));
     hot.extend(register::NO_RECORD.map(str::to_owned));
     hot.extend([outbox::lease::LEASE, outbox::lease::RENEW].concat().into_iter().map(str::to_owned));
-    hot.extend([outbox::ends::PAY, outbox::ends::PROVEN, settle::STANDING, register::VERSIONS, register::AFTER_OLDER].map(str::to_owned));
+    hot.extend([outbox::ends::PAY, outbox::ends::PROVEN, settle::STANDING, snapshot::RAISE].map(str::to_owned));
+    hot.extend([register::VERSIONS, register::AFTER_OLDER, messages::OLD, messages::OWED].map(str::to_owned));
     hot.extend([register::LAST_REV, outbox::REMOVED, outbox::backlog::PLACES, owe::REFUSE_PLACE, old::EXPIRE].map(str::to_owned));
     hot.extend([jobs::COUNTED[1].to_owned(), owe::missing_of(), old::removable_of(true), old::removable_of(false)]);
-    hot.extend([messages::OLD, messages::OWED].map(str::to_owned));
     let (endpoint, job) = (Some(EndpointId(SystemClock.new_id())), Some(JobId(SystemClock.new_id())));
     hot.extend(
         [(None, None), (endpoint, None), (None, job)]
             .map(|(endpoint, job)| messages::list_of(&MessageFilter { endpoint, job, ..MessageFilter::default() })),
     );
-    hot.extend([crate::loose::LEFT.to_owned(), format!("SELECT asset FROM deliveries WHERE {}", crate::loose::ENDING)]);
+    hot.extend([crate::loose::LEFT.to_owned(), crate::loose::ending()]);
     hot.extend(
         [
             "SELECT fence FROM jobs WHERE id = ?1",
@@ -175,7 +175,7 @@ fn plans_of_hot_questions_walk_no_table() {
         .filter(|(walks, _)| !walks.iter().all(|walk| FROM_THE_BEGINNING.contains(&walk.as_str())))
         .collect();
     assert!(from_the_beginning.is_empty(), "{from_the_beginning:#?}");
-    let mut sorted: Vec<String> = [lists(true), lists(false)].concat();
+    let mut sorted: Vec<String> = [lists(true), lists(false), vec![crate::loose::ending()]].concat();
     sorted.retain(|list| steps(&sql, list).iter().any(|step| step == "USE TEMP B-TREE FOR ORDER BY"));
     // What one job made, what equal input began, and what is to be cancelled is little.
     let is_little =

@@ -2,20 +2,20 @@
 //! higher `rev` never tells less than a lower one.
 
 use crate::assets;
-use crate::register::LAST_REV;
+use crate::outbox::lease::lease_lost;
 use crate::rows::{self, JOB, SUBJECT};
 use crate::writer::Write;
 use rushes_core::catalog::Record;
-use rushes_core::delivery::Routes;
+use rushes_core::delivery::{Due, Routes};
 use rushes_core::record;
 use rushes_core::store::{AssetFilter, Family};
 use rushes_core::{AssetId, Code, Fault, JobId};
 use rusqlite::Connection;
 use serde_json::Value;
 
-/// The record of that name, with a raised `rev`.
-pub(crate) fn take(write: &mut Write<'_>, collection: &str, id: &str, routes: &Routes) -> Result<Record, Fault> {
-    let (rev, fields) = match (of_job(write, id, routes)?, of_asset(write, collection, id, routes)?) {
+/// The record of that name for the row that owes it, with a raised `rev`.
+pub(crate) fn take(write: &mut Write<'_>, due: &Due, collection: &str, id: &str, routes: &Routes) -> Result<Record, Fault> {
+    let (rev, fields) = match (of_job(write, id, routes)?, of_asset(write, due, id, routes)?) {
         (Some(found), _) | (_, Some(found)) => found,
         (None, None) => of_subject(write, id, routes)?,
     };
@@ -33,10 +33,15 @@ fn of_job(write: &Write<'_>, id: &str, routes: &Routes) -> Result<Option<Found>,
     found.map(|(rev, job)| Ok((rev, record::job_fields(&job, &family(write.sql, job.root)?, routes)))).transpose()
 }
 
-fn of_asset(write: &Write<'_>, collection: &str, id: &str, routes: &Routes) -> Result<Option<Found>, Fault> {
+/// A single asset keeps no number of its own, so the row that owes its record does: each time what it is to tell is read, it
+/// has one above every row of that record.
+pub(crate) const RAISE: &str = "UPDATE outbox SET rev = 1 + (SELECT max(same.rev) FROM outbox same WHERE same.op = 'put_record'
+    AND same.key = outbox.key) WHERE id = ?1 RETURNING rev";
+
+fn of_asset(write: &Write<'_>, due: &Due, id: &str, routes: &Routes) -> Result<Option<Found>, Fault> {
     let found = if id.parse::<AssetId>().is_ok() { assets::find(write.sql, id)? } else { None };
     let Some(asset) = found else { return Ok(None) };
-    let rev = rows::number(write.sql, LAST_REV, [format!("{collection}/{id}")])?.max(1);
+    let rev = rows::one(write.sql, RAISE, [due.row], |row| row.get(0))?.ok_or_else(|| lease_lost(due))?;
     Ok(Some((rev, record::asset_fields(&asset, &assets::deliveries(write.sql, id)?, routes))))
 }
 
@@ -61,3 +66,6 @@ pub(crate) fn family(sql: &Connection, root: JobId) -> Result<Family, Fault> {
     )?;
     Ok(Family { jobs, listed, subjects })
 }
+
+#[cfg(test)]
+mod tests;

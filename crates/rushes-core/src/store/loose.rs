@@ -7,8 +7,8 @@ use async_trait::async_trait;
 /// What runs out, or was left unfinished, at destinations.
 #[async_trait]
 pub trait Loose: Send + Sync {
-    /// Deliveries of current assets whose links end before then.
-    async fn links_ending(&self, before_ms: i64, limit: u32) -> Result<Vec<Delivery>, Fault>;
+    /// Deliveries of current assets to a destination whose links end before then, the first to end first; those `after` one.
+    async fn links_ending(&self, destination: &str, before_ms: i64, after: Option<&Delivery>, limit: u32) -> Result<Vec<Delivery>, Fault>;
 
     /// Has a new link in place of an ending one, and owes the record that tells of it.
     async fn relink(&self, delivery: &Delivery, link: &Link) -> Result<(), Fault>;

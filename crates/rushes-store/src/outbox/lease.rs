@@ -197,6 +197,6 @@ pub(super) fn lease_ready(write: &Write<'_>, destination: &str, key: &str, token
     rows::change(write.sql, &ready_records(), params![destination, write.now_ms, key, token, write.now_ms + LEASE_MS])
 }
 
-pub(super) fn lease_lost(due: &Due) -> Fault {
+pub(crate) fn lease_lost(due: &Due) -> Fault {
     Fault::new(Code::LeaseLost, "settle outbox row").with("row", due.row)
 }
