@@ -182,6 +182,8 @@ fn proof_a_job_that_a_kill_left_is_cancelled_by_whoever_is_asked() {
     let family = survivor.program.run(&["jobs", "show", &id, "--json"]).expect(0).json();
     assert!(family["children"].as_array().unwrap().iter().all(|child| child["state"] == "cancelled"), "{family}");
     assert_eq!(std::fs::read_dir(survivor.home().join("scratch")).unwrap().count(), 0, "nothing lies about");
+    // Nobody who cancels waits for what is still owed.
+    survivor.program.run(&["sync", "--records"]).expect(0);
     survivor.program.run(&["audit"]).expect(0);
 }
 
