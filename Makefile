@@ -1,6 +1,6 @@
 # The two commands a user needs are `make run` and `make test`; both first install what is missing.
 .DEFAULT_GOAL := run
-.PHONY: run test lint bench bench-peers reliability docs pictures setup help
+.PHONY: run test lint bench bench-peers weigh reliability docs pictures setup help
 
 run: ## Make one production, from nothing to delivered files (the default)
 	@./scripts/setup.sh
@@ -21,6 +21,10 @@ bench: ## Measure everything, beside rclone where it is, and write docs/performa
 bench-peers: ## Install MoviePy into target/peers, and measure the five outputs beside it
 	@./scripts/setup.sh
 	@./scripts/peers.sh
+
+weigh: ## Count crates, and measure size, start and an idle server
+	@./scripts/setup.sh
+	@./scripts/weigh.sh
 
 reliability: ## Break it in every way the tests know, at length, and write docs/reliability.md
 	@./scripts/setup.sh develop

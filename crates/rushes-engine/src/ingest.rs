@@ -18,20 +18,25 @@ use std::sync::Arc;
 /// Files of one step checked and hashed at once.
 const AT_ONCE: usize = 4;
 
-/// Checks a step's files strictly, hashes them and moves their bytes into the blob store: all of them, or none is an asset.
-///
-/// The pins are to be held until the assets have their rows: a sweep removes what has none, and cannot tell what is on its
-/// way to one. Nothing is held while files are looked at, however long that takes.
+/// Checks a step's files strictly: all of them, or none is taken. Nothing is held meanwhile, however long it takes, and who
+/// stops waiting stops it.
 ///
 /// `scratch` is the folder the files must lie in, if the step has one: nothing else on the machine can be made an asset
 /// by mistake.
-/// Errors: those of `Inspect`, `io`, `disk_full`, `input_invalid` for a file outside scratch.
-pub(crate) async fn ingest(assets: Vec<NewAsset>, scratch: Option<&Path>, parts: &Parts) -> Result<(Vec<Ingested>, Vec<Pinned>), Fault> {
-    if assets.is_empty() {
+/// Errors: those of `Inspect`, `io`, `input_invalid` for a file outside scratch.
+pub(crate) async fn look(assets: Vec<NewAsset>, scratch: Option<&Path>, parts: &Parts) -> Result<Vec<Checked>, Fault> {
+    stream::iter(assets).map(|asset| check(asset, scratch, &parts.inspect)).buffered(AT_ONCE).try_collect().await
+}
+
+/// Hashes what was checked and moves its bytes into the blob store: all of it, or none is an asset.
+///
+/// The pins are to be held until the assets have their rows: a sweep removes what has none, and cannot tell what is on its
+/// way to one.
+/// Errors: `io`, `disk_full`.
+pub(crate) async fn take(checked: Vec<Checked>, parts: &Parts) -> Result<(Vec<Ingested>, Vec<Pinned>), Fault> {
+    if checked.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
-    let checked: Vec<Checked> =
-        stream::iter(assets).map(|asset| check(asset, scratch, &parts.inspect)).buffered(AT_ONCE).try_collect().await?;
     // In few pieces: handing each small file to a thread of its own costs more than hashing it.
     let mut rest = checked.into_iter();
     let piece = rest.len().div_ceil(AT_ONCE);
@@ -52,7 +57,7 @@ pub(crate) async fn ingest(assets: Vec<NewAsset>, scratch: Option<&Path>, parts:
 }
 
 /// A file that is what it should be, and the path it gets.
-struct Checked {
+pub(crate) struct Checked {
     asset: NewAsset,
     info: MediaInfo,
     /// Where it is known already.

@@ -109,7 +109,7 @@ impl<W: Workflows> LocalFlow<W> {
         let attempt = Attempt { flow: self, step, number, is_undoing, room };
         let run = async {
             let made = attempt.run(work).await?;
-            self.take_in(step, made, commit(Outcome::Value(Value::Null))).await
+            self.take_in(step, made, is_undoing, commit(Outcome::Value(Value::Null))).await
         };
         // A panic between body and row is no end of the job: the step is attempted again, or its row is found.
         let result = AssertUnwindSafe(run.instrument(span.clone())).catch_unwind().await.unwrap_or_else(|panic| {
@@ -151,15 +151,19 @@ impl<W: Workflows> LocalFlow<W> {
         }
     }
 
-    /// Files through the one door, then the one transaction, then the people's view.
-    async fn take_in(&self, step: &Step, made: Made, commit: StepCommit) -> Result<Value, Stop> {
+    /// Files through the one door, then the one transaction, then the people's view. A cancel ends the look at the files.
+    async fn take_in(&self, step: &Step, made: Made, is_undoing: bool, commit: StepCommit) -> Result<Value, Stop> {
         let Made { value, files, subjects, renewed, scratch } = made;
         let size_bytes = value.to_string().len();
         if size_bytes > VALUE_MAX_BYTES {
             return Err(Stop::Failed(Fault::new(Code::ValueTooLarge, "end step").with("step", &step.name).with("bytes", size_bytes)));
         }
         let blobs = self.shared.parts.blobs();
-        let (assets, _kept) = ingest::ingest(files, scratch.as_deref(), &self.shared.parts).await?;
+        let checked = tokio::select! {
+            () = self.cancel.cancelled(), if !is_undoing => return Err(Stop::Cancelled),
+            checked = ingest::look(files, scratch.as_deref(), &self.shared.parts) => checked?,
+        };
+        let (assets, _kept) = ingest::take(checked, &self.shared.parts).await?;
         let assets = self.commit(StepCommit { outcome: Outcome::Value(value.clone()), assets, subjects, renewed, ..commit }).await?;
         faults::note("kept", &format_args!("{}/{}", self.job.id, step.name));
         faults::pass_quietly(Place::StepKept);

@@ -1,10 +1,13 @@
 //! The engine's promises about steps, replays, cancelling and children.
 
-use crate::support::{Places, TestEngine, recipes::Recipes};
-use rushes_core::store::JobFilter;
+use crate::support::{Places, Slow, TestEngine, recipes::Recipes};
+use rushes_core::clock::SystemClock;
+use rushes_core::store::{AssetFilter, JobFilter};
 use rushes_core::{Code, JobState, Wait};
-use rushes_engine::Ask;
+use rushes_engine::{Ask, Parts};
 use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 fn start() -> (tempfile::TempDir, Places, TestEngine) {
@@ -78,6 +81,22 @@ async fn engine_cancels_within_a_second_and_undoes() {
     assert_eq!((engine.recipes.runs("work told"), engine.recipes.runs("undo book")), (1, 1));
     let fault = engine.engine.cancel(job.id).await.unwrap_err();
     assert_eq!(fault.code, Code::InputInvalid, "it has ended: {fault}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn engine_cancels_the_look_at_what_a_step_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let (places, recipes, slow) = (Places::memory(folder.path()), Recipes::default(), Arc::new(Slow::default()));
+    let inspect = slow.clone();
+    let engine = TestEngine::start_as(folder.path(), &places, &recipes, Arc::new(SystemClock), |parts| Parts { inspect, ..parts });
+    let job = engine.submit("files", json!({"count": 1, "text": "slow"})).await;
+    engine.until("its file is looked at", || async { slow.is_asked.load(Ordering::SeqCst) }).await;
+    engine.engine.cancel(job).await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(10), engine.ended(job)).await;
+    assert_eq!(ended.expect("nobody lets go of the file").state, JobState::Cancelled);
+    assert!(engine.parts().store.assets(&AssetFilter::default()).await.unwrap().is_empty());
+    let scratch = engine.parts().home.scratch(job);
+    engine.until("nothing lies about", || async { !scratch.exists() }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

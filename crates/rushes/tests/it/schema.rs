@@ -4,6 +4,7 @@ use crate::support::program::{Program, end};
 use rushes_core::Code;
 use rushes_core::clock::SystemClock;
 use rushes_core::delivery::{DeliveryState, Routes};
+use rushes_core::kinds::Keep;
 use rushes_core::store::{AssetFilter, Assets, JobFilter, Jobs, Journal};
 use rushes_store::older::open_at_schema;
 use rushes_store::{Mode, SCHEMA_VERSION, SqliteStore};
@@ -27,7 +28,9 @@ fn old_home() -> (Program, PathBuf) {
 /// What no start changes: assets, subjects, proven deliveries, and the journals of jobs that have ended.
 async fn facts(store: &SqliteStore) -> BTreeSet<String> {
     let mut facts = BTreeSet::new();
-    for (asset, deliveries) in store.assets(&AssetFilter { all_versions: true, ..AssetFilter::default() }).await.unwrap() {
+    for (mut asset, deliveries) in store.assets(&AssetFilter { all_versions: true, ..AssetFilter::default() }).await.unwrap() {
+        // What has outlived its days is retired by a start that lasts long enough.
+        asset.retired_ms = asset.retired_ms.filter(|_| asset.kind.row().keep == Keep::Forever);
         facts.insert(serde_json::to_string(&asset).unwrap());
         let proven = deliveries.iter().filter(|delivery| delivery.state == DeliveryState::Proven);
         facts.extend(proven.map(|delivery| serde_json::to_string(delivery).unwrap()));
