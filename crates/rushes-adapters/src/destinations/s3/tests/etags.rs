@@ -127,3 +127,23 @@ async fn s3_sends_anew_what_cannot_be_joined() {
     bucket.put(put).await.unwrap();
     assert!(server.bytes("film.mp4").unwrap() == std::fs::read(&film.file).unwrap());
 }
+
+/// Whether a store keeps conditions is learnt from the first new object; then each is put once, whatever was learnt.
+#[tokio::test]
+async fn s3_puts_the_first_new_object_twice_and_no_other() {
+    for is_heedless in [false, true] {
+        let server = EtagServer::start(Etags::Md5).await;
+        if is_heedless {
+            server.pass_over_conditions();
+        }
+        let chaos = Chaos::before(server.url.trim_start_matches("http://").parse().unwrap()).await;
+        let (bucket, picture) = (bucket_at(&chaos.url()), lean(b"123456789"));
+        for key in ["a.png", "b.png", "c.png"] {
+            bucket.put(picture.create(key)).await.unwrap();
+        }
+        let puts = |key: &str| chaos.log().iter().filter(|passed| passed.method == "PUT" && passed.target.contains(key)).count();
+        assert_eq!(["a.png", "b.png", "c.png"].map(puts), [2, 1, 1], "heedless: {is_heedless}");
+        let other = lean(b"987654321");
+        assert_eq!(bucket.put(other.create("b.png")).await.unwrap_err().code, Code::DestinationConflict, "heedless: {is_heedless}");
+    }
+}
