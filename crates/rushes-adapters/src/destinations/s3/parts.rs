@@ -104,6 +104,8 @@ impl S3Destination {
         let kept = put.session.kept().as_deref().and_then(Kept::read);
         let goal = match self.target(put).await {
             Ok(goal) => goal,
+            // What passes costs no part that has arrived.
+            Err(fault) if fault.is_transient() => return Err(fault),
             Err(fault) => return Err(self.give_up(put, kept.as_ref(), fault).await),
         };
         if let Target::Done(proof) = goal {
@@ -235,6 +237,7 @@ impl S3Destination {
             Err(said) if said.status == 412 || &*said.code == "NoSuchUpload" => match self.target(put).await {
                 Ok(Target::Done(proof)) => Ok(proof),
                 Ok(_) => Err(said.fault),
+                Err(fault) if fault.is_transient() => Err(fault),
                 Err(fault) => Err(self.give_up(put, Some(kept), fault).await),
             },
             // It has other parts than were sent, or another list arrived: what can be proven of neither begins anew.
