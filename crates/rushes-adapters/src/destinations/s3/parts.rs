@@ -271,9 +271,12 @@ impl S3Destination {
         Err(Fault::new(Code::ProofFailed, "join parts").with("key", put.key).because(reason))
     }
 
-    /// Removes what was begun; the fault that made it useless stays the answer.
+    /// Removes what was begun, and forgets it: some stores say of an upload that is gone that access is denied. The fault
+    /// that made it useless stays the answer.
     async fn give_up(&self, put: Put<'_>, kept: Option<&Kept>, fault: Fault) -> Fault {
         self.clear(put.key, kept).await;
+        // Where that cannot be kept, the next try finds that the upload is gone.
+        let _ = put.session.keep("").await;
         fault
     }
 
