@@ -32,7 +32,8 @@ pub struct Restored {
 /// One file as a record tells of it.
 #[derive(Clone)]
 struct Told {
-    subject: Option<(NewSubject, u64)>,
+    subject: Option<NewSubject>,
+    rev: u64,
     asset: Asset,
     uri: String,
 }
@@ -139,7 +140,15 @@ async fn bring_one(parts: &Parts, told: Told) -> Result<(u64, bool), Fault> {
     let Compared::Same(proof) = compare(site.port.as_ref(), &key, &asset.blob, proven.as_ref()).await? else {
         return Err(Fault::new(Code::ProofFailed, "prove object").with("key", &key));
     };
-    let found = Found { subject: told.subject, asset: asset.clone(), destination: site.name.clone(), uri: site.port.uri(&key), key, proof };
+    let found = Found {
+        subject: told.subject,
+        rev: told.rev,
+        asset: asset.clone(),
+        destination: site.name.clone(),
+        uri: site.port.uri(&key),
+        key,
+        proof,
+    };
     let is_new = parts.store.adopt(&found).await?;
     view::link(&parts.home.library(), &asset.path, &blobs.path(&asset.blob.sha256))?;
     Ok((asset.blob.size_bytes, is_new))
@@ -176,16 +185,16 @@ async fn told(parts: &Parts) -> Result<(Vec<Told>, Vec<String>), Fault> {
 
 async fn of_record(site: &Site<dyn Catalog>, collection: &str, id: &str, job: JobId) -> Result<Vec<Result<Told, Fault>>, Fault> {
     let Some(record) = site.port.get(collection, id).await? else { return Ok(Vec::new()) };
-    let subject = record::subject_of(&record.fields).map(|subject| (subject, record.rev));
+    let subject = record::subject_of(&record.fields);
     let owner = match &subject {
-        Some((subject, _)) => subject.id.clone(),
+        Some(subject) => subject.id.clone(),
         None => record.fields["owner"].as_str().unwrap_or_default().to_owned(),
     };
     let mut told = Vec::new();
     for entry in record::entries(&record.fields) {
         let Some(uri) = entry["uri"].as_str() else { continue };
         let asset = record::asset_of(entry, &owner, job).map_err(|fault| fault.with("record", format!("{collection}/{id}")));
-        told.push(asset.map(|asset| Told { subject: subject.clone(), asset, uri: uri.to_owned() }));
+        told.push(asset.map(|asset| Told { subject: subject.clone(), rev: record.rev, asset, uri: uri.to_owned() }));
     }
     Ok(told)
 }

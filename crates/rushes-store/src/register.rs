@@ -344,6 +344,21 @@ pub(crate) fn owe_no_record(write: &mut Write<'_>, collection: &str, id: &str) -
     Ok(())
 }
 
+/// Knows the number under which catalogs have a single asset's record: nobody owes it, and the next one is above.
+pub(crate) fn known_record(write: &mut Write<'_>, asset: &Asset, rev: i64, catalogs: &[String]) -> Result<(), Fault> {
+    let document = document_of(write, asset.kind, &asset.subject, &asset.id.to_string())?;
+    let Some(document) = document.filter(|document| document.is_own) else { return Ok(()) };
+    for catalog in catalogs {
+        rows::change(
+            write.sql,
+            "INSERT INTO outbox(op, destination, collection, document, key, rev, state, not_before_ms, created_ms)
+             VALUES ('put_record', ?1, ?2, ?3, ?4, ?5, 'known', ?6, ?6) ON CONFLICT DO NOTHING",
+            params![catalog, document.collection, document.id, document.key(), rev, write.now_ms],
+        )?;
+    }
+    Ok(())
+}
+
 /// Owes a record to every catalog, after its new objects at the primary destination.
 fn owe_after(write: &mut Write<'_>, root: JobId, document: &Document, rev: i64, needed: &[i64], catalogs: &[String]) -> Result<(), Fault> {
     for catalog in catalogs {

@@ -100,15 +100,12 @@ fn adopt(write: &mut Write<'_>, found: &Found, routes: &Routes) -> Result<bool, 
     if known > 0 {
         return Ok(false);
     }
-    if let Some((subject, rev)) = &found.subject
+    let rev = i64::try_from(found.rev).unwrap_or(i64::MAX);
+    if let Some(subject) = &found.subject
         && assets::subject(write.sql, &subject.id)?.is_none()
     {
         register::subject(write, subject)?;
-        rows::change(
-            write.sql,
-            "UPDATE subjects SET rev = max(rev, ?2) WHERE id = ?1",
-            params![subject.id, i64::try_from(*rev).unwrap_or(i64::MAX)],
-        )?;
+        rows::change(write.sql, "UPDATE subjects SET rev = max(rev, ?2) WHERE id = ?1", params![subject.id, rev])?;
     }
     let job = asset.job.to_string();
     rows::change(
@@ -123,6 +120,7 @@ fn adopt(write: &mut Write<'_>, found: &Found, routes: &Routes) -> Result<bool, 
         "INSERT INTO deliveries(asset, destination, key, state, uri, proof, proven_ms) VALUES (?1, ?2, ?3, 'proven', ?4, ?5, ?6)",
         params![asset.id.to_string(), found.destination, found.key, found.uri, json(&found.proof)?, write.now_ms],
     )?;
+    register::known_record(write, asset, rev, &routes.catalogs)?;
     let owner = register::owner_of(write, &asset.subject)?;
     for route in routes.of(asset.kind, owner).filter(|route| route.name != found.destination) {
         owe_object(write, asset, &route.name, None, routes)?;

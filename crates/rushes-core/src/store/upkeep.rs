@@ -40,7 +40,9 @@ pub enum Owe {
 #[derive(Debug, Clone)]
 pub struct Found {
     /// Whose, where that is a subject.
-    pub subject: Option<(NewSubject, u64)>,
+    pub subject: Option<NewSubject>,
+    /// The revision of the record that told of it.
+    pub rev: u64,
     /// The asset; its job is the one that restores.
     pub asset: Asset,
     /// Where it was found.

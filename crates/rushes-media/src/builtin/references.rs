@@ -113,6 +113,7 @@ fn clip(path: &Path, number: usize, score: &Score, format: VideoSpec, cancel: &C
     // process: one that lives on where it should not must not write into what another draws.
     let beside = |end: &str| path.with_file_name(format!(".{name}.{}.part.{end}", std::process::id()));
     let (wav, part) = (beside("wav"), beside("mp4"));
+    remove_left(path, &format!(".{name}."));
     let result = film_clip(&wav, &part, number, score, format, cancel, tell)
         .and_then(|()| inspect_file(&part, cancel))
         .and_then(|_| move_to(&part, path));
@@ -121,6 +122,17 @@ fn clip(path: &Path, number: usize, score: &Score, format: VideoSpec, cancel: &C
         let _ = std::fs::remove_file(file);
     }
     result
+}
+
+/// Removes what a killed process has half drawn of a clip: nobody else draws it now.
+fn remove_left(path: &Path, begins: &str) {
+    let beside = path.parent().and_then(|folder| std::fs::read_dir(folder).ok());
+    let left = beside.into_iter().flatten().flatten().filter(|entry| {
+        let name = entry.file_name();
+        name.to_str().is_some_and(|name| name.starts_with(begins) && name.contains(".part."))
+    });
+    // One that cannot be removed is in nobody's way.
+    left.for_each(|entry| drop(std::fs::remove_file(entry.path())));
 }
 
 fn film_clip(
@@ -167,6 +179,8 @@ mod tests {
     fn builtin_references_are_three_whole_clips_with_music() {
         let folder = tempfile::tempdir().unwrap();
         let format = VideoSpec { width: 90, height: 160, fps: 30 };
+        // As a process has left it that was killed while it drew.
+        std::io::Write::write_all(&mut std::fs::File::create(folder.path().join(".ref2.1.part.mp4")).unwrap(), b"half").unwrap();
         let made = render(folder.path(), format, 1_000, &Cancel::new(), &mut |_, _| ()).unwrap();
         assert_eq!(made.len(), 3);
         for path in &made {

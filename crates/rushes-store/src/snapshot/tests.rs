@@ -6,7 +6,8 @@ use crate::{Mode, SqliteStore, fill};
 use rushes_core::catalog::Record;
 use rushes_core::clock::SystemClock;
 use rushes_core::delivery::{Due, Link, Route, Routes, Wanted};
-use rushes_core::store::{AssetFilter, Assets, Loose, Outbox, Owe, Upkeep};
+use rushes_core::destination::{Proof, ProofHash};
+use rushes_core::store::{AssetFilter, Assets, Found, Loose, Outbox, Owe, Upkeep};
 use rushes_core::{Asset, Kind};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
@@ -87,4 +88,38 @@ async fn snapshot_of_a_single_asset_never_tells_two_things_under_one_number() {
         assert!(pair[1].rev > pair[0].rev, "{} after {}: {:#}", pair[1].rev, pair[0].rev, pair[1].fields);
     }
     assert_eq!(told.last().unwrap().fields["signed_url"], "https://cloud/9", "{:#}", told.last().unwrap().fields);
+}
+
+/// A home that knows an asset from its record alone goes on above the number that record has, and takes it away in the end.
+#[tokio::test]
+async fn snapshot_of_a_restored_asset_goes_on_above_its_record() {
+    let home = Home::new();
+    let there = home.store.assets(&AssetFilter::default()).await.unwrap().remove(0).0;
+    let proof = Proof { size_bytes: there.blob.size_bytes, hash: ProofHash::Sha256(there.blob.sha256.clone()), etag: None };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rushes.db");
+    let restored = Home { store: open(&path), path, folder };
+    let found = Found {
+        subject: None,
+        rev: 41,
+        key: format!("p/{}", there.path),
+        uri: "mem://cloud/x".into(),
+        destination: "cloud".into(),
+        asset: there.clone(),
+        proof,
+    };
+    assert!(restored.store.adopt(&found).await.unwrap());
+    let backlog = restored.store.backlog().await.unwrap();
+    assert!(backlog.get("records").is_none_or(|of| of.owed == 0), "its record stands: {backlog:?}");
+    restored.relink(&there, 9).await;
+    for catalog in ["records", "tables"] {
+        let (due, record) = restored.taken(catalog).await;
+        assert!(record.rev > 41, "{catalog}: {}", record.rev);
+        restored.store.recorded(&due).await.unwrap();
+    }
+    assert_eq!(restored.store.expire().await.unwrap(), 1, "it was made long ago");
+    for catalog in ["records", "tables"] {
+        let due = restored.store.due(catalog, Wanted { small: 8, ..Wanted::default() }).await.unwrap().rows;
+        assert_eq!(due.len(), 1, "{catalog}: its record goes with it");
+    }
 }

@@ -74,8 +74,8 @@ pub struct S3Destination {
     base: String,
     /// How far the store's clock is ahead of ours, where that has mattered.
     skew_ms: AtomicI64,
-    /// Whether the store was seen to refuse a second create of one key.
-    keeps_conditions: AtomicBool,
+    /// Whether the store refuses a second create of one key, as the first small new object showed.
+    keeps_conditions: OnceLock<bool>,
     /// Whether the store shows the SHA-256 it was given, also to who looks later, as the first new object showed.
     shows_sums: OnceLock<bool>,
     /// Whether the bucket was seen.
@@ -144,7 +144,7 @@ impl S3Destination {
             host: host.to_ascii_lowercase(),
             base,
             skew_ms: AtomicI64::new(0),
-            keeps_conditions: AtomicBool::new(false),
+            keeps_conditions: OnceLock::new(),
             shows_sums: OnceLock::new(),
             has_bucket: AtomicBool::new(false),
             sums_parts: AtomicBool::new(true),

@@ -104,6 +104,8 @@ impl S3Destination {
         let kept = put.session.kept().as_deref().and_then(Kept::read);
         let goal = match self.target(put).await {
             Ok(goal) => goal,
+            // What passes costs no part that has arrived.
+            Err(fault) if fault.is_transient() => return Err(fault),
             Err(fault) => return Err(self.give_up(put, kept.as_ref(), fault).await),
         };
         if let Target::Done(proof) = goal {
@@ -235,6 +237,7 @@ impl S3Destination {
             Err(said) if said.status == 412 || &*said.code == "NoSuchUpload" => match self.target(put).await {
                 Ok(Target::Done(proof)) => Ok(proof),
                 Ok(_) => Err(said.fault),
+                Err(fault) if fault.is_transient() => Err(fault),
                 Err(fault) => Err(self.give_up(put, Some(kept), fault).await),
             },
             // It has other parts than were sent, or another list arrived: what can be proven of neither begins anew.
@@ -268,9 +271,12 @@ impl S3Destination {
         Err(Fault::new(Code::ProofFailed, "join parts").with("key", put.key).because(reason))
     }
 
-    /// Removes what was begun; the fault that made it useless stays the answer.
+    /// Removes what was begun, and forgets it: some stores say of an upload that is gone that access is denied. The fault
+    /// that made it useless stays the answer.
     async fn give_up(&self, put: Put<'_>, kept: Option<&Kept>, fault: Fault) -> Fault {
         self.clear(put.key, kept).await;
+        // Where that cannot be kept, the next try finds that the upload is gone.
+        let _ = put.session.keep("").await;
         fault
     }
 

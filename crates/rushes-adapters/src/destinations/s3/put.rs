@@ -8,7 +8,6 @@ use crate::http::{Answer, Body, base64_of, body_of, unless_damaged};
 use http::Method;
 use rushes_core::destination::{Compared, Condition, Destination, Proof, ProofHash, Put};
 use rushes_core::{Code, Fault};
-use std::sync::atomic::Ordering;
 
 /// Files of more than this many parts' size go in parts.
 const WHOLE_PARTS: u64 = 4;
@@ -42,7 +41,7 @@ impl S3Destination {
     async fn put_whole(&self, put: Put<'_>) -> Result<Proof, Fault> {
         // A store that keeps conditions needs no look before: what was not to be written over refuses by itself.
         let mut next = match put.condition {
-            Condition::CreateOnly if self.keeps_conditions.load(Ordering::Relaxed) => Target::New,
+            Condition::CreateOnly if self.keeps_conditions.get() == Some(&true) => Target::New,
             _ => self.target(put).await?,
         };
         let body = body_of(put.file, put.blob).await?;
@@ -113,13 +112,15 @@ impl S3Destination {
             let is_sum = |proof: &Proof| matches!(proof.hash, ProofHash::Sha256(_));
             let _ = self.shows_sums.set(is_sum(proof) && there.is_some_and(|there| is_sum(&there.proof)));
         }
-        if self.keeps_conditions.load(Ordering::Relaxed) || put.blob.size_bytes > LEARN_MAX_BYTES {
+        if self.keeps_conditions.get().is_some() || put.blob.size_bytes > LEARN_MAX_BYTES {
             return;
         }
-        let again = self.call(&conditioned(self.put_call(&put, body), &Target::New)).await;
-        if again.is_err_and(|said| said.status == 412) {
-            self.keeps_conditions.store(true, Ordering::Relaxed);
-        }
+        // Any other answer tells nothing; the next new object asks again.
+        let _ = match self.call(&conditioned(self.put_call(&put, body), &Target::New)).await {
+            Ok(_) => self.keeps_conditions.set(false),
+            Err(said) if said.status == 412 => self.keeps_conditions.set(true),
+            Err(_) => Ok(()),
+        };
     }
 }
 

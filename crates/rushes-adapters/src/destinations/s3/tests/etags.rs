@@ -127,3 +127,41 @@ async fn s3_sends_anew_what_cannot_be_joined() {
     bucket.put(put).await.unwrap();
     assert!(server.bytes("film.mp4").unwrap() == std::fs::read(&film.file).unwrap());
 }
+
+/// Whether a store keeps conditions is learnt from the first new object; then each is put once, whatever was learnt.
+#[tokio::test]
+async fn s3_puts_the_first_new_object_twice_and_no_other() {
+    for is_heedless in [false, true] {
+        let server = EtagServer::start(Etags::Md5).await;
+        if is_heedless {
+            server.pass_over_conditions();
+        }
+        let chaos = Chaos::before(server.url.trim_start_matches("http://").parse().unwrap()).await;
+        let (bucket, picture) = (bucket_at(&chaos.url()), lean(b"123456789"));
+        for key in ["a.png", "b.png", "c.png"] {
+            bucket.put(picture.create(key)).await.unwrap();
+        }
+        let puts = |key: &str| chaos.log().iter().filter(|passed| passed.method == "PUT" && passed.target.contains(key)).count();
+        assert_eq!(["a.png", "b.png", "c.png"].map(puts), [2, 1, 1], "heedless: {is_heedless}");
+        let other = lean(b"987654321");
+        assert_eq!(bucket.put(other.create("b.png")).await.unwrap_err().code, Code::DestinationConflict, "heedless: {is_heedless}");
+    }
+}
+
+/// A store that is busy when an upload would go on costs no part of it.
+#[tokio::test]
+async fn s3_keeps_the_parts_that_arrived_when_the_next_look_fails() {
+    let server = EtagServer::start(Etags::Md5).await;
+    let chaos = Chaos::before(server.url.trim_start_matches("http://").parse().unwrap()).await;
+    let (bucket, film) = (bucket_at(&chaos.url()), large(u32::try_from(LARGE_BYTES).unwrap()));
+    let kept = Kept::default();
+    let put = Put { session: &kept, ..film.create("film.mp4") };
+    chaos.set_for(Only::requests("PUT", "partNumber=3").first(1), Weather::s3_error(503, "SlowDown"));
+    assert!(bucket.put(put).await.unwrap_err().is_transient());
+    chaos.set_for(Only::requests("HEAD", "").first(1), Weather::s3_error(503, "SlowDown"));
+    assert!(bucket.put(put).await.unwrap_err().is_transient());
+    bucket.put(put).await.unwrap();
+    let firsts = chaos.log().iter().filter(|passed| passed.method == "PUT" && passed.target.contains("partNumber=1&")).count();
+    assert_eq!(firsts, 1, "the first part was sent once");
+    assert!(server.bytes("film.mp4").unwrap() == std::fs::read(&film.file).unwrap());
+}
