@@ -15,7 +15,7 @@ runs=50
 "$rushes" --version > /dev/null
 from=$(date +%s%N)
 for _ in $(seq $runs); do "$rushes" --version > /dev/null; done
-echo "--version     $((($(date +%s%N) - from) / runs / 10000)) hundredths of a millisecond, the mean of $runs"
+awk -v took="$(($(date +%s%N) - from))" -v runs="$runs" 'BEGIN { printf "--version     %.2f ms, the mean of %d\n", took / runs / 1e6, runs }'
 
 home=$(mktemp -d)
 "$rushes" --home "$home/home" serve --listen 127.0.0.1:0 > "$home/said" 2>&1 &
