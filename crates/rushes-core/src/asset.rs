@@ -62,6 +62,8 @@ pub struct NewAsset {
     pub names: Names,
     /// Anything worth keeping: prompt, model, tempo.
     pub meta: Value,
+    /// Kept back until its job shows it ([`crate::Done::shown`]): what has its place stays there so long.
+    pub is_aside: bool,
 }
 
 impl NewAsset {
@@ -80,7 +82,15 @@ impl NewAsset {
             parents: Vec::new(),
             names: Names::new(),
             meta: Value::Null,
+            is_aside: false,
         }
+    }
+
+    /// Kept back until its job shows it.
+    #[must_use]
+    pub fn aside(mut self, is_aside: bool) -> Self {
+        self.is_aside = is_aside;
+        self
     }
 
     /// Which of the subject's sets it belongs to.
@@ -189,7 +199,7 @@ pub struct Asset {
     pub title: String,
     /// Which of several equal ones in one step.
     pub idx: u32,
-    /// 1 for the first at its path, then counting up.
+    /// 1 for the first at its path, then counting up; 0 while it is kept back.
     pub version: u32,
     /// The bytes.
     pub blob: Blob,
@@ -213,4 +223,13 @@ pub struct Asset {
     pub created_ms: i64,
     /// When a newer version took its path.
     pub retired_ms: Option<i64>,
+}
+
+impl Asset {
+    /// How workflows name it.
+    #[must_use]
+    pub fn reference(&self) -> AssetRef {
+        let stem = self.path.rsplit_once('.').map_or(self.path.as_str(), |(stem, _)| stem);
+        AssetRef { id: self.id, kind: self.kind, stem: stem.to_owned(), title: self.title.clone() }
+    }
 }

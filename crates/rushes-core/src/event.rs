@@ -60,6 +60,11 @@ pub const EVENTS: &[EventRow] = &[
     row("step.attempt_failed", &["step", "attempts", "provider"], "An attempt at a step failed; it is tried again."),
     row("subject.made", &["subject", "type"], "A character, person, user or shoot is known."),
     row("subject.renewed", &["subject"], "One that was known has another name or other fields."),
+    row(
+        "asset.kept_back",
+        &["asset", "kind", "subject", "path", "size_bytes"],
+        "A file is made whose place is still another's; its job shows it later.",
+    ),
     row("asset.made", &["asset", "kind", "subject", "path", "size_bytes"], "An asset is registered, and owed to its destinations."),
     row("asset.expired", &["asset", "kind", "days"], "An asset's days are over; it goes from its destinations."),
     row("asset.restored", &["asset", "destination"], "An asset was found at a destination and is known again."),

@@ -4,6 +4,8 @@ use crate::asset::{AssetRef, NewAsset};
 use crate::fault::Fault;
 use crate::ids::{AssetId, JobId};
 use crate::provider::{Call, ReportProgress};
+use crate::record::Listed;
+use crate::store::{AssetFilter, SubjectFilter};
 use crate::subject::{NewSubject, Subject};
 use crate::{Cancel, Code};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -61,12 +63,14 @@ pub struct Done<T> {
     pub subjects: Vec<NewSubject>,
     /// Subjects that are there and have this name and these fields from now on.
     pub renewed: Vec<NewSubject>,
+    /// Assets of this job that were kept back: all of them take their places at once.
+    pub shown: Vec<AssetId>,
 }
 
 impl<T> Done<T> {
     /// A value without files.
     pub fn value(value: T) -> Self {
-        Self { value, made: Vec::new(), subjects: Vec::new(), renewed: Vec::new() }
+        Self { value, made: Vec::new(), subjects: Vec::new(), renewed: Vec::new(), shown: Vec::new() }
     }
 
     /// Adds one file.
@@ -195,6 +199,12 @@ pub trait Library: Send + Sync {
 
     /// The SHA-256 now current at a path below the library; None where nothing is.
     async fn sha256_at(&self, path: &str) -> Result<Option<String>, Fault>;
+
+    /// Assets with their deliveries.
+    async fn assets(&self, filter: &AssetFilter) -> Result<Vec<Listed>, Fault>;
+
+    /// Some subjects, by id.
+    async fn subjects(&self, filter: &SubjectFilter) -> Result<Vec<Subject>, Fault>;
 
     /// The newest asset of this kind that an earlier step with these inputs made, and a local path of its bytes; None
     /// where there is none, or its bytes cannot be had.

@@ -66,6 +66,12 @@ pub struct ConceptRequest {
     pub draw: u32,
     /// The production's style, such as `kpop_dance`; colours the wardrobe.
     pub style: String,
+    /// What the character is called; None: as the writer likes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Who is wished for, in somebody's own words: its traits go before drawn ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wish: Option<String>,
 }
 
 impl Request for ConceptRequest {

@@ -76,6 +76,23 @@ pub fn slug(name: &str) -> String {
     if words.is_empty() { "unnamed".to_owned() } else { words.join("_") }
 }
 
+/// `ai_hoshino_1770337530` → `Ai Hoshino`.
+#[must_use]
+pub fn name_of(id: &str) -> String {
+    let words: Vec<&str> = id.split(['_', '-', ' ']).filter(|word| !word.is_empty()).collect();
+    let is_second = |word: &&str| word.len() >= 9 && word.bytes().all(|b| b.is_ascii_digit());
+    let words = match words.split_last() {
+        Some((last, rest)) if is_second(last) && !rest.is_empty() => rest,
+        _ => &words[..],
+    };
+    let capital = |word: &&str| {
+        let mut chars = word.chars();
+        chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+    };
+    let name = words.iter().map(capital).collect::<Vec<String>>().join(" ");
+    if name.is_empty() { id.to_owned() } else { name }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

@@ -33,7 +33,7 @@ pub mod webhooks;
 pub use home::{Home, Lock, Owner, Role};
 pub use keep::KeepRules;
 pub use lanes::Lanes;
-pub use local::{Desk, Engine, Live, NewJobRequest};
+pub use local::{Desk, Engine, Live, NewJobRequest, library};
 pub use owner::Ask;
 pub use parts::{Access, JobRules, Parts, Site};
 pub use webhooks::Webhooks;

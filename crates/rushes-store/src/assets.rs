@@ -44,8 +44,13 @@ pub(crate) fn which(filter: &AssetFilter) -> Which {
     if let Some(state) = filter.state {
         which.and(worst(state));
     }
+    if filter.is_settled {
+        which.and("NOT EXISTS (SELECT 1 FROM jobs j WHERE j.id = a.root AND j.state IN ('queued', 'running'))");
+    }
     if !filter.all_versions {
         which.and("a.retired_ms IS NULL");
+    } else if filter.root.is_none() && filter.job.is_none() && filter.id.is_none() {
+        which.and("a.version > 0");
     }
     which
 }

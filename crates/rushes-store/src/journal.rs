@@ -23,10 +23,10 @@ fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result
     for subject in &commit.renewed {
         register::renew(write, subject, root, &routes.catalogs)?;
     }
-    let made = if commit.assets.is_empty() {
+    let made = if commit.assets.is_empty() && commit.shown.is_empty() {
         Vec::new()
     } else {
-        let made = register::assets(write, &Maker { job, root, step: &commit.step }, &commit.assets, routes)?;
+        let made = register::assets(write, &Maker { job, root, step: &commit.step }, &commit.assets, &commit.shown, routes)?;
         // What there is says which stage the family is in.
         settle::mirror(write, job, &routes.catalogs)?;
         made

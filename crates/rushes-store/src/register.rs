@@ -1,5 +1,6 @@
 //! Makes ingested files assets: rows, versions, lineage, and everything owed, inside the step's transaction.
 
+use crate::assets;
 use crate::events::tell;
 use crate::rows::{self, json};
 use crate::settle::owe_record;
@@ -9,7 +10,7 @@ use rushes_core::kinds::Slot;
 use rushes_core::record::{self, Document};
 use rushes_core::store::Ingested;
 use rushes_core::subject::{NewSubject, SubjectType};
-use rushes_core::{Asset, Blob, Code, Fault, JobId, Kind};
+use rushes_core::{Asset, AssetId, Blob, Code, Fault, JobId, Kind};
 use rusqlite::params;
 use serde_json::json as object;
 use std::collections::BTreeMap;
@@ -50,19 +51,47 @@ pub(crate) fn renew(write: &mut Write<'_>, subject: &NewSubject, root: JobId, ca
     tell(write, "subject.renewed", None, &object!({"subject": subject.id}))
 }
 
-/// Registers the files of one step and owes them to every destination and catalog.
-pub(crate) fn assets(write: &mut Write<'_>, maker: &Maker<'_>, files: &[Ingested], routes: &Routes) -> Result<Vec<Asset>, Fault> {
-    let mut made: Vec<Asset> = Vec::with_capacity(files.len());
-    let mut of_subjects: BTreeMap<&str, OfSubject> = BTreeMap::new();
+/// Registers the files of one step, gives those kept back before their places, and owes all but what is kept back to every
+/// destination and catalog. Gives what has its place.
+pub(crate) fn assets(
+    write: &mut Write<'_>,
+    maker: &Maker<'_>,
+    files: &[Ingested],
+    shown: &[AssetId],
+    routes: &Routes,
+) -> Result<Vec<Asset>, Fault> {
+    let mut made: Vec<Asset> = Vec::with_capacity(files.len() + shown.len());
     for file in files {
-        let subject = file.asset.subject.as_str();
+        let asset = insert(write, maker, file)?;
+        if file.asset.is_aside {
+            tell(write, "asset.kept_back", Some(maker.job), &facts(&asset))?;
+        } else {
+            made.push(asset);
+        }
+    }
+    for id in shown {
+        made.push(show(write, maker, &id.to_string())?);
+    }
+    owe(write, maker, &made, routes)?;
+    Ok(made)
+}
+
+/// What an event says of an asset.
+fn facts(asset: &Asset) -> serde_json::Value {
+    object!({"asset": asset.id, "kind": asset.kind, "subject": asset.subject, "path": asset.path, "size_bytes": asset.blob.size_bytes})
+}
+
+/// Owes assets that have their places to every destination, and the records that tell of them.
+fn owe(write: &mut Write<'_>, maker: &Maker<'_>, made: &[Asset], routes: &Routes) -> Result<(), Fault> {
+    let mut of_subjects: BTreeMap<&str, OfSubject> = BTreeMap::new();
+    for asset in made {
+        let subject = asset.subject.as_str();
         if !of_subjects.contains_key(subject) {
             of_subjects.insert(subject, OfSubject { owner: owner_of(write, subject)?, ..OfSubject::default() });
         }
-        let asset = insert(write, maker, file)?;
         let Some(of_subject) = of_subjects.get_mut(subject) else { continue };
         for (rank, route) in routes.of(asset.kind, of_subject.owner).enumerate() {
-            let row = owe_object(write, maker, &asset, route)?;
+            let row = owe_object(write, maker, asset, route)?;
             // Records wait for the primary destination only: a slow second one must not hold them up.
             if rank == 0 {
                 of_subject.needed.push(row);
@@ -70,10 +99,7 @@ pub(crate) fn assets(write: &mut Write<'_>, maker: &Maker<'_>, files: &[Ingested
         }
         let document = record::document_of(asset.kind, of_subject.owner, subject, &asset.id.to_string());
         of_subject.documents.extend(document.filter(|document| of_subject.documents.last() != Some(document)));
-        let data =
-            object!({"asset": asset.id, "kind": asset.kind, "subject": subject, "path": file.path, "size_bytes": file.blob.size_bytes});
-        tell(write, "asset.made", Some(maker.job), &data)?;
-        made.push(asset);
+        tell(write, "asset.made", Some(maker.job), &facts(asset))?;
     }
     for OfSubject { needed, documents, .. } in of_subjects.into_values() {
         for document in documents {
@@ -82,7 +108,7 @@ pub(crate) fn assets(write: &mut Write<'_>, maker: &Maker<'_>, files: &[Ingested
             owe_after(write, maker.root, &document, rev, &needed, &routes.catalogs)?;
         }
     }
-    Ok(made)
+    Ok(())
 }
 
 /// What the files of one subject have in common.
@@ -104,25 +130,13 @@ pub(crate) const VERSIONS: &str = "SELECT coalesce(max(version), 0), max(version
 fn insert(write: &mut Write<'_>, maker: &Maker<'_>, file: &Ingested) -> Result<Asset, Fault> {
     let (asset, info) = (&file.asset, &file.info);
     let blob = blob_row(write, &file.blob)?;
-    let versions = |row: &rusqlite::Row<'_>| Ok((row.get::<_, u32>(0)?, row.get::<_, Option<u32>>(1)?));
-    let (last, equal) = rows::one(write.sql, VERSIONS, params![file.path, blob.sha256], versions)?.unwrap_or_default();
-    if equal.is_some() {
-        // The same film made again by the same character: the newer row stands for it. Another's row stays.
-        rows::change(
-            write.sql,
-            "UPDATE assets SET retired_ms = ?4 WHERE path = ?1 AND subject = ?2 AND title = ?3 AND retired_ms IS NULL",
-            params![file.path, asset.subject, asset.title, write.now_ms],
-        )?;
-    } else if last > 0 {
-        retire(write, &file.path)?;
-    }
-    let made = Asset {
+    let mut made = Asset {
         id: asset.id,
         kind: asset.kind,
         subject: asset.subject.clone(),
         title: asset.title.clone(),
         idx: asset.idx,
-        version: equal.unwrap_or(last + 1),
+        version: 0,
         blob,
         path: file.path.clone(),
         seed: asset.seed,
@@ -133,8 +147,11 @@ fn insert(write: &mut Write<'_>, maker: &Maker<'_>, file: &Ingested) -> Result<A
         job: maker.job,
         step: maker.step.to_owned(),
         created_ms: write.now_ms,
-        retired_ms: None,
+        retired_ms: asset.is_aside.then_some(write.now_ms),
     };
+    if !asset.is_aside {
+        made.version = place(write, &made)?;
+    }
     row(write, &made, maker.root)?;
     for parent in &asset.parents {
         rows::change(
@@ -144,6 +161,41 @@ fn insert(write: &mut Write<'_>, maker: &Maker<'_>, file: &Ingested) -> Result<A
         )?;
     }
     Ok(made)
+}
+
+/// Makes room for an asset at its path, where what is there goes; gives its version.
+fn place(write: &mut Write<'_>, asset: &Asset) -> Result<u32, Fault> {
+    let versions = |row: &rusqlite::Row<'_>| Ok((row.get::<_, u32>(0)?, row.get::<_, Option<u32>>(1)?));
+    let (last, equal) = rows::one(write.sql, VERSIONS, params![asset.path, asset.blob.sha256], versions)?.unwrap_or_default();
+    if equal.is_some() {
+        // The same film made again by the same character: the newer row stands for it. Another's row stays.
+        rows::change(
+            write.sql,
+            "UPDATE assets SET retired_ms = ?4 WHERE path = ?1 AND subject = ?2 AND title = ?3 AND retired_ms IS NULL",
+            params![asset.path, asset.subject, asset.title, write.now_ms],
+        )?;
+    } else if last > 0 {
+        retire(write, &asset.path)?;
+    }
+    Ok(equal.unwrap_or(last + 1))
+}
+
+/// Gives an asset that its family kept back its place. Errors: `not_found`.
+fn show(write: &mut Write<'_>, maker: &Maker<'_>, id: &str) -> Result<Asset, Fault> {
+    let of_family = "SELECT count(*) FROM assets WHERE id = ?1 AND root = ?2 AND version = 0";
+    if rows::number(write.sql, of_family, params![id, maker.root.to_string()])? == 0 {
+        return Err(Fault::new(Code::NotFound, "show asset").with("asset", id).because("its family did not keep it back"));
+    }
+    let mut asset = assets::load(write.sql, id)?;
+    asset.version = place(write, &asset)?;
+    (asset.retired_ms, asset.created_ms) = (None, write.now_ms);
+    rows::change(
+        write.sql,
+        // Written last, for those who look at what was written since.
+        "UPDATE assets SET version = ?2, retired_ms = NULL, created_ms = ?3, rowid = (SELECT max(rowid) + 1 FROM assets) WHERE id = ?1",
+        params![id, asset.version, asset.created_ms],
+    )?;
+    Ok(asset)
 }
 
 /// Retires what is current at a path, and owes the removal of records that told of it alone.
@@ -166,8 +218,8 @@ fn retire(write: &mut Write<'_>, path: &str) -> Result<(), Fault> {
 fn row(write: &Write<'_>, asset: &Asset, root: JobId) -> Result<(), Fault> {
     rows::change(
         write.sql,
-        "INSERT INTO assets(id, kind, subject, title, idx, version, sha256, path, seed, width, height, duration_ms, meta, job, root, step, created_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+        "INSERT INTO assets(id, kind, subject, title, idx, version, sha256, path, seed, width, height, duration_ms, meta, job, root, step, created_ms, retired_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
         params![
             asset.id.to_string(),
             asset.kind.name(),
@@ -185,7 +237,8 @@ fn row(write: &Write<'_>, asset: &Asset, root: JobId) -> Result<(), Fault> {
             asset.job.to_string(),
             root.to_string(),
             asset.step,
-            asset.created_ms
+            asset.created_ms,
+            asset.retired_ms
         ],
     )?;
     Ok(())

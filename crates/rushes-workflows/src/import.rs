@@ -204,7 +204,7 @@ async fn take(context: StepContext, kit: Kit, file: Taken) -> Result<Done<()>, S
             let source = kit.sources.get(destination).ok_or_else(|| {
                 Stop::Failed(Fault::new(Code::NotFound, "import object").with("destination", destination).because("it is not configured"))
             })?;
-            source.get(key, None, &copy).await?;
+            source.port.get(key, None, &copy).await?;
         }
     }
     let kind = match file.kind {

@@ -1,12 +1,22 @@
 //! What workflows work with beside `Flow`: the providers, the reference library, and the shape of pictures.
 
-use rushes_core::Fault;
 use rushes_core::destination::Destination;
 use rushes_core::inspect::Inspect;
 use rushes_core::provider::Providers;
+use rushes_core::{Fault, Stop};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// A destination to read from.
+#[derive(Clone)]
+pub struct Source {
+    /// What it is spoken to by.
+    pub port: Arc<dyn Destination>,
+    /// Goes before each path; empty or ending in `/`.
+    pub prefix: String,
+}
 
 /// Everything a workflow may use; chosen by configuration, equal for all jobs of a process.
 #[derive(Clone)]
@@ -16,9 +26,13 @@ pub struct Kit {
     /// Looks at files.
     pub inspect: Arc<dyn Inspect>,
     /// Where objects may be fetched from, by name.
-    pub sources: BTreeMap<String, Arc<dyn Destination>>,
+    pub sources: BTreeMap<String, Source>,
     /// The folder of the reference library.
     pub references: PathBuf,
+    /// The folder in which the library is shown.
+    pub library: PathBuf,
+    /// The folder whose films name projects to be made anew.
+    pub redo: PathBuf,
     /// Width of films and pictures, pixels, even.
     pub width: u32,
     /// Height of films and pictures, pixels, even.
@@ -29,6 +43,20 @@ pub struct Kit {
     pub dance_max_ms: u64,
     /// Whether films are encoded for good rather than for speed.
     pub is_final_quality: bool,
+}
+
+/// Of children's ends, the values and how many failed: one that fails stops none of the others, and its own row keeps its
+/// fault. Errors: anything but a failure.
+pub(crate) fn each(ends: Vec<Result<Value, Stop>>) -> Result<(Vec<Value>, usize), Stop> {
+    let (mut made, mut failed) = (Vec::new(), 0);
+    for end in ends {
+        match end {
+            Ok(value) => made.push(value),
+            Err(Stop::Failed(_)) => failed += 1,
+            Err(stop) => return Err(stop),
+        }
+    }
+    Ok((made, failed))
 }
 
 /// Runs media work, which blocks, on a thread for that.

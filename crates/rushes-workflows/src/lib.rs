@@ -2,13 +2,22 @@
 //! no destination. What they make becomes an asset by being handed to the engine, and in no other way.
 
 mod character;
+mod dance;
+mod finish_all;
 pub mod import;
 pub mod kit;
 pub mod outside;
 pub mod production;
 pub mod put;
+mod redo;
+mod redo_folder;
 pub mod registry;
+mod score;
+mod soundtracks;
+mod studio;
+mod watermark;
 
-pub use kit::Kit;
-pub use outside::{Outside, Planned};
+pub use kit::{Kit, Source};
+pub use outside::{Door, Field, Look, Outside, Plan, Takes};
 pub use registry::{Card, Registry};
+pub use studio::references;

@@ -1,45 +1,43 @@
-//! `production`: so many characters, each from concept to delivered films. Characters are children of the job; one
-//! that fails does not stop the others.
+//! `production`: first the characters that wait for their dances, then so many new ones, each from concept to delivered
+//! films. Characters are children of the job; one that fails does not stop the others.
 
-mod outside;
-
-pub use outside::check_from_outside;
-
-use crate::character;
-use crate::kit::{Kit, blocking};
+use crate::character::{self, redo_field, style_field};
+use crate::dance;
+use crate::kit::Kit;
+use crate::outside::{Door, Field, Look, Outside, Parameters, Plan};
 use crate::registry::Card;
-use rushes_core::flow::{Child, Flow, Lane, Step, StepContext, hash};
-use rushes_core::{Code, Done, Fault, Stop, Verdict};
-use rushes_media::builtin::references;
+use crate::studio::references;
+use crate::studio::set::{self, Wanted};
+use rushes_core::flow::{Child, Flow, Library, Step, StepContext, hash};
+use rushes_core::store::{AssetFilter, SubjectFilter};
+use rushes_core::subject::SubjectType;
+use rushes_core::{Code, Done, Fault, Kind, Stop};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::path::Path;
 
 /// What the registry says of it.
 pub const CARD: Card = Card {
     name: "production",
-    version: 3,
+    version: 4,
     collection: Some("pipeline_jobs"),
     is_short: false,
     about: "characters, dances, outfits, remix, music, stickers: the whole set",
-    outside: Some(outside::OUTSIDE),
+    outside: Some(Outside::of::<Input>()),
 };
 
-/// Characters in one production at most.
+/// Characters in one production at most, new ones and those that waited each.
 pub const COUNT_MAX: u32 = 10;
-/// The largest seed: the largest whole number that every reader of JSON keeps exactly.
-pub const SEED_MAX: u64 = 9_007_199_254_740_991;
-/// References taken from the library when none are named.
-const REFERENCES: usize = 3;
-/// Endings of the films the reference library takes.
-const FILMS: &[&str] = &["mp4", "mov", "mkv", "webm", "m4v"];
+/// Subjects looked at in one go.
+const PAGE: u32 = 200;
 
 /// Its parameters.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "the published contract has four switches")]
 pub struct Input {
-    /// How many characters, 1–10.
+    /// How many new characters, 1–10.
     pub count: u32,
     /// Equal seeds give equal productions.
     pub seed: u64,
@@ -47,6 +45,8 @@ pub struct Input {
     pub style_id: String,
     /// Names in the library, or absolute paths; one dance each. Empty: three from the library.
     pub reference_videos: Vec<String>,
+    /// First finish the characters that have a cosplay image and no dance, ten at most.
+    pub finish_pending: bool,
     /// Pass over concepts whose name exists and draw others; false: that character gets new versions.
     pub skip_existing: bool,
     /// Make outfit variants.
@@ -68,6 +68,7 @@ impl Default for Input {
             seed: 1,
             style_id: rushes_media::music::default_style().to_owned(),
             reference_videos: Vec::new(),
+            finish_pending: true,
             skip_existing: true,
             generate_variants: true,
             create_soundtracks: true,
@@ -77,77 +78,94 @@ impl Default for Input {
     }
 }
 
-/// A reference video as chosen.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Reference {
-    /// Its file's stem, as it appears in paths.
-    pub name: String,
-    /// Where it is.
-    pub file: PathBuf,
-    /// By its content; empty until it was looked at.
-    #[serde(default)]
-    pub extension: String,
-    /// Whether there is sound; false until it was looked at.
-    #[serde(default)]
-    pub has_sound: bool,
+impl Parameters for Input {
+    fn fields() -> Vec<Field> {
+        vec![
+            Field::whole("count", "count", 1..=COUNT_MAX.into(), Some(1), "How many new characters.").needed(),
+            Field::seed("Equal seeds give equal productions."),
+            style_field(),
+            references::field("A film to dance on, by its name in the reference library; one dance each; none = three from the library."),
+            Field::unless("finish_pending", "no-pending", "First finish characters that have a cosplay image and no dance, ten at most."),
+            Field::unless(
+                "skip_existing",
+                "no-skip-existing",
+                "A concept whose name exists is passed over; off: that character gets new versions.",
+            ),
+            Field::unless("generate_variants", "no-variants", "Outfit variants."),
+            Field::unless("create_soundtracks", "no-soundtracks", "Soundtrack versions."),
+            Field::unless("apply_watermark", "no-watermark", "The watermarked version."),
+            redo_field(),
+        ]
+    }
+
+    fn check(&self, door: &Door<'_>) -> Result<(), Fault> {
+        references::check_style(&self.style_id)?;
+        references::check(&self.reference_videos, door)
+    }
+
+    async fn plan(&self, look: Look<'_>) -> Result<Plan, Fault> {
+        let dances = if self.reference_videos.is_empty() { references::USUAL } else { self.reference_videos.len() };
+        let wanted = self.wanted();
+        let pending = if self.finish_pending { pending(look.library).await? } else { Vec::new() };
+        let mut plan = Plan::of(CARD.name, 1, self.finish_pending.then_some("pending").into_iter().chain(["references"]));
+        if !pending.is_empty() {
+            let titles = set::titles(dances);
+            let mut steps = vec!["character".to_owned()];
+            steps.extend(titles.iter().map(|title| format!("reference {title}")));
+            steps.extend(set::steps(&titles, Some(&wanted)));
+            let line = format!("{} waited for their dances: {}", pending.len(), pending.join(", "));
+            plan = plan.and(Plan::of(dance::CARD.name, u32::try_from(pending.len()).unwrap_or(COUNT_MAX), steps)).found(line);
+        }
+        Ok(plan.and(Plan::of(character::CARD.name, self.count, character::steps(dances, Some(&wanted)))))
+    }
 }
 
-impl Reference {
-    fn new(name: impl Into<String>, file: PathBuf) -> Self {
-        Self { name: name.into(), file, extension: String::new(), has_sound: false }
+impl Input {
+    fn wanted(&self) -> Wanted {
+        Wanted::of(self.generate_variants, self.create_soundtracks, self.apply_watermark)
     }
 }
 
 pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Value, Stop> {
-    // What lies in the library is asked within a step: this runs again after a crash, when it may have changed.
-    check_parameters(&input).map_err(Stop::Failed)?;
-    let references = choose_in_step(flow, kit, &input).await?;
-    let children = (0..input.count).map(|index| {
+    let pending = if input.finish_pending { pending_in_step(flow).await? } else { Vec::new() };
+    let references = references::choose_in_step(flow, kit, &input.reference_videos).await?;
+    let waiting = pending.iter().map(|id| {
+        let parameters = dance::Input {
+            generate_variants: input.generate_variants,
+            create_soundtracks: input.create_soundtracks,
+            apply_watermark: input.apply_watermark,
+            redo: input.redo,
+            references: references.clone(),
+            ..dance::Input::finishing(id, None)
+        };
+        Child { name: format!("pending {id}"), workflow: dance::CARD.name.to_owned(), input: json!(parameters) }
+    });
+    let new = (0..input.count).map(|index| {
         let parameters = character::Input {
             seed: character_seed(input.seed, index),
-            style: input.style_id.clone(),
-            references: references.clone(),
+            style_id: input.style_id.clone(),
+            name: None,
+            concept: None,
             skip_existing: input.skip_existing,
-            variants: if input.generate_variants { character::VARIANTS.map(str::to_owned).to_vec() } else { Vec::new() },
-            soundtracks: input.create_soundtracks,
-            watermark: input.apply_watermark,
             redo: input.redo,
+            references: references.clone(),
+            wanted: Some(input.wanted()),
         };
         Child { name: format!("character {}", index + 1), workflow: character::CARD.name.to_owned(), input: json!(parameters) }
     });
-    let mut made = Vec::new();
-    let mut failed = 0;
-    for end in flow.children(children.collect()).await {
-        match end {
-            Ok(character) => made.push(character),
-            // The child's own row keeps the fault; results and errors are read from there.
-            Err(Stop::Failed(_)) => failed += 1,
-            Err(stop) => return Err(stop),
-        }
-    }
+    let (made, failed) = crate::kit::each(flow.children(waiting.chain(new).collect()).await)?;
     if made.is_empty() {
         return Err(Stop::Failed(Fault::new(Code::CharactersFailed, "end production").with("failed", failed)));
     }
     Ok(json!({"characters": made, "failed": failed}))
 }
 
-/// Refuses what can be refused before a job is made: the count, the style, names that are not in the library.
+/// Refuses what can be refused before a job is made: the count, the style, names that are not in the library, paths.
 /// Errors: `input_invalid`, `reference_unknown`, each naming what there is.
-pub fn check(input: &Input, library: &Path) -> Result<(), Fault> {
-    check_parameters(input)?;
-    choose(library, &input.reference_videos).map(|_| ())
-}
-
-fn check_parameters(input: &Input) -> Result<(), Fault> {
-    let refuse = |reason: String| Err(Fault::new(Code::InputInvalid, "start production").because(reason));
-    if !(1..=COUNT_MAX).contains(&input.count) {
-        return refuse(format!("count is {}, and may be 1 to {COUNT_MAX}", input.count));
-    }
-    let styles: Vec<&str> = rushes_media::music::style_names().collect();
-    if !styles.contains(&input.style_id.as_str()) {
-        return refuse(format!("there is no style {:?}; there are: {}", input.style_id, styles.join(", ")));
-    }
-    Ok(())
+pub fn check_from_outside(input: &Input, library: &Path) -> Result<(), Fault> {
+    let said = serde_json::to_value(input).map_err(crate::outside::refuse)?;
+    let door = Door { seed: input.seed, references: library, may_name_files: false };
+    (Outside::of::<Input>().read)(&said, &door).map(drop)
 }
 
 /// Each character's own seed; not `seed + index`, so that neighbouring productions share no character.
@@ -156,77 +174,67 @@ fn character_seed(seed: u64, index: u32) -> u64 {
     u64::from_str_radix(&hash(&(seed, index))[..13], 16).unwrap_or(seed)
 }
 
-/// Chooses the references; an empty library is filled first.
-async fn choose_in_step<F: Flow>(flow: &F, kit: &Kit, input: &Input) -> Result<Vec<Reference>, Stop> {
-    let (folder, wanted, inspect) = (kit.references.clone(), input.reference_videos.clone(), kit.inspect.clone());
-    let step = Step::new("references").inputs(&wanted).lane(Lane::Cpu).within(Duration::from_mins(15));
-    flow.step(step, move |context: StepContext| async move {
-        // A library with nothing but our own dances in it gets those that a crash left out.
-        if wanted.is_empty() && library(&folder)?.iter().all(|reference| references::is_ours(&reference.name)) {
-            let (folder, cancel, progress) = (folder.clone(), context.cancel.clone(), context.progress.clone());
-            blocking(move || references::render_references(&folder, &cancel, &mut |done, note| progress(done, note))).await?;
-        }
-        let mut chosen = choose(&folder, &wanted)?;
-        for reference in &mut chosen {
-            let info = inspect.inspect(&reference.file).await.map_err(|fault| fault.with("reference", &reference.name))?;
-            if !info.mime.starts_with("video/") {
-                return Err(Stop::Failed(Fault::new(Code::NoVideo, "check reference").with("file", reference.file.display())));
-            }
-            (reference.extension, reference.has_sound) = (info.extension, info.has_audio);
-        }
-        Ok(Done::value(chosen))
-    })
-    .await
+async fn pending_in_step<F: Flow>(flow: &F) -> Result<Vec<String>, Stop> {
+    let step = Step::new("pending");
+    flow.step(step, |context: StepContext| async move { Ok(Done::value(pending(context.library.as_ref()).await?)) }).await
 }
 
-/// The films of the library, by name. Errors: `io`.
-pub fn library(folder: &Path) -> Result<Vec<Reference>, Fault> {
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Fault::io("read references", folder, &error)),
-    };
-    let mut found: Vec<Reference> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().and_then(|e| e.to_str()).is_some_and(|e| FILMS.contains(&e.to_ascii_lowercase().as_str())))
-        .filter_map(|file| Some(Reference::new(file.file_stem()?.to_str()?.to_owned(), file)))
-        .filter(|reference| !reference.name.starts_with('.'))
-        .collect();
-    found.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(found)
+/// Characters that have a cosplay image and no dance, and that nobody works on: ten at most, by id.
+async fn pending(library: &dyn Library) -> Result<Vec<String>, Fault> {
+    let mut pending = Vec::new();
+    let mut after = None;
+    loop {
+        let filter = SubjectFilter { subject_type: Some(SubjectType::Character), after, limit: PAGE };
+        let ids: Vec<String> = library.subjects(&filter).await?.into_iter().map(|subject| subject.made.id).collect();
+        let Some(last) = ids.last().cloned() else { return Ok(pending) };
+        let of = async |kind: Kind, is_settled: bool| {
+            let filter = AssetFilter { kind: Some(kind), subjects: ids.clone(), is_settled, ..AssetFilter::default() };
+            let found = library.assets(&filter).await?;
+            Ok::<BTreeSet<String>, Fault>(found.into_iter().map(|(asset, _)| asset.subject).collect())
+        };
+        let (dressed, danced) = (of(Kind::CosplayImage, true).await?, of(Kind::DanceVideo, false).await?);
+        pending.extend(dressed.difference(&danced).cloned());
+        if pending.len() >= COUNT_MAX as usize {
+            pending.truncate(COUNT_MAX as usize);
+            return Ok(pending);
+        }
+        after = Some(last);
+    }
 }
 
-fn choose(folder: &Path, wanted: &[String]) -> Result<Vec<Reference>, Fault> {
-    let library = library(folder)?;
-    let mut found: Vec<Reference> = Vec::new();
-    if wanted.is_empty() {
-        found = library.into_iter().take(REFERENCES).collect();
-    } else {
-        for name in wanted {
-            let path = Path::new(name);
-            if path.is_absolute() {
-                let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or("reference");
-                found.push(Reference::new(stem, path.to_owned()));
-            } else {
-                let is_it = |r: &&Reference| r.name == *name || r.file.file_name().is_some_and(|f| f.to_str() == Some(name));
-                found.push(library.iter().find(is_it).cloned().ok_or_else(|| unknown(name, &library))?);
-            }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn production_from_outside_needs_a_count_only_and_takes_no_paths() {
+        let folder = tempfile::tempdir().unwrap();
+        let door = Door { seed: 7, references: folder.path(), may_name_files: false };
+        let outside = CARD.outside.unwrap();
+        let read = |said: Value| (outside.read)(&said, &door);
+        let input = read(json!({"count": 2, "style_id": "lofi"})).unwrap();
+        assert_eq!(
+            (&input["count"], &input["seed"], &input["style_id"], &input["skip_existing"]),
+            (&json!(2), &json!(7), &json!("lofi"), &json!(true))
+        );
+        let many: Vec<String> = (0..21).map(|n| n.to_string()).collect();
+        for (bad, says) in [
+            (json!({}), "count is missing"),
+            (json!([]), "object"),
+            (json!({"count": 11}), "1 to 10"),
+            (json!({"count": "one"}), "1 to 10"),
+            (json!({"count": 1, "more": 1}), "unknown field \"more\"; there are: count"),
+            (json!({"count": 1, "style_id": "polka"}), "kpop_dance"),
+            (json!({"count": 1, "seed": crate::outside::SEED_MAX + 1}), "seed is 9007199254740992, and may be"),
+            (json!({"count": 1, "reference_videos": ["/etc/passwd"]}), "is a path"),
+            (json!({"count": 1, "reference_videos": ["../x"]}), "is a path"),
+            (json!({"count": 1, "reference_videos": [""]}), "is empty"),
+            (json!({"count": 1, "reference_videos": many}), "may be 20"),
+            (json!({"count": 1, "reference_videos": ["nobody"]}), "library is empty"),
+            (json!({"count": 1, "apply_watermark": "no"}), "true or false"),
+        ] {
+            let fault = read(bad.clone()).unwrap_err();
+            assert!(fault.to_string().contains(says), "{bad}: {fault}");
         }
     }
-    let mut chosen: Vec<Reference> = Vec::new();
-    for mut reference in found {
-        reference.name = rushes_core::kinds::segment(&reference.name);
-        // Two files of one name in one production: the second is told apart by its path.
-        if chosen.iter().any(|other| other.name == reference.name) {
-            reference.name = format!("{}-{}", reference.name, &hash(&(chosen.len(), &reference.file))[..4]);
-        }
-        chosen.push(reference);
-    }
-    Ok(chosen)
-}
-
-fn unknown(name: &str, library: &[Reference]) -> Fault {
-    let names: Vec<&str> = library.iter().map(|r| r.name.as_str()).collect();
-    let there = if names.is_empty() { "the library is empty".to_owned() } else { format!("there are: {}", names.join(", ")) };
-    Fault::new(Code::ReferenceUnknown, "choose reference").verdict(Verdict::Permanent).with("reference", name).because(there)
 }

@@ -25,6 +25,7 @@ pub struct Card {
 }
 
 /// Every workflow, with what they work with.
+#[derive(Clone)]
 pub struct Registry {
     kit: Kit,
 }
@@ -40,6 +41,12 @@ impl Registry {
     #[must_use]
     pub fn cards() -> &'static [Card] {
         CARDS
+    }
+
+    /// What its workflows work with.
+    #[must_use]
+    pub fn kit(&self) -> &Kit {
+        &self.kit
     }
 
     /// The card of that name.
@@ -84,4 +91,4 @@ macro_rules! workflows {
     };
 }
 
-workflows!(production, character, put, import);
+workflows!(production, character, dance, redo, finish_all, redo_folder, score, watermark, soundtracks, put, import);

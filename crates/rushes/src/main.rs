@@ -4,6 +4,7 @@ mod cli;
 mod config;
 mod http;
 mod log;
+mod plan;
 mod ui;
 mod ways;
 mod wire;

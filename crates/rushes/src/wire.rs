@@ -22,7 +22,7 @@ use rushes_media::builtin::text::BuiltinText;
 use rushes_media::compress::MediaCompressor;
 use rushes_media::inspect::MediaInspector;
 use rushes_store::{Mode, SqliteStore};
-use rushes_workflows::{Kit, Registry};
+use rushes_workflows::{Kit, Registry, Source};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -140,7 +140,8 @@ fn bytes_of(mb: f64) -> Option<u64> {
     (mb > 0.0).then_some((mb * 1e6) as u64)
 }
 
-fn kit(home: &Home, config: &Config, parts: &Parts) -> Kit {
+/// What workflows work with.
+pub(crate) fn kit(home: &Home, config: &Config, parts: &Parts) -> Kit {
     let is_final_quality = config.media.quality == Quality::Final;
     Kit {
         providers: Providers {
@@ -150,8 +151,14 @@ fn kit(home: &Home, config: &Config, parts: &Parts) -> Kit {
             music: Arc::new(BuiltinMusic),
         },
         inspect: parts.inspect.clone(),
-        sources: parts.destinations.iter().map(|site| (site.name.clone(), site.port.clone())).collect(),
+        sources: parts
+            .destinations
+            .iter()
+            .map(|site| (site.name.clone(), Source { port: site.port.clone(), prefix: site.prefix.clone() }))
+            .collect(),
         references: home.references(),
+        library: home.library(),
+        redo: home.root().join("redo"),
         width: config.media.width,
         height: config.media.height,
         fps: config.media.fps,

@@ -28,7 +28,9 @@ pub struct AssetFilter {
     pub sha256: Option<String>,
     /// Only those the worst of whose deliveries stands here.
     pub state: Option<DeliveryState>,
-    /// Retired versions too.
+    /// Only made by families of jobs that work no more.
+    pub is_settled: bool,
+    /// Retired versions too; those that were never shown only of one job or family.
     pub all_versions: bool,
     /// The newest first, not the oldest.
     pub newest_first: bool,

@@ -3,7 +3,7 @@
 use super::Lease;
 use crate::asset::{Asset, Blob, NewAsset};
 use crate::fault::Fault;
-use crate::ids::JobId;
+use crate::ids::{AssetId, JobId};
 use crate::inspect::MediaInfo;
 use crate::job::{Outcome, StepRow};
 use crate::subject::NewSubject;
@@ -47,6 +47,8 @@ pub struct StepCommit {
     pub renewed: Vec<NewSubject>,
     /// New assets.
     pub assets: Vec<Ingested>,
+    /// Assets of the same family that were kept back, and take their places now.
+    pub shown: Vec<AssetId>,
 }
 
 /// An attempt at a step that failed in a way that may pass: the step is tried again.
@@ -70,8 +72,9 @@ pub trait Journal: Send + Sync {
     /// The steps of a job, in the order they were written.
     async fn steps(&self, job: JobId) -> Result<Vec<StepRow>, Fault>;
 
-    /// The one transaction: value, subjects, assets, lineage, everything owed, event.
-    /// Errors: `lease_lost`; `name_taken` when a new subject's slug exists.
+    /// The one transaction: value, subjects, assets, lineage, everything owed, event. Gives the assets that have their places
+    /// by it. Errors: `lease_lost`; `name_taken` when a new subject's slug exists; `not_found` for one to be shown that the
+    /// family did not keep back.
     async fn commit(&self, commit: StepCommit) -> Result<Vec<Asset>, Fault>;
 
     /// Remembers that an attempt failed.

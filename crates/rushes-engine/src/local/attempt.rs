@@ -10,6 +10,8 @@ use crate::pins::Pinned;
 use async_trait::async_trait;
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::{Body, Data, Library, Step, StepContext, Workflows};
+use rushes_core::record::Listed;
+use rushes_core::store::{AssetFilter, SubjectFilter};
 use rushes_core::subject::{NewSubject, Subject};
 use rushes_core::{AssetId, Blob, Cancel, Code, Fault, Kind, NewAsset, Stop, Wait};
 use serde_json::Value;
@@ -31,6 +33,7 @@ pub(super) struct Made {
     pub(super) files: Vec<NewAsset>,
     pub(super) subjects: Vec<NewSubject>,
     pub(super) renewed: Vec<NewSubject>,
+    pub(super) shown: Vec<AssetId>,
     /// Where the files lie, when the body asked for a place.
     pub(super) scratch: Option<PathBuf>,
 }
@@ -47,7 +50,14 @@ impl Work {
                 let done = body(context).await?;
                 let value = serde_json::to_value(done.value)
                     .map_err(|e| Stop::Failed(Fault::new(Code::Unexpected, "keep step value").because(e)))?;
-                Ok(Made { value, files: done.made, subjects: done.subjects, renewed: done.renewed, scratch: room.taken() })
+                Ok(Made {
+                    value,
+                    files: done.made,
+                    subjects: done.subjects,
+                    renewed: done.renewed,
+                    shown: done.shown,
+                    scratch: room.taken(),
+                })
             })
         }))
     }
@@ -134,7 +144,7 @@ impl<W: Workflows> Attempt<'_, W> {
                 // Nobody listening is fine.
                 let _ = live.send(Live { job, step: step.clone(), fraction, note: note.to_owned() });
             }),
-            library: Arc::new(LocalLibrary { parts: parts.clone(), pins: Mutex::default() }),
+            library: library(parts),
         }
     }
 }
@@ -156,6 +166,12 @@ impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+/// What may be asked of a home's library; what paths were given of stays here until it is dropped.
+#[must_use]
+pub fn library(parts: &Parts) -> Arc<dyn Library> {
+    Arc::new(LocalLibrary { parts: parts.clone(), pins: Mutex::default() })
 }
 
 /// What bodies may ask, on the local store.
@@ -186,6 +202,14 @@ impl Library for LocalLibrary {
 
     async fn sha256_at(&self, path: &str) -> Result<Option<String>, Fault> {
         Ok(self.parts.store.blob_at(path).await?.map(|blob| blob.sha256))
+    }
+
+    async fn assets(&self, filter: &AssetFilter) -> Result<Vec<Listed>, Fault> {
+        self.parts.store.assets(filter).await
+    }
+
+    async fn subjects(&self, filter: &SubjectFilter) -> Result<Vec<Subject>, Fault> {
+        self.parts.store.subject_page(filter).await
     }
 
     async fn made_before(&self, inputs: &str, kind: Kind) -> Result<Option<(AssetId, PathBuf)>, Fault> {

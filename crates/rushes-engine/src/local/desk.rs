@@ -30,6 +30,12 @@ impl<W: Workflows> Desk<W> {
         &self.shared.parts
     }
 
+    /// The workflows it runs.
+    #[must_use]
+    pub fn workflows(&self) -> &W {
+        &self.shared.workflows
+    }
+
     /// Live reports from now on.
     #[must_use]
     pub fn live(&self) -> broadcast::Receiver<Live> {

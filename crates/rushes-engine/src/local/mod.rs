@@ -17,6 +17,7 @@ use crate::owner;
 use crate::parts::Parts;
 use crate::view;
 use crate::webhooks;
+pub use attempt::library;
 pub use desk::Desk;
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::{Workflows, hash};

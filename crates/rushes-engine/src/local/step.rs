@@ -96,6 +96,7 @@ impl<W: Workflows> LocalFlow<W> {
             subjects: Vec::new(),
             renewed: Vec::new(),
             assets: Vec::new(),
+            shown: Vec::new(),
         };
         // Every branch of a cancelled `all` is told, each in its own journal row; the call as a whole counts once.
         let is_told = || !is_undoing && self.cancel.is_cancelled();
@@ -153,7 +154,7 @@ impl<W: Workflows> LocalFlow<W> {
 
     /// Files through the one door, then the one transaction, then the people's view. A cancel ends the look at the files.
     async fn take_in(&self, step: &Step, made: Made, is_undoing: bool, commit: StepCommit) -> Result<Value, Stop> {
-        let Made { value, files, subjects, renewed, scratch } = made;
+        let Made { value, files, subjects, renewed, shown, scratch } = made;
         let size_bytes = value.to_string().len();
         if size_bytes > VALUE_MAX_BYTES {
             return Err(Stop::Failed(Fault::new(Code::ValueTooLarge, "end step").with("step", &step.name).with("bytes", size_bytes)));
@@ -164,7 +165,7 @@ impl<W: Workflows> LocalFlow<W> {
             checked = ingest::look(files, scratch.as_deref(), &self.shared.parts) => checked?,
         };
         let (assets, _kept) = ingest::take(checked, &self.shared.parts).await?;
-        let assets = self.commit(StepCommit { outcome: Outcome::Value(value.clone()), assets, subjects, renewed, ..commit }).await?;
+        let assets = self.commit(StepCommit { outcome: Outcome::Value(value.clone()), assets, subjects, renewed, shown, ..commit }).await?;
         faults::note("kept", &format_args!("{}/{}", self.job.id, step.name));
         faults::pass_quietly(Place::StepKept);
         let library = self.shared.parts.home.library();

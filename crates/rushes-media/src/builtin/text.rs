@@ -28,24 +28,35 @@ impl Provider<ConceptRequest> for BuiltinText {
 /// Equal seeds and draws give equal concepts; another draw keeps the look and changes the name.
 fn invent(request: &ConceptRequest) -> Concept {
     let mut names = Dice::new(request.seed.wrapping_add(u64::from(request.draw).wrapping_mul(0x9e37_79b9)), "name");
-    let name = format!("{} {}", names.pick(GIVEN), names.pick(FAMILY));
+    let drawn = format!("{} {}", names.pick(GIVEN), names.pick(FAMILY));
+    let name = request.name.clone().unwrap_or(drawn);
     let mut words = Dice::new(request.seed, "words");
     let (manner, calling) = (*words.pick(MANNER), *words.pick(CALLING));
     let mut concept = Concept {
         tagline: format!("{}, {} {calling}", name.split(' ').next().unwrap_or(&name), article(manner)),
         name,
-        traits: Vec::new(),
+        // What is wished for is said first, and words win over the seed.
+        traits: request.wish.as_deref().map(wished).unwrap_or_default(),
         prompt: String::new(),
         seed: request.seed,
         style: request.style.clone(),
     };
-    concept.traits = traits(&concept);
+    let wished = std::mem::take(&mut concept.traits);
+    let drawn = traits(&Concept { traits: wished.clone(), ..concept.clone() });
+    concept.traits = wished;
+    concept.traits.extend(drawn);
+    concept.traits.dedup();
     concept.prompt = format!(
         "Original adult character, {} performer, fully clothed, full figure, neutral pose: {}",
         request.style.replace('_', " "),
         concept.traits.join(", ")
     );
     concept
+}
+
+/// The parts of a wish, as traits.
+fn wished(wish: &str) -> Vec<String> {
+    wish.split([',', ';', '\n']).map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
 fn article(word: &str) -> String {
@@ -80,7 +91,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn request(seed: u64, draw: u32) -> ConceptRequest {
-        ConceptRequest { seed, draw, style: "kpop_dance".into() }
+        ConceptRequest { seed, draw, style: "kpop_dance".into(), name: None, wish: None }
     }
 
     #[test]

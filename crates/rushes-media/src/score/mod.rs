@@ -1,5 +1,5 @@
 //! Scoring: what a film's picture and sound do when ([`structure()`]), and music laid under it so that the music's drop
-//! falls on the film's ([`lay()`], [`bed`], [`merge`]).
+//! falls on the film's ([`lay()`], [`bed`], [`with_sound`]).
 //!
 //! What does not live here: composing ([`crate::music`]), beats of sound ([`crate::beat`]), loudness ([`crate::loudness`]).
 
@@ -33,34 +33,26 @@ pub fn bed(music: &Path, cue: &Cue, out: &Path, duration_ms: u64, cancel: &Cance
     master_samples(laid.stereo, out, duration_ms, cancel)
 }
 
-/// Makes `out` (mp4): the picture of `film` as it is, with `music` as its sound; the music's drop falls on the film's, or
-/// on `cue.at_ms` where that is given. Returns what the film does when.
+/// Makes `out` (mp4): the picture of `film` as it is, with `sound` (as [`bed`] and [`crate::loudness::master`] make it) in
+/// place of its own, cut or padded to the picture.
 ///
 /// Errors: `no_video`, the `file_…` codes, `media_tool`, `cancelled`, `disk_full`.
-#[cfg_attr(not(test), expect(dead_code, reason = "the workflow `score` is not built yet"))]
-pub(crate) fn merge(film: &Path, music: &Path, cue: &Cue, out: &Path, cancel: &Cancel) -> Result<Structure, Fault> {
+pub fn with_sound(film: &Path, sound: &Path, out: &Path, cancel: &Cancel) -> Result<(), Fault> {
     let probed = probe(film, cancel)?;
     let Some(video) = &probed.video else {
         return Err(Fault::new(Code::NoVideo, "score film").with("path", film.display()));
     };
     let seconds = video.duration.or(probed.duration).unwrap_or_default().as_secs_f64();
-    let found = structure(film, seconds, cancel)?;
-    let at_ms = cue.at_ms.or(found.drop_s.map(|s| (s * 1000.0).round() as u64));
-    let wav = out.with_extension("bed.wav");
-    let done = bed(music, &Cue { at_ms, ..*cue }, &wav, ((seconds * 1000.0).round() as u64).max(1), cancel).and_then(|_| {
-        let samples = (seconds * f64::from(crate::run::encode::SAMPLE_RATE_HZ)).round() as u64;
-        let graph = format!("[1:a:0]{}[a]", exact_sound(samples));
-        Ffmpeg::new("score film")
-            .input(film)
-            .input(&wav)
-            .args(["-filter_complex", &graph, "-map", "0:V:0", "-map", "[a]", "-c:v", "copy"])
-            .args(sound_args())
-            .args(plain_args())
-            .args(["-movflags", "+faststart", "-f", "mp4"])
-            .to(out)
-            .run(cancel, &mut |_| ())
-    });
-    // It was only a step on the way; the fault matters more than a file that stays in scratch.
-    let _ = std::fs::remove_file(&wav);
-    done.map(|_| found)
+    let samples = (seconds * f64::from(crate::run::encode::SAMPLE_RATE_HZ)).round() as u64;
+    let graph = format!("[1:a:0]{}[a]", exact_sound(samples));
+    Ffmpeg::new("score film")
+        .input(film)
+        .input(sound)
+        .args(["-filter_complex", &graph, "-map", "0:V:0", "-map", "[a]", "-c:v", "copy"])
+        .args(sound_args())
+        .args(plain_args())
+        .args(["-movflags", "+faststart", "-f", "mp4"])
+        .to(out)
+        .run(cancel, &mut |_| ())
+        .map(drop)
 }

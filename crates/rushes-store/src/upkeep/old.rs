@@ -13,6 +13,8 @@ use serde_json::json as object;
 
 /// A retired version stays this long, for jobs elsewhere that may still name it.
 const RETIRED_MS: i64 = 60 * 60 * 1_000;
+/// What a failed job kept back stays this long, for its retry.
+const KEPT_BACK_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// Assets that expire in one transaction: others write in between.
 pub(super) const EXPIRED_AT_ONCE: u32 = 200;
@@ -40,7 +42,8 @@ pub(crate) fn removable_of(is_retired: bool) -> String {
              WHERE old.retired_ms <= ?2 AND b.state = 'present' AND NOT EXISTS ({current})
                  AND NOT EXISTS (SELECT 1 FROM assets r WHERE r.sha256 = b.sha256 AND (r.retired_ms > ?2
                      OR EXISTS (SELECT 1 FROM outbox o WHERE o.root = r.root AND o.state IN ('owed', 'sending') AND o.asset = r.id)
-                     OR EXISTS (SELECT 1 FROM jobs j WHERE j.id = r.root AND j.state IN ('queued', 'running', 'delivering'))
+                     OR EXISTS (SELECT 1 FROM jobs j WHERE j.id = r.root AND (j.state IN ('queued', 'running', 'delivering')
+                         OR r.version = 0 AND j.state = 'failed' AND j.ended_ms > ?2 - {KEPT_BACK_MS}))
                      OR EXISTS (SELECT 1 FROM assets a WHERE a.path = r.path AND a.retired_ms IS NULL AND NOT ({proven_everywhere}))))
              LIMIT ?3"
         );

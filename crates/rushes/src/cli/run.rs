@@ -1,16 +1,23 @@
-//! `rushes run WORKFLOW`: start it or go on with it, follow it, and tell what was made and where it is.
+//! `rushes run WORKFLOW`: start it or go on with it, follow it, and tell what was made and where it is. Which workflows
+//! there are, and what each takes, is theirs to say.
 
 use super::follow::{self, End, Until};
 use super::hand::{self, Hand};
 use super::{Context, exit, print, summary, text_of};
-use rushes_core::Fault;
+use crate::{plan, wire, words};
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches, FromArgMatches, Subcommand};
 use rushes_core::job::JobState;
 use rushes_core::record;
 use rushes_core::store::Family;
+use rushes_core::{Code, Fault};
 use rushes_engine::{Ask, Parts};
-use rushes_workflows::production;
-use serde_json::{Value, json};
+use rushes_workflows::{Door, Field, Outside, Registry, Takes};
+use serde_json::{Map, Value, json};
 use std::path::Path;
+
+/// The seed where none is given: the same command makes the same.
+const SEED: u64 = 1;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -20,96 +27,153 @@ pub(crate) struct Args {
     /// Start another job, even if an equal one is unfinished.
     #[arg(long, global = true)]
     new: bool,
+    /// Say what would be done, how long it takes and what it costs; start nothing.
+    #[arg(long, global = true)]
+    plan: bool,
     #[command(subcommand)]
-    workflow: Workflow,
+    asked: Asked,
 }
 
-#[derive(Debug, clap::Subcommand)]
-enum Workflow {
-    /// Characters, each from concept to delivered films.
-    Production(Production),
+/// A workflow, and what was said to it.
+#[derive(Debug)]
+struct Asked {
+    workflow: &'static str,
+    said: Map<String, Value>,
 }
 
-#[derive(Debug, clap::Args)]
-struct Production {
-    /// How many characters, 1 to 10.
-    #[arg(long, default_value_t = usual().count, value_parser = clap::value_parser!(u32).range(1..=i64::from(production::COUNT_MAX)))]
-    count: u32,
-    /// Equal seeds give equal productions.
-    #[arg(long, default_value_t = usual().seed, value_parser = clap::value_parser!(u64).range(..=production::SEED_MAX))]
-    seed: u64,
-    /// The style of characters and music.
-    #[arg(long, default_value_t = usual().style_id)]
-    style: String,
-    /// A reference video, as a file or as a name in the library; given n times, n dances.
-    #[arg(long = "reference", value_name = "FILE|NAME")]
-    references: Vec<String>,
-    /// Make new versions of characters whose name exists, instead of drawing others.
-    #[arg(long)]
-    no_skip_existing: bool,
-    /// Make no outfit variants.
-    #[arg(long)]
-    no_variants: bool,
-    /// Make no soundtrack versions.
-    #[arg(long)]
-    no_soundtracks: bool,
-    /// Make no watermarked version.
-    #[arg(long)]
-    no_watermark: bool,
-    /// Make anew what equal inputs would reuse; each number is a take of its own.
-    #[arg(long, value_name = "TAKE", default_value_t = usual().redo)]
-    redo: u32,
+/// The workflows that may be started from outside, by name.
+fn startable() -> impl Iterator<Item = (&'static str, &'static str, Outside)> {
+    Registry::cards().iter().filter_map(|card| Some((card.name, card.about, card.outside?)))
 }
 
-/// What is asked for where no flag is given.
-fn usual() -> production::Input {
-    production::Input::default()
-}
+impl Subcommand for Asked {
+    fn augment_subcommands(command: clap::Command) -> clap::Command {
+        startable().fold(command.subcommand_required(true).arg_required_else_help(true), |command, (name, about, outside)| {
+            let flags = (outside.fields)().into_iter().map(|field| flag(&field));
+            command.subcommand(clap::Command::new(name).about(format!("{}{}.", about[..1].to_uppercase(), &about[1..])).args(flags))
+        })
+    }
 
-impl Production {
-    fn input(&self, library: &Path) -> anyhow::Result<Value> {
-        let references = self.references.iter().map(|text| reference(text)).collect::<Result<_, _>>()?;
-        let input = production::Input {
-            count: self.count,
-            seed: self.seed,
-            style_id: self.style.clone(),
-            reference_videos: references,
-            skip_existing: !self.no_skip_existing,
-            generate_variants: !self.no_variants,
-            create_soundtracks: !self.no_soundtracks,
-            apply_watermark: !self.no_watermark,
-            redo: self.redo,
-        };
-        production::check(&input, library)?;
-        Ok(serde_json::to_value(input)?)
+    fn augment_subcommands_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_subcommands(command)
+    }
+
+    fn has_subcommand(name: &str) -> bool {
+        startable().any(|(workflow, ..)| workflow == name)
     }
 }
 
-/// A file as its absolute path; a name of the library as it is. What is there but no file is refused, unless it could
-/// be such a name.
-fn reference(text: &str) -> Result<String, Fault> {
+impl FromArgMatches for Asked {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let missing = || clap::Error::raw(ErrorKind::MissingSubcommand, "name a workflow\n");
+        let (name, of_workflow) = matches.subcommand().ok_or_else(missing)?;
+        let (workflow, _, outside) = startable().find(|(workflow, ..)| *workflow == name).ok_or_else(missing)?;
+        let said = (outside.fields)().iter().filter_map(|field| Some((field.name.to_owned(), said(field, of_workflow)?))).collect();
+        Ok(Self { workflow, said })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// A field as the command line takes it.
+fn flag(field: &Field) -> Arg {
+    let mut about = field.about.trim_end_matches('.').to_owned();
+    let arg = match field.flag {
+        Some(flag) => Arg::new(field.name).long(flag),
+        None => Arg::new(field.name).value_name(field.name.to_uppercase()),
+    };
+    let named = |arg: Arg| if field.is_file { arg.value_name("FILE|NAME") } else { arg };
+    let arg = match &field.takes {
+        Takes::Switch(usual) => {
+            if *usual {
+                about = format!("Without this: {}{}", about[..1].to_lowercase(), &about[1..]);
+            }
+            arg.action(ArgAction::SetTrue)
+        }
+        Takes::Whole { within, usual } => {
+            about = match usual {
+                Some(usual) => format!("{about}; {} to {} [default: {usual}]", within.start(), within.end()),
+                None => format!("{about}; {} to {}", within.start(), within.end()),
+            };
+            arg.value_name("NUMBER").value_parser(clap::value_parser!(u64).range(within.clone()))
+        }
+        Takes::Seed => {
+            about = format!("{about} [default: {SEED}]");
+            arg.value_name("NUMBER").value_parser(clap::value_parser!(u64))
+        }
+        Takes::Text(usual) => {
+            if let Some(usual) = usual {
+                about = format!("{about} [default: {usual}]");
+            }
+            named(arg)
+        }
+        Takes::Texts(_) => named(arg.action(ArgAction::Append)),
+    };
+    let is_usual = matches!(&field.takes, Takes::Whole { usual: Some(_), .. });
+    arg.help(about).required(field.is_needed && !is_usual)
+}
+
+/// What was said of a field; what is usual of a number that must be said.
+fn said(field: &Field, matches: &ArgMatches) -> Option<Value> {
+    match &field.takes {
+        Takes::Switch(usual) => matches.get_flag(field.name).then(|| json!(!usual)),
+        Takes::Whole { usual, .. } => matches.get_one::<u64>(field.name).copied().or(*usual).map(Value::from),
+        Takes::Seed => matches.get_one::<u64>(field.name).copied().map(Value::from),
+        Takes::Text(_) => matches.get_one::<String>(field.name).cloned().map(Value::from),
+        Takes::Texts(_) => matches.get_many::<String>(field.name).map(|texts| texts.cloned().collect()),
+    }
+}
+
+/// What was said, with files in place of their names, as the workflow's parameters.
+fn parameters(asked: &Asked, references: &Path) -> anyhow::Result<Value> {
+    let outside = Registry::card(asked.workflow).and_then(|card| card.outside);
+    let outside = outside.ok_or_else(|| Fault::new(Code::WorkflowUnknown, "start workflow").with("workflow", asked.workflow))?;
+    let mut said = asked.said.clone();
+    for field in (outside.fields)().iter().filter(|field| field.is_file) {
+        match said.get_mut(field.name) {
+            Some(Value::String(text)) => *text = file(text)?,
+            Some(Value::Array(texts)) => {
+                for text in texts {
+                    *text = file(text.as_str().unwrap_or_default())?.into();
+                }
+            }
+            _ => {}
+        }
+    }
+    let door = Door { seed: SEED, references, may_name_files: true };
+    Ok((outside.read)(&Value::Object(said), &door)?)
+}
+
+/// A file or folder as its absolute path; a name as it is. What is there but neither is refused, unless it could be a name.
+fn file(text: &str) -> Result<String, Fault> {
     let path = Path::new(text);
     let is_path = text.contains(std::path::MAIN_SEPARATOR);
-    if is_path {
+    if is_path && !path.is_dir() {
         rushes_media::inspect::check_file(path)?;
     }
-    if path.is_file() {
-        return text_of("find reference", std::path::absolute(path).map_err(|e| Fault::io("find reference", path, &e))?);
+    if is_path || path.is_file() {
+        return text_of("find file", std::path::absolute(path).map_err(|e| Fault::io("find file", path, &e))?);
     }
     Ok(text.to_owned())
 }
 
 pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
-    let Workflow::Production(options) = &args.workflow;
-    let input = options.input(&context.home.references())?;
+    let input = parameters(&args.asked, &context.home.references())?;
+    if args.plan {
+        return tell_plan(context, args.asked.workflow, input).await;
+    }
     let mut hand = Hand::open_for_long(context).await?;
-    let answer = hand.ask(Ask::Submit { workflow: "production".into(), input, new: args.new }).await?;
+    let count = input["count"].as_u64().and_then(|count| u32::try_from(count).ok());
+    let answer = hand.ask(Ask::Submit { workflow: args.asked.workflow.to_owned(), input, new: args.new }).await?;
     let id = hand::job_of(&answer)?;
     if answer["is_new"] == false {
         print::note(format!("Going on with the unfinished job {id} (--new starts another)."));
     }
     let until = if args.no_wait { Until::Workflow } else { Until::Delivery };
-    let end = follow::follow(&mut hand, id, until, Some(options.count)).await?;
+    let end = follow::follow(&mut hand, id, until, count).await?;
     let parts = hand.parts().clone();
     let family = parts.store.family(end.job.id).await?;
     hand.close().await;
@@ -122,7 +186,7 @@ fn tell(context: &Context, parts: &Parts, family: &Family, end: &End) -> anyhow:
     // While it delivers, the published status is `running`.
     let status = if end.job.state == JobState::Delivering { JobState::Running } else { end.job.state };
     if context.json {
-        print::json(&json!({"job_id": end.job.id, "status": status, "results": results, "errors": errors}))?;
+        print::json(&json!({"job_id": end.job.id, "status": status, "results": results, "errors": errors, "value": end.job.value}))?;
     } else {
         summary::print(parts, family);
     }
@@ -130,4 +194,30 @@ fn tell(context: &Context, parts: &Parts, family: &Family, end: &End) -> anyhow:
         print::note(format!("rushes: {}", error["message"].as_str().unwrap_or("unknown")));
     }
     Ok(if is_partly { exit::PARTLY } else { end.code })
+}
+
+async fn tell_plan(context: &Context, workflow: &str, input: Value) -> anyhow::Result<u8> {
+    let parts = wire::beside(&context.home, &context.loaded.config)?;
+    let kit = wire::kit(&context.home, &context.loaded.config, &parts);
+    let plan = plan::of(&parts, &kit, workflow, input).await?;
+    if context.json {
+        print::json(&plan)?;
+        return Ok(exit::DONE);
+    }
+    let seconds = |seconds: Option<f64>| seconds.map_or_else(|| "–".to_owned(), |seconds| words::took(millis(seconds)));
+    let rows =
+        plan.steps.iter().map(|step| vec![step.workflow.to_owned(), step.name.clone(), step.times.to_string(), seconds(step.seconds)]);
+    print::table(&["workflow", "step", "times", "each takes"], &[2, 3], rows.collect::<Vec<_>>());
+    plan.found.iter().for_each(print::line);
+    let takes = plan.seconds.map_or_else(
+        || "how long is not known: nothing like it was done here yet".to_owned(),
+        |s| format!("takes about {}", words::took(millis(s))),
+    );
+    print::line(format!("Costs {:.2} {}; {takes}. Nothing was started.", plan.cost.amount, plan.cost.currency));
+    Ok(exit::DONE)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "spans for people")]
+fn millis(seconds: f64) -> i64 {
+    (seconds * 1_000.0) as i64
 }

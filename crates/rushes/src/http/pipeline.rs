@@ -114,6 +114,8 @@ pub(crate) async fn start(app: &App, caller: &Caller, idem_key: Option<String>, 
         seed: fresh_seed(),
         style_id,
         reference_videos,
+        // The published contract makes so many new ones and nothing else.
+        finish_pending: false,
         skip_existing: options.skip_existing,
         generate_variants: options.generate_variants,
         create_soundtracks: options.create_soundtracks,

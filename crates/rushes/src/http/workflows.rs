@@ -7,13 +7,14 @@ use super::jobs::JobFacts;
 use super::pipeline::fresh_seed;
 use super::problem::Problem;
 use super::read::{Body, Path};
+use crate::plan::{self, Plan};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use rushes_core::job::Asked;
 use rushes_core::{Code, Fault};
-use rushes_engine::{NewJobRequest, estimate};
-use rushes_workflows::{Outside, Registry};
+use rushes_engine::NewJobRequest;
+use rushes_workflows::{Door, Outside, Registry};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -45,7 +46,7 @@ pub(super) async fn list() -> Json<WorkflowList> {
         version: card.version,
         about: card.about,
         startable: card.outside.is_some(),
-        parameters: card.outside.map_or(Value::Null, |outside| (outside.schema)()),
+        parameters: card.outside.map_or(Value::Null, |outside| outside.schema()),
     });
     Json(WorkflowList { workflows: facts.collect() })
 }
@@ -84,7 +85,8 @@ fn outside(name: &str) -> Result<Outside, Problem> {
 }
 
 fn read(app: &App, outside: Outside, parameters: &Value) -> Result<Value, Fault> {
-    (outside.read)(parameters, fresh_seed(), &app.parts().home.references())
+    let references = app.parts().home.references();
+    (outside.read)(parameters, &Door { seed: fresh_seed(), references: &references, may_name_files: false })
 }
 
 /// Starts a job.
@@ -105,38 +107,6 @@ pub(super) async fn start(
     Ok((StatusCode::ACCEPTED, Json(JobFacts::of(&job))))
 }
 
-/// What a job would do.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Plan {
-    workflow: String,
-    /// The parameters with everything filled in that was left out; the seed is another each time, unless given.
-    parameters: Value,
-    steps: Vec<PlannedStep>,
-    /// What providers charge for it. The built-in ones charge nothing.
-    cost: Cost,
-    /// How long it takes, from what earlier jobs here took; none where nothing like it was done yet.
-    seconds: Option<f64>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-struct PlannedStep {
-    /// The workflow whose step it is: the job's own, or its children's.
-    workflow: &'static str,
-    name: String,
-    /// How often: once in each child.
-    times: u32,
-    /// How long each usually takes; none where it was not done yet.
-    seconds: Option<f64>,
-}
-
-/// Money.
-#[derive(Debug, Serialize, ToSchema)]
-struct Cost {
-    amount: f64,
-    /// ISO 4217.
-    currency: &'static str,
-}
-
 /// Says what a job would do, cost and take. Starts nothing.
 #[utoipa::path(post, path = "/api/v1/workflows/{name}/plan", tag = "workflows", params(("name" = String, Path, description = "The workflow's")),
     request_body = PlanRequest, responses((status = 200, body = Plan)))]
@@ -145,16 +115,6 @@ pub(super) async fn plan(
     Path(name): Path<String>,
     Body(request): Body<PlanRequest>,
 ) -> Result<Json<Plan>, Problem> {
-    let outside = outside(&name)?;
-    let parameters = read(&app, outside, &request.parameters)?;
-    #[expect(clippy::cast_precision_loss, reason = "seconds for people")]
-    let seconds = |ms: i64| ms.max(0) as f64 / 1_000.0;
-    let mut steps = Vec::new();
-    for planned in (outside.plan)(&parameters) {
-        let usual = estimate::of_steps(app.parts(), planned.workflow).await?;
-        let took = usual.get(&planned.step).copied().map(seconds);
-        steps.push(PlannedStep { workflow: planned.workflow, name: planned.step, times: planned.times, seconds: took });
-    }
-    let whole = estimate::of_parameters(app.parts(), &name, &parameters).await?.map(seconds);
-    Ok(Json(Plan { workflow: name, parameters, steps, cost: Cost { amount: 0.0, currency: "USD" }, seconds: whole }))
+    let parameters = read(&app, outside(&name)?, &request.parameters)?;
+    Ok(Json(plan::of(app.parts(), app.desk.workflows().kit(), &name, parameters).await?))
 }

@@ -20,7 +20,7 @@ use rushes_core::{Cancel, Code, Fault, JobId, Kind};
 use rushes_engine::fetch::fetch;
 use rushes_media::builtin::music::BuiltinMusic;
 use rushes_media::stills;
-use rushes_workflows::production;
+use rushes_workflows::references;
 use std::collections::BTreeSet;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
@@ -140,7 +140,7 @@ pub(super) async fn reference(
     headers: HeaderMap,
 ) -> Result<Response, Trouble> {
     let (name, is_still) = asked.strip_suffix(".jpg").map_or((asked.as_str(), false), |name| (name, true));
-    let library = production::library(&app.parts().home.references())?;
+    let library = references::library(&app.parts().home.references())?;
     let file = library.into_iter().find(|known| known.name == name).ok_or_else(|| Trouble::unknown("reference", name))?.file;
     let about = tokio::fs::metadata(&file).await.map_err(|e| Fault::io("look at reference", &file, &e))?;
     let changed = about.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok()).map_or(0, |at| at.as_millis());

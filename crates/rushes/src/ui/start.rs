@@ -11,6 +11,7 @@ use rushes_core::key::Scope;
 use rushes_core::store::JobFilter;
 use rushes_core::{Code, Fault, Job, JobState};
 use rushes_workflows::production::{self, COUNT_MAX};
+use rushes_workflows::references;
 
 /// Productions the time is taken from.
 const MEASURED: u32 = 10;
@@ -106,7 +107,7 @@ pub(super) async fn show(State(app): State<App>, visitor: Visitor, RawQuery(quer
 
 async fn form(app: &App, visitor: &Visitor, wish: Wish, refused: Option<Fault>) -> Result<Start, Fault> {
     let shell = Shell::of(app, visitor, "start", "New production").await?;
-    let library = production::library(&app.parts().home.references())?;
+    let library = references::library(&app.parts().home.references())?;
     let styles = rushes_media::music::style_names();
     let count_wrong = wish.count().is_none().then(|| format!("A number from 1 to {COUNT_MAX}, please."));
     let (mut style_wrong, mut reference_wrong, mut wrong) = (None, None, None);

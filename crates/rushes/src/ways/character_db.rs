@@ -1,6 +1,7 @@
 //! Reads `character_db.json` as it has grown over the years: a list of characters, or characters by id; their sets as a
 //! list, by title, or only the fields of the first. What cannot be understood is named and the rest goes on.
 
+use rushes_core::subject::name_of;
 use rushes_core::{Code, Fault, record};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -338,22 +339,6 @@ fn sort(value: &Value) -> &'static str {
 fn shown(value: &Value) -> String {
     let text: String = value.to_string().chars().take(40).collect();
     format!("{} ({text})", sort(value))
-}
-
-/// `ai_hoshino_1770337530` → `Ai Hoshino`.
-pub(crate) fn name_of(id: &str) -> String {
-    let words: Vec<&str> = id.split(['_', '-', ' ']).filter(|word| !word.is_empty()).collect();
-    let is_second = |word: &&str| word.len() >= 9 && word.bytes().all(|b| b.is_ascii_digit());
-    let words = match words.split_last() {
-        Some((last, rest)) if is_second(last) && !rest.is_empty() => rest,
-        _ => &words[..],
-    };
-    let capital = |word: &&str| {
-        let mut chars = word.chars();
-        chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
-    };
-    let name = words.iter().map(capital).collect::<Vec<String>>().join(" ");
-    if name.is_empty() { id.to_owned() } else { name }
 }
 
 #[cfg(test)]

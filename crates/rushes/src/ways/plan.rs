@@ -6,12 +6,13 @@ mod named;
 #[cfg(test)]
 mod tests;
 
-use super::character_db::{CharacterDb, name_of};
+use super::character_db::CharacterDb;
 use super::find::{Bucket, Finder};
 use super::titles::Titles;
 use super::walk::Entry;
 use rushes_core::kinds::{Names, Slot};
 use rushes_core::recognise::{PRIMARY, Recognised, Sort, recognise};
+use rushes_core::subject::name_of;
 use rushes_core::{Fault, Kind};
 use rushes_workflows::import::{Character, Place, Taken};
 use serde::Serialize;

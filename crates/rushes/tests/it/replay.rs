@@ -5,7 +5,7 @@ use rushes_core::flow::Workflows;
 use rushes_core::job::Outcome;
 use rushes_core::{Code, JobId, JobState};
 use rushes_testkit::replay::{Difference, Recorded, replay};
-use rushes_workflows::Registry;
+use rushes_workflows::{Look, Registry};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -57,11 +57,14 @@ async fn replay_asks_no_library_for_what_a_step_has_answered() {
     assert_eq!(replay(&journals::registry(), &journal).await.unwrap().differences, []);
 }
 
-#[test]
-fn replay_plans_name_the_steps_that_are_taken() {
-    let journals = journals::recorded();
+#[tokio::test(flavor = "multi_thread")]
+async fn replay_plans_name_the_steps_that_are_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = TestEngine::start(folder.path(), &Places::memory(folder.path()), &Recipes::default());
+    let (journals, registry, library) = (journals::recorded(), journals::registry(), rushes_engine::library(engine.parts()));
     let plan = Registry::card("production").and_then(|card| card.outside).unwrap().plan;
-    let planned = plan(&journals["production.json"].input);
+    let look = Look { kit: registry.kit(), library: library.as_ref() };
+    let planned = plan(journals["production.json"].input.clone(), look).await.unwrap().steps;
     for workflow in ["production", "character"] {
         let planned: BTreeSet<&str> = planned.iter().filter(|one| one.workflow == workflow).map(|one| one.step.as_str()).collect();
         let journal = &journals[&format!("{workflow}.json")];

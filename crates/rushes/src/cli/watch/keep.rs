@@ -3,7 +3,6 @@
 use super::folder::{Folder, Settled, Wish};
 use crate::cli::hand::{self, Hand};
 use crate::cli::{Context, print};
-use crate::ways::character_db::name_of;
 use crate::ways::known;
 use crate::ways::plan::{State, is_of_character, title_of};
 use crate::ways::titles::Titles;
@@ -13,6 +12,7 @@ use rushes_core::flow::hash;
 use rushes_core::job::{Job, JobState};
 use rushes_core::recognise::Recognised;
 use rushes_core::store::{AssetFilter, JobFilter};
+use rushes_core::subject::name_of;
 use rushes_core::{Asset, Code, Fault, JobId, Kind};
 use rushes_engine::{Ask, Parts};
 use rushes_workflows::import::{self, Character, Input, Place, Refused, Taken};

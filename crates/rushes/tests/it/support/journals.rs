@@ -37,6 +37,8 @@ pub(crate) fn registry() -> Registry {
         inspect: Arc::new(MediaInspector),
         sources: BTreeMap::new(),
         references: PathBuf::from(LIBRARY),
+        library: PathBuf::from(LIBRARY),
+        redo: PathBuf::from(LIBRARY),
         width: 64,
         height: 112,
         fps: 4,
@@ -119,6 +121,23 @@ pub(crate) async fn record() {
     let made = family(&program, "production", JobState::Completed).await;
     write(&program, "production", &made[0]).await;
     write(&program, "character", &made[1]).await;
+    let who = made[1].value.as_ref().unwrap()["character_id"].as_str().unwrap().to_owned();
+    std::fs::copy(program.path("step.mp4"), program.path("other.mp4")).unwrap();
+    program.run(&["run", "dance", &who, "--reference", "./other.mp4", "--finish", "--no-variants"]).expect(0);
+    write(&program, "dance", &family(&program, "dance", JobState::Completed).await[0]).await;
+    for workflow in ["redo", "score", "watermark", "soundtracks"] {
+        program.run(&["run", workflow, &who]).expect(0);
+        write(&program, workflow, &family(&program, workflow, JobState::Completed).await[0]).await;
+    }
+    let left = program.path(&format!("left/dances/dance_{who}_cosplay_on_left.mp4"));
+    std::fs::create_dir_all(left.parent().unwrap()).unwrap();
+    std::fs::copy(program.path("step.mp4"), &left).unwrap();
+    program.run(&["run", "redo-folder", "left/dances"]).expect(1);
+    write(&program, "redo-folder_failed", &family(&program, "redo-folder", JobState::Failed).await[0]).await;
+    program.run(&["run", "finish-all", "--from", "left"]).expect(0);
+    write(&program, "finish-all", &family(&program, "finish-all", JobState::Completed).await[0]).await;
+    program.run(&["run", "redo-folder", "left/dances"]).expect(0);
+    write(&program, "redo-folder", &family(&program, "redo-folder", JobState::Completed).await[0]).await;
     write(&program, "put", &family(&program, "put", JobState::Completed).await[0]).await;
     write(&program, "production_failed", &family(&program, "production", JobState::Failed).await[0]).await;
 
@@ -176,15 +195,14 @@ fn neutral(program: &Program, journal: &Recorded) -> String {
     let home = program.path("");
     let home = home.to_str().unwrap().trim_end_matches('/');
     let mut text = serde_json::to_string(journal).unwrap().replace(home, LIBRARY);
-    for step in journal.steps.iter().filter(|step| step.name == "concept") {
-        let Outcome::Value(person) = &step.outcome else { continue };
-        let id = person["id"].as_str().unwrap();
-        text = text.replace(id, &format!("{}_{SECOND}", id.rsplit_once('_').unwrap().0));
-    }
-    for child in &journal.children {
-        let Outcome::Value(value) = &child.outcome else { continue };
-        let id = value["character_id"].as_str().unwrap();
-        text = text.replace(id, &format!("{}_{SECOND}", id.rsplit_once('_').unwrap().0));
+    // Characters' ids end in the second they were made.
+    let mut at = 0;
+    while let Some(next) = text[at..].find('_').map(|n| at + n + 1) {
+        let digits = text[next..].bytes().take_while(u8::is_ascii_digit).count();
+        if digits == SECOND.len() {
+            text.replace_range(next..next + digits, SECOND);
+        }
+        at = next;
     }
     let mut found: Vec<String> = Vec::new();
     for id in text.split(|c: char| !c.is_ascii_hexdigit() && c != '-').filter(|word| is_id(word)) {

@@ -1,14 +1,22 @@
 //! What people look at before they play a film: poster, contact sheet, silent preview, waveform.
 
-use rushes_core::flow::{Branch, Lane, Step, StepContext};
-use rushes_core::{AssetRef, Done, Kind};
+use super::Studio;
+use rushes_core::flow::{Branch, Flow, Lane, Step, StepContext};
+use rushes_core::{AssetRef, Done, Kind, Stop};
 use rushes_media::{stills, waveform};
 use serde_json::json;
 
 use crate::kit::blocking;
 
-/// The step that makes all companions of a film, beside it and in its set.
-pub(crate) fn of(film: &AssetRef, subject: &str) -> Branch<()> {
+/// The steps that make all companions of films, beside each and in its set.
+impl<F: Flow> Studio<'_, F> {
+    pub(crate) async fn companions<'a>(&self, films: impl IntoIterator<Item = &'a AssetRef>) -> Result<(), Stop> {
+        let branches = films.into_iter().map(|film| of(film, &self.person.id, self.is_aside)).collect();
+        self.flow.all(branches).await.into_iter().collect()
+    }
+}
+
+fn of(film: &AssetRef, subject: &str, is_aside: bool) -> Branch<()> {
     let (film, subject) = (film.clone(), subject.to_owned());
     let step = Step::new(format!("companions {} {}", film.kind.name(), film.title)).lane(Lane::Cpu).inputs(&json!([film.id]));
     Branch::new(step, move |context: StepContext| async move {
@@ -29,7 +37,7 @@ pub(crate) fn of(film: &AssetRef, subject: &str) -> Branch<()> {
             Ok(files)
         })
         .await?;
-        let made = files.into_iter().map(|(kind, file)| context.new_asset(kind, &subject, file).beside(&film)).collect();
+        let made = files.into_iter().map(|(kind, file)| context.new_asset(kind, &subject, file).beside(&film).aside(is_aside)).collect();
         Ok(Done { made, ..Done::value(()) })
     })
 }

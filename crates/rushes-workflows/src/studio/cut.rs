@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::Followed;
+use super::{Followed, Studio};
 use crate::kit::blocking;
 use rushes_core::flow::{Flow, Lane, Step, StepContext, hash};
 use rushes_core::{AssetRef, Code, Done, Fault, Stop};
@@ -40,20 +40,40 @@ pub(crate) struct Cut {
     pub(crate) peak_ms: Option<u64>,
 }
 
-/// Plans the remix of `sources`, the primary dance first, all danced on one reference.
-pub(crate) async fn cut<F: Flow>(flow: &F, reference: &Followed, sources: &[AssetRef], seed: u64) -> Result<Cut, Stop> {
-    let (reference, sources) = (reference.asset.clone(), sources.to_vec());
-    let step = Step::new("cut").lane(Lane::Cpu).inputs(&json!([reference.id, sources, seed]));
-    flow.step(step, move |context: StepContext| async move {
-        let reference = context.path_of(&reference).await?;
-        let mut files = Vec::new();
-        for source in &sources {
-            files.push(context.path_of(source).await?);
-        }
-        let cancel = context.cancel.clone();
-        Ok(Done::value(blocking(move || plan(&reference, &files, seed, &cancel)).await?))
-    })
-    .await
+/// What music for a film goes by.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Beat {
+    pub(crate) duration_ms: u64,
+    /// None where neither sound nor picture has a beat.
+    pub(crate) bpm: Option<f64>,
+    pub(crate) first_beat_ms: u64,
+    /// Where it moves most.
+    pub(crate) peak_ms: Option<u64>,
+}
+
+impl Cut {
+    pub(crate) fn beat(&self) -> Beat {
+        Beat { duration_ms: self.duration_ms, bpm: self.bpm, first_beat_ms: self.first_beat_ms, peak_ms: self.peak_ms }
+    }
+}
+
+impl<F: Flow> Studio<'_, F> {
+    /// Plans the remix of `sources`, the primary dance first, all danced on one reference.
+    pub(crate) async fn cut(&self, reference: &Followed, sources: &[AssetRef]) -> Result<Cut, Stop> {
+        let (reference, sources, seed) = (reference.asset.clone(), sources.to_vec(), self.person.take_seed());
+        let step = Step::new("cut").lane(Lane::Cpu).inputs(&json!([reference.id, sources, seed]));
+        self.flow
+            .step(step, move |context: StepContext| async move {
+                let reference = context.path_of(&reference).await?;
+                let mut files = Vec::new();
+                for source in &sources {
+                    files.push(context.path_of(source).await?);
+                }
+                let cancel = context.cancel.clone();
+                Ok(Done::value(blocking(move || plan(&reference, &files, seed, &cancel)).await?))
+            })
+            .await
+    }
 }
 
 fn plan(reference: &Path, files: &[PathBuf], seed: u64, cancel: &rushes_core::Cancel) -> Result<Cut, Fault> {
@@ -81,14 +101,19 @@ fn plan(reference: &Path, files: &[PathBuf], seed: u64, cancel: &rushes_core::Ca
         spec,
         segments: list.segments,
         duration_ms: frames * 1_000 / u64::from(spec.fps.max(1)),
-        bpm: (grid.bpm > 0.0).then_some(grid.bpm),
+        bpm: (grid.bpm > 0.0).then_some(thousandths(grid.bpm)),
         first_beat_ms: ms(grid.beats_s.first().copied().unwrap_or(0.0)),
         peak_ms: drop_s.map(ms),
     })
 }
 
+/// A number that is the same after it was written as JSON and read again, as hashes of inputs must be.
+pub(super) fn thousandths(number: f64) -> f64 {
+    (number * 1_000.0).round() / 1_000.0
+}
+
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "times of films, far below the limits")]
-fn ms(seconds: f64) -> u64 {
+pub(super) fn ms(seconds: f64) -> u64 {
     (seconds.max(0.0) * 1_000.0).round() as u64
 }
 

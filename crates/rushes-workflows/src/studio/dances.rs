@@ -1,0 +1,112 @@
+//! References taken in, and dances on them.
+
+use super::{Followed, Studio};
+use crate::kit::blocking;
+use crate::studio::references::Reference;
+use rushes_core::flow::{Branch, Flow, Step, StepContext};
+use rushes_core::provider::{MotionRequest, Outfit};
+use rushes_core::{AssetRef, Done, Fault, Kind, Stop};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Drawing and encoding one dance.
+const FILM_LIMIT: Duration = Duration::from_mins(30);
+
+/// Which film of a character.
+pub(crate) enum Film {
+    /// The dance in the character's own outfit.
+    Dance,
+    /// The same in this outfit.
+    Variant(String),
+}
+
+impl<F: Flow> Studio<'_, F> {
+    /// Takes a reference in as an asset of this character, under a name no other bytes have. The dance on it has the title
+    /// that `titles` has for that name, else the one given.
+    pub(crate) async fn follow(&self, reference: &Reference, title: &str, titles: &BTreeMap<String, String>) -> Result<Followed, Stop> {
+        let (subject, reference, title, is_aside) = (self.person.id.clone(), reference.clone(), title.to_owned(), self.is_aside);
+        let titles = titles.clone();
+        let step = Step::new(format!("reference {title}")).inputs(&json!([reference, title]));
+        self.flow
+            .step(step, move |context: StepContext| async move {
+                let copy = context.scratch()?.join("reference");
+                tokio::fs::copy(&reference.file, &copy).await.map_err(|e| Stop::from(Fault::io("copy reference", &reference.file, &e)))?;
+                let sha256 = blocking({
+                    let copy = copy.clone();
+                    move || {
+                        std::fs::File::open(&copy)
+                            .and_then(|file| rushes_core::digest::digest(file, ""))
+                            .map_err(|e| Fault::io("read reference", &copy, &e))
+                    }
+                })
+                .await?
+                .sha256;
+                let taken = context.library.sha256_at(&format!("references/{}.{}", reference.name, reference.extension)).await?;
+                let name = match taken {
+                    Some(other) if other != sha256 => format!("{}-{}", reference.name, &sha256[..4]),
+                    _ => reference.name.clone(),
+                };
+                let title = titles.get(&name).cloned().unwrap_or(title);
+                let asset = context.new_asset(Kind::ReferenceVideo, &subject, copy).title(&title).name("ref", &name).aside(is_aside);
+                let followed = Followed { asset: asset.reference()?, name, sha256, has_sound: reference.has_sound, title };
+                Ok(Done::value(followed).with(asset))
+            })
+            .await
+    }
+
+    /// A step that makes one dance.
+    pub(crate) fn film(&self, outfit: Outfit, image: &AssetRef, reference: &Followed, film: &Film) -> Branch<AssetRef> {
+        let provider = self.kit.providers.motion.clone();
+        let (name, kind, title, names) = match film {
+            Film::Dance => (format!("dance {}", reference.title), Kind::DanceVideo, reference.title.clone(), reference.names()),
+            Film::Variant(variant) => {
+                let mut names = reference.names();
+                names.insert("variant".into(), variant.clone());
+                (format!("variant_video {variant}"), Kind::VariantVideo, reference.titled(variant), names)
+            }
+        };
+        let (person, image, reference, is_aside) = (self.person.clone(), image.clone(), reference.clone(), self.is_aside);
+        let (width, height, fps, max_ms) = (self.kit.width, self.kit.height, self.kit.fps, self.kit.dance_max_ms);
+        let step = Step::new(name).by(&provider.card()).within(FILM_LIMIT).inputs(&json!([
+            person.concept,
+            outfit,
+            reference.sha256,
+            width,
+            height,
+            fps,
+            max_ms,
+            self.kit.providers.image.card(),
+            provider.card(),
+            person.redo
+        ]));
+        Branch::new(step, move |context: StepContext| async move {
+            let before = context.made_before(kind).await?;
+            let request = MotionRequest {
+                outfit: outfit.clone(),
+                image: context.path_of(&image).await?,
+                reference: context.path_of(&reference.asset).await?,
+                seed: person.take_seed(),
+                concept: person.concept.clone(),
+                width,
+                height,
+                fps,
+                max_ms,
+            };
+            let (file, reused_from) = match before {
+                Some(before) => (before.file, Some(before.asset)),
+                None => (provider.make(&request, &context.call("film")?).await?, None),
+            };
+            let asset = context
+                .new_asset(kind, &person.id, file)
+                .title(&title)
+                .names(&names)
+                .seed(request.seed)
+                .made_from(&image)
+                .made_from(&reference.asset)
+                .aside(is_aside);
+            let asset = asset.meta(json!({"outfit": outfit, "provider": provider.card(), "reused_from": reused_from}));
+            Ok(Done::value(asset.reference()?).with(asset))
+        })
+    }
+}
