@@ -4,6 +4,7 @@ use rushes_core::Fault;
 use rushes_core::destination::Destination;
 use rushes_core::inspect::Inspect;
 use rushes_core::provider::Providers;
+use rushes_media::music::Styles;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +14,8 @@ use std::sync::Arc;
 pub struct Kit {
     /// Who makes media.
     pub providers: Providers,
+    /// The styles of music there are.
+    pub styles: Styles,
     /// Looks at files.
     pub inspect: Arc<dyn Inspect>,
     /// Where objects may be fetched from, by name.
