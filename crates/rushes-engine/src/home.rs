@@ -71,6 +71,12 @@ impl Home {
         self.root.join("references")
     }
 
+    /// Styles of music of a person's own; no folder until they make one.
+    #[must_use]
+    pub fn styles(&self) -> PathBuf {
+        self.root.join("styles")
+    }
+
     /// Logins; for nobody else to read.
     #[must_use]
     pub fn credentials(&self) -> PathBuf {

@@ -67,8 +67,8 @@ impl Parameters for Input {
         ]
     }
 
-    fn check(&self, _door: &Door<'_>) -> Result<(), Fault> {
-        references::check_style(&self.style_id)
+    fn check(&self, door: &Door<'_>) -> Result<(), Fault> {
+        references::check_style(&self.style_id, door)
     }
 
     async fn plan(&self, _look: Look<'_>) -> Result<Plan, Fault> {

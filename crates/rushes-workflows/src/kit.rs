@@ -4,6 +4,7 @@ use rushes_core::destination::Destination;
 use rushes_core::inspect::Inspect;
 use rushes_core::provider::Providers;
 use rushes_core::{Fault, Stop};
+use rushes_media::music::Styles;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,6 +24,8 @@ pub struct Source {
 pub struct Kit {
     /// Who makes media.
     pub providers: Providers,
+    /// The styles of music there are.
+    pub styles: Styles,
     /// Looks at files.
     pub inspect: Arc<dyn Inspect>,
     /// Where objects may be fetched from, by name.

@@ -4,6 +4,7 @@
 use crate::kit::Kit;
 use rushes_core::flow::Library;
 use rushes_core::{Code, Fault};
+use rushes_media::music::Styles;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -18,12 +19,14 @@ pub(crate) const SEED_MAX: u64 = 9_007_199_254_740_991;
 const TEXT_MAX: usize = 2_000;
 
 /// Where somebody asks, and what they may choose from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Door<'a> {
     /// The seed where none is said.
     pub seed: u64,
     /// The folder of the reference library.
     pub references: &'a Path,
+    /// The styles of music there are.
+    pub styles: &'a Styles,
     /// On this very machine: a path is a file of who types it. From anywhere else only names are taken.
     pub may_name_files: bool,
 }

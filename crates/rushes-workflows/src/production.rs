@@ -15,7 +15,6 @@ use rushes_core::{Code, Done, Fault, Kind, Stop};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::path::Path;
 
 /// What the registry says of it.
 pub const CARD: Card = Card {
@@ -99,7 +98,7 @@ impl Parameters for Input {
     }
 
     fn check(&self, door: &Door<'_>) -> Result<(), Fault> {
-        references::check_style(&self.style_id)?;
+        references::check_style(&self.style_id, door)?;
         references::check(&self.reference_videos, door)
     }
 
@@ -162,10 +161,9 @@ pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Va
 
 /// Refuses what can be refused before a job is made: the count, the style, names that are not in the library, paths.
 /// Errors: `input_invalid`, `reference_unknown`, each naming what there is.
-pub fn check_from_outside(input: &Input, library: &Path) -> Result<(), Fault> {
+pub fn check_from_outside(input: &Input, door: &Door<'_>) -> Result<(), Fault> {
     let said = serde_json::to_value(input).map_err(crate::outside::refuse)?;
-    let door = Door { seed: input.seed, references: library, may_name_files: false };
-    (Outside::of::<Input>().read)(&said, &door).map(drop)
+    (Outside::of::<Input>().read)(&said, door).map(drop)
 }
 
 /// Each character's own seed; not `seed + index`, so that neighbouring productions share no character.
@@ -209,7 +207,8 @@ mod tests {
     #[test]
     fn production_from_outside_needs_a_count_only_and_takes_no_paths() {
         let folder = tempfile::tempdir().unwrap();
-        let door = Door { seed: 7, references: folder.path(), may_name_files: false };
+        let styles = rushes_media::music::Styles::builtin();
+        let door = Door { seed: 7, references: folder.path(), styles: &styles, may_name_files: false };
         let outside = CARD.outside.unwrap();
         let read = |said: Value| (outside.read)(&said, &door);
         let input = read(json!({"count": 2, "style_id": "lofi"})).unwrap();

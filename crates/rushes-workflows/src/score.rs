@@ -60,8 +60,8 @@ impl Parameters for Input {
         ]
     }
 
-    fn check(&self, _door: &Door<'_>) -> Result<(), Fault> {
-        self.style_id.as_deref().map_or(Ok(()), check_style)
+    fn check(&self, door: &Door<'_>) -> Result<(), Fault> {
+        self.style_id.as_deref().map_or(Ok(()), |style| check_style(style, door))
     }
 
     async fn plan(&self, look: Look<'_>) -> Result<Plan, Fault> {

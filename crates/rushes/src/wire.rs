@@ -21,6 +21,7 @@ use rushes_media::builtin::music::BuiltinMusic;
 use rushes_media::builtin::text::BuiltinText;
 use rushes_media::compress::MediaCompressor;
 use rushes_media::inspect::MediaInspector;
+use rushes_media::music::Styles;
 use rushes_store::{Mode, SqliteStore};
 use rushes_workflows::{Kit, Registry, Source};
 use std::path::PathBuf;
@@ -34,6 +35,8 @@ const GPU_LANE: usize = 1;
 /// The engine of this home, running, with the lock that makes it the only one.
 pub(crate) struct Running {
     pub(crate) engine: Engine<Registry>,
+    /// The styles it composes in.
+    pub(crate) styles: Styles,
     _lock: Lock,
 }
 
@@ -71,10 +74,11 @@ fn start_as(home: &Home, config: &Config, role: Role, jobs: JobRules) -> Result<
     let mode = if lock.is_alone() { Mode::Own { owner: owner.clone() } } else { Mode::Join { owner: owner.clone() } };
     let parts = Parts { jobs, ..parts(home, config, &mode)? };
     remembered::check(home, config)?;
-    let registry = Registry::new(kit(home, config, &parts));
+    let styles = Styles::with(&home.styles())?;
+    let registry = Registry::new(kit(home, config, &parts, &styles));
     let mut engine = Engine::start(parts, registry, owner);
     engine.listen(&mut lock)?;
-    Ok(Running { engine, _lock: lock })
+    Ok(Running { engine, styles, _lock: lock })
 }
 
 /// Opens a home for small changes beside whatever works on it.
@@ -141,15 +145,16 @@ fn bytes_of(mb: f64) -> Option<u64> {
 }
 
 /// What workflows work with.
-pub(crate) fn kit(home: &Home, config: &Config, parts: &Parts) -> Kit {
+pub(crate) fn kit(home: &Home, config: &Config, parts: &Parts, styles: &Styles) -> Kit {
     let is_final_quality = config.media.quality == Quality::Final;
     Kit {
         providers: Providers {
             text: Arc::new(BuiltinText),
             image: Arc::new(BuiltinImage),
             motion: Arc::new(BuiltinMotion),
-            music: Arc::new(BuiltinMusic),
+            music: Arc::new(BuiltinMusic::new(styles.clone())),
         },
+        styles: styles.clone(),
         inspect: parts.inspect.clone(),
         sources: parts
             .destinations

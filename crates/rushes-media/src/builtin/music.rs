@@ -2,7 +2,7 @@
 //!
 //! The music itself is made in [`crate::music`].
 
-use crate::music::{Score, compose_watched, write_wav};
+use crate::music::{Score, Styles, compose_watched, write_wav};
 use crate::run::behind;
 use crate::run::{Ffmpeg, encode::plain_args};
 use rushes_core::flow::Lane;
@@ -11,23 +11,34 @@ use rushes_core::{Cancel, Code, Fault};
 use std::path::Path;
 
 /// Makes original music on this machine: no account, no network, equal requests give equal files.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct BuiltinMusic;
+#[derive(Debug, Clone)]
+pub struct BuiltinMusic {
+    styles: Styles,
+}
+
+impl BuiltinMusic {
+    /// Composes in these styles.
+    #[must_use]
+    pub fn new(styles: Styles) -> Self {
+        Self { styles }
+    }
+}
 
 #[async_trait::async_trait]
 impl Provider<MusicRequest> for BuiltinMusic {
     fn card(&self) -> ProviderCard {
-        ProviderCard { name: "builtin", model: "rushes-music", version: 2, lane: Lane::Cpu }
+        // Whoever changes a style of their own gets it played anew.
+        ProviderCard { name: "builtin", model: "rushes-music", version: 2 ^ self.styles.print(), lane: Lane::Cpu }
     }
 
     async fn make(&self, request: &MusicRequest, call: &Call) -> Result<Music, Fault> {
-        let (request, call) = (request.clone(), call.clone());
-        behind("compose music", move || make(&request, &call)).await
+        let (styles, request, call) = (self.styles.clone(), request.clone(), call.clone());
+        behind("compose music", move || make(&styles, &request, &call)).await
     }
 }
 
 /// The work itself, on a thread that may block.
-fn make(request: &MusicRequest, call: &Call) -> Result<Music, Fault> {
+fn make(styles: &Styles, request: &MusicRequest, call: &Call) -> Result<Music, Fault> {
     let score = Score {
         style: request.style.clone(),
         seed: request.seed,
@@ -37,7 +48,7 @@ fn make(request: &MusicRequest, call: &Call) -> Result<Music, Fault> {
         drop_ms: request.drop_ms,
     };
     let mut told = 0.0;
-    let piece = compose_watched(&score, &mut |done| {
+    let piece = compose_watched(styles, &score, &mut |done| {
         if call.cancel.is_cancelled() {
             return Err(Fault::new(Code::Cancelled, "compose music"));
         }
@@ -78,6 +89,10 @@ mod tests {
         Call { key: "job/music".into(), scratch: folder.into(), cancel: Cancel::new(), progress: Arc::new(|_, _| ()) }
     }
 
+    fn builtin() -> BuiltinMusic {
+        BuiltinMusic::new(Styles::builtin())
+    }
+
     fn request(style: &str) -> MusicRequest {
         MusicRequest { style: style.into(), seed: 3, duration_ms: 3_000, bpm: Some(120.0), first_beat_ms: 100, drop_ms: Some(1_100) }
     }
@@ -88,8 +103,8 @@ mod tests {
         let said = Arc::new(Mutex::new(Vec::new()));
         let heard = said.clone();
         let watched = Call { progress: Arc::new(move |done, _| heard.lock().unwrap().push(done)), ..call(a.path()) };
-        let first = BuiltinMusic.make(&request("kpop_dance"), &watched).await.unwrap();
-        let second = BuiltinMusic.make(&request("kpop_dance"), &call(b.path())).await.unwrap();
+        let first = builtin().make(&request("kpop_dance"), &watched).await.unwrap();
+        let second = builtin().make(&request("kpop_dance"), &call(b.path())).await.unwrap();
         assert_eq!(std::fs::read(&first.file).unwrap(), std::fs::read(&second.file).unwrap());
         assert_eq!((first.bpm, first.drop_ms), (120.0, 1_100));
         assert_eq!(std::fs::read_dir(a.path()).unwrap().count(), 1, "only the file itself stays");
@@ -104,10 +119,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cancelled = call(folder.path());
         cancelled.cancel.cancel();
-        let fault = BuiltinMusic.make(&request("kpop_dance"), &cancelled).await.unwrap_err();
+        let fault = builtin().make(&request("kpop_dance"), &cancelled).await.unwrap_err();
         assert_eq!(fault.code, Code::Cancelled);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-        let fault = BuiltinMusic.make(&request("polka"), &call(folder.path())).await.unwrap_err();
+        let fault = builtin().make(&request("polka"), &call(folder.path())).await.unwrap_err();
         assert_eq!(fault.code, Code::InputInvalid);
     }
 }

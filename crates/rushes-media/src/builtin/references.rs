@@ -6,7 +6,7 @@ use super::motion::shoot;
 use crate::draw::choreography::{Choreography, Music};
 use crate::draw::film::{Dancer, Film};
 use crate::inspect::inspect_file;
-use crate::music::{Score, compose_watched, write_wav};
+use crate::music::{Score, Styles, compose_watched, write_wav};
 use crate::run::encode::VideoSpec;
 use rushes_core::{Cancel, Code, Fault};
 use std::collections::BTreeSet;
@@ -144,7 +144,7 @@ fn film_clip(
     cancel: &Cancel,
     tell: &mut dyn FnMut(f32),
 ) -> Result<(), Fault> {
-    let piece = compose_watched(score, &mut |done| {
+    let piece = compose_watched(&Styles::builtin(), score, &mut |done| {
         if cancel.is_cancelled() {
             return Err(Fault::new(Code::Cancelled, "compose reference music"));
         }

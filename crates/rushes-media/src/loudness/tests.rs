@@ -71,7 +71,7 @@ fn loudness_of_our_music_holds_after_aac() {
     for (seed, style) in music::style_names().enumerate() {
         let (wav, out) = (folder.path().join("composed.wav"), folder.path().join("mastered.wav"));
         let score = music::Score { style: style.into(), seed: seed as u64, duration_ms: 8_000, ..music::Score::default() };
-        music::write_wav(&wav, &music::compose(&score).unwrap()).unwrap();
+        music::write_wav(&wav, &music::compose(&music::Styles::builtin(), &score).unwrap()).unwrap();
         let made = master(&wav, &out, 8_000, &Cancel::new()).unwrap();
         let heard = made.heard.unwrap();
         let (lufs, peak) = (heard.integrated_lufs.unwrap(), heard.true_peak_dbtp.unwrap());

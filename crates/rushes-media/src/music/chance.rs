@@ -28,8 +28,8 @@ impl Chance {
         ((self.unit() * count as f32) as usize).min(count.saturating_sub(1))
     }
 
-    /// One of several; the list is never empty (the tables are checked by a test).
-    pub(super) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.below(of.len())]
+    /// One of several; the list is never empty (the styles' rules see to it).
+    pub(super) fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        &of[self.below(of.len())]
     }
 }

@@ -2,6 +2,7 @@
 
 use super::chance::Chance;
 use super::dsp::{RATE_F, Svf, sine, soft};
+use serde::Deserialize;
 
 /// A drum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,7 +22,8 @@ pub(super) const DRUMS: [Drum; 9] =
     [Drum::Kick, Drum::Snare, Drum::Clap, Drum::Hat, Drum::OpenHat, Drum::Shaker, Drum::Rim, Drum::Tom, Drum::Crash];
 
 /// How a style's drums sound.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Kit {
     /// Pitch of the kick: at the stroke and after it, Hz; seconds to fade; level of its click.
     pub(super) kick_hz: (f32, f32),
@@ -36,8 +38,12 @@ pub(super) struct Kit {
     pub(super) hat_hz: f32,
     /// Everything above is gone, Hz: 20 000 = bright, 6 000 = an old record.
     pub(super) dull_hz: f32,
-    /// Levels of kick, snare, clap, hats and cymbals.
-    pub(super) gains: [f32; 5],
+    /// Levels.
+    pub(super) kick_gain: f32,
+    pub(super) snare_gain: f32,
+    pub(super) clap_gain: f32,
+    pub(super) hat_gain: f32,
+    pub(super) cymbal_gain: f32,
 }
 
 /// How often each drum is recorded, so that hats do not sound like a machine gun.
@@ -45,17 +51,16 @@ pub(super) const TAKES: usize = 4;
 
 /// One stroke, mono.
 pub(super) fn strike(drum: Drum, kit: &Kit, chance: &mut Chance) -> Vec<f32> {
-    let [kick, snare, clap, hat, crash] = kit.gains;
     let (mut sound, gain) = match drum {
-        Drum::Kick => (self::kick(kit, chance), kick),
-        Drum::Snare => (self::snare(kit, chance), snare),
-        Drum::Clap => (self::clap(chance), clap),
-        Drum::Hat => (metal(kit.hat_hz, 0.028 + 0.008 * chance.unit(), 0.35, chance), hat),
-        Drum::OpenHat => (metal(kit.hat_hz, 0.16, 0.35, chance), hat),
-        Drum::Shaker => (shaker(kit.hat_hz, chance), 0.8 * hat),
-        Drum::Rim => (rim(chance), 0.5 * snare),
-        Drum::Tom => (tom(kit, chance), snare),
-        Drum::Crash => (metal(3_200.0, 0.75, 0.15, chance), crash),
+        Drum::Kick => (kick(kit, chance), kit.kick_gain),
+        Drum::Snare => (snare(kit, chance), kit.snare_gain),
+        Drum::Clap => (clap(chance), kit.clap_gain),
+        Drum::Hat => (metal(kit.hat_hz, 0.028 + 0.008 * chance.unit(), 0.35, chance), kit.hat_gain),
+        Drum::OpenHat => (metal(kit.hat_hz, 0.16, 0.35, chance), kit.hat_gain),
+        Drum::Shaker => (shaker(kit.hat_hz, chance), 0.8 * kit.hat_gain),
+        Drum::Rim => (rim(chance), 0.5 * kit.snare_gain),
+        Drum::Tom => (tom(kit, chance), kit.snare_gain),
+        Drum::Crash => (metal(3_200.0, 0.75, 0.15, chance), kit.cymbal_gain),
     };
     let mut dull = Svf::new(kit.dull_hz, 0.7);
     for v in &mut sound {

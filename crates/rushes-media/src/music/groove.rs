@@ -30,20 +30,20 @@ pub(super) fn play(stage: &mut Stage) {
 }
 
 /// The kick of the first drop's groove.
-pub(super) fn drop_kicks(stage: &Stage) -> &'static str {
+pub(super) fn drop_kicks<'a>(stage: &Stage<'a>) -> &'a str {
     // The drummer draws the grooves first of all, so the same draws give the same grooves.
-    Picks::new(stage.style, &mut Chance::new(stage.seed, "drums")).full[0].kick
+    &Picks::new(stage.style, &mut Chance::new(stage.seed, "drums")).full[0].kick
 }
 
 /// The grooves a seed draws; a drop keeps its groove for four bars and turns to its second one for the next four.
-struct Picks {
-    full: [&'static Groove; 2],
-    light: &'static Groove,
-    sparse: &'static Groove,
+struct Picks<'a> {
+    full: [&'a Groove; 2],
+    light: &'a Groove,
+    sparse: &'a Groove,
 }
 
-impl Picks {
-    fn new(style: &'static Style, chance: &mut Chance) -> Self {
+impl<'a> Picks<'a> {
+    fn new(style: &'a Style, chance: &mut Chance) -> Self {
         let first = chance.below(style.full.len());
         let second = (first + 1 + chance.below(style.full.len().max(2) - 1)) % style.full.len();
         Self {
@@ -53,7 +53,7 @@ impl Picks {
         }
     }
 
-    fn of(&self, role: Role, turn: usize, bar: &Bar) -> &'static Groove {
+    fn of(&self, role: Role, turn: usize, bar: &Bar) -> &'a Groove {
         match role {
             Role::Drop => self.full[(turn + bar.index / 4) % 2],
             Role::Verse | Role::Build => self.light,
@@ -75,17 +75,17 @@ fn velocity(letter: char, chance: &mut Chance) -> Option<f32> {
 }
 
 /// One bar as written, with a fill at the end of every fourth bar and of the section.
-fn groove(stage: &mut Stage, section: &Section, bar: &Bar, groove: &'static Groove, chance: &mut Chance) {
+fn groove(stage: &mut Stage, section: &Section, bar: &Bar, groove: &Groove, chance: &mut Chance) {
     let is_fill = bar.beats == 4 && (bar.is_last() || bar.index % 4 == 3) && bar.of > 1 && section.role != Role::Intro;
     let until = if is_fill && section.role != Role::Break { 12 } else { 16 };
     let rows = [
-        (Drum::Kick, groove.kick, 0.0),
-        (Drum::Snare, groove.snare, 0.0),
-        (Drum::Clap, groove.clap, 0.0),
-        (Drum::Hat, groove.hat, 0.25),
-        (Drum::OpenHat, groove.open, 0.25),
-        (Drum::Shaker, groove.shaker, -0.45),
-        (Drum::Rim, groove.rim, -0.3),
+        (Drum::Kick, &groove.kick, 0.0),
+        (Drum::Snare, &groove.snare, 0.0),
+        (Drum::Clap, &groove.clap, 0.0),
+        (Drum::Hat, &groove.hat, 0.25),
+        (Drum::OpenHat, &groove.open, 0.25),
+        (Drum::Shaker, &groove.shaker, -0.45),
+        (Drum::Rim, &groove.rim, -0.3),
     ];
     for (drum, pattern, pan) in rows {
         for (step, letter) in stage.letters(bar, pattern) {
@@ -121,7 +121,7 @@ fn fill(stage: &mut Stage, bar: &Bar, chance: &mut Chance) {
 }
 
 /// A bar of a build: kicks on the beat, a snare that doubles its pace, and half a beat of nothing before the drop.
-fn rise(stage: &mut Stage, section: &Section, bar: &Bar, light: &'static Groove, chance: &mut Chance) {
+fn rise(stage: &mut Stage, section: &Section, bar: &Bar, light: &Groove, chance: &mut Chance) {
     let steps = section.beats * 4;
     let leads = stage.leads_to_drop(section);
     for step in bar.skip..bar.skip + bar.beats * 4 {
@@ -151,7 +151,7 @@ fn rise(stage: &mut Stage, section: &Section, bar: &Bar, light: &'static Groove,
         }
     }
     let until = stage.breath_s(section);
-    for (step, letter) in stage.letters(bar, light.hat) {
+    for (step, letter) in stage.letters(bar, &light.hat) {
         if let Some(hit) = velocity(letter, chance).filter(|_| stage.step_s(bar, step) < until) {
             stage.strike(stage.step_s(bar, step), Drum::Hat, 0.8 * hit, 0.25);
         }

@@ -14,7 +14,9 @@ fn pieces(duration_ms: u64) -> impl Iterator<Item = (String, Piece)> {
         })
     };
     let scores: Vec<Score> = style_names().enumerate().flat_map(asked).collect();
-    scores.into_iter().map(|score| (format!("{} {:?} seed {}", score.style, score.bpm, score.seed), compose(&score).unwrap()))
+    scores
+        .into_iter()
+        .map(|score| (format!("{} {:?} seed {}", score.style, score.bpm, score.seed), compose(&Styles::builtin(), &score).unwrap()))
 }
 
 #[test]
@@ -75,10 +77,11 @@ fn music_is_balanced_like_pink_noise() {
 
 #[test]
 fn music_drums_strike_on_the_grid() {
+    let styles = Styles::builtin();
     for (row, name) in style_names().enumerate() {
         for (drum, least) in [(Drum::Kick, 6), (Drum::Snare, 4), (Drum::Clap, 0), (Drum::Rim, 0), (Drum::Hat, 15)] {
             let asked = Score { style: name.into(), seed: 5 + row as u64, duration_ms: 14_000, first_beat_ms: 137, ..Score::default() };
-            let style = style::style(name).unwrap();
+            let style = styles.style(name).unwrap();
             let mut stage = arrange(&asked, style, style.bpm);
             stage.events.retain(|e| matches!(e.sound, stage::Sound::Drum(struck) if struck == drum));
             let asked_for = stage.events.len();
@@ -135,7 +138,7 @@ fn music_drop_lifts_from_where_the_build_began() {
                 Score { style: style.into(), seed: 10 * row as u64 + seed, duration_ms: 20_000, bpm: Some(120.0), ..Score::default() };
             let plan = plan::Plan::new(&asked, 120.0);
             let build = plan.sections.iter().find(|s| s.role == plan::Role::Build).unwrap();
-            let piece = compose(&asked).unwrap();
+            let piece = compose(&Styles::builtin(), &asked).unwrap();
             let (bar, build_s, drop_s) = (2.0, plan.time(build.start as f64), plan.time(plan.drop as f64));
             let (begin, drop) = (power(&piece, build_s, build_s + bar), power(&piece, drop_s, drop_s + bar));
             // The half beat before the drop is held back.

@@ -25,7 +25,7 @@ const PIECE: usize = RATE as usize;
 pub(super) fn finish(sides: &mut [Vec<f32>; 2], style: &Style, keep_on: KeepOn) -> Result<(), Fault> {
     floor(sides);
     for _ in 0..3 {
-        balance(sides, &style.tilt, keep_on)?;
+        balance(sides, &style.tilt_db, keep_on)?;
     }
     fade(sides);
     // Again and again, since the limiter takes away some of what the gain gave.

@@ -79,7 +79,7 @@ struct Player {
 impl Player {
     fn new(stage: &Stage) -> Self {
         let mut chance = Chance::new(stage.seed, "sound");
-        let record = |drum: &Drum| (0..TAKES).map(|_| drums::strike(*drum, &stage.style.kit, &mut chance)).collect();
+        let record = |drum: &Drum| (0..TAKES).map(|_| drums::strike(*drum, &stage.style.drums, &mut chance)).collect();
         let drums = DRUMS.iter().map(record).collect();
         Self { drums, boom: drums::boom(), takes: [0; DRUMS.len()], chance, note: Vec::new() }
     }
@@ -152,7 +152,7 @@ struct Bus {
 
 impl Bus {
     fn new(stage: &Stage, kicks: Vec<usize>) -> Self {
-        let (depth, beats) = stage.style.duck;
+        let (depth, beats) = (stage.style.duck_depth, stage.style.duck_beats);
         Self {
             kicks,
             next_kick: 0,

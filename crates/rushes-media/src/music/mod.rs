@@ -1,7 +1,7 @@
 //! Original music: composed and synthesised here, from a seed, for any length, on any beat.
 //!
 //! [`compose`] plans the form, lets drummer, band and tune play, mixes and finishes; [`write_wav`]
-//! writes the result. Styles are rows of one table in `style`. What encodes it, and asks for it, lives in
+//! writes the result. Styles are rows of data in [`Styles`]. What encodes it, and asks for it, lives in
 //! [`crate::builtin::music`]; what finds beats in music, in [`crate::beat`].
 
 mod chance;
@@ -25,7 +25,7 @@ mod listener;
 mod tests;
 
 pub use dsp::RATE;
-pub use style::{default_style, style_names};
+pub use style::{Styles, default_style, style_names};
 
 use crate::wav;
 use rushes_core::{Code, Fault};
@@ -40,7 +40,7 @@ pub(crate) const BPM_RANGE: std::ops::RangeInclusive<f64> = 40.0..=240.0;
 /// What to compose.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Score {
-    /// One of [`style_names`].
+    /// One of the names of the [`Styles`] it is composed from.
     pub style: String,
     /// Equal seeds give equal samples.
     pub seed: u64,
@@ -82,15 +82,15 @@ pub fn write_wav(path: &Path, piece: &Piece) -> Result<(), Fault> {
     wav::write(path, piece.left.len(), frames).map_err(|error| Fault::io("write music", path, &error))
 }
 
-/// Composes a piece. Errors: `input_invalid` for an unknown style (the fault lists those there are), a length of 0 or
-/// above [`LONGEST_MS`], or a tempo outside [`BPM_RANGE`].
-pub fn compose(score: &Score) -> Result<Piece, Fault> {
-    compose_watched(score, &mut |_| Ok(()))
+/// Composes a piece in one of `styles`. Errors: `input_invalid` for an unknown style (the fault lists those there are), a
+/// length of 0 or above [`LONGEST_MS`], or a tempo outside [`BPM_RANGE`].
+pub fn compose(styles: &Styles, score: &Score) -> Result<Piece, Fault> {
+    compose_watched(styles, score, &mut |_| Ok(()))
 }
 
 /// As [`compose`]; `keep_on` is asked every few milliseconds of work, with how far it is (0–1), and its fault ends it.
-pub(crate) fn compose_watched(score: &Score, keep_on: &mut dyn FnMut(f32) -> Result<(), Fault>) -> Result<Piece, Fault> {
-    let style = style::style(&score.style)?;
+pub(crate) fn compose_watched(styles: &Styles, score: &Score, keep_on: &mut dyn FnMut(f32) -> Result<(), Fault>) -> Result<Piece, Fault> {
+    let style = styles.style(&score.style)?;
     let bpm = score.bpm.unwrap_or(style.bpm);
     let invalid =
         |key: &str, value: String, reason: String| Err(Fault::new(Code::InputInvalid, "compose music").with(key, value).because(reason));
@@ -117,7 +117,7 @@ pub(crate) fn compose_watched(score: &Score, keep_on: &mut dyn FnMut(f32) -> Res
 }
 
 /// Everybody plays.
-fn arrange(score: &Score, style: &'static style::Style, bpm: f64) -> Stage {
+fn arrange<'a>(score: &Score, style: &'a style::Style, bpm: f64) -> Stage<'a> {
     let mut stage = Stage::new(score, style, bpm);
     groove::play(&mut stage);
     parts::play(&mut stage);

@@ -11,10 +11,10 @@ pub(super) fn play(stage: &mut Stage) {
     let mut chance = Chance::new(stage.seed, "band");
     let style = stage.style;
     let kicks = super::groove::drop_kicks(stage);
-    let full = together(style.bass_full, kicks);
-    let bass = [chance.pick(&full), chance.pick(&full), chance.pick(style.bass_light)];
-    let chords = [chance.pick(style.chords_full), chance.pick(style.chords_light)];
-    let stabs = style.stabs.as_ref().map(|(patch, rhythms)| (patch, chance.pick(rhythms)));
+    let full = together(&style.bass_full, kicks);
+    let bass = [*chance.pick(&full), *chance.pick(&full), chance.pick(&style.bass_light).as_str()];
+    let chords = [chance.pick(&style.chords_full).as_str(), chance.pick(&style.chords_light).as_str()];
+    let stabs = style.stabs.as_ref().map(|stabs| (&stabs.patch, chance.pick(&stabs.rhythms).as_str()));
     let mut before: Vec<i32> = Vec::new();
     lead_in(stage);
     for section in stage.plan.sections.clone() {
@@ -75,7 +75,7 @@ fn held(pattern: &str, step: usize) -> usize {
 }
 
 /// A bar of bass. `gate` scales loudness.
-fn line(stage: &mut Stage, bar: &Bar, pattern: &'static str, gate: f32, chance: &mut Chance) {
+fn line(stage: &mut Stage, bar: &Bar, pattern: &str, gate: f32, chance: &mut Chance) {
     let root = root(stage, bar.number);
     let next = self::root(stage, bar.number + 1);
     for (step, letter) in stage.letters(bar, pattern).collect::<Vec<_>>() {
@@ -85,7 +85,7 @@ fn line(stage: &mut Stage, bar: &Bar, pattern: &'static str, gate: f32, chance: 
             '5' => chord_tone(stage.tonic, stage.chord(bar.number), root + 7),
             '7' => chord_tone(stage.tonic, stage.chord(bar.number), root + 10),
             // From the side the root comes from: the scale's neighbour below or above the next root.
-            'A' => scale_step(stage.tonic, stage.style.scale, next, if next > root { -1 } else { 1 }),
+            'A' => scale_step(stage.tonic, &stage.style.scale, next, if next > root { -1 } else { 1 }),
             _ => continue,
         };
         let at = stage.step_s(bar, step);
@@ -104,10 +104,10 @@ fn line(stage: &mut Stage, bar: &Bar, pattern: &'static str, gate: f32, chance: 
 }
 
 /// The half of the patterns that most often strike with the kick, so that bass and drum are heard as one.
-fn together(patterns: &'static [&'static str], kicks: &'static str) -> Vec<&'static str> {
+fn together<'a>(patterns: &'a [String], kicks: &str) -> Vec<&'a str> {
     let struck =
         |pattern: &str| pattern.chars().zip(kicks.chars()).filter(|(note, kick)| "Xxo".contains(*kick) && "RO57A".contains(*note)).count();
-    let mut sorted = patterns.to_vec();
+    let mut sorted: Vec<&str> = patterns.iter().map(String::as_str).collect();
     sorted.sort_by_key(|pattern| std::cmp::Reverse(struck(pattern)));
     sorted.truncate(patterns.len().div_ceil(2));
     sorted
@@ -115,12 +115,12 @@ fn together(patterns: &'static [&'static str], kicks: &'static str) -> Vec<&'sta
 
 /// A bar of struck chords, the notes a few milliseconds apart from low to high.
 #[expect(clippy::too_many_arguments, reason = "what is played, by whom, how, and when; all of it differs at each call")]
-fn struck(
-    stage: &mut Stage,
+fn struck<'a>(
+    stage: &mut Stage<'a>,
     bar: &Bar,
     notes: &[i32],
-    patch: &'static Patch,
-    pattern: &'static str,
+    patch: &'a Patch,
+    pattern: &str,
     gate: f32,
     bright: f32,
     chance: &mut Chance,

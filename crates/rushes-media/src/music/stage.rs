@@ -11,9 +11,9 @@ use super::tone::{Patch, Tone};
 
 /// Something that sounds.
 #[derive(Debug, Clone)]
-pub(super) enum Sound {
+pub(super) enum Sound<'a> {
     Drum(Drum),
-    Tone(Tone),
+    Tone(Tone<'a>),
     /// A rush of noise over so many seconds, rising or falling.
     Sweep {
         length_s: f32,
@@ -28,25 +28,25 @@ pub(super) enum Sound {
 
 /// A sound at a time.
 #[derive(Debug, Clone)]
-pub(super) struct Event {
+pub(super) struct Event<'a> {
     /// Sample it begins on.
     pub(super) at: usize,
     /// 0–1.
     pub(super) velocity: f32,
     /// −1 left … 1 right.
     pub(super) pan: f32,
-    pub(super) sound: Sound,
+    pub(super) sound: Sound<'a>,
 }
 
 /// The arrangement being made.
-pub(super) struct Stage {
+pub(super) struct Stage<'a> {
     pub(super) plan: Plan,
-    pub(super) style: &'static Style,
+    pub(super) style: &'a Style,
     pub(super) seed: u64,
     /// MIDI, in the bass octave.
     pub(super) tonic: i32,
-    pub(super) progression: &'static [Chord],
-    pub(super) events: Vec<Event>,
+    pub(super) progression: &'a [Chord],
+    pub(super) events: Vec<Event<'a>>,
     /// Before each drop that a build leads to, everybody holds their breath: from when to when, seconds.
     hushes: Vec<(f64, f64)>,
 }
@@ -73,9 +73,9 @@ impl Bar {
     }
 }
 
-impl Stage {
+impl<'a> Stage<'a> {
     /// An empty stage for `score` in `style` at `bpm`.
-    pub(super) fn new(score: &Score, style: &'static Style, bpm: f64) -> Self {
+    pub(super) fn new(score: &Score, style: &'a Style, bpm: f64) -> Self {
         let mut chance = Chance::new(score.seed, "key");
         let plan = Plan::new(score, bpm);
         let led = plan.sections.windows(2).filter(|pair| pair[0].role == Role::Build && pair[1].role == Role::Drop);
@@ -85,8 +85,8 @@ impl Stage {
             hushes,
             style,
             seed: score.seed,
-            tonic: chance.pick(style.tonics),
-            progression: chance.pick(style.progressions),
+            tonic: *chance.pick(&style.tonics),
+            progression: chance.pick(&style.progressions).as_slice(),
             events: Vec::new(),
         }
     }
@@ -114,13 +114,13 @@ impl Stage {
     }
 
     /// The pattern's letters within a bar: (sixteenth of the full bar, letter).
-    pub(super) fn letters<'a>(&self, bar: &Bar, pattern: &'a str) -> impl Iterator<Item = (usize, char)> + use<'a> {
+    pub(super) fn letters<'p>(&self, bar: &Bar, pattern: &'p str) -> impl Iterator<Item = (usize, char)> + use<'p> {
         let (from, to) = (bar.skip, bar.skip + 4 * bar.beats);
         pattern.chars().enumerate().filter(move |(i, _)| (from..to).contains(i))
     }
 
     /// Adds a sound at `time_s`; what would begin outside the piece, or after its closing hit, is left out.
-    pub(super) fn add(&mut self, time_s: f64, velocity: f32, pan: f32, sound: Sound) {
+    pub(super) fn add(&mut self, time_s: f64, velocity: f32, pan: f32, sound: Sound<'a>) {
         let end = self.plan.last_hit.map_or(self.plan.duration_s, |beat| self.plan.time(beat as f64) - 0.02);
         if time_s < end {
             self.put(time_s, velocity, pan, sound);
@@ -128,7 +128,7 @@ impl Stage {
     }
 
     /// Adds a sound even after the closing hit.
-    pub(super) fn put(&mut self, time_s: f64, velocity: f32, pan: f32, sound: Sound) {
+    pub(super) fn put(&mut self, time_s: f64, velocity: f32, pan: f32, sound: Sound<'a>) {
         if (0.0..self.plan.duration_s).contains(&time_s) {
             self.events.push(Event { at: (time_s * f64::from(RATE)).round() as usize, velocity: velocity.clamp(0.0, 1.0), pan, sound });
         }
@@ -146,7 +146,7 @@ impl Stage {
     }
 
     /// Adds a note of `length_s` seconds, cut at the closing hit and before a drop, where none begins.
-    pub(super) fn note(&mut self, time_s: f64, length_s: f64, patch: &'static Patch, midi: i32, velocity: f32, bright: f32) {
+    pub(super) fn note(&mut self, time_s: f64, length_s: f64, patch: &'a Patch, midi: i32, velocity: f32, bright: f32) {
         let end = self.plan.last_hit.map_or(self.plan.duration_s, |beat| self.plan.time(beat as f64));
         let hush = self.hushes.iter().find(|hush| time_s < hush.1 && time_s + length_s > hush.0);
         if hush.is_some_and(|hush| time_s >= hush.0) {

@@ -26,7 +26,7 @@ fn music_beats_are_heard_where_they_were_put() {
         for (column, bpm) in [86.0, 104.0, 126.5, 158.0].into_iter().enumerate() {
             let seed = (row * 4 + column) as u64;
             let asked = Score { bpm: Some(bpm), first_beat_ms: 90 * column as u64, ..score(style, seed, 14_000) };
-            let piece = compose(&asked).unwrap();
+            let piece = compose(&Styles::builtin(), &asked).unwrap();
             let grid = beat_grid(&piece.mono(), RATE);
             let f = f_measure(&grid.beats_s, &piece.beats_s);
             println!("{style} {bpm}: heard {:.2}, confidence {:.2}, F {f:.3}", grid.bpm, grid.confidence);
@@ -41,7 +41,7 @@ fn music_beats_are_heard_where_they_were_put() {
 #[test]
 fn music_is_exactly_as_long_as_asked_and_not_clipped() {
     for (style, duration_ms) in [("kpop_dance", 2_000), ("phonk", 2_345), ("city_pop", 10_000), ("lofi", 61_000), ("kpop_dance", 300)] {
-        let piece = compose(&score(style, 11, duration_ms)).unwrap();
+        let piece = compose(&Styles::builtin(), &score(style, 11, duration_ms)).unwrap();
         assert_eq!((piece.left.len(), piece.right.len()), (48 * duration_ms as usize, 48 * duration_ms as usize));
         let peak = peak_dbfs(&piece);
         assert!(peak <= -1.0 && peak > -6.0, "{style} {duration_ms}: peaks at {peak} dBFS");
@@ -59,7 +59,7 @@ fn music_is_the_same_for_equal_scores_only() {
     let folder = tempfile::tempdir().unwrap();
     let bytes = |score: &Score, name: &str| {
         let path = folder.path().join(name);
-        write_wav(&path, &compose(score).unwrap()).unwrap();
+        write_wav(&path, &compose(&Styles::builtin(), score).unwrap()).unwrap();
         std::fs::read(path).unwrap()
     };
     let first = bytes(&asked, "a.wav");
@@ -73,19 +73,19 @@ fn music_drops_where_it_is_asked_to() {
     for style in style_names() {
         // 7.7 s lies 15.4 beats in at 120: the drop comes on the 15th, 7.5 s and 50 ms after the first.
         let asked = Score { bpm: Some(120.0), first_beat_ms: 50, drop_ms: Some(7_700), ..score(style, 2, 16_000) };
-        let piece = compose(&asked).unwrap();
+        let piece = compose(&Styles::builtin(), &asked).unwrap();
         assert_eq!(piece.drop_ms, 7_550, "{style}");
         assert!(piece.beats_s.iter().any(|b| (b - 7.55).abs() < 1e-6));
         let (before, after) = (energy(&piece, 3.0, 7.0), energy(&piece, 7.55, 11.55));
         assert!(after > 1.4 * before, "{style}: the drop is {:.1} dB above", 10.0 * (after / before).log10());
-        let exact = compose(&Score { drop_ms: Some(8_050), ..asked }).unwrap();
+        let exact = compose(&Styles::builtin(), &Score { drop_ms: Some(8_050), ..asked }).unwrap();
         assert_eq!(exact.drop_ms, 8_050);
     }
 }
 
 #[test]
 fn music_refuses_what_it_cannot_play_and_says_why() {
-    let fault = compose(&score("polka", 0, 5_000)).unwrap_err();
+    let fault = compose(&Styles::builtin(), &score("polka", 0, 5_000)).unwrap_err();
     assert_eq!(fault.code, Code::InputInvalid);
     for style in ["kpop_dance", "phonk", "city_pop", "lofi"] {
         assert!(fault.to_string().contains(style), "{fault}");
@@ -96,14 +96,14 @@ fn music_refuses_what_it_cannot_play_and_says_why() {
         Score { bpm: Some(0.0), ..Score::default() },
         Score { bpm: Some(f64::NAN), ..Score::default() },
     ] {
-        assert_eq!(compose(&wrong).unwrap_err().code, Code::InputInvalid, "{wrong:?}");
+        assert_eq!(compose(&Styles::builtin(), &wrong).unwrap_err().code, Code::InputInvalid, "{wrong:?}");
     }
 }
 
 #[test]
 fn music_stops_when_told() {
     let mut asked = 0;
-    let fault = compose_watched(&Score::default(), &mut |_| {
+    let fault = compose_watched(&Styles::builtin(), &Score::default(), &mut |_| {
         asked += 1;
         if asked > 3 { Err(Fault::new(Code::Cancelled, "compose music")) } else { Ok(()) }
     });
@@ -112,7 +112,8 @@ fn music_stops_when_told() {
 
 #[test]
 fn music_pads_alone_have_no_beat() {
-    let style = style::style("kpop_dance").unwrap();
+    let styles = Styles::builtin();
+    let style = styles.style("kpop_dance").unwrap();
     let asked = score("kpop_dance", 4, 12_000);
     let mut stage = arrange(&asked, style, style.bpm);
     stage.events.clear();

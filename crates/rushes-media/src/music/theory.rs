@@ -1,31 +1,58 @@
 //! Chords, voicings and scales, in semitones and MIDI numbers (69 = A4 = 440 Hz).
 
+use serde::Deserialize;
+
 /// Frequency of a MIDI number, Hz.
 pub(super) fn hz(midi: f32) -> f32 {
     440.0 * ((midi - 69.0) / 12.0).exp2()
 }
 
-pub(super) const MINOR: &[i32] = &[0, 2, 3, 5, 7, 8, 10];
-pub(super) const MAJOR: &[i32] = &[0, 2, 4, 5, 7, 9, 11];
-pub(super) const PHRYGIAN: &[i32] = &[0, 1, 3, 5, 7, 8, 10];
-pub(super) const MINOR_PENTATONIC: &[i32] = &[0, 3, 5, 7, 10];
-pub(super) const MAJOR_PENTATONIC: &[i32] = &[0, 2, 4, 7, 9];
-
-/// A chord: its root in semitones above the key's tonic, and what stands on it.
-#[derive(Clone, Copy)]
+/// A chord: its root in semitones above the key's tonic, and what stands on it. Written `9 min7`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
 pub(super) struct Chord(pub(super) i32, pub(super) &'static [i32]);
 
-pub(super) const MIN: &[i32] = &[0, 3, 7];
-pub(super) const MAJ: &[i32] = &[0, 4, 7];
-pub(super) const ADD9: &[i32] = &[0, 4, 7, 14];
-pub(super) const MIN7: &[i32] = &[0, 3, 7, 10];
-pub(super) const MIN9: &[i32] = &[0, 3, 7, 10, 14];
-pub(super) const MAJ7: &[i32] = &[0, 4, 7, 11];
-pub(super) const MAJ9: &[i32] = &[0, 4, 7, 11, 14];
-pub(super) const DOM7: &[i32] = &[0, 4, 7, 10];
-pub(super) const DOM9: &[i32] = &[0, 4, 7, 10, 14];
-pub(super) const SUS: &[i32] = &[0, 5, 7, 10];
-pub(super) const POWER: &[i32] = &[0, 7, 12];
+impl TryFrom<String> for Chord {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let found = text.split_once(' ').and_then(|(root, stands)| {
+            let root = root.parse().ok().filter(|root| (0..12).contains(root))?;
+            Some(Self(root, CHORDS.iter().find(|(name, _)| *name == stands)?.1))
+        });
+        found.ok_or_else(|| {
+            let names: Vec<&str> = CHORDS.iter().map(|(name, _)| *name).collect();
+            format!("{text:?} is no chord; write its root in semitones above the tonic, 0 to 11, and one of: {}", names.join(", "))
+        })
+    }
+}
+
+/// What a chord may be called.
+const CHORDS: &[(&str, &[i32])] = &[
+    ("min", MIN),
+    ("maj", MAJ),
+    ("add9", ADD9),
+    ("min7", MIN7),
+    ("min9", MIN9),
+    ("maj7", MAJ7),
+    ("maj9", MAJ9),
+    ("dom7", DOM7),
+    ("dom9", DOM9),
+    ("sus", SUS),
+    ("power", POWER),
+];
+
+const MIN: &[i32] = &[0, 3, 7];
+const MAJ: &[i32] = &[0, 4, 7];
+const ADD9: &[i32] = &[0, 4, 7, 14];
+const MIN7: &[i32] = &[0, 3, 7, 10];
+const MIN9: &[i32] = &[0, 3, 7, 10, 14];
+const MAJ7: &[i32] = &[0, 4, 7, 11];
+const MAJ9: &[i32] = &[0, 4, 7, 11, 14];
+const DOM7: &[i32] = &[0, 4, 7, 10];
+const DOM9: &[i32] = &[0, 4, 7, 10, 14];
+const SUS: &[i32] = &[0, 5, 7, 10];
+const POWER: &[i32] = &[0, 7, 12];
 
 /// Where chords lie: low enough to be warm, high enough to leave the bass alone.
 const CHORD_RANGE: (i32, i32) = (53, 77);
@@ -84,6 +111,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn music_chords_are_written_as_root_and_name() {
+        let chord = Chord::try_from("9 min7".to_owned()).unwrap();
+        assert_eq!((chord.0, chord.1), (9, MIN7));
+        for wrong in ["", "9", "min7", "12 min7", "-1 min", "9 min8", "9  min7", "9 min7 "] {
+            let said = Chord::try_from(wrong.to_owned()).unwrap_err();
+            assert!(said.contains(&format!("{wrong:?}")) && said.contains("min7, min9"), "{said}");
+        }
+    }
+
+    #[test]
     fn music_voicings_stay_in_range_and_move_little() {
         let chords = [Chord(9, MIN7), Chord(5, MAJ7), Chord(0, ADD9), Chord(7, DOM9), Chord(4, DOM7), Chord(2, MIN9)];
         for tonic in 40..52 {
@@ -103,6 +140,9 @@ mod tests {
             }
         }
     }
+
+    /// A natural minor scale.
+    const MINOR: &[i32] = &[0, 2, 3, 5, 7, 8, 10];
 
     #[test]
     fn music_scale_steps_and_chord_tones() {

@@ -3,9 +3,11 @@
 use super::chance::Chance;
 use super::dsp::{RATE_F, Svf, blep, sine, soft};
 use super::theory::hz;
+use serde::Deserialize;
 
 /// Where an instrument's tone begins.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Wave {
     /// Bright; detuned copies make the wide chords of dance music.
     Saw,
@@ -22,26 +24,30 @@ pub(super) enum Wave {
 }
 
 /// An instrument.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Patch {
     pub(super) wave: Wave,
     /// Copies sounding together, and how far apart: cents, and 0 (centre) … 1 (hard left to hard right).
     pub(super) copies: usize,
-    pub(super) detune: f32,
+    pub(super) detune_cents: f32,
     pub(super) width: f32,
     /// Level of a sine one octave below.
     pub(super) sub: f32,
     /// Seconds to the top, seconds towards `sustain`, level held 0–1, seconds to fade after the note.
-    pub(super) envelope: [f32; 4],
+    pub(super) attack_s: f32,
+    pub(super) decay_s: f32,
+    pub(super) sustain: f32,
+    pub(super) release_s: f32,
     /// Low-pass at rest, Hz; how many octaves the envelope opens it, and for how long, seconds.
-    pub(super) cutoff: f32,
-    pub(super) open: f32,
+    pub(super) cutoff_hz: f32,
+    pub(super) open_octaves: f32,
     pub(super) open_s: f32,
     pub(super) q: f32,
     /// Saturation: 0 none … 8 fierce.
     pub(super) drive: f32,
-    /// Vibrato depth in cents.
-    pub(super) vibrato: f32,
+    /// Depth of the vibrato.
+    pub(super) vibrato_cents: f32,
     /// Level, and how much goes to reverb and echo.
     pub(super) gain: f32,
     pub(super) reverb: f32,
@@ -50,8 +56,8 @@ pub(super) struct Patch {
 
 /// One note to play.
 #[derive(Debug, Clone)]
-pub(super) struct Tone {
-    pub(super) patch: &'static Patch,
+pub(super) struct Tone<'a> {
+    pub(super) patch: &'a Patch,
     /// Pitch, MIDI.
     pub(super) midi: f32,
     /// Seconds held.
@@ -76,8 +82,7 @@ struct Copy {
 /// Plays a note at `velocity` 0–1 into `out` (stereo, emptied first).
 pub(super) fn play(tone: &Tone, velocity: f32, chance: &mut Chance, out: &mut Vec<[f32; 2]>) {
     let patch = tone.patch;
-    let [_, _, _, release] = patch.envelope;
-    let samples = (((tone.length_s + 6.0 * release).min(LONGEST_S)) * RATE_F) as usize;
+    let samples = (((tone.length_s + 6.0 * patch.release_s).min(LONGEST_S)) * RATE_F) as usize;
     out.clear();
     out.resize(samples, [0.0; 2]);
     let mut copies = copies(patch, hz(tone.midi), chance);
@@ -90,12 +95,12 @@ pub(super) fn play(tone: &Tone, velocity: f32, chance: &mut Chance, out: &mut Ve
     for (index, block) in out.chunks_mut(BLOCK).enumerate() {
         let t = (index * BLOCK) as f32 / RATE_F;
         let next_amp = envelope(patch, t + BLOCK as f32 / RATE_F, tone.length_s);
-        let bend = 1.0 + patch.vibrato * 5.8e-4 * (t * 3.0).min(1.0) * sine(5.2 * t);
+        let bend = 1.0 + patch.vibrato_cents * 5.8e-4 * (t * 3.0).min(1.0) * sine(5.2 * t);
         for copy in &mut copies {
             oscillate(patch.wave, copy, bend, t, block);
         }
-        let opening = (-t / patch.open_s.max(1e-3)).exp() * patch.open * (0.4 + 0.6 * velocity);
-        let cutoff = (patch.cutoff * tone.bright * opening.exp2()).min(18_000.0);
+        let opening = (-t / patch.open_s.max(1e-3)).exp() * patch.open_octaves * (0.4 + 0.6 * velocity);
+        let cutoff = (patch.cutoff_hz * tone.bright * opening.exp2()).min(18_000.0);
         filters.iter_mut().for_each(|f| f.tune(cutoff, patch.q));
         let slope = (next_amp - amp) / BLOCK as f32;
         for frame in block {
@@ -121,7 +126,7 @@ fn shaped(x: f32, drive: f32) -> f32 {
 
 /// Level of a note held for `length` at `t` seconds: 0–1.
 fn envelope(patch: &Patch, t: f32, length: f32) -> f32 {
-    let [attack, decay, sustain, release] = patch.envelope;
+    let Patch { attack_s: attack, decay_s: decay, sustain, release_s: release, .. } = *patch;
     let held = |t: f32| {
         if t < attack { t / attack } else { sustain + (1.0 - sustain) * (-(t - attack) / decay.max(1e-3)).exp() }
     };
@@ -134,7 +139,7 @@ fn copies(patch: &Patch, hz: f32, chance: &mut Chance) -> Vec<Copy> {
     (0..count)
         .map(|i| {
             let side = if count > 1 { 2.0 * i as f32 / (count - 1) as f32 - 1.0 } else { 0.0 };
-            let step = hz * (side * patch.detune / 1200.0).exp2() / RATE_F;
+            let step = hz * (side * patch.detune_cents / 1200.0).exp2() / RATE_F;
             // A lone copy begins at 0, so that basses and keys speak at once; many begin anywhere.
             let phase = if count > 1 { chance.unit() } else { 0.0 };
             // Neighbours in pitch go to opposite sides, so that neither side is sharp.

@@ -51,7 +51,7 @@ pub(super) fn play(stage: &mut Stage) {
 
 /// A bar's worth of tune: a rhythm of the style, and a contour that moves by step with few leaps.
 fn motif(stage: &Stage, chance: &mut Chance) -> Motif {
-    let rhythm: &str = chance.pick(stage.style.tunes);
+    let rhythm = chance.pick(&stage.style.tunes);
     let mut at = chance.below(3) as i32 - 1;
     let mut direction = if chance.unit() < 0.5 { 1 } else { -1 };
     let mut notes = Motif::new();
@@ -91,7 +91,7 @@ fn closed(question: &Motif, other: &Motif, last_step: i32) -> Motif {
 /// The pitch of a motif's note over a chord: on the beat a tone of the chord, between beats one of the scale.
 fn pitch(stage: &Stage, chord: Chord, centre: i32, note: (usize, usize, i32)) -> i32 {
     let anchor = chord_tone(stage.tonic, chord, centre);
-    let there = scale_step(stage.tonic, stage.style.tune_scale, anchor, note.2);
+    let there = scale_step(stage.tonic, &stage.style.tune_scale, anchor, note.2);
     let there = if note.0.is_multiple_of(4) { chord_tone(stage.tonic, chord, there) } else { there };
     let low = there + 12 * i32::from(there < RANGE.0);
     low - 12 * i32::from(low > RANGE.1)
@@ -114,7 +114,7 @@ fn join(stage: &mut Stage, bar: &Bar, motif: &Motif, centre: i32, gate: f32, cha
     let chord = stage.chord(bar.number);
     for &note in motif.iter().filter(|n| (bar.skip..bar.skip + 4 * bar.beats).contains(&n.0)) {
         let above = pitch(stage, chord, centre, note);
-        let below = scale_step(stage.tonic, stage.style.scale, above, -2);
+        let below = scale_step(stage.tonic, &stage.style.scale, above, -2);
         let hit = gate * (0.9 + 0.1 * chance.unit());
         let length = note.1 as f64 * stage.plan.beat_s / 4.0 * 0.85;
         stage.note(stage.step_s(bar, note.0), length, &stage.style.pluck, below, hit, 0.9);
@@ -133,7 +133,7 @@ fn hum(stage: &mut Stage, bar: &Bar, motif: &Motif, centre: i32, gate: f32, chan
 
 /// The chord one note after another, up two octaves and down again.
 fn broken(stage: &mut Stage, bar: &Bar, gate: f32, bright: f32, chance: &mut Chance) {
-    let pattern = stage.style.arpeggio;
+    let pattern = &stage.style.arpeggio;
     let chord = stage.chord(bar.number);
     let base = chord_tone(stage.tonic, chord, 67);
     let tones: Vec<i32> = [0, 4, 7, 12, 16, 12, 7, 4].iter().map(|up| chord_tone(stage.tonic, chord, base + up)).collect();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::edit::{EditList, Segment, Transition};
-use crate::music::{Score, compose, write_wav};
+use crate::music::{Score, Styles, compose, write_wav};
 use crate::run::decode::{decode_gray, decode_mono};
 use crate::run::encode::VideoSpec;
 use crate::run::sample;
@@ -131,7 +131,9 @@ fn score_music_drops_where_the_picture_moves_most() {
 #[test]
 fn score_short_music_begins_again_on_its_bars() {
     let folder = tempfile::tempdir().unwrap();
-    let piece = compose(&Score { seed: 5, duration_ms: 9_000, bpm: Some(120.0), drop_ms: Some(4_000), ..Score::default() }).unwrap();
+    let piece =
+        compose(&Styles::builtin(), &Score { seed: 5, duration_ms: 9_000, bpm: Some(120.0), drop_ms: Some(4_000), ..Score::default() })
+            .unwrap();
     let music = folder.path().join("m.wav");
     write_wav(&music, &piece).unwrap();
     let cue = Cue { drop_ms: Some(piece.drop_ms), bpm: Some(120.0), at_ms: Some(10_250), asked_ms: None };

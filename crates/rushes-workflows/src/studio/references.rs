@@ -48,9 +48,9 @@ pub(crate) fn check(names: &[String], door: &Door<'_>) -> Result<(), Fault> {
 }
 
 /// Refuses a style there is not.
-pub(crate) fn check_style(style: &str) -> Result<(), Fault> {
-    let styles: Vec<&str> = rushes_media::music::style_names().collect();
-    if styles.contains(&style) { Ok(()) } else { Err(refuse(format!("there is no style {style:?}; there are: {}", styles.join(", ")))) }
+pub(crate) fn check_style(style: &str, door: &Door<'_>) -> Result<(), Fault> {
+    let styles: Vec<&str> = door.styles.names().collect();
+    if door.styles.has(style) { Ok(()) } else { Err(refuse(format!("there is no style {style:?}; there are: {}", styles.join(", ")))) }
 }
 
 /// Chooses the references, none named meaning the first of the library; an empty library is filled first. What lies in the

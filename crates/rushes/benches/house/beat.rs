@@ -2,7 +2,7 @@
 //! are, and the drummers of the testkit, which sound like nothing of ours.
 
 use rushes_media::beat::beat_grid;
-use rushes_media::music::{self, compose, style_names};
+use rushes_media::music::{self, Styles, compose, style_names};
 use rushes_testkit::rhythms::{self, FEELS, Score, f_measure};
 
 const LENGTH_S: f64 = 15.0;
@@ -29,7 +29,7 @@ pub(crate) fn measure() {
                 first_beat_ms: 70 * (seed % 7),
                 drop_ms: None,
             };
-            let piece = compose(&asked).unwrap();
+            let piece = compose(&Styles::builtin(), &asked).unwrap();
             let grid = beat_grid(&piece.mono(), music::RATE);
             for score in [&mut score, &mut all] {
                 score.add(&format!("{style} seed {seed}"), (bpm, &piece.beats_s), (grid.bpm, &grid.beats_s));

@@ -9,6 +9,7 @@ use rushes_core::destination::{Compared, Condition, Destination, Put, compare};
 use rushes_core::digest::digest;
 use rushes_core::{Cancel, Code, Fault};
 use rushes_engine::{Access, Ask, Site};
+use rushes_media::music::Styles;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -45,6 +46,8 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     checks.push(disk(context.home.root()));
     checks.push(Check::of("ffmpeg", blocking(|| rushes_media::run::version(&Cancel::new())).await));
     checks.push(Check::of("fonts", blocking(|| rushes_media::draw::lettering::find_font().map(|path| path.display().to_string())).await));
+    let folder = context.home.styles();
+    checks.push(Check::of("styles", blocking(move || Styles::with(&folder).map(|styles| told_styles(&styles))).await));
     // A home that nothing has used yet has no database; that is no fault.
     let parts = if context.home.database().exists() {
         let parts = wire::look(&context.home, &context.loaded.config);
@@ -125,6 +128,13 @@ fn room(folder: &Path, free: u64, least: u64) -> Check {
         )
     };
     Check { name: "disk".into(), ok, detail }
+}
+
+/// How many styles there are, and which of them are of whoever owns the home.
+fn told_styles(styles: &Styles) -> String {
+    let (all, usual, own) = (styles.names().count(), styles.default_name(), styles.own().collect::<Vec<_>>());
+    let whose = if own.is_empty() { "all built in".to_owned() } else { format!("of these your own: {}", own.join(", ")) };
+    format!("{all}, {usual} where none is asked for; {whose}")
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {

@@ -12,6 +12,7 @@ use rushes_core::record;
 use rushes_core::store::Family;
 use rushes_core::{Code, Fault};
 use rushes_engine::{Ask, Parts};
+use rushes_media::music::Styles;
 use rushes_workflows::{Door, Field, Outside, Registry, Takes};
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -128,7 +129,7 @@ fn said(field: &Field, matches: &ArgMatches) -> Option<Value> {
 }
 
 /// What was said, with files in place of their names, as the workflow's parameters.
-fn parameters(asked: &Asked, references: &Path) -> anyhow::Result<Value> {
+fn parameters(asked: &Asked, references: &Path, styles: &Styles) -> anyhow::Result<Value> {
     let outside = Registry::card(asked.workflow).and_then(|card| card.outside);
     let outside = outside.ok_or_else(|| Fault::new(Code::WorkflowUnknown, "start workflow").with("workflow", asked.workflow))?;
     let mut said = asked.said.clone();
@@ -143,7 +144,7 @@ fn parameters(asked: &Asked, references: &Path) -> anyhow::Result<Value> {
             _ => {}
         }
     }
-    let door = Door { seed: SEED, references, may_name_files: true };
+    let door = Door { seed: SEED, references, styles, may_name_files: true };
     Ok((outside.read)(&Value::Object(said), &door)?)
 }
 
@@ -161,9 +162,10 @@ fn file(text: &str) -> Result<String, Fault> {
 }
 
 pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
-    let input = parameters(&args.asked, &context.home.references())?;
+    let styles = Styles::with(&context.home.styles())?;
+    let input = parameters(&args.asked, &context.home.references(), &styles)?;
     if args.plan {
-        return tell_plan(context, args.asked.workflow, input).await;
+        return tell_plan(context, args.asked.workflow, input, &styles).await;
     }
     let mut hand = Hand::open_for_long(context).await?;
     let count = input["count"].as_u64().and_then(|count| u32::try_from(count).ok());
@@ -196,9 +198,9 @@ fn tell(context: &Context, parts: &Parts, family: &Family, end: &End) -> anyhow:
     Ok(if is_partly { exit::PARTLY } else { end.code })
 }
 
-async fn tell_plan(context: &Context, workflow: &str, input: Value) -> anyhow::Result<u8> {
+async fn tell_plan(context: &Context, workflow: &str, input: Value, styles: &Styles) -> anyhow::Result<u8> {
     let parts = wire::beside(&context.home, &context.loaded.config)?;
-    let kit = wire::kit(&context.home, &context.loaded.config, &parts);
+    let kit = wire::kit(&context.home, &context.loaded.config, &parts, styles);
     let plan = plan::of(&parts, &kit, workflow, input).await?;
     if context.json {
         print::json(&plan)?;

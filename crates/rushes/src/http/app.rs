@@ -8,8 +8,10 @@ use crate::config::Config;
 use crate::ui::Shelf;
 use rushes_core::{Cancel, Fault};
 use rushes_engine::{Desk, Parts};
-use rushes_workflows::Registry;
+use rushes_media::music::Styles;
+use rushes_workflows::{Door, Registry};
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Shared by all handlers.
@@ -22,6 +24,8 @@ pub(crate) struct Inner {
     pub(crate) desk: Desk<Registry>,
     /// The configuration it was started with.
     pub(crate) config: Config,
+    /// The styles of music the engine composes in.
+    pub(crate) styles: Styles,
     /// Who may come in.
     pub(crate) doorkeeper: Doorkeeper,
     /// New facts, for those who listen.
@@ -38,11 +42,17 @@ pub(crate) struct Inner {
 
 impl App {
     /// Errors: `config_invalid` when the key of the environment cannot be one.
-    pub(crate) fn new(desk: Desk<Registry>, config: Config) -> Result<Self, Fault> {
+    /// What somebody may choose from who asks over HTTP; `references` is the home's folder of them.
+    pub(crate) fn door<'a>(&'a self, references: &'a Path, seed: u64) -> Door<'a> {
+        Door { seed, references, styles: &self.styles, may_name_files: false }
+    }
+
+    pub(crate) fn new(desk: Desk<Registry>, config: Config, styles: Styles) -> Result<Self, Fault> {
         let doorkeeper = Doorkeeper::new(&config)?;
         Ok(Self(Arc::new(Inner {
             desk,
             config,
+            styles,
             doorkeeper,
             feed: Feed::default(),
             seen: Seen::default(),

@@ -122,7 +122,8 @@ pub(crate) async fn start(app: &App, caller: &Caller, idem_key: Option<String>, 
         apply_watermark: options.apply_watermark,
         redo: 0,
     };
-    production::check_from_outside(&input, &app.parts().home.references())?;
+    let references = app.parts().home.references();
+    production::check_from_outside(&input, &app.door(&references, input.seed))?;
     let input = serde_json::to_value(input).map_err(|e| Problem::new(Code::Unexpected, "start production", e))?;
     let asked = Asked { key: caller.key_id(), idem_key, webhook_url };
     let request = NewJobRequest { workflow: production::CARD.name.to_owned(), input: input.clone(), asked, ..Default::default() };

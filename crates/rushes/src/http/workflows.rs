@@ -14,7 +14,7 @@ use axum::{Extension, Json};
 use rushes_core::job::Asked;
 use rushes_core::{Code, Fault};
 use rushes_engine::NewJobRequest;
-use rushes_workflows::{Door, Outside, Registry};
+use rushes_workflows::{Outside, Registry};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -86,7 +86,7 @@ fn outside(name: &str) -> Result<Outside, Problem> {
 
 fn read(app: &App, outside: Outside, parameters: &Value) -> Result<Value, Fault> {
     let references = app.parts().home.references();
-    (outside.read)(parameters, &Door { seed: fresh_seed(), references: &references, may_name_files: false })
+    (outside.read)(parameters, &app.door(&references, fresh_seed()))
 }
 
 /// Starts a job.

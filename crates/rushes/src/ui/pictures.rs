@@ -171,8 +171,7 @@ pub(super) async fn reference(
 
 /// `/ui/styles/{name}`: how a style sounds, composed by the built-in music.
 pub(super) async fn style(State(app): State<App>, _: Visitor, Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Trouble> {
-    let known: BTreeSet<&str> = rushes_media::music::style_names().collect();
-    if !known.contains(name.as_str()) {
+    if !app.styles.has(&name) {
         return Err(Trouble::unknown("style", &name));
     }
     let wanted = format!("style {name}");
@@ -190,12 +189,14 @@ pub(super) async fn style(State(app): State<App>, _: Visitor, Path(name): Path<S
                 first_beat_ms: 0,
                 drop_ms: Some(SAMPLE_DROP_MS),
             };
-            let music = BuiltinMusic.make(&request, &call).await?;
+            let music = BuiltinMusic::new(app.styles.clone()).make(&request, &call).await?;
             app.shelf.put(&wanted, Kept { mime: "audio/flac", bytes: read(&music.file).await?, colours: None });
         }
     }
     let kept = app.shelf.get(&wanted).ok_or_else(|| Trouble::unknown("style", &name))?;
-    Ok(ranged(&kept, &headers, FOR_GOOD))
+    // A person's own may sound otherwise after the next start.
+    let keep = if app.styles.own().any(|own| own == name) { "private, max-age=60" } else { FOR_GOOD };
+    Ok(ranged(&kept, &headers, keep))
 }
 
 /// With the part asked for; players ask for parts.

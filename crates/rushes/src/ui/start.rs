@@ -66,7 +66,7 @@ impl Wish {
 }
 
 struct Style {
-    id: &'static str,
+    id: String,
     name: String,
     is_chosen: bool,
 }
@@ -108,7 +108,6 @@ pub(super) async fn show(State(app): State<App>, visitor: Visitor, RawQuery(quer
 async fn form(app: &App, visitor: &Visitor, wish: Wish, refused: Option<Fault>) -> Result<Start, Fault> {
     let shell = Shell::of(app, visitor, "start", "New production").await?;
     let library = references::library(&app.parts().home.references())?;
-    let styles = rushes_media::music::style_names();
     let count_wrong = wish.count().is_none().then(|| format!("A number from 1 to {COUNT_MAX}, please."));
     let (mut style_wrong, mut reference_wrong, mut wrong) = (None, None, None);
     if let Some(fault) = refused {
@@ -127,7 +126,7 @@ async fn form(app: &App, visitor: &Visitor, wish: Wish, refused: Option<Fault>) 
     }
     Ok(Start {
         plan: plan(app, &wish, library.len()).await?,
-        styles: styles.map(|id| Style { id, name: words::style(id), is_chosen: wish.style == id }).collect(),
+        styles: app.styles.names().map(|id| Style { id: id.to_owned(), name: words::style(id), is_chosen: wish.style == id }).collect(),
         references: library
             .into_iter()
             .map(|film| Reference { is_chosen: wish.references.contains(&film.name), name: film.name })

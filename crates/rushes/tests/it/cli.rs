@@ -61,7 +61,7 @@ fn cli_doctor_tries_everything_for_real() {
     program.run(&["init"]).expect(0);
     let said = program.run(&["doctor", "--json"]).expect(0).json();
     let names: Vec<&str> = said["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["home", "disk", "ffmpeg", "fonts", "database", "destination remote", "catalog records"]);
+    assert_eq!(names, ["home", "disk", "ffmpeg", "fonts", "styles", "database", "destination remote", "catalog records"]);
     program.run(&["audit"]).expect(0);
     std::fs::remove_dir_all(program.path("home/library")).unwrap();
     program.run(&["doctor", "--fix"]).expect(0);
@@ -70,6 +70,26 @@ fn cli_doctor_tries_everything_for_real() {
     broken.run(&["init"]).expect(0);
     let end = broken.run(&["doctor"]).expect(1);
     assert!(end.stdout.contains("✗ destination bucket"), "{}", end.stdout);
+}
+
+#[test]
+fn cli_styles_of_ones_own_are_named_and_broken_ones_refused() {
+    let style = include_str!("../../../rushes-media/assets/styles/lofi.toml");
+    let program = Program::with(SMALL);
+    program.run(&["init"]).expect(0);
+    assert!(!program.path("home/styles").exists(), "who has none gets no folder");
+    assert!(program.run(&["doctor"]).expect(0).stdout.contains("4, kpop_dance where none is asked for; all built in"));
+    program.write("home/styles/rainy_day.toml", style.as_bytes());
+    let end = program.run(&["doctor"]).expect(0);
+    assert!(end.stdout.contains("5, kpop_dance where none is asked for; of these your own: rainy_day"), "{}", end.stdout);
+    program.write("home/styles/rainy_day.toml", style.replace("bpm = 86.0", "bpm = 860").as_bytes());
+    for command in ["doctor", "init"] {
+        let end = program.run(&[command]).expect(1);
+        let said = end.stdout + &end.stderr;
+        for part in ["rainy_day.toml", "line 3", "field bpm", "860, and may be 40 to 240"] {
+            assert!(said.contains(part), "{command}: {part} is missing: {said}");
+        }
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use rushes_media::draw::film::{Dancer, Film};
 use rushes_media::draw::{CharacterSpec, lettering, sticker};
 use rushes_media::edit::{EditList, Segment, Stickers, Transition};
 use rushes_media::loudness::master;
-use rushes_media::music::{Piece, RATE, Score, compose, write_wav};
+use rushes_media::music::{Piece, RATE, Score, Styles, compose, write_wav};
 use rushes_media::run::encode::{FrameEncoder, Quality};
 use std::path::{Path, PathBuf};
 
@@ -96,7 +96,8 @@ fn clip(file: &Path, dancer: Dancer, seed: u64) -> (usize, f64) {
 fn sound(folder: &Path, name: &str, seed: u64) -> (PathBuf, Piece) {
     let duration_ms = REMIX_FRAMES * 1000 / u64::from(PICTURE.fps);
     let (wav, mastered) = (folder.join(format!("{name}.composed.wav")), folder.join(format!("{name}.wav")));
-    let piece = compose(&Score { seed, duration_ms, bpm: Some(BPM), drop_ms: Some(0), ..Score::default() }).unwrap();
+    let score = Score { seed, duration_ms, bpm: Some(BPM), drop_ms: Some(0), ..Score::default() };
+    let piece = compose(&Styles::builtin(), &score).unwrap();
     write_wav(&wav, &piece).unwrap();
     master(&wav, &mastered, duration_ms, &Cancel::new()).unwrap();
     (mastered, piece)

@@ -11,6 +11,7 @@ use rushes_core::store::{JobFilter, Jobs, Store};
 use rushes_core::{Code, Fault, Job, JobState};
 use rushes_media::builtin::{image::BuiltinImage, motion::BuiltinMotion, music::BuiltinMusic, text::BuiltinText};
 use rushes_media::inspect::MediaInspector;
+use rushes_media::music::Styles;
 use rushes_store::{Mode, SqliteStore};
 use rushes_testkit::replay::{Difference, Recorded, RecordedChild, RecordedStep, replay};
 use rushes_workflows::{Kit, Registry};
@@ -32,8 +33,9 @@ pub(crate) fn registry() -> Registry {
             text: Arc::new(BuiltinText),
             image: Arc::new(BuiltinImage),
             motion: Arc::new(BuiltinMotion),
-            music: Arc::new(BuiltinMusic),
+            music: Arc::new(BuiltinMusic::new(Styles::builtin())),
         },
+        styles: Styles::builtin(),
         inspect: Arc::new(MediaInspector),
         sources: BTreeMap::new(),
         references: PathBuf::from(LIBRARY),
