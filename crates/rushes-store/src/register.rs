@@ -243,9 +243,10 @@ fn owe_object(write: &mut Write<'_>, maker: &Maker<'_>, asset: &Asset, route: &R
     Ok(row)
 }
 
-/// Has an object wait for the older ones that are still to come under its key.
+/// Has an object wait for the older ones that are still to come under its key, and for a removal from there that is under way.
 pub(crate) const AFTER_OLDER: &str = "INSERT INTO outbox_needs(row, needs) SELECT ?1, id FROM outbox
-    WHERE op = 'put_object' AND destination = ?2 AND key = ?3 AND rev < ?4 AND state IN ('owed', 'sending') ON CONFLICT DO NOTHING";
+    WHERE op IN ('put_object', 'delete_object') AND destination = ?2 AND key = ?3 AND rev < ?4
+        AND (state = 'sending' OR (state = 'owed' AND op = 'put_object')) ON CONFLICT DO NOTHING";
 
 /// The same bytes are already owed or proven under this key: this asset's delivery is that one's.
 fn share(write: &mut Write<'_>, id: &str, route: &Route, key: &str, version: u32) -> Result<i64, Fault> {
@@ -306,7 +307,8 @@ pub(crate) fn owner_of(write: &Write<'_>, subject: &str) -> Result<Option<Subjec
     Ok(owner.as_deref().and_then(SubjectType::named))
 }
 
-fn document_of(write: &Write<'_>, kind: Kind, subject: &str, id: &str) -> Result<Option<Document>, Fault> {
+/// The record that names an asset.
+pub(crate) fn document_of(write: &Write<'_>, kind: Kind, subject: &str, id: &str) -> Result<Option<Document>, Fault> {
     // Some kinds stand where they stand, whoever's they are.
     let owner = if matches!(kind.row().slot, Slot::Row(_) | Slot::Unlisted) { None } else { owner_of(write, subject)? };
     Ok(record::document_of(kind, owner, subject, id))
@@ -355,6 +357,15 @@ pub(crate) fn known_record(write: &mut Write<'_>, asset: &Asset, rev: i64, catal
              VALUES ('put_record', ?1, ?2, ?3, ?4, ?5, 'known', ?6, ?6) ON CONFLICT DO NOTHING",
             params![catalog, document.collection, document.id, document.key(), rev, write.now_ms],
         )?;
+    }
+    Ok(())
+}
+
+/// Owes a subject's record as it is now to every catalog.
+pub(crate) fn owe_anew(write: &mut Write<'_>, document: &Document, catalogs: &[String]) -> Result<(), Fault> {
+    let rev = next_rev(write, document)?;
+    for catalog in catalogs {
+        owe_record(write, catalog, document.collection, &document.id, rev, None)?;
     }
     Ok(())
 }
