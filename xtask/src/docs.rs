@@ -95,7 +95,8 @@ pub fn kinds() -> String {
          This page is made from `crates/rushes-core/src/kinds.rs` by `make docs`; change it there.\n\n\
          Paths stand below the library and below each destination's prefix. They get the extension their content asks for.\n\
          `{id}` is the subject's id, `{dance}` is `dance_{id}_cosplay_on_{ref}`, `{beside}` is the path of the file it belongs to.\n\
-         In the record, `{title}` is the set the asset belongs to, such as `primary`.\n\n\
+         In the record, `{title}` is the set the asset belongs to, such as `primary`.\n\
+         How long a kind is kept can be set: `[keep.days]` in `rushes.toml`, such as `poster = 30`; 0 is for good.\n\n\
          | kind | path | in the record | kept |\n|---|---|---|---|\n",
     );
     for row in KINDS {

@@ -58,7 +58,7 @@ pub struct Delivery {
     pub key: String,
     /// How far it is.
     pub state: DeliveryState,
-    /// Its address there, once proven.
+    /// Its address there, once proven; none any more when it is about to be removed.
     pub uri: Option<String>,
     /// The address that others can open, where the destination gives any.
     pub link: Option<Link>,

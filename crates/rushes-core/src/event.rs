@@ -65,6 +65,11 @@ pub const EVENTS: &[EventRow] = &[
         &["asset", "kind", "subject", "path", "size_bytes"],
         "A file is made whose place is still another's; its job shows it later.",
     ),
+    row(
+        "asset.gone",
+        &["asset", "kind", "subject", "path"],
+        "An asset has no place in its set any more; its objects go once every record tells so.",
+    ),
     row("asset.made", &["asset", "kind", "subject", "path", "size_bytes"], "An asset is registered, and owed to its destinations."),
     row("asset.expired", &["asset", "kind", "days"], "An asset's days are over; it goes from its destinations."),
     row("asset.restored", &["asset", "destination"], "An asset was found at a destination and is known again."),

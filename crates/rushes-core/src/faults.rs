@@ -80,10 +80,18 @@ places! {
     MessageLeased "message_leased";
     /// A message was answered and that is not written down.
     MessageAnswered "message_answered";
+    /// An occurrence of a schedule is about to be dealt with.
+    ScheduleDue "schedule_due";
+    /// An occurrence of a schedule is dealt with, and nobody was told.
+    ScheduleKept "schedule_kept";
     /// A blob fetched back is about to be placed.
     Fetched "fetched";
     /// Local bytes are about to be removed.
     Evict "evict";
+    /// An object whose days are over is about to be removed.
+    ObjectRemove "object_remove";
+    /// An object is gone and that is not written down.
+    ObjectRemoved "object_removed";
 }
 
 impl Place {

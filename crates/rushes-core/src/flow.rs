@@ -65,12 +65,14 @@ pub struct Done<T> {
     pub renewed: Vec<NewSubject>,
     /// Assets of this job that were kept back: all of them take their places at once.
     pub shown: Vec<AssetId>,
+    /// Assets that are not wanted any more: once every record tells of the others, their objects go.
+    pub gone: Vec<AssetId>,
 }
 
 impl<T> Done<T> {
     /// A value without files.
     pub fn value(value: T) -> Self {
-        Self { value, made: Vec::new(), subjects: Vec::new(), renewed: Vec::new(), shown: Vec::new() }
+        Self { value, made: Vec::new(), subjects: Vec::new(), renewed: Vec::new(), shown: Vec::new(), gone: Vec::new() }
     }
 
     /// Adds one file.

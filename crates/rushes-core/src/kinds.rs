@@ -97,6 +97,12 @@ kinds! {
     ShowcasePage "showcase_page" "showcase/{name}" Unlisted, Forever;
 }
 
+/// The kinds that are kept for days only unless told otherwise, each with how many.
+#[must_use]
+pub fn kept_days() -> BTreeMap<Kind, u32> {
+    KINDS.iter().filter_map(|row| if let Days(days) = row.keep { Some((row.kind, days)) } else { None }).collect()
+}
+
 /// The names a path template is filled with.
 pub type Names = BTreeMap<String, String>;
 

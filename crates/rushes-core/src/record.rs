@@ -124,7 +124,7 @@ fn entry(asset: &Asset, uri: &str, link: Option<&Link>) -> Value {
 
 /// The collection of records that single assets have whose owner has none: those of the kind's slot, or `assets`.
 #[must_use]
-pub fn own_collection(kind: Kind) -> &'static str {
+pub(crate) fn own_collection(kind: Kind) -> &'static str {
     match kind.row().slot {
         Slot::Row(collection) => collection,
         _ => "assets",

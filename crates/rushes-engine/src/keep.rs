@@ -8,10 +8,12 @@ use crate::view;
 use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::digest::is_sha256;
 use rushes_core::faults::{self, Place};
+use rushes_core::kinds::kept_days;
 use rushes_core::record::Listed;
 use rushes_core::store::AssetFilter;
 use rushes_core::subject::SubjectType;
-use rushes_core::{Asset, Blob, Cancel, Code, Fault, JobId, JobState};
+use rushes_core::{Asset, Blob, Cancel, Code, Fault, JobId, JobState, Kind};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -37,6 +39,8 @@ pub struct KeepRules {
     /// How long the scratch of a failed job stays, for those who want to know why: what the last attempts of its failed
     /// steps had written, and what was handed in for it.
     pub failed_scratch: Duration,
+    /// Kinds that are kept for so many days after they were made; all others stay for good.
+    pub days: BTreeMap<Kind, u32>,
 }
 
 impl KeepRules {
@@ -46,7 +50,8 @@ impl KeepRules {
 
 impl Default for KeepRules {
     fn default() -> Self {
-        Self { blobs_max_bytes: None, failed_scratch: Duration::from_hours(u64::from(Self::FAILED_SCRATCH_DAYS) * 24) }
+        let failed_scratch = Duration::from_hours(u64::from(Self::FAILED_SCRATCH_DAYS) * 24);
+        Self { blobs_max_bytes: None, failed_scratch, days: kept_days() }
     }
 }
 
@@ -95,8 +100,9 @@ async fn sweep_often(parts: &Parts, stop: &Cancel) {
 /// One sweep. `walk`: also looks through every blob for garbage. Errors: those of the store, `io`.
 pub async fn sweep(parts: &Parts, walk: bool) -> Result<Swept, Fault> {
     let _alone = parts.sweeping.lock().await;
-    let mut swept =
-        Swept { scratch: scratch(parts).await?, expired: parts.store.expire().await?, retired: retired(parts).await?, ..Swept::default() };
+    let mut swept = Swept { scratch: scratch(parts).await?, expired: parts.store.expire(&parts.keep.days).await?, ..Swept::default() };
+    clear_library(parts).await?;
+    swept.retired = retired(parts).await?;
     (swept.links, swept.uploads) = (loose::renew_links(parts).await?, loose::remove_uploads(parts).await?);
     swept.messages = forget_old(parts, |before_ms, limit| parts.store.forget_messages(before_ms, limit)).await?;
     swept.events = forget_old(parts, |before_ms, limit| parts.store.forget_events(before_ms, limit)).await?;
@@ -235,6 +241,33 @@ async fn retired(parts: &Parts) -> Result<u64, Fault> {
         if blobs.len() < PAGE || removed == before {
             return Ok(removed);
         }
+    }
+}
+
+/// Up to when what was retired is no longer shown: the name of the mark.
+const CLEARED: &str = "library_cleared";
+/// The mark stands so far back: clocks are set back a little, and a look twice does no harm.
+const CLEARED_SLACK_MS: i64 = 60 * 60 * 1_000;
+
+/// Takes out of the library what it still shows of assets that are gone and that nothing followed at their path.
+async fn clear_library(parts: &Parts) -> Result<(), Fault> {
+    let mut at_ms = parts.store.mark(CLEARED).await? - CLEARED_SLACK_MS;
+    loop {
+        let (left, until_ms) = parts.store.left_paths(at_ms, u32::try_from(PAGE).unwrap_or(u32::MAX)).await?;
+        for (path, sha256) in left {
+            let blob = parts.blobs().path(&sha256);
+            if !view::is_shown(&parts.home.library(), &path, &blob) {
+                continue;
+            }
+            // Whoever registers equal bytes has pinned them before; the next sweep comes here again.
+            let Some(_claim) = parts.pins.claim(&sha256) else { return Ok(()) };
+            if parts.store.blob_at(&path).await?.is_none() {
+                remove(&parts.home.library().join(&path))?;
+            }
+        }
+        let Some(until_ms) = until_ms else { return Ok(()) };
+        parts.store.set_mark(CLEARED, until_ms).await?;
+        at_ms = until_ms;
     }
 }
 

@@ -1,7 +1,7 @@
 //! The engine: runs jobs durably, makes files assets by one door, and pays what is owed until it is proven.
 //!
 //! [`home`] is the folder and its lock; [`ingest`] with [`blobs`] is the one door; [`local`] drives jobs and their
-//! steps; [`outbox`] sends; [`webhooks`] tells of the ends of jobs; [`audit`] compares local truth with what destinations and catalogs hold.
+//! steps; [`outbox`] sends; [`webhooks`] tells of the ends of jobs; [`schedules`] starts them by the clock; [`audit`] compares local truth with what destinations and catalogs hold.
 //! Which destinations, catalogs and workflows there are is not known here.
 
 pub mod address;
@@ -26,6 +26,7 @@ mod parts;
 pub mod pins;
 pub mod records;
 pub mod restore;
+pub mod schedules;
 pub mod verify;
 pub mod view;
 pub mod webhooks;

@@ -34,6 +34,11 @@ pub enum Ask {
         #[serde(default)]
         new: bool,
     },
+    /// Queue the job of a schedule out of its turn. Gives the job's id.
+    Schedule {
+        /// Its name.
+        name: String,
+    },
     /// Stop a job. Gives the job's id.
     Cancel {
         /// Which.
@@ -78,7 +83,7 @@ impl Ask {
     pub fn may_be_repeated(&self) -> bool {
         match self {
             Self::Submit { new, .. } => !new,
-            Self::Webhooks { .. } => false,
+            Self::Webhooks { .. } | Self::Schedule { .. } => false,
             Self::Cancel { .. } | Self::Retry { .. } | Self::Sync { .. } | Self::Records { .. } | Self::Sweep | Self::Fix { .. } => true,
         }
     }

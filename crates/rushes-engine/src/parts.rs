@@ -6,6 +6,7 @@ use crate::home::Home;
 use crate::keep::KeepRules;
 use crate::lanes::Lanes;
 use crate::pins::Pins;
+use crate::schedules::Schedule;
 use crate::webhooks::Webhooks;
 use rushes_core::catalog::Catalog;
 use rushes_core::clock::Clock;
@@ -102,6 +103,8 @@ pub struct Parts {
     pub keep: KeepRules,
     /// How many jobs, and how long each.
     pub jobs: JobRules,
+    /// What is started by the clock, where somebody serves.
+    pub schedules: Arc<[Schedule]>,
     /// What earlier jobs took.
     pub known: Arc<Known>,
     /// Held by the one sweep there is at a time.

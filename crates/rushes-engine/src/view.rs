@@ -82,6 +82,15 @@ fn are_one(path: &Path, other: &Path) -> bool {
     (path.dev(), path.ino()) == (other.dev(), other.ino())
 }
 
+/// Shows a blob no longer under a path below the library; what else is there stays. Errors: `io`.
+pub(crate) fn unlink(library: &Path, path: &str, blob: &Path) -> Result<(), Fault> {
+    if !is_shown(library, path, blob) {
+        return Ok(());
+    }
+    let target = library.join(path);
+    remove(&target).map_err(|e| failed("take out of library", &target, &e))
+}
+
 /// Whether a path of the library shows this blob: a link to it, or on disks without links a file of its size.
 #[must_use]
 pub fn is_shown(library: &Path, path: &str, blob: &Path) -> bool {

@@ -129,7 +129,9 @@ pub(crate) fn current_at() -> String {
 /// What lies under keys, a list in JSON.
 pub(crate) fn kinds_at() -> String {
     "SELECT d.key, a.kind FROM deliveries d JOIN assets a ON a.id = d.asset
-     WHERE d.destination = ?1 AND d.key IN (SELECT value FROM json_each(?2)) AND a.retired_ms IS NULL"
+     WHERE d.destination = ?1 AND d.key IN (SELECT value FROM json_each(?2)) AND (a.retired_ms IS NULL
+         OR EXISTS (SELECT 1 FROM outbox o WHERE o.op = 'delete_object' AND o.destination = d.destination AND o.key = d.key
+             AND o.state IN ('owed', 'sending')))"
         .to_owned()
 }
 

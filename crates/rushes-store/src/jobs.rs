@@ -36,7 +36,7 @@ pub(crate) fn check_lease(sql: &Connection, lease: Lease) -> Result<JobId, Fault
         .ok_or_else(|| Fault::new(Code::LeaseLost, "write for job").with("job", lease.job))
 }
 
-fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> Result<Job, Fault> {
+pub(crate) fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> Result<Job, Fault> {
     let (parent, name) = match &job.parent {
         Some((parent, name)) => (Some(parent.to_string()), Some(name.clone())),
         None => (None, None),

@@ -6,6 +6,7 @@ use crate::register::{self, Maker};
 use crate::rows::{self, STEP, json};
 use crate::settle;
 use crate::sqlite::SqliteStore;
+use crate::upkeep::expire;
 use crate::writer::Write;
 use async_trait::async_trait;
 use rushes_core::delivery::Routes;
@@ -21,9 +22,9 @@ fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result
         register::subject(write, subject)?;
     }
     for subject in &commit.renewed {
-        register::renew(write, subject, root, &routes.catalogs)?;
+        register::renew(write, subject)?;
     }
-    let made = if commit.assets.is_empty() && commit.shown.is_empty() {
+    let mut made = if commit.assets.is_empty() && commit.shown.is_empty() {
         Vec::new()
     } else {
         let made = register::assets(write, &Maker { job, root, step: &commit.step }, &commit.assets, &commit.shown, routes)?;
@@ -31,6 +32,13 @@ fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result
         settle::mirror(write, job, &routes.catalogs)?;
         made
     };
+    for subject in &commit.renewed {
+        // Files of the same subject owe its record as it is now, after their objects.
+        if !made.iter().any(|asset| asset.subject == subject.id) {
+            register::owe_renewed(write, subject, root, &routes.catalogs)?;
+        }
+    }
+    made.extend(expire::take_away(write, &commit.gone, &routes.catalogs)?);
     rows::change(
         write.sql,
         "INSERT INTO steps(job, name, input_hash, outcome, attempts, started_ms, ended_ms, provider) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)

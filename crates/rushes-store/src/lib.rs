@@ -24,6 +24,7 @@ mod places;
 mod plans;
 mod register;
 mod rows;
+mod schedules;
 mod settle;
 mod snapshot;
 mod sqlite;

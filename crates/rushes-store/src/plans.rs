@@ -1,7 +1,7 @@
 //! Asks the database how it would find what each hot question asks for: none may walk a whole table.
 
 use crate::sqlite::{Mode, SqliteStore, TAKE_OVER};
-use crate::upkeep::{old, owe};
+use crate::upkeep::{expire, old, owe};
 use crate::{assets, jobs, messages, outbox, pages, register, settle, snapshot};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{DeliveryState, Routes};
@@ -22,6 +22,7 @@ const OPEN_ONLY: &[&str] = &[
     "outbox_uploads",
     "outbox_ready",
     "outbox_refused",
+    "outbox_removals",
     "outbox_waiting",
     "deliveries_sending",
     "deliveries_refused",
@@ -88,6 +89,12 @@ fn lists(is_first: bool) -> Vec<String> {
     all
 }
 
+/// What is asked while the days of assets come to an end.
+fn of_expiry() -> Vec<String> {
+    let fixed = [expire::OPEN_ROWS, outbox::lease::IS_CURRENT, owe::NO_WAIT, old::LEFT_PATHS[0], old::LEFT_PATHS[1]];
+    fixed.into_iter().map(str::to_owned).chain([expire::expire_of()]).collect()
+}
+
 fn steps(sql: &Connection, statement: &str) -> Vec<String> {
     let mut prepared = sql.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap_or_else(|e| panic!("{statement}: {e}"));
     let count = prepared.parameter_count();
@@ -132,7 +139,8 @@ fn plans_of_hot_questions_walk_no_table() {
     hot.extend([outbox::lease::LEASE, outbox::lease::RENEW].concat().into_iter().map(str::to_owned));
     hot.extend([outbox::ends::PAY, outbox::ends::PROVEN, settle::STANDING, snapshot::RAISE].map(str::to_owned));
     hot.extend([register::VERSIONS, register::AFTER_OLDER, messages::OLD, messages::OWED].map(str::to_owned));
-    hot.extend([register::LAST_REV, outbox::REMOVED, outbox::backlog::PLACES, owe::REFUSE_PLACE, old::EXPIRE].map(str::to_owned));
+    hot.extend([register::LAST_REV, outbox::REMOVED, outbox::backlog::PLACES, owe::REFUSE_PLACE].map(str::to_owned));
+    hot.extend(of_expiry());
     hot.extend([jobs::COUNTED[1].to_owned(), owe::missing_of(), old::removable_of(true), old::removable_of(false)]);
     let (endpoint, job) = (Some(EndpointId(SystemClock.new_id())), Some(JobId(SystemClock.new_id())));
     hot.extend(
@@ -143,6 +151,7 @@ fn plans_of_hot_questions_walk_no_table() {
     hot.extend(
         [
             "SELECT fence FROM jobs WHERE id = ?1",
+            "SELECT last_ms FROM schedules WHERE name = ?1",
             "SELECT name FROM steps WHERE job = ?1 ORDER BY seq",
             "SELECT id FROM jobs WHERE root = ?1 ORDER BY created_ms, id",
             "SELECT id FROM assets WHERE root = ?1",

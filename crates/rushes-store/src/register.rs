@@ -35,8 +35,8 @@ pub(crate) fn subject(write: &mut Write<'_>, new: &NewSubject) -> Result<(), Fau
     tell(write, "subject.made", None, &object!({"subject": new.id, "type": new.subject_type}))
 }
 
-/// Gives a subject another name and other fields, and owes the record that tells of them.
-pub(crate) fn renew(write: &mut Write<'_>, subject: &NewSubject, root: JobId, catalogs: &[String]) -> Result<(), Fault> {
+/// Gives a subject another name and other fields.
+pub(crate) fn renew(write: &mut Write<'_>, subject: &NewSubject) -> Result<(), Fault> {
     let changed = rows::change(
         write.sql,
         "UPDATE subjects SET name = ?2, fields = ?3 WHERE id = ?1",
@@ -45,10 +45,14 @@ pub(crate) fn renew(write: &mut Write<'_>, subject: &NewSubject, root: JobId, ca
     if changed == 0 {
         return Err(Fault::new(Code::NotFound, "renew subject").with("subject", &subject.id));
     }
+    tell(write, "subject.renewed", None, &object!({"subject": subject.id}))
+}
+
+/// Owes the record that tells of a renewed subject.
+pub(crate) fn owe_renewed(write: &mut Write<'_>, subject: &NewSubject, root: JobId, catalogs: &[String]) -> Result<(), Fault> {
     let document = Document { collection: subject.subject_type.collection(), id: subject.id.clone(), is_own: false };
     let rev = next_rev(write, &document)?;
-    owe_after(write, root, &document, rev, &[], catalogs)?;
-    tell(write, "subject.renewed", None, &object!({"subject": subject.id}))
+    owe_after(write, root, &document, rev, &[], catalogs)
 }
 
 /// Registers the files of one step, gives those kept back before their places, and owes all but what is kept back to every
@@ -296,9 +300,10 @@ fn owe_object(write: &mut Write<'_>, maker: &Maker<'_>, asset: &Asset, route: &R
     Ok(row)
 }
 
-/// Has an object wait for the older ones that are still to come under its key.
+/// Has an object wait for the older ones that are still to come under its key, and for a removal from there that is under way.
 pub(crate) const AFTER_OLDER: &str = "INSERT INTO outbox_needs(row, needs) SELECT ?1, id FROM outbox
-    WHERE op = 'put_object' AND destination = ?2 AND key = ?3 AND rev < ?4 AND state IN ('owed', 'sending') ON CONFLICT DO NOTHING";
+    WHERE op IN ('put_object', 'delete_object') AND destination = ?2 AND key = ?3 AND rev < ?4
+        AND (state = 'sending' OR (state = 'owed' AND op = 'put_object')) ON CONFLICT DO NOTHING";
 
 /// The same bytes are already owed or proven under this key: this asset's delivery is that one's.
 fn share(write: &mut Write<'_>, id: &str, route: &Route, key: &str, version: u32) -> Result<i64, Fault> {
@@ -359,7 +364,8 @@ pub(crate) fn owner_of(write: &Write<'_>, subject: &str) -> Result<Option<Subjec
     Ok(owner.as_deref().and_then(SubjectType::named))
 }
 
-fn document_of(write: &Write<'_>, kind: Kind, subject: &str, id: &str) -> Result<Option<Document>, Fault> {
+/// The record that names an asset.
+pub(crate) fn document_of(write: &Write<'_>, kind: Kind, subject: &str, id: &str) -> Result<Option<Document>, Fault> {
     // Some kinds stand where they stand, whoever's they are.
     let owner = if matches!(kind.row().slot, Slot::Row(_) | Slot::Unlisted) { None } else { owner_of(write, subject)? };
     Ok(record::document_of(kind, owner, subject, id))
@@ -408,6 +414,15 @@ pub(crate) fn known_record(write: &mut Write<'_>, asset: &Asset, rev: i64, catal
              VALUES ('put_record', ?1, ?2, ?3, ?4, ?5, 'known', ?6, ?6) ON CONFLICT DO NOTHING",
             params![catalog, document.collection, document.id, document.key(), rev, write.now_ms],
         )?;
+    }
+    Ok(())
+}
+
+/// Owes a subject's record as it is now to every catalog.
+pub(crate) fn owe_anew(write: &mut Write<'_>, document: &Document, catalogs: &[String]) -> Result<(), Fault> {
+    let rev = next_rev(write, document)?;
+    for catalog in catalogs {
+        owe_record(write, catalog, document.collection, &document.id, rev, None)?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What keeps a home in order: trying again, mending, forgetting.
 
+pub(crate) mod expire;
 pub(crate) mod old;
 pub(crate) mod owe;
 
@@ -17,7 +18,7 @@ use owe::{missing, owe_document, owe_missing, owe_object, owe_subject, refuse_pl
 use rushes_core::delivery::Routes;
 use rushes_core::job::{Job, JobState};
 use rushes_core::store::{Found, Owe, Upkeep};
-use rushes_core::{Blob, Code, Fault, JobId};
+use rushes_core::{Blob, Code, Fault, JobId, Kind};
 use rusqlite::params;
 use serde_json::json as object;
 use std::collections::BTreeMap;
@@ -196,15 +197,20 @@ impl Upkeep for SqliteStore {
         .await
     }
 
-    async fn expire(&self) -> Result<u64, Fault> {
+    async fn expire(&self, days: &BTreeMap<Kind, u32>) -> Result<u64, Fault> {
         let mut expired = 0;
         loop {
-            let slice = self.write(old::expire).await?;
+            let (days, routes) = (days.clone(), self.routes.clone());
+            let slice = self.write(move |write| expire::expire(write, &days, &routes)).await?;
             expired += slice;
-            if slice < u64::from(old::EXPIRED_AT_ONCE) {
+            if slice < u64::from(expire::EXPIRED_AT_ONCE) {
                 return Ok(expired);
             }
         }
+    }
+
+    async fn left_paths(&self, retired_ms: i64, limit: u32) -> Result<(Vec<(String, String)>, Option<i64>), Fault> {
+        self.read(move |sql| old::left_paths(sql, retired_ms, limit)).await
     }
 
     async fn adopt(&self, found: &Found) -> Result<bool, Fault> {

@@ -136,10 +136,10 @@ async fn switch<F: Flow>(flow: &F, person: &Person, dance: Danced) -> Result<usi
         let library = context.library.as_ref();
         let mine = library.assets(&AssetFilter { job: Some(job), all_versions: true, ..AssetFilter::default() }).await?;
         let new: Vec<Asset> = mine.into_iter().map(|(asset, _)| asset).filter(|asset| asset.version == 0).collect();
-        let _gone = left_over(library, &person.id, &dance, &new).await?;
+        let gone = left_over(library, &person.id, &dance, &new).await?;
         let renewed = looks_anew(library, &person).await?;
         let shown: Vec<AssetId> = new.iter().map(|asset| asset.id).collect();
-        Ok(Done { renewed, shown: shown.clone(), ..Done::value(shown.len()) })
+        Ok(Done { gone, renewed, shown: shown.clone(), ..Done::value(shown.len()) })
     })
     .await
 }

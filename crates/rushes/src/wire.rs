@@ -5,6 +5,7 @@ mod catalogs;
 mod destinations;
 mod google;
 mod remembered;
+mod schedules;
 
 use crate::config::{Config, Quality};
 use rushes_adapters::google::login::Login;
@@ -51,7 +52,10 @@ pub(crate) fn serve(home: &Home, config: &Config) -> Result<Running, Fault> {
     let server = &config.server;
     let longest = (server.job_limit_s > 0).then(|| Duration::from_secs(server.job_limit_s.into()));
     let jobs = JobRules { at_once: Some(server.jobs_at_once), longest, first_guess: Some(first_guess(config)) };
-    start_as(home, config, Role::Service, jobs)
+    schedules::check(&schedules::all(home, config)?)?;
+    let mut running = start_as(home, config, Role::Service, jobs)?;
+    running.engine.follow_schedules();
+    Ok(running)
 }
 
 /// What one character takes before one was made here: a minute at the sizes of the defaults on two cores.
@@ -130,8 +134,10 @@ fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
         keep: KeepRules {
             blobs_max_bytes: bytes_of(config.keep.blobs_max_mb),
             failed_scratch: Duration::from_hours(u64::from(config.keep.failed_scratch_days) * 24),
+            days: config.keep.kept_days(),
         },
         jobs: JobRules::default(),
+        schedules: schedules::all(home, config)?,
         known: Arc::default(),
         pins: Arc::default(),
         sweeping: Arc::default(),

@@ -64,7 +64,8 @@ pub trait Assets: Send + Sync {
     /// The current assets at a path below the library, whatever it ends in (`.png`, …).
     async fn current_at(&self, stem: &str) -> Result<Vec<Asset>, Fault>;
 
-    /// Of these keys at a destination those that current assets are delivered under, with the assets' kinds.
+    /// Of these keys at a destination those that current assets are delivered under, or that are about to be removed, with
+    /// the assets' kinds.
     async fn kinds_at(&self, destination: &str, keys: Vec<String>) -> Result<BTreeMap<String, Kind>, Fault>;
 
     /// The current ones among the first `limit` assets written after `row` (0: from the beginning), in that order, and

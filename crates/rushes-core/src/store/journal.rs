@@ -49,6 +49,8 @@ pub struct StepCommit {
     pub assets: Vec<Ingested>,
     /// Assets of the same family that were kept back, and take their places now.
     pub shown: Vec<AssetId>,
+    /// Assets that go: retired, left out of every record, and then removed everywhere.
+    pub gone: Vec<AssetId>,
 }
 
 /// An attempt at a step that failed in a way that may pass: the step is tried again.
@@ -73,7 +75,7 @@ pub trait Journal: Send + Sync {
     async fn steps(&self, job: JobId) -> Result<Vec<StepRow>, Fault>;
 
     /// The one transaction: value, subjects, assets, lineage, everything owed, event. Gives the assets that have their places
-    /// by it. Errors: `lease_lost`; `name_taken` when a new subject's slug exists; `not_found` for one to be shown that the
+    /// by it, and those that went. Errors: `lease_lost`; `name_taken` when a new subject's slug exists; `not_found` for one to be shown that the
     /// family did not keep back.
     async fn commit(&self, commit: StepCommit) -> Result<Vec<Asset>, Fault>;
 

@@ -11,6 +11,7 @@ mod loose;
 mod messages;
 mod outbox;
 mod pages;
+mod schedules;
 mod upkeep;
 mod webhooks;
 
@@ -24,15 +25,30 @@ pub use loose::Loose;
 pub use messages::Messages;
 pub use outbox::Outbox;
 pub use pages::{DeliveryFilter, Latency, Pages, Sending, SubjectFilter};
+pub use schedules::{Occurred, ScheduleRow, Schedules};
 pub use upkeep::{Found, Owe, Upkeep};
 pub use webhooks::Webhooks;
 
 /// The whole store.
 pub trait Store:
-    Jobs + Journal + Assets + Outbox + Upkeep + Loose + Pages + Events + Keys + Replies + Webhooks + Messages + Marks + History
+    Jobs + Journal + Assets + Outbox + Upkeep + Loose + Pages + Events + Keys + Replies + Webhooks + Messages + Marks + History + Schedules
 {
 }
 impl<T> Store for T where
-    T: Jobs + Journal + Assets + Outbox + Upkeep + Loose + Pages + Events + Keys + Replies + Webhooks + Messages + Marks + History
+    T: Jobs
+        + Journal
+        + Assets
+        + Outbox
+        + Upkeep
+        + Loose
+        + Pages
+        + Events
+        + Keys
+        + Replies
+        + Webhooks
+        + Messages
+        + Marks
+        + History
+        + Schedules
 {
 }

@@ -5,6 +5,7 @@ use crate::destination::Proof;
 use crate::fault::Fault;
 use crate::ids::{AssetId, JobId};
 use crate::job::Job;
+use crate::kinds::Kind;
 use crate::subject::NewSubject;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -82,9 +83,14 @@ pub trait Upkeep: Send + Sync {
     /// Remembers whether bytes are on this machine, and that they were used just now.
     async fn set_present(&self, sha256: &str, is_present: bool) -> Result<(), Fault>;
 
-    /// Retires the assets that their kind keeps for so many days only and owes their removal, a slice in each transaction.
-    /// Gives how many.
-    async fn expire(&self) -> Result<u64, Fault>;
+    /// Retires the assets of these kinds that are older than so many days, and owes the records that told of them without
+    /// them, and then their removal; a slice in each transaction. What is not yet proven everywhere, and what an unfinished
+    /// job made, works from or names in its input, stays until then. Gives how many.
+    async fn expire(&self, days: &BTreeMap<Kind, u32>) -> Result<u64, Fault>;
+
+    /// Paths of the library, each with the hash of what it may still show, of assets that were retired after `retired_ms`
+    /// and that nothing followed; about `limit` assets are looked at. And up to when that is all; None where none follow.
+    async fn left_paths(&self, retired_ms: i64, limit: u32) -> Result<(Vec<(String, String)>, Option<i64>), Fault>;
 
     /// Knows an asset again that was found; false when it is known already.
     async fn adopt(&self, found: &Found) -> Result<bool, Fault>;

@@ -34,6 +34,7 @@ pub(super) struct Made {
     pub(super) subjects: Vec<NewSubject>,
     pub(super) renewed: Vec<NewSubject>,
     pub(super) shown: Vec<AssetId>,
+    pub(super) gone: Vec<AssetId>,
     /// Where the files lie, when the body asked for a place.
     pub(super) scratch: Option<PathBuf>,
 }
@@ -56,6 +57,7 @@ impl Work {
                     subjects: done.subjects,
                     renewed: done.renewed,
                     shown: done.shown,
+                    gone: done.gone,
                     scratch: room.taken(),
                 })
             })

@@ -4,6 +4,7 @@ use super::requests;
 use super::{Live, NewJobRequest, Shared, WAIT_LOOK};
 use crate::owner::Ask;
 use crate::parts::Parts;
+use crate::schedules;
 use rushes_core::flow::Workflows;
 use rushes_core::job::Job;
 use rushes_core::{Fault, JobId};
@@ -55,6 +56,11 @@ impl<W: Workflows> Desk<W> {
     /// Does what is asked, as for another process. Errors: those of each request.
     pub async fn answer(&self, ask: Ask) -> Result<Value, Fault> {
         requests::answer(&self.shared, ask).await
+    }
+
+    /// Starts what is due by the clock at this moment; gives when the next is, milliseconds since 1970.
+    pub async fn look_at_schedules(&self) -> i64 {
+        schedules::look(&self.shared).await
     }
 
     /// Waits until nothing more happens to a job.

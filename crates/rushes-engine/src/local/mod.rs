@@ -4,7 +4,7 @@ mod attempt;
 mod desk;
 mod drive;
 mod flow;
-mod requests;
+pub(crate) mod requests;
 mod scratch;
 mod step;
 
@@ -15,6 +15,7 @@ use crate::loose;
 use crate::outbox;
 use crate::owner;
 use crate::parts::Parts;
+use crate::schedules;
 use crate::view;
 use crate::webhooks;
 pub use attempt::library;
@@ -140,6 +141,13 @@ impl<W: Workflows> Engine<W> {
         self.tasks.spawn(requests::take_requests(self.desk.shared.clone(), listener, self.stop.clone()));
         self.socket = Some(path);
         Ok(())
+    }
+
+    /// Starts by the clock what is configured to be, from now on.
+    pub fn follow_schedules(&mut self) {
+        if !self.desk.parts().schedules.is_empty() {
+            self.tasks.spawn(self.halt.guard("follow schedules", schedules::run(self.desk.shared.clone(), self.stop.clone())));
+        }
     }
 
     /// Stops: bodies are cancelled, children killed, uploads handed back. Jobs stay as they are and go on later.

@@ -6,6 +6,7 @@ use crate::keep;
 use crate::mend::mend;
 use crate::owner::{self, Ask};
 use crate::records::owe_all;
+use crate::schedules;
 use crate::webhooks;
 use rushes_core::flow::Workflows;
 use rushes_core::job::{Job, NewJob};
@@ -24,7 +25,7 @@ pub(super) async fn submit<W: Workflows>(shared: &Shared<W>, request: NewJobRequ
 }
 
 /// The job to be made of a request. Errors: `workflow_unknown`, `input_invalid`.
-fn asked_for<W: Workflows>(shared: &Shared<W>, request: NewJobRequest) -> Result<NewJob, Fault> {
+pub(crate) fn asked_for<W: Workflows>(shared: &Shared<W>, request: NewJobRequest) -> Result<NewJob, Fault> {
     // Here, so that no door takes an address that is never spoken to.
     request.asked.webhook_url.as_deref().map_or(Ok(()), |url| shared.parts.webhooks.post.check(url))?;
     let id = request.id.unwrap_or_else(|| JobId(shared.parts.clock.new_id()));
@@ -40,6 +41,7 @@ pub(super) async fn answer<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result
             let (job, is_new) = if new { (parts.store.create(job).await?, true) } else { parts.store.create_or_join(job).await? };
             Ok(json!({"job": job.id, "is_new": is_new}))
         }
+        Ask::Schedule { name } => schedules::start_now(shared, &name).await.map(|job| json!({"job": job.id, "is_new": true})),
         Ask::Cancel { job } => parts.store.cancel(job).await.map(|job| json!({"job": job.id})),
         Ask::Retry { job, had_failed } => {
             let retried = match parts.store.retry(job).await {

@@ -97,6 +97,7 @@ impl<W: Workflows> LocalFlow<W> {
             renewed: Vec::new(),
             assets: Vec::new(),
             shown: Vec::new(),
+            gone: Vec::new(),
         };
         // Every branch of a cancelled `all` is told, each in its own journal row; the call as a whole counts once.
         let is_told = || !is_undoing && self.cancel.is_cancelled();
@@ -154,7 +155,7 @@ impl<W: Workflows> LocalFlow<W> {
 
     /// Files through the one door, then the one transaction, then the people's view. A cancel ends the look at the files.
     async fn take_in(&self, step: &Step, made: Made, is_undoing: bool, commit: StepCommit) -> Result<Value, Stop> {
-        let Made { value, files, subjects, renewed, shown, scratch } = made;
+        let Made { value, files, subjects, renewed, shown, gone, scratch } = made;
         let size_bytes = value.to_string().len();
         if size_bytes > VALUE_MAX_BYTES {
             return Err(Stop::Failed(Fault::new(Code::ValueTooLarge, "end step").with("step", &step.name).with("bytes", size_bytes)));
@@ -165,13 +166,20 @@ impl<W: Workflows> LocalFlow<W> {
             checked = ingest::look(files, scratch.as_deref(), &self.shared.parts) => checked?,
         };
         let (assets, _kept) = ingest::take(checked, &self.shared.parts).await?;
-        let assets = self.commit(StepCommit { outcome: Outcome::Value(value.clone()), assets, subjects, renewed, shown, ..commit }).await?;
+        let assets =
+            self.commit(StepCommit { outcome: Outcome::Value(value.clone()), assets, subjects, renewed, shown, gone, ..commit }).await?;
         faults::note("kept", &format_args!("{}/{}", self.job.id, step.name));
         faults::pass_quietly(Place::StepKept);
         let library = self.shared.parts.home.library();
         for asset in assets {
-            // The asset stands; its link is made a little later.
-            if let Err(fault) = view::link(&library, &asset.path, &blobs.path(&asset.blob.sha256)) {
+            let blob = blobs.path(&asset.blob.sha256);
+            // The asset stands, or is gone; its link follows a little later.
+            let shown = if asset.retired_ms.is_none() {
+                view::link(&library, &asset.path, &blob)
+            } else {
+                view::unlink(&library, &asset.path, &blob)
+            };
+            if let Err(fault) = shown {
                 tracing::warn!(%fault, "library link not made");
                 self.shared.unlinked.notify_one();
             }

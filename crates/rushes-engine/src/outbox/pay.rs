@@ -102,8 +102,10 @@ impl Payer for ToDestination {
         let (asset, key, replaces) = match &due.work {
             Work::PutObject { asset, key, replaces } => (asset, key, replaces),
             Work::DeleteObject { key } => {
+                faults::pass(Place::ObjectRemove)?;
                 let delete = tokio::time::timeout(CALL_LIMIT, self.port.delete(key)).await;
                 delete.map_err(|_| Fault::new(Code::DestinationDown, "delete object").with("key", key).because(SILENT))??;
+                faults::pass(Place::ObjectRemoved)?;
                 return self.parts.store.recorded(due).await;
             }
             _ => return Err(misplaced(due)),

@@ -12,23 +12,31 @@ use rushes_core::{Asset, AssetId, Fault, JobId};
 use rusqlite::{Connection, params};
 use serde_json::json as object;
 
-/// Pays every row under a lease; says of each whether a newer one of its key waits for it.
+/// Pays every row under a lease; says of each whether a newer one of its key waits for it, and whether it is of a record while
+/// objects are still to be removed.
 pub(crate) const PAY: &str = "UPDATE outbox SET state = 'done', done_ms = ?2, attempts = attempts + 1, last_fault = NULL, session = NULL
     WHERE lease = ?1 AND state = 'sending' RETURNING root, EXISTS (SELECT 1 FROM outbox newer WHERE newer.op = outbox.op
-        AND newer.destination = outbox.destination AND newer.key = outbox.key AND newer.rev > outbox.rev AND newer.state = 'owed')";
+        AND newer.destination = outbox.destination AND newer.key = outbox.key AND newer.rev > outbox.rev AND newer.state = 'owed'),
+        op IN ('put_record', 'delete_record') AND EXISTS (SELECT 1 FROM outbox gone INDEXED BY outbox_removals
+            WHERE gone.op = 'delete_object' AND gone.state = 'owed')";
 
 /// Marks every row under the lease; gives the families that waited for them.
 pub(super) fn pay(write: &mut Write<'_>, due: &Due) -> Result<Vec<JobId>, Fault> {
-    let paid =
-        rows::all(write.sql, PAY, params![due.lease, write.now_ms], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, bool>(1)?)))?;
+    let paid = rows::all(write.sql, PAY, params![due.lease, write.now_ms], |row| {
+        Ok((row.get::<_, Option<String>>(0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?))
+    })?;
     if paid.is_empty() {
         return Err(lease_lost(due));
     }
     // A record may wait for another write of its document, whichever of the two is newer.
-    if !matches!(due.work, Work::PutObject { .. }) || paid.iter().any(|(_, is_awaited)| *is_awaited) {
+    if !matches!(due.work, Work::PutObject { .. }) || paid.iter().any(|(_, is_awaited, _)| *is_awaited) {
         write.wakes.place(&due.destination);
     }
-    let mut families: Vec<JobId> = paid.into_iter().filter_map(|(root, _)| root?.parse().ok()).collect();
+    // Objects go after the records that named them.
+    if paid.iter().any(|(_, _, holds)| *holds) {
+        write.wakes.everywhere();
+    }
+    let mut families: Vec<JobId> = paid.into_iter().filter_map(|(root, ..)| root?.parse().ok()).collect();
     families.sort_unstable();
     families.dedup();
     Ok(families)

@@ -15,8 +15,16 @@ const LEASE_MS: i64 = 15_000;
 const SMALL_BYTES: u64 = SMALL_MAX_BYTES;
 
 /// The plus keeps the database from finding rows by their time: that finds every row that is owed, to look at each and put
-/// them in order for the few that are leased.
-const READY: &str = "state = 'owed' AND +not_before_ms <= ?2 AND NOT EXISTS (SELECT 1 FROM outbox_needs n JOIN outbox o ON o.id = n.needs WHERE n.row = outbox.id AND o.state IN ('owed', 'sending'))";
+/// them in order for the few that are leased. What waits for something refused need wait no more; but an object goes only
+/// after a record without it was really written, by that row or by a newer one.
+const READY: &str = "state = 'owed' AND +not_before_ms <= ?2 AND NOT EXISTS (SELECT 1 FROM outbox_needs n JOIN outbox o ON o.id = n.needs
+    WHERE n.row = outbox.id AND (o.state IN ('owed', 'sending') OR (outbox.op = 'delete_object' AND o.state <> 'done'
+        AND NOT EXISTS (SELECT 1 FROM outbox w WHERE w.op = o.op AND w.destination = o.destination AND w.key = o.key AND w.rev > o.rev
+            AND w.state = 'done'))))";
+
+/// A current asset is delivered under a key.
+pub(crate) const IS_CURRENT: &str = "SELECT EXISTS (SELECT 1 FROM deliveries d JOIN assets a ON a.id = d.asset
+    WHERE d.destination = ?1 AND d.key = ?2 AND a.retired_ms IS NULL)";
 
 /// Nobody is writing the document of such a row.
 const UNTOUCHED: &str = "(op <> 'put_record' OR key NOT IN
@@ -154,8 +162,9 @@ fn refuse_row(write: &Write<'_>, id: i64, fault: &Fault) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What a ready row asks for; None while another write of its document is under way.
-fn due_of(write: &Write<'_>, destination: &str, row: Row, token: i64) -> Result<Option<Due>, Fault> {
+/// What a ready row asks for; None while another write of its document is under way, and where it is to remove what a newer
+/// asset has taken the place of.
+fn due_of(write: &mut Write<'_>, destination: &str, row: Row, token: i64) -> Result<Option<Due>, Fault> {
     let document = |row: Row| (row.collection.unwrap_or_default(), row.document.unwrap_or_default());
     let (id, attempts, session) = (row.id, row.attempts, row.session.clone());
     let (work, root) = match row.op.as_str() {
@@ -171,6 +180,12 @@ fn due_of(write: &Write<'_>, destination: &str, row: Row, token: i64) -> Result<
         "put_record" => {
             let (collection, id) = document(row);
             (Work::PutRecord { collection, id }, None)
+        }
+        "delete_object" if rows::number(write.sql, IS_CURRENT, params![destination, row.key])? == 1 => {
+            let superseded = "UPDATE outbox SET state = 'superseded', done_ms = ?2 WHERE id = ?1";
+            rows::change(write.sql, superseded, params![id, write.now_ms])?;
+            write.wakes.place(destination);
+            return Ok(None);
         }
         "delete_object" => (Work::DeleteObject { key: row.key }, row.root),
         "delete_record" => {

@@ -70,6 +70,7 @@ impl Home {
     async fn commit(&self, lease: Lease, step: &str, file: Ingested) {
         let commit = StepCommit {
             shown: Vec::new(),
+            gone: Vec::new(),
             lease,
             step: step.into(),
             input_hash: String::new(),

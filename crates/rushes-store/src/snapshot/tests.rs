@@ -7,6 +7,7 @@ use rushes_core::catalog::Record;
 use rushes_core::clock::SystemClock;
 use rushes_core::delivery::{Due, Link, Route, Routes, Wanted};
 use rushes_core::destination::{Proof, ProofHash};
+use rushes_core::kinds::kept_days;
 use rushes_core::store::{AssetFilter, Assets, Found, Loose, Outbox, Owe, Upkeep};
 use rushes_core::{Asset, Kind};
 use rusqlite::Connection;
@@ -117,7 +118,7 @@ async fn snapshot_of_a_restored_asset_goes_on_above_its_record() {
         assert!(record.rev > 41, "{catalog}: {}", record.rev);
         restored.store.recorded(&due).await.unwrap();
     }
-    assert_eq!(restored.store.expire().await.unwrap(), 1, "it was made long ago");
+    assert_eq!(restored.store.expire(&kept_days()).await.unwrap(), 1, "it was made long ago");
     for catalog in ["records", "tables"] {
         let due = restored.store.due(catalog, Wanted { small: 8, ..Wanted::default() }).await.unwrap().rows;
         assert_eq!(due.len(), 1, "{catalog}: its record goes with it");

@@ -1,23 +1,15 @@
-//! What may go: assets whose days are over, and local bytes that nobody needs here.
+//! What may go from this machine: local bytes that nobody needs here, and paths that show what is no more.
 
 use super::owe::takes;
-use crate::events::tell;
-use crate::register;
 use crate::rows::{self, json};
-use crate::writer::Write;
 use rushes_core::delivery::Routes;
-use rushes_core::kinds::{KINDS, Keep};
-use rushes_core::{Blob, Fault, record};
+use rushes_core::{Blob, Fault};
 use rusqlite::{Connection, params};
-use serde_json::json as object;
 
 /// A retired version stays this long, for jobs elsewhere that may still name it.
 const RETIRED_MS: i64 = 60 * 60 * 1_000;
 /// What a failed job kept back stays this long, for its retry.
 const KEPT_BACK_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
-/// Assets that expire in one transaction: others write in between.
-pub(super) const EXPIRED_AT_ONCE: u32 = 200;
 
 /// `a` is proven at each of the places that take it, of those `?1` lists, and its own bytes, no rendition, at one at least.
 fn proven_everywhere() -> String {
@@ -63,34 +55,19 @@ pub(super) fn removable(sql: &Connection, is_retired: bool, limit: u32, now_ms: 
     rows::all(sql, &removable_of(is_retired), params![json(&routes.destinations)?, before_ms, limit], |row| rows::blob(row, 0))
 }
 
-/// Retires some of one kind that are older than that. What is not yet delivered stays until it is: someone may be waiting
-/// for it.
-pub(crate) const EXPIRE: &str = "UPDATE assets SET retired_ms = ?3 WHERE id IN (
-        SELECT a.id FROM assets a INDEXED BY assets_by_kind WHERE a.kind = ?1 AND a.created_ms < ?2 AND a.retired_ms IS NULL
-            AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.asset = a.id AND d.state IN ('owed', 'sending'))
-        ORDER BY a.created_ms LIMIT ?4) RETURNING id";
+/// Up to when a look goes, so that it ends with a whole moment; and the paths of what was retired until then.
+pub(crate) const LEFT_PATHS: [&str; 2] = [
+    "SELECT max(retired_ms) FROM (SELECT retired_ms FROM assets INDEXED BY assets_retired WHERE retired_ms > ?1 ORDER BY retired_ms LIMIT ?2) past",
+    "SELECT a.path, a.sha256 FROM assets a INDEXED BY assets_retired WHERE a.retired_ms > ?1 AND a.retired_ms <= ?2
+         AND NOT EXISTS (SELECT 1 FROM assets c WHERE c.path = a.path AND c.retired_ms IS NULL)",
+];
 
-/// One slice of what expires; gives how many.
-pub(super) fn expire(write: &mut Write<'_>) -> Result<u64, Fault> {
-    let mut left = EXPIRED_AT_ONCE;
-    for row in KINDS {
-        let Keep::Days(days) = row.keep else { continue };
-        let before_ms = write.now_ms - i64::from(days) * DAY_MS;
-        let ids = rows::all(write.sql, EXPIRE, params![row.name, before_ms, write.now_ms, left], |row| row.get::<_, String>(0))?;
-        for id in &ids {
-            rows::change(
-                write.sql,
-                "INSERT INTO outbox(op, destination, asset, key, rev, state, not_before_ms, created_ms)
-                 SELECT 'delete_object', destination, asset, key, 1, 'owed', ?2, ?2 FROM deliveries WHERE asset = ?1 ON CONFLICT DO NOTHING",
-                params![id, write.now_ms],
-            )?;
-            register::owe_no_record(write, record::own_collection(row.kind), id)?;
-            tell(write, "asset.expired", None, &object!({"asset": id, "kind": row.name, "days": days}))?;
-        }
-        if !ids.is_empty() {
-            write.wakes.everywhere();
-        }
-        left = left.saturating_sub(u32::try_from(ids.len()).unwrap_or(left));
-    }
-    Ok(u64::from(EXPIRED_AT_ONCE - left))
+type LeftPaths = (Vec<(String, String)>, Option<i64>);
+
+pub(super) fn left_paths(sql: &Connection, retired_ms: i64, limit: u32) -> Result<LeftPaths, Fault> {
+    let [until, left] = LEFT_PATHS;
+    let until_ms = rows::one(sql, until, params![retired_ms, limit], |row| row.get::<_, Option<i64>>(0))?.flatten();
+    let Some(until_ms) = until_ms else { return Ok((Vec::new(), None)) };
+    let found = rows::all(sql, left, params![retired_ms, until_ms], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok((found, Some(until_ms)))
 }

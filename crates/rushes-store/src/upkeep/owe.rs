@@ -123,6 +123,11 @@ pub(super) fn owe_missing(write: &mut Write<'_>, found: &[(i64, String)], destin
 pub(crate) const REFUSE_PLACE: &str = "UPDATE outbox SET state = 'refused', last_fault = ?1, done_ms = ?2
     WHERE destination = ?3 AND state IN ('owed', 'sending') RETURNING asset, key, root";
 
+/// Has removals wait no more for what is owed to one place.
+pub(crate) const NO_WAIT: &str = "DELETE FROM outbox_needs
+    WHERE row IN (SELECT id FROM outbox INDEXED BY outbox_removals WHERE op = 'delete_object' AND state = 'owed')
+        AND needs IN (SELECT id FROM outbox WHERE destination = ?1 AND state IN ('owed', 'sending', 'refused'))";
+
 /// Refuses what is owed to places that are no longer there.
 pub(super) fn refuse_places(write: &mut Write<'_>, gone: &[String], routes: &Routes) -> Result<u64, Fault> {
     let fault = Fault::new(Code::DestinationRefused, "deliver")
@@ -131,6 +136,8 @@ pub(super) fn refuse_places(write: &mut Write<'_>, gone: &[String], routes: &Rou
     let mut roots: Vec<JobId> = Vec::new();
     let mut refused = 0;
     for place in gone {
+        // Objects that wait for a record there would wait for good.
+        rows::change(write.sql, NO_WAIT, [place])?;
         let hit = rows::all(write.sql, REFUSE_PLACE, params![text, write.now_ms, place], |row| {
             Ok((row.get::<_, Option<String>>(0)?, row.get::<_, String>(1)?, rows::parsed_or_none::<JobId>(row, 2)?))
         })?;

@@ -2,10 +2,13 @@
 
 #![expect(clippy::disallowed_methods, reason = "a look at the rows themselves")]
 
-use super::old::{EXPIRED_AT_ONCE, expire};
+mod expire;
+
+use super::expire::{EXPIRED_AT_ONCE, expire};
 use crate::{Mode, SqliteStore, fill};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{Route, Routes};
+use rushes_core::kinds::kept_days;
 use rushes_core::store::{Jobs, Outbox, Upkeep};
 use rushes_core::{JobState, Kind};
 use rusqlite::Connection;
@@ -15,7 +18,7 @@ use std::sync::Arc;
 struct Home {
     store: SqliteStore,
     sql: Connection,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// 300 assets proven at `cloud` and told to `records`; routed to these places.
@@ -26,7 +29,7 @@ fn home(places: &[&str]) -> Home {
     let destinations = places.iter().map(|name| Route { name: (*name).into(), prefix: "p/".into(), ..Route::default() }).collect();
     let routes = Routes { destinations, catalogs: vec!["records".into()], ..Routes::default() };
     let store = SqliteStore::open(&path, &Mode::Own { owner: "test".into() }, Arc::new(SystemClock), routes).unwrap();
-    Home { store, sql: Connection::open(&path).unwrap(), _folder: folder }
+    Home { store, sql: Connection::open(&path).unwrap(), folder }
 }
 
 impl Home {
@@ -84,12 +87,13 @@ async fn upkeep_expires_a_slice_in_each_transaction() {
     let kind = Kind::WorkspaceImage.name();
     home.sql.execute("UPDATE assets SET kind = ?1 WHERE rowid > 10", [kind]).unwrap();
     home.sql.execute("UPDATE deliveries SET state = 'owed' WHERE asset IN (SELECT id FROM assets WHERE rowid > 290)", []).unwrap();
-    let first = home.store.write(expire).await.unwrap();
+    let (days, routes) = (kept_days(), home.store.routes.clone());
+    let first = home.store.write(move |write| expire(write, &days, &routes)).await.unwrap();
     assert_eq!(first, u64::from(EXPIRED_AT_ONCE));
-    assert_eq!(home.store.expire().await.unwrap(), 280 - first, "neither what is not yet delivered, nor another kind");
+    assert_eq!(home.store.expire(&kept_days()).await.unwrap(), 280 - first, "neither what is not yet delivered, nor another kind");
     assert_eq!(home.number("SELECT count(*) FROM assets WHERE retired_ms IS NOT NULL"), 280);
     assert_eq!(home.number("SELECT count(*) FROM outbox WHERE op = 'delete_object'"), 280);
-    assert_eq!(home.store.expire().await.unwrap(), 0);
+    assert_eq!(home.store.expire(&kept_days()).await.unwrap(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,6 +18,7 @@ pub(crate) mod print;
 mod put;
 mod restore;
 mod run;
+mod schedules;
 mod serve;
 mod status;
 mod summary;
@@ -60,6 +61,9 @@ enum Command {
     /// List jobs, show one with its steps, cancel or retry one.
     #[command(subcommand)]
     Jobs(jobs::Command),
+    /// List what is started by the clock, or start it now.
+    #[command(subcommand)]
+    Schedules(schedules::Command),
     /// List assets, show one with its deliveries, or what it was made from.
     #[command(subcommand)]
     Assets(assets::Command),
@@ -131,6 +135,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Init => init::run(&context),
         Command::Run(args) => run::run(&context, args).await,
         Command::Jobs(command) => jobs::run(&context, command).await,
+        Command::Schedules(command) => schedules::run(&context, command).await,
         Command::Assets(command) => assets::run(&context, command).await,
         Command::Put(args) => put::run(&context, args).await,
         Command::Import(args) => import::run(&context, args).await,

@@ -40,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) catalogs: Vec<CatalogSection>,
     /// Folders that `rushes watch` watches when it is given none.
     pub(crate) watch: Vec<WatchSection>,
+    /// Workflows that `rushes serve` starts by the clock.
+    pub(crate) schedules: Vec<ScheduleSection>,
 }
 
 /// Steps at once at most, whatever is configured.
@@ -149,10 +151,14 @@ fn is_file(path: &Path) -> Result<bool, Fault> {
 
 /// Ten years: what failed longer ago nobody asks about.
 const FAILED_SCRATCH_MAX_DAYS: u32 = 3_650;
+const SCHEDULES_MAX: usize = 100;
+const SCHEDULE_NAME_MAX: usize = 64;
+/// A hundred years; who means longer says for good.
+const KEEP_MAX_DAYS: u32 = 36_500;
 
 fn check(config: &Config) -> Result<(), Fault> {
-    let refuse =
-        |setting: &str, reason: &str| Err(Fault::new(Code::ConfigInvalid, "read configuration").with("setting", setting).because(reason));
+    check_days(config)?;
+    check_schedules(config)?;
     if config.engine.cpu_lane > STEPS_MAX {
         return refuse("engine.cpu_lane", "steps at once are at most 4096; 0 means as many as there are cores");
     }
@@ -209,6 +215,37 @@ fn check(config: &Config) -> Result<(), Fault> {
     names.sort_unstable();
     if names.iter().any(|name| name.is_empty()) || names.windows(2).any(|pair| pair[0] == pair[1]) {
         return refuse("destinations, catalogs", "each has a name, and no two the same");
+    }
+    Ok(())
+}
+
+fn refuse(setting: &str, reason: &str) -> Result<(), Fault> {
+    Err(Fault::new(Code::ConfigInvalid, "read configuration").with("setting", setting).because(reason))
+}
+
+fn check_days(config: &Config) -> Result<(), Fault> {
+    for (name, days) in &config.keep.days {
+        let setting = format!("keep.days.{name}");
+        if rushes_core::Kind::named(name).is_none() {
+            let kinds: Vec<&str> = rushes_core::kinds::KINDS.iter().map(|row| row.name).collect();
+            return refuse(&setting, &format!("there is no such kind; there are: {}", kinds.join(", ")));
+        }
+        if *days > KEEP_MAX_DAYS {
+            return refuse(&setting, "an asset is kept for 1 to 36500 days, or for good: 0");
+        }
+    }
+    Ok(())
+}
+
+fn check_schedules(config: &Config) -> Result<(), Fault> {
+    let is_name = |name: &str| (1..=SCHEDULE_NAME_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    if config.schedules.len() > SCHEDULES_MAX || !config.schedules.iter().all(|schedule| is_name(&schedule.name)) {
+        return refuse("schedules", "each of at most 100 has a name of 1 to 64 printable characters");
+    }
+    let mut names: Vec<&str> = config.schedules.iter().map(|schedule| schedule.name.as_str()).collect();
+    names.sort_unstable();
+    if names.windows(2).any(|pair| pair[0] == pair[1]) {
+        return refuse("schedules", "no two have the same name");
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! The sections of `rushes.toml`: what can be set, with defaults. Each stands in `rushes.example.toml` too.
 
+use rushes_core::Kind;
+use rushes_core::kinds::kept_days;
 use rushes_engine::KeepRules;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -42,6 +44,37 @@ impl Default for WatchSection {
             ignore: Vec::new(),
             every_s: 5.0,
             settle_s: 2.0,
+        }
+    }
+}
+
+/// One workflow that is started by the clock.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ScheduleSection {
+    /// As it appears in tables.
+    pub(crate) name: String,
+    /// Minute, hour, day, month, weekday; or `@daily` and such.
+    pub(crate) cron: String,
+    /// The zone those are meant in, by its IANA name.
+    pub(crate) time_zone: String,
+    /// Which workflow.
+    pub(crate) workflow: String,
+    /// What it is started with, as by POST /api/v1/workflows/{name}/jobs.
+    pub(crate) parameters: serde_json::Map<String, serde_json::Value>,
+    /// Whether the newest occurrence that was missed while nobody served is run once.
+    pub(crate) catch_up: bool,
+}
+
+impl Default for ScheduleSection {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            cron: String::new(),
+            time_zone: "UTC".to_owned(),
+            workflow: String::new(),
+            parameters: serde_json::Map::new(),
+            catch_up: true,
         }
     }
 }
@@ -134,11 +167,24 @@ pub(crate) struct KeepSection {
     pub(crate) blobs_max_mb: f64,
     /// How long the scratch of a failed job stays.
     pub(crate) failed_scratch_days: u32,
+    /// Kinds by name, each with how many days its assets are kept; 0 = for good. What is not named keeps the days of the
+    /// table of kinds.
+    pub(crate) days: BTreeMap<String, u32>,
 }
 
 impl Default for KeepSection {
     fn default() -> Self {
-        Self { blobs_max_mb: 0.0, failed_scratch_days: KeepRules::FAILED_SCRATCH_DAYS }
+        Self { blobs_max_mb: 0.0, failed_scratch_days: KeepRules::FAILED_SCRATCH_DAYS, days: BTreeMap::new() }
+    }
+}
+
+impl KeepSection {
+    /// The kinds that are kept for days only, each with how many.
+    pub(crate) fn kept_days(&self) -> BTreeMap<Kind, u32> {
+        let mut all = kept_days();
+        all.extend(self.days.iter().filter_map(|(name, days)| Some((Kind::named(name)?, *days))));
+        all.retain(|_, days| *days > 0);
+        all
     }
 }
 

@@ -30,7 +30,7 @@ fn config_example_shows_every_key_with_its_default() {
     }
     let mut shown = serde_json::to_value(shown).unwrap();
     // The example shows one place of each sort; by default there is none, and the home's own folder serves.
-    for key in ["destinations", "catalogs", "watch"] {
+    for key in ["destinations", "catalogs", "watch", "schedules"] {
         assert_eq!(shown[key].as_array().unwrap().len(), 1, "{key}");
         shown[key].take();
         defaults[key].take();

@@ -131,7 +131,7 @@ pub(crate) async fn start(app: &App, caller: &Caller, idem_key: Option<String>, 
 }
 
 /// 53 random bits: a JSON number that every reader keeps exactly.
-pub(super) fn fresh_seed() -> u64 {
+pub(crate) fn fresh_seed() -> u64 {
     uuid::Uuid::new_v4().as_u64_pair().0 >> 11
 }
 

@@ -2,8 +2,8 @@
 
 use super::app::App;
 use super::{
-    assets, audit, caller, content, deliveries, docs, events, health, jobs, keys, metrics, openapi, pipeline, problem, subjects, trace,
-    upload, webhooks, workflows,
+    assets, audit, caller, content, deliveries, docs, events, health, jobs, keys, metrics, openapi, pipeline, problem, schedules, subjects,
+    trace, upload, webhooks, workflows,
 };
 use crate::ui;
 use axum::Router;
@@ -41,6 +41,7 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(workflows::list))
         .routes(routes!(workflows::start))
         .routes(routes!(workflows::plan))
+        .routes(routes!(schedules::list))
         // A file has a bound of its own.
         .routes(routes!(assets::list, upload::upload).layer(DefaultBodyLimit::disable()))
         .routes(routes!(assets::show))

@@ -5,7 +5,7 @@ use super::chart::{self, Chart, Minute};
 use super::job::{self, Line};
 use super::pictures;
 use super::shell::{self, Answer, Shell, Visitor};
-use super::words::{self, Cure, Told};
+use super::words::{self, Cure, Due, Told};
 use crate::http::App;
 use askama::Template;
 use axum::extract::State;
@@ -14,6 +14,7 @@ use rushes_core::delivery::{Backlog, DeliveryState};
 use rushes_core::store::{AssetFilter, DeliveryFilter, JobFilter};
 use rushes_core::{Fault, JobState};
 use rushes_engine::Parts;
+use rushes_engine::schedules::standing;
 use std::collections::BTreeMap;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -21,6 +22,8 @@ const HOUR_MS: i64 = 3_600_000;
 const LATENCIES_MAX: u32 = 20_000;
 /// The newest pictures shown.
 const NEWEST: usize = 12;
+/// Schedules shown.
+const NEXT: usize = 3;
 /// What waits longer than this is told as a trouble, not as work.
 const SLOW_S: f64 = 60.0;
 
@@ -57,6 +60,25 @@ impl PlaceRow {
     }
 }
 
+/// A schedule, and when it comes round.
+struct Next {
+    name: String,
+    due: Due,
+    /// The occurrence before it was passed over, for this reason.
+    passed: Option<String>,
+}
+
+/// The schedules that come round first.
+async fn next(parts: &Parts, now_ms: i64) -> Result<Vec<Next>, Fault> {
+    let mut all = standing(parts).await?;
+    all.sort_by_key(|schedule| schedule.next_ms.unwrap_or(i64::MAX));
+    let shown = all.into_iter().take(NEXT).filter_map(|schedule| {
+        let due = Due { at_ms: schedule.next_ms?, now_ms };
+        Some(Next { name: schedule.name, due, passed: schedule.passed.map(|(_, why)| why) })
+    });
+    Ok(shown.collect())
+}
+
 #[derive(Template)]
 #[template(path = "overview.html")]
 struct Overview {
@@ -71,6 +93,8 @@ struct Overview {
     minutes: Vec<Minute>,
     chart: Chart,
     running: Vec<Line>,
+    /// What the clock starts next.
+    next: Vec<Next>,
     newest: Vec<Card>,
 }
 
@@ -122,6 +146,7 @@ pub(super) async fn show(State(app): State<App>, visitor: Visitor) -> Answer {
         chart: chart::draw(&minutes, shell.now_ms),
         minutes,
         places,
+        next: next(parts, shell.now_ms).await?,
         running,
         newest,
         shell,

@@ -36,6 +36,25 @@ impl Display for When {
 
 impl HtmlSafe for When {}
 
+/// A moment to come: how long until then, or within days its date; with the exact one on hover.
+#[derive(Clone, Copy)]
+pub(super) struct Due {
+    pub(super) at_ms: i64,
+    pub(super) now_ms: i64,
+}
+
+impl Display for Due {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (exact, wait_ms) = (rfc3339(self.at_ms), self.at_ms - self.now_ms);
+        let shown = format!("{} {} UTC", &exact[..10], &exact[11..19]);
+        let says =
+            if wait_ms < 86_400_000 { format!("in {}", took(wait_ms)) } else { format!("on {} {} UTC", &exact[..10], &exact[11..16]) };
+        write!(f, r#"<time datetime="{exact}" title="{shown}">{says}</time>"#)
+    }
+}
+
+impl HtmlSafe for Due {}
+
 /// An id in full, with a button that copies it.
 pub(super) struct Copyable<'a>(pub(super) &'a str);
 

@@ -17,6 +17,7 @@ mod engine;
 mod homes;
 mod import;
 mod keep;
+mod keep_days;
 mod links;
 mod production;
 mod proof;
@@ -24,6 +25,7 @@ mod put;
 #[cfg(feature = "firestore")]
 mod records;
 mod replay;
+mod schedules;
 mod schema;
 mod service;
 mod support;

@@ -6,15 +6,14 @@ use crate::support::survivor::{Dice, LONG, Survivor, hashes, number, report};
 use rushes_core::faults::{PLACES, Place};
 use std::time::{Duration, Instant};
 
-/// Places that a production passes each time; the others need a migration, an eviction, a second engine, or somebody who
-/// is told (`service/webhooks.rs`).
+/// Places that a production passes each time; the others need a migration, an eviction, days that are over (`keep_days.rs`),
+/// schedules (`schedules.rs`), a second engine, or somebody who is told (`service/webhooks.rs`).
 fn of_a_production() -> Vec<Place> {
     use Place::{Backup, Evict, Fetched, HomeLock, MessageAnswered, MessageLeased, Migrate, PartSent, PutOff};
-    PLACES
-        .iter()
-        .map(|(place, _)| *place)
-        .filter(|place| ![Backup, Evict, Fetched, HomeLock, MessageAnswered, MessageLeased, Migrate, PartSent, PutOff].contains(place))
-        .collect()
+    use Place::{ObjectRemove, ObjectRemoved, ScheduleDue, ScheduleKept};
+    let others = [Backup, Evict, Fetched, HomeLock, MessageAnswered, MessageLeased, Migrate, PartSent, PutOff];
+    let others = [&others[..], &[ObjectRemove, ObjectRemoved, ScheduleDue, ScheduleKept]].concat();
+    PLACES.iter().map(|(place, _)| *place).filter(|place| !others.contains(place)).collect()
 }
 
 #[test]
