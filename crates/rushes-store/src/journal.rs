@@ -38,7 +38,7 @@ fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result
             register::owe_renewed(write, subject, root, &routes.catalogs)?;
         }
     }
-    made.extend(expire::take_away(write, &commit.gone, &routes.catalogs)?);
+    made.extend(expire::take_away(write, &commit.gone, root, &routes.catalogs)?);
     rows::change(
         write.sql,
         "INSERT INTO steps(job, name, input_hash, outcome, attempts, started_ms, ended_ms, provider) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)

@@ -28,8 +28,8 @@ pub(crate) const REMOVED: &str = "DELETE FROM deliveries WHERE destination = ?1 
 #[async_trait]
 impl Outbox for SqliteStore {
     async fn due(&self, destination: &str, wanted: Wanted) -> Result<Leased, Fault> {
-        let destination = destination.to_owned();
-        self.write(move |write| lease_due(write, &destination, &wanted)).await
+        let (destination, routes) = (destination.to_owned(), self.routes.clone());
+        self.write(move |write| lease_due(write, &destination, &wanted, &routes)).await
     }
 
     async fn keep_session(&self, due: &Due, session: &str) -> Result<(), Fault> {

@@ -105,7 +105,7 @@ async fn of_file<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Value, St
         .step(step, move |context: StepContext| async move {
             let copy = context.scratch()?.join("film");
             tokio::fs::copy(&file, &copy).await.map_err(|e| Fault::io("copy film", &file, &e))?;
-            let info = inspect.inspect(&copy).await?;
+            let info = inspect.inspect(&copy).await.map_err(|fault| fault.with("film", file.display()))?;
             if !info.mime.starts_with("video/") {
                 return Err(Stop::Failed(Fault::new(rushes_core::Code::NoVideo, "score film").with("file", file.display())));
             }

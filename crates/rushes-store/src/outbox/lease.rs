@@ -2,8 +2,9 @@
 
 use super::backlog::BACKLOG;
 use crate::rows::{self, ASSET, json};
+use crate::settle::settle;
 use crate::writer::{Write, failed};
-use rushes_core::delivery::{Due, Leased, SMALL_MAX_BYTES, Wanted, Work};
+use rushes_core::delivery::{Due, Leased, Routes, SMALL_MAX_BYTES, Wanted, Work};
 use rushes_core::destination::Proof;
 use rushes_core::{Asset, Code, Fault, JobId};
 use rusqlite::{Connection, params};
@@ -97,7 +98,7 @@ fn ready(sql: &Connection, destination: &str, now_ms: i64, limit: u32, is_large:
     })
 }
 
-pub(super) fn lease_due(write: &mut Write<'_>, destination: &str, wanted: &Wanted) -> Result<Leased, Fault> {
+pub(super) fn lease_due(write: &mut Write<'_>, destination: &str, wanted: &Wanted, routes: &Routes) -> Result<Leased, Fault> {
     if let Some(held) = &wanted.held {
         let [renew, run_out] = RENEW;
         if !held.is_empty() {
@@ -119,6 +120,9 @@ pub(super) fn lease_due(write: &mut Write<'_>, destination: &str, wanted: &Wante
     for row in small.into_iter().chain(large) {
         // One write pays all that is ready of a document.
         if row.op == "put_record" && !documents.insert(row.key.clone()) {
+            continue;
+        }
+        if row.op == "delete_object" && is_superseded(write, destination, &row, routes)? {
             continue;
         }
         let (id, token) = (row.id, write.next_token());
@@ -162,8 +166,19 @@ fn refuse_row(write: &Write<'_>, id: i64, fault: &Fault) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What a ready row asks for; None while another write of its document is under way, and where it is to remove what a newer
-/// asset has taken the place of.
+/// Whether a row is to remove what a newer asset has taken the place of; then nobody waits for it any more.
+fn is_superseded(write: &mut Write<'_>, destination: &str, row: &Row, routes: &Routes) -> Result<bool, Fault> {
+    if rows::number(write.sql, IS_CURRENT, params![destination, row.key])? == 0 {
+        return Ok(false);
+    }
+    let superseded = "UPDATE outbox SET state = 'superseded', done_ms = ?2 WHERE id = ?1";
+    rows::change(write.sql, superseded, params![row.id, write.now_ms])?;
+    write.wakes.place(destination);
+    row.root.map_or(Ok(()), |root| settle(write, root, routes))?;
+    Ok(true)
+}
+
+/// What a ready row asks for; None while another write of its document is under way.
 fn due_of(write: &mut Write<'_>, destination: &str, row: Row, token: i64) -> Result<Option<Due>, Fault> {
     let document = |row: Row| (row.collection.unwrap_or_default(), row.document.unwrap_or_default());
     let (id, attempts, session) = (row.id, row.attempts, row.session.clone());
@@ -180,12 +195,6 @@ fn due_of(write: &mut Write<'_>, destination: &str, row: Row, token: i64) -> Res
         "put_record" => {
             let (collection, id) = document(row);
             (Work::PutRecord { collection, id }, None)
-        }
-        "delete_object" if rows::number(write.sql, IS_CURRENT, params![destination, row.key])? == 1 => {
-            let superseded = "UPDATE outbox SET state = 'superseded', done_ms = ?2 WHERE id = ?1";
-            rows::change(write.sql, superseded, params![id, write.now_ms])?;
-            write.wakes.place(destination);
-            return Ok(None);
         }
         "delete_object" => (Work::DeleteObject { key: row.key }, row.root),
         "delete_record" => {

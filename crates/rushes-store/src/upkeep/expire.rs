@@ -68,14 +68,14 @@ pub(super) fn expire(write: &mut Write<'_>, days: &BTreeMap<Kind, u32>, routes: 
         }
     }
     if !all.is_empty() {
-        leave(write, &all, &routes.catalogs)?;
+        leave(write, &all, None, &routes.catalogs)?;
         write.wakes.everywhere();
     }
     Ok(all.len() as u64)
 }
 
 /// Retires these assets, which no set has any more, as if their days were over. Gives them. What is retired already stays so.
-pub(crate) fn take_away(write: &mut Write<'_>, ids: &[AssetId], catalogs: &[String]) -> Result<Vec<Asset>, Fault> {
+pub(crate) fn take_away(write: &mut Write<'_>, ids: &[AssetId], root: JobId, catalogs: &[String]) -> Result<Vec<Asset>, Fault> {
     let (mut gone, mut all) = (Vec::new(), Vec::new());
     for id in ids {
         let retired = rows::change(
@@ -93,14 +93,14 @@ pub(crate) fn take_away(write: &mut Write<'_>, ids: &[AssetId], catalogs: &[Stri
         gone.push(asset);
     }
     if !all.is_empty() {
-        leave(write, &all, catalogs)?;
+        leave(write, &all, Some(root), catalogs)?;
         write.wakes.everywhere();
     }
     Ok(gone)
 }
 
-/// Owes the records without these, and after them the removal of their objects.
-fn leave(write: &mut Write<'_>, all: &[Expired], catalogs: &[String]) -> Result<(), Fault> {
+/// Owes the records without these, and after them the removal of their objects, which this family of jobs waits for.
+fn leave(write: &mut Write<'_>, all: &[Expired], waits: Option<JobId>, catalogs: &[String]) -> Result<(), Fault> {
     let mut documents = BTreeSet::new();
     let mut roots: BTreeSet<JobId> = BTreeSet::new();
     // By asset: the documents that named it.
@@ -142,7 +142,7 @@ fn leave(write: &mut Write<'_>, all: &[Expired], catalogs: &[String]) -> Result<
             }
             needs.extend(&told[key.as_str()]);
         }
-        remove(write, asset, &needs)?;
+        remove(write, asset, waits, &needs)?;
     }
     Ok(())
 }
@@ -170,7 +170,7 @@ fn open_rows(write: &Write<'_>, key: &str, catalogs: &[String]) -> Result<Vec<i6
 }
 
 /// Owes the removal of what an asset has anywhere, after these rows. An object that other assets share stays theirs.
-fn remove(write: &Write<'_>, asset: &Expired, needs: &[i64]) -> Result<(), Fault> {
+fn remove(write: &Write<'_>, asset: &Expired, waits: Option<JobId>, needs: &[i64]) -> Result<(), Fault> {
     let places = rows::all(write.sql, "SELECT destination, key FROM deliveries WHERE asset = ?1", [&asset.id], |row| {
         Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
     })?;
@@ -185,11 +185,11 @@ fn remove(write: &Write<'_>, asset: &Expired, needs: &[i64]) -> Result<(), Fault
         rows::change(write.sql, gone, params![destination, key])?;
         let row = rows::one(
             write.sql,
-            "INSERT INTO outbox(op, destination, asset, key, rev, state, not_before_ms, created_ms)
-             SELECT 'delete_object', ?1, id, ?2, version, 'owed', ?4, ?4 FROM assets WHERE id = ?3
-             ON CONFLICT(op, destination, key, rev) DO UPDATE SET state = 'owed', not_before_ms = excluded.not_before_ms, attempts = 0,
+            "INSERT INTO outbox(op, destination, asset, key, rev, root, state, not_before_ms, created_ms)
+             SELECT 'delete_object', ?1, id, ?2, version, ?5, 'owed', ?4, ?4 FROM assets WHERE id = ?3
+             ON CONFLICT(op, destination, key, rev) DO UPDATE SET state = 'owed', not_before_ms = excluded.not_before_ms, attempts = 0, root = excluded.root,
                  done_ms = NULL WHERE state <> 'sending' RETURNING id",
-            params![destination, key, asset.id, write.now_ms],
+            params![destination, key, asset.id, write.now_ms, waits.map(|root| root.to_string())],
             |row| row.get::<_, i64>(0),
         )?;
         for needs in row.iter().flat_map(|_| needs) {

@@ -24,6 +24,7 @@ mod proof;
 mod put;
 #[cfg(feature = "firestore")]
 mod records;
+mod redo;
 mod replay;
 mod schedules;
 mod schema;
@@ -33,3 +34,4 @@ mod survives;
 mod turns;
 mod watch;
 mod webhooks;
+mod workflows;

@@ -1,5 +1,7 @@
 //! Tests of styles: the built-in ones keep the rules, a person's own is heard, and what breaks a rule is refused by name.
 
+#![expect(clippy::disallowed_methods, reason = "a test writes the files it reads")]
+
 use super::*;
 use crate::beat::beat_grid;
 use crate::music::{Piece, RATE, Score, compose};

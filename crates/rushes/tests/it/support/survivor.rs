@@ -272,35 +272,10 @@ impl Survivor {
         let home = self.home();
         let path = home.join("rushes.db");
         let store = SqliteStore::open(&path, &Mode::Read, Arc::new(SystemClock), Routes::default()).unwrap();
-        let (current, jobs, subjects) = runtime().block_on(async {
-            let current = store.assets(&AssetFilter::default()).await.unwrap();
-            (current, store.jobs(&all_jobs()).await.unwrap(), store.subjects().await.unwrap())
-        });
-        assert!(!current.is_empty(), "a run in which nothing was made proves nothing");
+        let (jobs, subjects) = runtime().block_on(async { (store.jobs(&all_jobs()).await.unwrap(), store.subjects().await.unwrap()) });
         assert_eq!(jobs.len(), usize::try_from(self.productions).unwrap(), "one job a production");
         assert!(jobs.iter().all(|job| job.state == JobState::Completed), "{jobs:?}");
-
-        let wanted: BTreeMap<String, String> = current.iter().map(|(asset, _)| (asset.path.clone(), asset.blob.sha256.clone())).collect();
-        let mut local = hashes(&home.join("remote"));
-        let records: Vec<String> = local.keys().filter(|key| key.starts_with("records/")).cloned().collect();
-        local.retain(|key, _| !key.starts_with("records/"));
-        let objects = self.objects.as_ref().map_or(local, |objects| objects());
-
-        equal("remote: one object each, with equal bytes, and nothing else", &objects, &wanted);
-        equal("the library shows each, and nothing else", &hashes(&home.join("library")), &wanted);
-        let blobs: BTreeSet<String> = hashes(&home.join("blobs")).into_values().collect();
-        assert!(wanted.values().all(|sha256| blobs.contains(sha256)), "no local byte went before its time");
-
-        let mut named: BTreeMap<String, u32> = BTreeMap::new();
-        for key in &records {
-            let fields: serde_json::Value = serde_json::from_slice(&std::fs::read(home.join("remote").join(key)).unwrap_or_default())
-                .unwrap_or_else(|_| if key.ends_with(".rushes-catalog") { serde_json::json!({}) } else { panic!("{key} is no JSON") });
-            for entry in record::entries(&fields) {
-                assert_eq!(objects.get(entry["path"].as_str().unwrap()).map(String::as_str), entry["sha256"].as_str(), "{key}");
-                *named.entry(entry["path"].as_str().unwrap().to_owned()).or_default() += 1;
-            }
-        }
-        assert!(wanted.keys().all(|path| named.contains_key(path)), "each in a record");
+        let records = agree(&home, self.objects.as_ref().map(|objects| objects()));
         let of_subject: BTreeSet<&str> = subjects.iter().map(|subject| subject.made.id.as_str()).collect();
         assert_eq!(records.iter().filter(|key| key.starts_with("records/characters/")).count(), of_subject.len(), "one record each");
         assert_eq!(records.iter().filter(|key| key.starts_with("records/pipeline_jobs/")).count(), jobs.len());
@@ -309,6 +284,36 @@ impl Survivor {
         assert!(scratch.is_empty(), "left in scratch: {scratch:?}");
         self.program.run(&["audit", "--deep"]).expect(0);
     }
+}
+
+/// Whether database, destination (the folder `remote` of the home, unless others are given), library and records tell of the
+/// same files: one object each, with equal bytes, and nothing else. Gives the records' keys.
+pub(crate) fn agree(home: &Path, objects: Option<BTreeMap<String, String>>) -> Vec<String> {
+    let store = SqliteStore::open(&home.join("rushes.db"), &Mode::Read, Arc::new(SystemClock), Routes::default()).unwrap();
+    let current = runtime().block_on(store.assets(&AssetFilter::default())).unwrap();
+    assert!(!current.is_empty(), "a run in which nothing was made proves nothing");
+    let wanted: BTreeMap<String, String> = current.iter().map(|(asset, _)| (asset.path.clone(), asset.blob.sha256.clone())).collect();
+    let mut local = hashes(&home.join("remote"));
+    let records: Vec<String> = local.keys().filter(|key| key.starts_with("records/")).cloned().collect();
+    local.retain(|key, _| !key.starts_with("records/"));
+    let objects = objects.unwrap_or(local);
+
+    equal("remote: one object each, with equal bytes, and nothing else", &objects, &wanted);
+    equal("the library shows each, and nothing else", &hashes(&home.join("library")), &wanted);
+    let blobs: BTreeSet<String> = hashes(&home.join("blobs")).into_values().collect();
+    assert!(wanted.values().all(|sha256| blobs.contains(sha256)), "no local byte went before its time");
+
+    let mut named: BTreeMap<String, u32> = BTreeMap::new();
+    for key in &records {
+        let fields: serde_json::Value = serde_json::from_slice(&std::fs::read(home.join("remote").join(key)).unwrap_or_default())
+            .unwrap_or_else(|_| if key.ends_with(".rushes-catalog") { serde_json::json!({}) } else { panic!("{key} is no JSON") });
+        for entry in record::entries(&fields) {
+            assert_eq!(objects.get(entry["path"].as_str().unwrap()).map(String::as_str), entry["sha256"].as_str(), "{key}");
+            *named.entry(entry["path"].as_str().unwrap().to_owned()).or_default() += 1;
+        }
+    }
+    assert!(wanted.keys().all(|path| named.contains_key(path)), "each in a record");
+    records
 }
 
 /// Fails with the differences alone.
