@@ -84,17 +84,21 @@ fn find(first: &Small, moments: &[Small]) -> Option<Span> {
     let motion = |region: &Region| region.pixels.iter().map(|at| 1.0 + f64::from(moves[*at].min(60.0))).sum::<f64>();
     let region = figure(&raw, motion)?;
     // A figure that stands out strongly has hard edges, where light has not; one that does not, stands out more than light.
-    let is_strong = quantile(region.pixels.iter().map(|at| apart[*at]), 0.75) >= STRONG;
-    let region =
-        if is_strong { figure(&without_light(&raw, first).opened().closed(), motion)? } else { without_pool(region, first, &apart) };
+    let usual = quantile(region.pixels.iter().map(|at| apart[*at]), 0.75);
+    let is_light = |at: usize| at / width >= height * 3 / 4 || apart[at] < 0.6 * usual;
+    let region = if usual >= STRONG {
+        figure(&without_light(&raw, first, &is_light).opened().closed(), motion)?
+    } else {
+        without_pool(region, first, &apart)
+    };
     let region = without_shadow(region, first, &sides, &median, explains);
     let share = region.pixels.len() as f64 / first.rgb.len() as f64;
     let span = region.span(width, height);
     (SHARE.contains(&share) && span.height() >= LEAST_HEIGHT && span.bottom < LOWEST).then_some(span)
 }
 
-/// Pools and beams of light run smoothly into the background, which a figure does not.
-fn without_light(mask: &Mask, frame: &Small) -> Mask {
+/// Pools and beams of light run smoothly into the background, which a figure does not; `may` says what can be light.
+fn without_light(mask: &Mask, frame: &Small, may: &dyn Fn(usize) -> bool) -> Mask {
     let (width, height) = (frame.width, frame.height);
     let border = (0..width).flat_map(|x| [x, (height - 1) * width + x]).chain((0..height).flat_map(|y| [y * width, y * width + width - 1]));
     let mut outside = vec![false; mask.set.len()];
@@ -103,7 +107,8 @@ fn without_light(mask: &Mask, frame: &Small) -> Mask {
     while let Some(at) = waiting.pop() {
         for next in beside(at, width, height) {
             let smooth = if 4 * next > 3 * mask.set.len() { SMOOTH_BELOW } else { SMOOTH };
-            if !outside[next] && (!mask.set[next] || apart(frame.rgb[at], frame.rgb[next]) <= smooth) {
+            let is_light = may(next) && apart(frame.rgb[at], frame.rgb[next]) <= smooth;
+            if !outside[next] && (!mask.set[next] || is_light) {
                 outside[next] = true;
                 waiting.push(next);
             }
