@@ -1,14 +1,17 @@
 //! Renders what the eye must judge: a contact sheet of people and a strip of dance frames.
-//! `cargo run -p rushes-media --example look [folder] [people|dances|stickers|speed|clips|pictures]`; `make pictures`
+//! `cargo run -p rushes-media --example look [folder] [people|dances|stickers|cuts|aligned|speed|clips|pictures]`; `make pictures`
 //! writes those of the documents.
 
 use rushes_core::Cancel;
 use rushes_core::provider::{Call, Concept, MotionRequest, Outfit, Provider};
+use rushes_media::align;
 use rushes_media::builtin::BuiltinMotion;
 use rushes_media::builtin::references::render_references;
 use rushes_media::draw::choreography::{Choreography, Music};
 use rushes_media::draw::film::{Dancer, Film};
 use rushes_media::draw::{CharacterSpec, Look, lettering, sticker, still};
+use rushes_media::run::Ffmpeg;
+use rushes_media::stills;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tiny_skia::{FilterQuality, Pixmap, PixmapPaint, Transform};
@@ -123,6 +126,78 @@ fn stickers(folder: &Path) -> Result<(), Trouble> {
     Ok(())
 }
 
+/// Stickers on green as JPEGs bring them, cut out, on a ground that shows every fringe.
+fn cuts(folder: &Path) -> Result<(), Trouble> {
+    let mut pictures = Vec::new();
+    for seed in 1..=8 {
+        let spec = CharacterSpec::from_concept(&concept(seed));
+        let person = sticker::icon_sticker(&spec, &spec.cut(&Outfit::signature(), &[])?, 512, 512)?;
+        let mut laid = Pixmap::new(512, 512).ok_or("no size")?;
+        laid.fill(tiny_skia::Color::from_rgba8(0, 255, 0, 255));
+        laid.draw_pixmap(0, 0, person.as_ref(), &PixmapPaint::default(), Transform::identity(), None);
+        let (green, cut) = (folder.join(format!("green_{seed}.jpg")), folder.join(format!("cut_{seed}.png")));
+        save_jpeg(&laid, &green)?;
+        stills::cut_out(&green, &cut, &Cancel::new())?;
+        for ground in [tiny_skia::Color::from_rgba8(40, 20, 60, 255), tiny_skia::Color::from_rgba8(240, 120, 160, 255)] {
+            let mut shown = Pixmap::new(512, 512).ok_or("no size")?;
+            shown.fill(ground);
+            let cut = Pixmap::load_png(&cut)?;
+            shown.draw_pixmap(0, 0, cut.as_ref(), &PixmapPaint::default(), Transform::identity(), None);
+            pictures.push(shown);
+        }
+    }
+    sheet(&pictures, 4, 0.7).ok_or("empty sheet")?.save_png(folder.join("sheet_cuts.png"))?;
+    Ok(())
+}
+
+/// Stills beside the first frame of the reference they were fitted to, a line on each floor. Only when asked for by name.
+fn aligned(folder: &Path) -> Result<(), Trouble> {
+    let cancel = Cancel::new();
+    let mut pictures = Vec::new();
+    for (number, reference) in render_references(folder, &cancel, &mut |_, _| ())?.iter().enumerate() {
+        let frame = folder.join(format!("first_{number}.png"));
+        let first = Ffmpeg::new("take first frame").input(reference).args(["-frames:v", "1", "-c:v", "png", "-f", "image2pipe"]);
+        first.to(&frame).run(&cancel, &mut |_| ())?;
+        let mut row = vec![Pixmap::load_png(&frame)?];
+        for (seed, look, outfit) in
+            [(1, Look::ANIME, "signature"), (2, Look::ANIME, "kpop"), (6, Look::COSPLAY, "kpop"), (9, Look::COSPLAY, "signature")]
+        {
+            let spec = CharacterSpec::from_concept(&concept(seed));
+            let still = still::portrait(&spec, &spec.cut(&Outfit(outfit.into()), &[])?, look, 832, 1216)?;
+            let (before, after) = (folder.join("before.png"), folder.join(format!("aligned_{number}_{seed}.png")));
+            still.save_png(&before)?;
+            let told = align::align(&before, reference, 720, 1280, &after, &cancel)?;
+            let mut made = Pixmap::load_png(&after)?;
+            for (span, colour) in [(told.reference, (255, 0, 0)), (Some(told.placed), (0, 200, 0))] {
+                if let Some(span) = span {
+                    outline(&mut made, span, colour);
+                }
+            }
+            if let (1, Some(span)) = (row.len(), told.reference) {
+                outline(&mut row[0], span, (255, 0, 0));
+            }
+            row.push(made);
+        }
+        pictures.extend(row);
+    }
+    sheet(&pictures, 5, 0.4).ok_or("empty sheet")?.save_png(folder.join("sheet_aligned.png"))?;
+    Ok(())
+}
+
+fn outline(picture: &mut Pixmap, span: align::Span, (red, green, blue): (u8, u8, u8)) {
+    let (width, height) = (picture.width() as f64, picture.height() as f64);
+    let mut paint = tiny_skia::Paint::default();
+    paint.set_color_rgba8(red, green, blue, 255);
+    let [left, top, right, bottom] = [span.left * width, span.top * height, span.right * width, span.bottom * height].map(|v| v as f32);
+    for (x, y, w, h) in
+        [(0.0, bottom, width as f32, 2.0), (left, top, right - left, 2.0), (left, top, 2.0, bottom - top), (right, top, 2.0, bottom - top)]
+    {
+        if let Some(line) = tiny_skia::Rect::from_xywh(x, y, w.max(1.0), h.max(1.0)) {
+            picture.fill_rect(line, &paint, Transform::identity(), None);
+        }
+    }
+}
+
 fn dances(folder: &Path) -> Result<(), Trouble> {
     for (seed, outfit) in [(9u64, "kpop"), (13, "signature"), (6, "kpop"), (16, "signature"), (20, "swimsuit")] {
         let concept = concept(seed);
@@ -176,11 +251,13 @@ fn main() -> Result<(), Trouble> {
         ("people", people as fn(&Path) -> Result<(), Trouble>),
         ("dances", dances),
         ("stickers", stickers),
+        ("cuts", cuts),
         ("speed", speed),
+        ("aligned", aligned),
         ("clips", clips),
         ("pictures", pictures),
     ] {
-        if (only.is_empty() && !matches!(name, "clips" | "pictures")) || only == name {
+        if (only.is_empty() && !matches!(name, "aligned" | "clips" | "pictures")) || only == name {
             draw(&folder)?;
             println!("{name} drawn");
         }

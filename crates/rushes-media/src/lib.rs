@@ -2,9 +2,10 @@
 //!
 //! [`run`] starts ffmpeg and ffprobe (the only room that starts processes); [`probe`] and [`inspect`] tell what a
 //! file is; [`edit`] compiles edit lists into one ffmpeg plan; [`beat`], [`loudness`], [`stills`] and [`waveform`]
-//! measure and picture; [`score`] lays music under films; [`compress`] makes renditions; [`draw`] and [`music`] are the built-in renderers, and [`builtin`] puts them behind the
-//! provider ports.
+//! measure and picture; [`align`] fits stills to films; [`score`] lays music under films; [`compress`] makes renditions;
+//! [`draw`] and [`music`] are the built-in renderers, and [`builtin`] puts them behind the provider ports.
 
+pub mod align;
 pub mod beat;
 pub mod builtin;
 mod chance;

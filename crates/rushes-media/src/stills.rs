@@ -2,6 +2,8 @@
 //!
 //! What does not live here: pictures of its sound ([`crate::waveform`]).
 
+mod cut_out;
+mod key;
 mod moment;
 #[cfg(test)]
 mod tests;
@@ -11,6 +13,7 @@ use crate::edit::{EditList, Output, Picture, Segment, Sound, Transition, render}
 use crate::probe::{Probe, probe};
 use crate::run::decode::{Pixels, decode_moments, decode_rgba_frame};
 use crate::run::encode::{Quality, VideoSpec};
+pub use cut_out::{Backing, cut_out};
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 use rushes_core::{Cancel, Code, Fault};

@@ -15,17 +15,36 @@ use tiny_skia::{Pixmap, PixmapPaint, Transform};
 
 /// The size stickers are designed at, pixels.
 const SIDE: f32 = 512.0;
+/// Pixels a head at that size.
+const HEAD: f32 = 204.0;
 
 /// Head and shoulders on transparency. Errors: `input_invalid` for an impossible size.
 pub fn icon_sticker(spec: &CharacterSpec, cut: &Cut, width: u32, height: u32) -> Result<Pixmap, Fault> {
     let mut made = canvas(width, height)?;
-    let mut person = canvas(width, height)?;
-    let scale = width.min(height) as f32 / SIDE;
-    let place =
-        Transform::from_scale(scale, scale).post_translate((width as f32 - SIDE * scale) * 0.5, (height as f32 - SIDE * scale) * 0.5);
+    let place = place(width, height);
+    let mut person = bust(spec, cut, width, height)?;
     let (middle, radius) = (v2(SIDE * 0.5, SIDE * 0.54), SIDE * 0.42);
-    let head = 204.0;
-    let mut brush = Brush::new(person.as_mut(), place, Look::ANIME, head);
+    trim(&mut person, middle, radius, place);
+    let mut disc = Brush::new(made.as_mut(), place, Look::ANIME, HEAD);
+    let (top, low) = (spec.palette.second.mix(spec.palette.light, 0.35), spec.palette.main.mix(spec.palette.second, 0.45));
+    disc.shaded(
+        &ellipse(middle, v2(radius, radius), 0.0),
+        linear(v2(0.0, middle.y - radius), v2(0.0, middle.y + radius), &[(0.0, top.alpha(1.0)), (1.0, low.alpha(1.0))]),
+    );
+    made.draw_pixmap(0, 0, person.as_ref(), &PixmapPaint::default(), Transform::identity(), None);
+    Ok(die_cut(&made, 13.0 * place.sx))
+}
+
+/// From design size to the size asked for.
+fn place(width: u32, height: u32) -> Transform {
+    let scale = width.min(height) as f32 / SIDE;
+    Transform::from_scale(scale, scale).post_translate((width as f32 - SIDE * scale) * 0.5, (height as f32 - SIDE * scale) * 0.5)
+}
+
+/// Head and shoulders alone, on transparency.
+pub(crate) fn bust(spec: &CharacterSpec, cut: &Cut, width: u32, height: u32) -> Result<Pixmap, Fault> {
+    let mut person = canvas(width, height)?;
+    let mut brush = Brush::new(person.as_mut(), place(width, height), Look::ANIME, HEAD);
     let pose = Pose {
         hands: [v3(-0.8, 2.0, 0.1), v3(0.8, 2.0, 0.1)],
         head_roll: 0.06 * spec.side,
@@ -35,17 +54,9 @@ pub fn icon_sticker(spec: &CharacterSpec, cut: &Cut, width: u32, height: u32) ->
         ..Pose::default()
     };
     let moment = Moment::still(spec, pose);
-    let view = View { floor: v2(SIDE * 0.5 - moment.bones.head.x * head, SIDE * 0.47 - moment.bones.head.y * head), head };
+    let view = View { floor: v2(SIDE * 0.5 - moment.bones.head.x * HEAD, SIDE * 0.47 - moment.bones.head.y * HEAD), head: HEAD };
     figure::draw(&mut brush, spec, cut, &moment, &view);
-    trim(&mut person, middle, radius, place);
-    let mut disc = Brush::new(made.as_mut(), place, Look::ANIME, head);
-    let (top, low) = (spec.palette.second.mix(spec.palette.light, 0.35), spec.palette.main.mix(spec.palette.second, 0.45));
-    disc.shaded(
-        &ellipse(middle, v2(radius, radius), 0.0),
-        linear(v2(0.0, middle.y - radius), v2(0.0, middle.y + radius), &[(0.0, top.alpha(1.0)), (1.0, low.alpha(1.0))]),
-    );
-    made.draw_pixmap(0, 0, person.as_ref(), &PixmapPaint::default(), Transform::identity(), None);
-    Ok(die_cut(&made, 13.0 * scale))
+    Ok(person)
 }
 
 /// Below its middle the figure ends at the disc; hair may stand out above.
