@@ -5,6 +5,7 @@
 
 pub mod asset;
 pub mod catalog;
+pub mod choice;
 pub mod clock;
 pub mod codes;
 pub mod compress;

@@ -3,6 +3,7 @@
 //! Where a wait begins and ends is the engine's: `crates/rushes-engine/src/local/`. What is only owed to destinations is no
 //! wait of a job's; that job is `delivering`.
 
+use crate::choice::name_of;
 use crate::codes::Code;
 use crate::fault::Fault;
 use crate::flow::Lane;
@@ -45,7 +46,10 @@ impl Wait {
             Self::Room => "Waits for room on the disk".to_owned(),
             Self::Retry(step) => format!("Waits before it tries {} again", step.replace('_', " ")),
             Self::Sleep(name) => format!("Waits as it was told to ({name})"),
-            Self::Signal(name) => format!("Waits for an answer ({name})"),
+            Self::Signal(name) => match name_of(name) {
+                Some(choice) => format!("Waits for your choice ({choice})"),
+                None => format!("Waits for an answer ({name})"),
+            },
         }
     }
 }

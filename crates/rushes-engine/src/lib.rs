@@ -8,6 +8,7 @@ pub mod address;
 mod again;
 pub mod audit;
 pub mod blobs;
+pub mod choices;
 pub mod estimate;
 pub mod fetch;
 mod halt;

@@ -39,6 +39,22 @@ pub enum Ask {
         /// Its name.
         name: String,
     },
+    /// Choose the take a job, or one of its children, waits for. Gives the id of the job that goes on.
+    Choose {
+        /// Which.
+        job: JobId,
+        /// Which take, from 1.
+        take: u32,
+    },
+    /// Send a value to a name a job waits for, or will wait for. Gives the job's id.
+    Signal {
+        /// Which.
+        job: JobId,
+        /// The signal's name.
+        name: String,
+        /// Anything.
+        value: Value,
+    },
     /// Stop a job. Gives the job's id.
     Cancel {
         /// Which.
@@ -83,7 +99,7 @@ impl Ask {
     pub fn may_be_repeated(&self) -> bool {
         match self {
             Self::Submit { new, .. } => !new,
-            Self::Webhooks { .. } | Self::Schedule { .. } => false,
+            Self::Webhooks { .. } | Self::Schedule { .. } | Self::Choose { .. } | Self::Signal { .. } => false,
             Self::Cancel { .. } | Self::Retry { .. } | Self::Sync { .. } | Self::Records { .. } | Self::Sweep | Self::Fix { .. } => true,
         }
     }

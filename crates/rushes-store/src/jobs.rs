@@ -240,7 +240,12 @@ fn ask_to_stop(write: &mut Write<'_>, id: JobId, routes: &Routes) -> Result<(), 
 pub(crate) fn which(filter: &JobFilter) -> Which {
     let mut which = Which::default();
     which.value(":limit", filter.limit);
-    which.and(if filter.cancel_asked { "cancel = 1 AND state = 'running'" } else { "parent IS NULL" });
+    which.and(match (filter.cancel_asked, filter.choosing) {
+        (true, _) => "cancel = 1 AND state = 'running'",
+        // The very words of the index.
+        (_, true) => "state = 'running' AND substr(waiting_for, 1, 14) = 'signal choose '",
+        _ => "parent IS NULL",
+    });
     which.only("state = :state", ":state", filter.state.map(JobState::name));
     let (workflow, input_hash) = filter.same_as.clone().unzip();
     which.only("workflow = :workflow", ":workflow", workflow.or_else(|| filter.workflow.clone()));
@@ -253,6 +258,7 @@ pub(crate) fn which(filter: &JobFilter) -> Which {
 pub(crate) fn list_of(filter: &JobFilter, which: &Which) -> String {
     let index = match (filter.cancel_asked, &filter.same_as, filter.state, &filter.workflow) {
         (true, ..) => "jobs_to_cancel",
+        _ if filter.choosing => "jobs_choosing",
         (_, Some(_), ..) => "jobs_by_input",
         (_, _, Some(_), Some(_)) => "jobs_top_by_both",
         (_, _, Some(_), None) => "jobs_top_by_state",

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use rushes_core::delivery::Routes;
 use rushes_core::job::{Outcome, StepRow};
 use rushes_core::store::{FailedAttempt, Journal, Lease, StepCommit};
-use rushes_core::{Asset, Fault, JobId, Wait};
+use rushes_core::{Asset, Code, Fault, JobId, Wait};
 use rusqlite::params;
 use serde_json::{Value, json as object};
 
@@ -59,6 +59,37 @@ fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result
         &object!({"step": commit.step, "reused": is_reused, "attempts": commit.attempts, "provider": commit.provider, "ms": write.now_ms - commit.started_ms}),
     )?;
     Ok(made)
+}
+
+fn send_signal(write: &mut Write<'_>, job: JobId, name: &str, value: &Value) -> Result<(), Fault> {
+    load(write.sql, job)?;
+    rows::change(
+        write.sql,
+        "INSERT INTO signals(job, name, value, sent_ms) VALUES (?1, ?2, ?3, ?4)",
+        params![job.to_string(), name, json(value)?, write.now_ms],
+    )?;
+    write.wakes.job(job);
+    tell(write, "job.signal", Some(job), &object!({"name": name}))
+}
+
+/// A value that was sent to a name of a job, and that its workflow has not gone on with: none took it, or the step that keeps
+/// it is not written down.
+pub(crate) const UNHEARD: &str = "SELECT EXISTS (SELECT 1 FROM signals s WHERE s.job = ?1 AND s.name = ?2 AND (s.taken_at IS NULL
+    OR NOT EXISTS (SELECT 1 FROM steps t WHERE t.job = s.job AND t.name = 'signal ' || s.name || ' ' || s.taken_at || ' got')))";
+
+fn answer(write: &mut Write<'_>, id: JobId, name: &str, value: &Value) -> Result<(), Fault> {
+    let refuse = |reason: String| Err(Fault::new(Code::InputInvalid, "answer job").with("job", id).because(reason));
+    let job = load(write.sql, id)?;
+    if job.state.has_ended() {
+        return refuse(format!("the job has ended: it is {}", job.state.name()));
+    }
+    if job.waiting_for != Some(Wait::Signal(name.to_owned())) {
+        return refuse(format!("it does not wait for {name}"));
+    }
+    if rows::number(write.sql, UNHEARD, params![id.to_string(), name])? == 1 {
+        return refuse("it was answered a moment ago".to_owned());
+    }
+    send_signal(write, id, name, value)
 }
 
 #[async_trait]
@@ -113,17 +144,12 @@ impl Journal for SqliteStore {
 
     async fn send_signal(&self, job: JobId, name: &str, value: Value) -> Result<(), Fault> {
         let name = name.to_owned();
-        self.write(move |write| {
-            load(write.sql, job)?;
-            rows::change(
-                write.sql,
-                "INSERT INTO signals(job, name, value, sent_ms) VALUES (?1, ?2, ?3, ?4)",
-                params![job.to_string(), name, json(&value)?, write.now_ms],
-            )?;
-            write.wakes.job(job);
-            tell(write, "job.signal", Some(job), &object!({"name": name}))
-        })
-        .await
+        self.write(move |write| send_signal(write, job, &name, &value)).await
+    }
+
+    async fn answer(&self, job: JobId, name: &str, value: Value) -> Result<(), Fault> {
+        let name = name.to_owned();
+        self.write(move |write| answer(write, job, &name, &value)).await
     }
 
     async fn take_signal(&self, lease: Lease, name: &str, at: &str) -> Result<Option<Value>, Fault> {
@@ -152,7 +178,7 @@ impl Journal for SqliteStore {
                 params![job, name, at],
             )?;
             let text = rows::one(write.sql, "SELECT value FROM signals WHERE job = ?1 AND name = ?2 AND taken_at = ?3", params![job, name, at], |row| row.get::<_, String>(0))?;
-            text.map(|text| serde_json::from_str(&text).map_err(|e| Fault::new(rushes_core::Code::StoreFailed, "read signal").because(e))).transpose()
+            text.map(|text| serde_json::from_str(&text).map_err(|e| Fault::new(Code::StoreFailed, "read signal").because(e))).transpose()
         })
         .await
     }

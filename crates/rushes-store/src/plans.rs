@@ -18,6 +18,7 @@ const OPEN_ONLY: &[&str] = &[
     "jobs_in_turn",
     "jobs_running",
     "jobs_to_cancel",
+    "jobs_choosing",
     "outbox_leased",
     "outbox_uploads",
     "outbox_ready",
@@ -52,6 +53,7 @@ fn lists(is_first: bool) -> Vec<String> {
         JobFilter { state, workflow, ..after.clone() },
         JobFilter { same_as: Some(("w".to_owned(), "h".to_owned())), ..JobFilter::default() },
         JobFilter { cancel_asked: true, state, ..JobFilter::default() },
+        JobFilter { choosing: true, ..JobFilter::default() },
         after,
     ];
     let mut all: Vec<String> = jobs.iter().map(|filter| jobs::list_of(filter, &jobs::which(filter))).collect();
@@ -152,6 +154,7 @@ fn plans_of_hot_questions_walk_no_table() {
         [
             "SELECT fence FROM jobs WHERE id = ?1",
             "SELECT last_ms FROM schedules WHERE name = ?1",
+            crate::journal::UNHEARD,
             "SELECT name FROM steps WHERE job = ?1 ORDER BY seq",
             "SELECT id FROM jobs WHERE root = ?1 ORDER BY created_ms, id",
             "SELECT id FROM assets WHERE root = ?1",

@@ -173,13 +173,9 @@ fn place(write: &mut Write<'_>, asset: &Asset) -> Result<u32, Fault> {
     let (last, equal) = rows::one(write.sql, VERSIONS, params![asset.path, asset.blob.sha256], versions)?.unwrap_or_default();
     if equal.is_some() {
         // The same film made again by the same character: the newer row stands for it. Another's row stays.
-        rows::change(
-            write.sql,
-            "UPDATE assets SET retired_ms = ?4 WHERE path = ?1 AND subject = ?2 AND title = ?3 AND retired_ms IS NULL",
-            params![asset.path, asset.subject, asset.title, write.now_ms],
-        )?;
+        retire(write, &asset.path, Some((&asset.subject, &asset.title)))?;
     } else if last > 0 {
-        retire(write, &asset.path)?;
+        retire(write, &asset.path, None)?;
     }
     Ok(equal.unwrap_or(last + 1))
 }
@@ -202,12 +198,15 @@ fn show(write: &mut Write<'_>, maker: &Maker<'_>, id: &str) -> Result<Asset, Fau
     Ok(asset)
 }
 
-/// Retires what is current at a path, and owes the removal of records that told of it alone.
-fn retire(write: &mut Write<'_>, path: &str) -> Result<(), Fault> {
+/// Retires what is current at a path, or of that what one subject has under one title; and owes the removal of records that
+/// told of it alone.
+fn retire(write: &mut Write<'_>, path: &str, of: Option<(&str, &str)>) -> Result<(), Fault> {
+    let (subject, title) = of.unzip();
     let before = rows::all(
         write.sql,
-        "UPDATE assets SET retired_ms = ?2 WHERE path = ?1 AND retired_ms IS NULL RETURNING id, kind, subject",
-        params![path, write.now_ms],
+        "UPDATE assets SET retired_ms = ?2 WHERE path = ?1 AND retired_ms IS NULL AND (?3 IS NULL OR (subject = ?3 AND title = ?4))
+         RETURNING id, kind, subject",
+        params![path, write.now_ms, subject, title],
         |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)),
     )?;
     for (id, kind, subject) in before {

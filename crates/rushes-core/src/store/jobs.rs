@@ -50,6 +50,8 @@ pub struct JobFilter {
     pub same_as: Option<(String, String)>,
     /// Only those that were asked to stop, children too.
     pub cancel_asked: bool,
+    /// Only those that wait for somebody's choice, children too.
+    pub choosing: bool,
     /// Only those that come after this one in the list; `input_invalid` where there is no such job.
     pub after: Option<JobId>,
     /// At most this many.

@@ -92,6 +92,10 @@ pub trait Journal: Send + Sync {
     /// Sends a value to a name of a job; the same `at` twice is once.
     async fn send_signal(&self, job: JobId, name: &str, value: Value) -> Result<(), Fault>;
 
+    /// As [`Journal::send_signal`], once, to a job that waits for that name at this moment. Errors: `not_found`;
+    /// `input_invalid` where it does not, or was answered and has not gone on yet.
+    async fn answer(&self, job: JobId, name: &str, value: Value) -> Result<(), Fault>;
+
     /// The oldest value sent to that name that no earlier waiting took, given for good to this waiting.
     async fn take_signal(&self, lease: Lease, name: &str, at: &str) -> Result<Option<Value>, Fault>;
 }

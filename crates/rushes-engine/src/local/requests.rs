@@ -2,6 +2,7 @@
 
 use super::{LOOK_EVERY, NewJobRequest, Shared, new_job};
 use crate::audit::audit;
+use crate::choices;
 use crate::keep;
 use crate::mend::mend;
 use crate::owner::{self, Ask};
@@ -42,6 +43,8 @@ pub(super) async fn answer<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result
             Ok(json!({"job": job.id, "is_new": is_new}))
         }
         Ask::Schedule { name } => schedules::start_now(shared, &name).await.map(|job| json!({"job": job.id, "is_new": true})),
+        Ask::Choose { job, take } => choices::choose(parts, job, take).await.map(|job| json!({ "job": job })),
+        Ask::Signal { job, name, value } => choices::send(parts, job, &name, value).await.map(|()| json!({ "job": job })),
         Ask::Cancel { job } => parts.store.cancel(job).await.map(|job| json!({"job": job.id})),
         Ask::Retry { job, had_failed } => {
             let retried = match parts.store.retry(job).await {

@@ -1,4 +1,4 @@
-//! `rushes jobs`: list them, show one, cancel one, retry one.
+//! `rushes jobs`: list them, show one, answer what one waits for, cancel one, retry one.
 
 use super::follow::{self, End, Until};
 use super::hand::{self, Hand};
@@ -6,10 +6,11 @@ use super::{Context, exit, print};
 use crate::wire;
 use crate::words;
 use rushes_core::JobId;
+use rushes_core::choice::Choice;
 use rushes_core::job::{Job, JobState, Outcome, StepRow};
 use rushes_core::record::rfc3339;
 use rushes_core::store::JobFilter;
-use rushes_engine::Ask;
+use rushes_engine::{Ask, choices};
 use serde_json::{Value, json};
 
 #[derive(Debug, clap::Subcommand)]
@@ -35,6 +36,25 @@ pub(crate) enum Command {
         #[arg(value_parser = print::job_id)]
         id: JobId,
     },
+    /// Choose the take a job waits for; it goes on with that.
+    Choose {
+        /// The job's id.
+        #[arg(value_parser = print::job_id)]
+        id: JobId,
+        /// The take's number, from 1; `rushes jobs show` lists them.
+        take: u32,
+    },
+    /// Send a value to a name a job waits for.
+    Signal {
+        /// The job's id.
+        #[arg(value_parser = print::job_id)]
+        id: JobId,
+        /// What it waits for, as `rushes jobs show` says.
+        name: String,
+        /// Any JSON, such as true or '{"take": 2}'.
+        #[arg(value_parser = json_value)]
+        value: Value,
+    },
     /// Take a failed job up again at the steps that failed; where only a destination refused, deliver again.
     Retry {
         /// The job's id.
@@ -50,10 +70,22 @@ fn state(text: &str) -> Result<JobState, String> {
     JobState::named(text).ok_or_else(|| format!("states are: {}", JobState::ALL.map(JobState::name).join(", ")))
 }
 
+fn json_value(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|e| format!("it is no JSON: {e}; text stands in quotes: '\"text\"'"))
+}
+
 pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<u8> {
     match command {
         Command::Ls { state, limit } => list(context, state, limit).await,
         Command::Show { id } => show(context, id).await,
+        Command::Choose { id, take } => {
+            let says = format!("goes on with take {take}");
+            tell(context, Ask::Choose { job: id, take }, json!({ "take": take }), &says).await
+        }
+        Command::Signal { id, name, value } => {
+            let says = format!("was sent {name}");
+            tell(context, Ask::Signal { job: id, name: name.clone(), value }, json!({ "signal": name }), &says).await
+        }
         Command::Cancel { id } => change(context, Ask::Cancel { job: id }, true).await,
         Command::Retry { id, no_wait } => {
             let parts = wire::look(&context.home, &context.loaded.config)?;
@@ -61,6 +93,18 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<u
             change(context, Ask::Retry { job: id, had_failed }, !no_wait).await
         }
     }
+}
+
+/// Tells a job something. Whoever works on the home goes on with it, now or when they come.
+async fn tell(context: &Context, ask: Ask, mut answer: Value, says: &str) -> anyhow::Result<u8> {
+    let job = hand::job_of(&hand::ask_once(context, ask).await?)?;
+    answer["job"] = json!(job);
+    if context.json {
+        print::json(&answer)?;
+    } else {
+        print::line(format!("{job} {says}."));
+    }
+    Ok(exit::DONE)
 }
 
 /// Asks for the change, waits for the job's end, and says how it stands.
@@ -93,6 +137,11 @@ fn as_json(job: &Job) -> Value {
         "value": job.value, "error": job.fault, "parent": job.parent, "tries": job.tries,
         "created_at": rfc3339(job.created_ms), "updated_at": rfc3339(job.updated_ms), "ended_at": job.ended_ms.map(rfc3339),
     })
+}
+
+fn choice_json(choice: &Choice) -> Value {
+    let takes: Vec<Value> = (1..).zip(&choice.takes).map(|(take, asset): (u32, _)| json!({"take": take, "asset": asset.id})).collect();
+    json!({"name": choice.name, "takes": takes})
 }
 
 fn step_json(step: &StepRow) -> Value {
@@ -143,10 +192,12 @@ async fn show(context: &Context, id: JobId) -> anyhow::Result<u8> {
             let steps: Vec<Value> = parts.store.steps(child.id).await?.iter().map(step_json).collect();
             let mut shown = as_json(child);
             shown["steps"] = json!(steps);
+            shown["choice"] = choices::of_job(&parts, child).await?.map_or(Value::Null, |choice| choice_json(&choice));
             children.push(shown);
         }
         let mut shown = as_json(&job);
         shown["steps"] = json!(steps);
+        shown["choice"] = choices::of_job(&parts, &job).await?.map_or(Value::Null, |choice| choice_json(&choice));
         shown["children"] = json!(children);
         print::json(&shown)?;
         return Ok(exit::DONE);
@@ -157,6 +208,10 @@ async fn show(context: &Context, id: JobId) -> anyhow::Result<u8> {
         print::line(format!("{} {name}: {}{waits}, took {}", member.id, member.state.name(), took(member)));
         if let Some(fault) = &member.fault {
             print::line(format!("  {fault}"));
+        }
+        if let Some(choice) = choices::of_job(&parts, member).await? {
+            print::line(format!("  choose {} with `rushes jobs choose {} TAKE`:", choice.name, member.id));
+            (1..).zip(&choice.takes).for_each(|(take, asset)| print::line(format!("  {take}  {}  {}", asset.id, asset.stem)));
         }
         let steps = parts.store.steps(member.id).await?;
         let rows = steps.iter().map(|step| {

@@ -58,7 +58,7 @@ enum Command {
     Init,
     /// Start a workflow, follow it, and wait until what it made is delivered.
     Run(run::Args),
-    /// List jobs, show one with its steps, cancel or retry one.
+    /// List jobs, show one with its steps, choose among its takes, cancel or retry one.
     #[command(subcommand)]
     Jobs(jobs::Command),
     /// List what is started by the clock, or start it now.

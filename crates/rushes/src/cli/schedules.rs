@@ -69,7 +69,7 @@ async fn start(context: &Context, name: String) -> anyhow::Result<u8> {
     if context.json {
         print::json(&json!({"schedule": name, "job": id}))?;
     } else {
-        print::line(format!("{name} has started job {id}."));
+        print::line(format!("{name}: job {id} is queued."));
     }
     Ok(exit::DONE)
 }

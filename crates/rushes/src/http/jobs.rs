@@ -1,6 +1,7 @@
 //! Jobs of any workflow: their list, each with its children and steps, cancel, retry, signals.
 
 use super::app::App;
+use super::choices::ChoiceFacts;
 use super::page;
 use super::problem::Problem;
 use super::read::{AnyBody, Path, Query};
@@ -12,15 +13,10 @@ use rushes_core::job::{Job, Outcome, StepRow};
 use rushes_core::record::rfc3339;
 use rushes_core::store::JobFilter;
 use rushes_core::{Code, Fault, JobId, Wait};
-use rushes_engine::Ask;
+use rushes_engine::{Ask, choices};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
-
-/// A signal's value at most, as any value of a step.
-const SIGNAL_MAX_BYTES: usize = 256 * 1024;
-/// A signal's name at most.
-const NAME_MAX: usize = 100;
 
 /// Which jobs to list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -143,6 +139,8 @@ pub(super) struct JobWhole {
     input: Value,
     /// What its workflow returned, once it has.
     value: Value,
+    /// What somebody is to choose, while it waits for that. A child's stands at the child.
+    choice: Option<ChoiceFacts>,
     children: Vec<JobFacts>,
 }
 
@@ -157,7 +155,7 @@ fn shown(input: Value) -> Value {
 }
 
 /// Errors: `not_found`, for what is no id too.
-fn id_of(text: &str) -> Result<JobId, Problem> {
+pub(super) fn id_of(text: &str) -> Result<JobId, Problem> {
     text.parse().map_err(|_| Problem::new(Code::NotFound, "look up job", format!("there is no job {text:?}")))
 }
 
@@ -166,7 +164,9 @@ async fn whole(app: &App, id: JobId) -> Result<Json<JobWhole>, Problem> {
     let job = store.job(id).await?;
     let family = store.family(job.root).await?;
     let children = family.jobs.iter().filter(|child| child.parent == Some(id)).map(JobFacts::of).collect();
-    Ok(Json(JobWhole { facts: JobFacts::of(&job), input: shown(job.input), value: job.value.unwrap_or(Value::Null), children }))
+    let choice = choices::of_job(app.parts(), &job).await?.map(ChoiceFacts::of);
+    let value = job.value.clone().unwrap_or(Value::Null);
+    Ok(Json(JobWhole { facts: JobFacts::of(&job), input: shown(job.input), value, choice, children }))
 }
 
 /// One job.
@@ -266,19 +266,7 @@ pub(super) async fn signal(
     Path((id, name)): Path<(String, String)>,
     AnyBody(value): AnyBody,
 ) -> Result<(StatusCode, Json<Sent>), Problem> {
-    let refuse = |reason: String| Problem::new(Code::InputInvalid, "send signal", reason);
-    let id = id_of(&id)?;
-    if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
-        return Err(refuse(format!("a signal's name has 1 to {NAME_MAX} printable characters")));
-    }
-    if value.to_string().len() > SIGNAL_MAX_BYTES {
-        return Err(Problem::new(Code::BodyTooLarge, "send signal", format!("a value may have {SIGNAL_MAX_BYTES} bytes")));
-    }
-    let store = &app.parts().store;
-    let job = store.job(id).await?;
-    if job.state.has_ended() {
-        return Err(refuse(format!("the job has ended: it is {}", job.state.name())));
-    }
-    store.send_signal(id, &name, value).await?;
-    Ok((StatusCode::ACCEPTED, Json(Sent { job: id.to_string(), signal: name })))
+    let job = id_of(&id)?;
+    app.desk.answer(Ask::Signal { job, name: name.clone(), value }).await?;
+    Ok((StatusCode::ACCEPTED, Json(Sent { job: job.to_string(), signal: name })))
 }

@@ -7,6 +7,7 @@ mod app;
 mod assets;
 mod audit;
 mod caller;
+mod choices;
 mod content;
 mod deliveries;
 mod docs;

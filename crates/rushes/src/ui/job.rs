@@ -2,6 +2,7 @@
 //! reason for its wait; buttons that stop it or take it up again.
 
 use super::card::{Card, Table};
+use super::choices::{self, Choosing};
 use super::read::Path;
 use super::shell::{self, Answer, Shell, Trouble, Visitor};
 use super::steps::{self, Entry};
@@ -135,6 +136,7 @@ struct JobPage {
     delivered: usize,
     refused: usize,
     trouble: Option<Told>,
+    choices: Vec<Choosing>,
     members: Vec<Member>,
     input: Vec<(String, String)>,
     can_cancel: bool,
@@ -191,6 +193,7 @@ pub(super) async fn show(extract::State(app): extract::State<App>, visitor: Visi
         delivered,
         refused,
         trouble: job.fault.as_ref().map(Told::from),
+        choices: choices::of(&app, &family, &table).await?,
         members,
         input: input(&job),
         can_cancel: !job.state.has_ended() && !job.cancel,

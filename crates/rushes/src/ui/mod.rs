@@ -10,6 +10,7 @@ mod card;
 mod character;
 mod characters;
 mod chart;
+mod choices;
 mod deliveries;
 mod files;
 mod form;
@@ -45,6 +46,7 @@ pub(crate) fn pages() -> Router<App> {
         .route("/", get(overview::show))
         .route("/jobs", get(jobs::show))
         .route("/jobs/{id}", get(job::show))
+        .route("/jobs/{id}/choose", post(choices::choose))
         .route("/jobs/{id}/cancel", post(job::cancel))
         .route("/jobs/{id}/retry", post(job::retry))
         .route("/start", get(start::show).post(start::start))

@@ -2,6 +2,7 @@
 
 use super::card::Card;
 use super::chart::{self, Chart, Minute};
+use super::choices::{self, Awaited};
 use super::job::{self, Line};
 use super::pictures;
 use super::shell::{self, Answer, Shell, Visitor};
@@ -93,6 +94,7 @@ struct Overview {
     minutes: Vec<Minute>,
     chart: Chart,
     running: Vec<Line>,
+    awaited: Option<Awaited>,
     /// What the clock starts next.
     next: Vec<Next>,
     newest: Vec<Card>,
@@ -146,6 +148,7 @@ pub(super) async fn show(State(app): State<App>, visitor: Visitor) -> Answer {
         chart: chart::draw(&minutes, shell.now_ms),
         minutes,
         places,
+        awaited: choices::awaited(&app).await?,
         next: next(parts, shell.now_ms).await?,
         running,
         newest,

@@ -10,6 +10,7 @@
 mod audit;
 mod auth;
 mod bad_files;
+mod choices;
 mod cli;
 mod clouds;
 mod delivery;

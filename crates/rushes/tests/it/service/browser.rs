@@ -11,10 +11,25 @@ use std::process::Command;
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// What a browser test needs: Node, the folder of its packages, a browser.
-struct Tools {
+pub(crate) struct Tools {
     node: PathBuf,
     modules: PathBuf,
     chromium: PathBuf,
+}
+
+impl Tools {
+    /// Runs a script of `tests/browser` with these arguments; gives what it says. Panics where it finds something wrong.
+    pub(crate) fn run(&self, script: &str, args: &[&str]) -> String {
+        let output = Command::new(&self.node)
+            .arg(Path::new(ROOT).join("crates/rushes/tests/browser").join(script))
+            .args(args)
+            .args([&self.modules, &self.chromium, &Path::new(ROOT).join("target/screenshots")])
+            .output()
+            .unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{said}");
+        said
+    }
 }
 
 fn on_path(names: &[&str]) -> Option<PathBuf> {
@@ -23,7 +38,7 @@ fn on_path(names: &[&str]) -> Option<PathBuf> {
 }
 
 /// None where one is missing, after saying so. Panics where servers are required.
-fn tools() -> Option<Tools> {
+pub(crate) fn tools() -> Option<Tools> {
     let named = std::env::var_os("RUSHES_CHROMIUM").filter(|named| !named.is_empty()).map(PathBuf::from);
     let chromium = named.or_else(|| on_path(&["chromium", "chromium-browser", "google-chrome"]));
     let room = Path::new(ROOT).join("target/servers/browser");
@@ -46,13 +61,6 @@ fn ui_in_a_real_browser_is_live_playable_and_accessible() {
     make_reference(&served.program);
     std::fs::create_dir_all(served.program.path("home/references")).unwrap();
     std::fs::copy(served.program.path("step.mp4"), served.program.path("home/references/step.mp4")).unwrap();
-    let output = Command::new(&tools.node)
-        .arg(Path::new(ROOT).join("crates/rushes/tests/browser/dashboard.mjs"))
-        .args([&served.url, served.key.as_deref().unwrap()])
-        .args([&tools.modules, &tools.chromium, &Path::new(ROOT).join("target/screenshots")])
-        .output()
-        .unwrap();
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{said}");
+    let said = tools.run("dashboard.mjs", &[&served.url, served.key.as_deref().unwrap()]);
     assert!(said.matches("ok: ").count() >= 20, "{said}");
 }

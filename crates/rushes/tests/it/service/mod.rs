@@ -1,7 +1,7 @@
 //! `rushes serve`, asked over HTTP by programs that know nothing of it but its address.
 
 mod api;
-mod browser;
+pub(crate) mod browser;
 mod carried;
 mod clients;
 mod contract;

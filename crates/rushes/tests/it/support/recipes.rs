@@ -1,5 +1,6 @@
 //! Small workflows that use each part of `Flow`, and count how often their bodies really ran.
 
+use rushes_core::choice;
 use rushes_core::flow::{Branch, Child, Flow, Lane, Step, StepContext, Workflows};
 use rushes_core::subject::{NewSubject, SubjectType};
 use rushes_core::{Code, Done, Fault, Kind, Stop};
@@ -73,6 +74,7 @@ impl Workflows for Recipes {
             "undo" => self.undo(flow).await,
             "branches" => self.branches(flow).await,
             "wait" => self.wait(flow, input).await,
+            "choose" => self.choose(flow, input).await,
             other => Err(Stop::Failed(Fault::new(Code::WorkflowUnknown, "run").with("workflow", other))),
         }
     }
@@ -260,6 +262,33 @@ impl Recipes {
             }
             other => other.map(|_| json!("never")),
         }
+    }
+
+    /// Makes so many pictures and goes on with the one somebody chooses; perhaps asks a second time.
+    async fn choose<F: Flow>(&self, flow: &F, input: Value) -> Result<Value, Stop> {
+        let (recipes, count) = (self.clone(), u8::try_from(input["takes"].as_u64().unwrap_or(3)).unwrap_or(3));
+        let body = move |context: StepContext| async move {
+            recipes.ran("takes look");
+            let (mut done, mut takes) = (Done::value(Value::Null), Vec::new());
+            for take in 1..=count {
+                let file = context.scratch()?.join(format!("{take}.png"));
+                image::RgbImage::from_pixel(90, 160, image::Rgb([take * 60, 80, 120])).save(&file).unwrap();
+                let mut asset =
+                    context.new_asset(Kind::VariantImage, "ana", file).name("ref", "ref").name("variant", format!("take_{take}"));
+                asset.idx = u32::from(take);
+                takes.push(asset.reference()?);
+                done = done.with(asset);
+            }
+            done.value = json!({ "takes": takes });
+            Ok(done)
+        };
+        flow.step(Step::new(choice::step_of("look")), body).await?;
+        let mut chosen: Vec<Value> = Vec::new();
+        for at in 0..input["times"].as_u64().unwrap_or(1) {
+            chosen.extend(flow.signal::<Value>(&choice::signal_of("look"), &format!("{at}"), Duration::from_hours(1)).await?);
+        }
+        self.count(flow, "after choice").await?;
+        Ok(json!(chosen))
     }
 
     /// Sleeps, waits for two signals of one name, runs two branches.
