@@ -22,6 +22,9 @@ const TOLD: &str = "INSERT INTO endpoints(id, url, types, key, created_ms) VALUE
     INSERT INTO messages(id, url, host, key, type, body, state, next_ms, created_ms) VALUES ('msg_00000000-0000-7000-8000-000000000001', 'https://a.example', 'a.example', '', 'job.failed', '{}', 'owed', 1, 1);
     INSERT INTO tries(message, at_ms, ms, said) VALUES (1, 1, 1, 'x')";
 
+/// Rows for the tables that came with schema 11.
+const PLACED: &str = "INSERT INTO places(name, uri, prefix, folder) VALUES ('remote', 'file:///srv/bucket', '', '/srv')";
+
 /// Makes a database of an older schema at `path` and closes it: jobs in every state, their steps and signals, assets
 /// of two versions, deliveries and what is owed for them, and events. Errors: `input_invalid` when it is there already.
 pub fn open_at_schema(path: &Path, schema: usize) -> Result<(), Fault> {
@@ -31,7 +34,7 @@ pub fn open_at_schema(path: &Path, schema: usize) -> Result<(), Fault> {
     let mut connection = migrate::make(path, 1)?;
     connection.execute_batch(FILLED).map_err(|e| failed("fill older database", e))?;
     migrate::carry_to(&mut connection, schema)?;
-    for (since, rows) in [(2, MARKED), (6, ASKED), (7, TOLD)] {
+    for (since, rows) in [(2, MARKED), (6, ASKED), (7, TOLD), (11, PLACED)] {
         if schema >= since {
             connection.execute_batch(rows).map_err(|e| failed("fill older database", e))?;
         }

@@ -2,6 +2,7 @@
 //! Each write is one durable transaction of its own.
 
 mod assets;
+mod attempts;
 mod events;
 mod history;
 mod jobs;
@@ -15,6 +16,7 @@ mod upkeep;
 mod webhooks;
 
 pub use assets::{AssetFilter, Assets};
+pub use attempts::{AttemptEnd, Attempts};
 pub use events::{Events, Marks};
 pub use history::{History, PastJob, PastStep};
 pub use jobs::{Claim, Family, JobFilter, Jobs, Lease, Room};
@@ -29,10 +31,24 @@ pub use webhooks::Webhooks;
 
 /// The whole store.
 pub trait Store:
-    Jobs + Journal + Assets + Outbox + Upkeep + Loose + Pages + Events + Keys + Replies + Webhooks + Messages + Marks + History
+    Jobs + Journal + Attempts + Assets + Outbox + Upkeep + Loose + Pages + Events + Keys + Replies + Webhooks + Messages + Marks + History
 {
 }
 impl<T> Store for T where
-    T: Jobs + Journal + Assets + Outbox + Upkeep + Loose + Pages + Events + Keys + Replies + Webhooks + Messages + Marks + History
+    T: Jobs
+        + Journal
+        + Attempts
+        + Assets
+        + Outbox
+        + Upkeep
+        + Loose
+        + Pages
+        + Events
+        + Keys
+        + Replies
+        + Webhooks
+        + Messages
+        + Marks
+        + History
 {
 }
