@@ -4,6 +4,7 @@ use rushes_core::Fault;
 use rushes_core::destination::Destination;
 use rushes_core::inspect::Inspect;
 use rushes_core::provider::Providers;
+use rushes_core::publisher::Publisher;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub struct Kit {
     pub dance_max_ms: u64,
     /// Whether films are encoded for good rather than for speed.
     pub is_final_quality: bool,
+    /// Who shows films to the world; None where no account is configured.
+    pub publisher: Option<Arc<dyn Publisher>>,
 }
 
 /// Runs media work, which blocks, on a thread for that.

@@ -4,9 +4,11 @@ mod apart;
 mod catalogs;
 mod destinations;
 mod google;
+mod publishers;
 mod remembered;
 
 use crate::config::{Config, Quality};
+pub(crate) use publishers::publisher;
 use rushes_adapters::google::login::Login;
 pub(crate) use rushes_adapters::google::login::check as check_login;
 use rushes_adapters::webhook::Poster;
@@ -71,7 +73,7 @@ fn start_as(home: &Home, config: &Config, role: Role, jobs: JobRules) -> Result<
     let mode = if lock.is_alone() { Mode::Own { owner: owner.clone() } } else { Mode::Join { owner: owner.clone() } };
     let parts = Parts { jobs, ..parts(home, config, &mode)? };
     remembered::check(home, config)?;
-    let registry = Registry::new(kit(home, config, &parts));
+    let registry = Registry::new(kit(home, config, &parts)?);
     let mut engine = Engine::start(parts, registry, owner);
     engine.listen(&mut lock)?;
     Ok(Running { engine, _lock: lock })
@@ -140,9 +142,9 @@ fn bytes_of(mb: f64) -> Option<u64> {
     (mb > 0.0).then_some((mb * 1e6) as u64)
 }
 
-fn kit(home: &Home, config: &Config, parts: &Parts) -> Kit {
+fn kit(home: &Home, config: &Config, parts: &Parts) -> Result<Kit, Fault> {
     let is_final_quality = config.media.quality == Quality::Final;
-    Kit {
+    Ok(Kit {
         providers: Providers {
             text: Arc::new(BuiltinText),
             image: Arc::new(BuiltinImage),
@@ -157,7 +159,8 @@ fn kit(home: &Home, config: &Config, parts: &Parts) -> Kit {
         fps: config.media.fps,
         dance_max_ms: u64::from(config.media.dance_max_s) * 1_000,
         is_final_quality,
-    }
+        publisher: publisher(config)?,
+    })
 }
 
 /// Where the login of `rushes auth google` is kept.

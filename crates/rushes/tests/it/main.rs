@@ -21,6 +21,7 @@ mod ledger;
 mod links;
 mod production;
 mod proof;
+mod publishing;
 mod put;
 #[cfg(feature = "firestore")]
 mod records;
