@@ -72,7 +72,7 @@ fn duration_ms(film: &[u8]) -> Option<u64> {
 
 /// An mp4 of nothing but its index, which says that it lasts so long.
 #[must_use]
-pub fn of_ms(lasts_ms: u32) -> Vec<u8> {
+pub fn film_of_ms(lasts_ms: u32) -> Vec<u8> {
     let boxed = |name: &[u8; 4], inside: &[u8]| {
         let size = u32::try_from(inside.len() + 8).expect("a small box");
         [&size.to_be_bytes(), &name[..], inside].concat()

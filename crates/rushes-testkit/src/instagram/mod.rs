@@ -11,7 +11,8 @@ mod routes;
 #[cfg(test)]
 mod tests;
 
-pub use film::of_ms as film_of_ms;
+pub use film::film_of_ms;
+use rushes_core::clock::{Clock, SystemClock};
 use serde_json::Value;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -104,13 +105,13 @@ impl Instagram {
     /// Its token.
     pub const TOKEN: &str = "IGAAtesttoken";
 
-    /// Starts it, at the first of November 2026.
+    /// Starts it, at the machine's time, where its clock then stands.
     pub async fn start() -> Self {
         let inner = Inner {
             token: Self::TOKEN.to_owned(),
             quota: 50,
             ids: 17_900_000_000_000_000,
-            now: Duration::from_secs(1_793_491_200),
+            now: Duration::from_millis(SystemClock.now_ms().unsigned_abs()),
             containers: Vec::new(),
             posts: Vec::new(),
             planned: Vec::new(),

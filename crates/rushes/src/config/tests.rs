@@ -144,7 +144,7 @@ fn config_keeps_what_failed_for_days_that_end() {
 
 #[test]
 fn config_an_account_that_publishes_is_whole_or_not_there() {
-    let text = |lines: &str| folder(&[("rushes.toml", &format!("[instagram]\n{lines}"))]);
+    let text = |lines: &str| folder(&[("rushes.toml", format!("[instagram]\n{lines}").as_str())]);
     let whole = load(text("user_id = 17841400000000001\ntoken = \"env:TOKEN\"\n").path()).unwrap().config.instagram;
     assert_eq!((whole.user_id.as_deref(), whole.daily_limit), (Some("17841400000000001"), 25), "as the environment would give it");
     for (lines, setting) in [

@@ -11,7 +11,8 @@ use std::time::Duration;
 const BUSY: Duration = Duration::from_mins(5);
 /// What was published leaves the count one by one, a day later.
 const FULL: Duration = Duration::from_hours(1);
-const SOON: Duration = Duration::from_secs(10);
+/// What is not there yet may be in a moment.
+pub(super) const SOON: Duration = Duration::from_secs(10);
 
 /// What it leaves open when a request is not answered as it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

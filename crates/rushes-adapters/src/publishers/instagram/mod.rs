@@ -269,7 +269,10 @@ impl Publisher for Instagram {
         let is_it = |media: &&Media| words_of(&media.caption) == caption && media.timestamp.get(..19).is_some_and(|at| at >= since);
         let found: Vec<&Media> = list.data.iter().filter(is_it).collect();
         match found.as_slice() {
-            [] => Err(Fault::new(Code::AnswerLost, operation).because("it is published, and not among the account's posts yet")),
+            [] => {
+                let reason = "it is published, and not among the account's posts yet";
+                Err(Fault::new(Code::AnswerLost, operation).because(reason).retry_after(answers::SOON))
+            }
             [one] => Ok(Some(one.id.clone())),
             several => {
                 let reason = format!("it is published, and {} posts of that time have its caption; see which is right", several.len());
