@@ -1,4 +1,4 @@
-//! Adapters: the places objects, records and messages go to, a file or a room each.
+//! Adapters: the places objects, records, messages and films go to, a file or a room each.
 //!
 //! An adapter speaks one protocol and nothing else: retry, timeouts and rates are the sender's.
 
@@ -8,5 +8,6 @@ mod folder;
 pub mod google;
 mod http;
 pub mod otlp;
+pub mod publishers;
 pub mod webhook;
 pub use http::HttpOptions;

@@ -4,7 +4,7 @@
 //! looked up by a guard, and what it checked is what is connected to; connections are not kept, redirects not followed, and
 //! no proxy is asked, which would look names up by itself.
 
-mod guard;
+pub(crate) mod guard;
 
 use crate::http::{retry_after, told, words};
 use async_trait::async_trait;

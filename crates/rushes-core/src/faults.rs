@@ -34,6 +34,10 @@ places! {
     Claimed "claimed";
     /// A step's scratch folder is about to be made.
     Scratch "scratch";
+    /// Something is about to be sent outside, which is written down.
+    AttemptBegun "attempt_begun";
+    /// What was sent outside was answered and that is not written down.
+    AttemptAnswered "attempt_answered";
     /// A step's body has ended; nothing of it is registered.
     BodyDone "body_done";
     /// A file passed its check and is about to be hashed.

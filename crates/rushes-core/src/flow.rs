@@ -3,6 +3,7 @@
 use crate::asset::{AssetRef, NewAsset};
 use crate::fault::Fault;
 use crate::ids::{AssetId, JobId};
+use crate::ledger::Ledger;
 use crate::provider::{Call, ReportProgress};
 use crate::record::Listed;
 use crate::store::{AssetFilter, SubjectFilter};
@@ -239,6 +240,8 @@ pub struct StepContext {
     pub progress: ReportProgress,
     /// Paths, subjects, ids.
     pub library: Arc<dyn Library>,
+    /// What this step sends outside; see [`crate::ledger::once`].
+    pub ledger: Arc<dyn Ledger>,
 }
 
 impl StepContext {

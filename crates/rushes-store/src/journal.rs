@@ -1,5 +1,6 @@
 //! The journal: what the steps of jobs gave, and the signals they wait for.
 
+use crate::attempts;
 use crate::events::tell;
 use crate::jobs::{self, check_lease, load};
 use crate::register::{self, Maker};
@@ -46,6 +47,9 @@ fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result
              provider = excluded.provider",
         params![job.to_string(), commit.step, commit.input_hash, json(&commit.outcome)?, commit.attempts, commit.started_ms, write.now_ms, commit.provider],
     )?;
+    if !matches!(commit.outcome, Outcome::Value(_)) {
+        attempts::leave(write, job, &commit.step)?;
+    }
     let event_type = match commit.outcome {
         Outcome::Value(_) => "step.done",
         Outcome::Failed(_) => "step.failed",

@@ -4,6 +4,7 @@
 //! read-only connections; one file per port of `rushes_core::store` beside them. Bytes of media never come here.
 
 mod assets;
+mod attempts;
 mod bells;
 mod events;
 #[cfg(any(test, feature = "fill"))]

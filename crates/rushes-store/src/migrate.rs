@@ -23,6 +23,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0009_lists.sql"),
     include_str!("migrations/0010_walks.sql"),
     include_str!("migrations/0011_places.sql"),
+    include_str!("migrations/0012_attempts.sql"),
     include_str!("migrations/0013_schedules.sql"),
 ];
 

@@ -2,7 +2,7 @@
 
 use crate::sqlite::{Mode, SqliteStore, TAKE_OVER};
 use crate::upkeep::{expire, old, owe};
-use crate::{assets, jobs, messages, outbox, pages, register, settle, snapshot};
+use crate::{assets, attempts, jobs, messages, outbox, pages, register, settle, snapshot};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{DeliveryState, Routes};
 use rushes_core::store::{AssetFilter, DeliveryFilter, JobFilter, SubjectFilter};
@@ -130,12 +130,12 @@ fn plans_of_hot_questions_walk_no_table() {
     let mut hot: Vec<String> = TAKE_OVER.iter().map(|statement| (*statement).to_owned()).collect();
     hot.extend(jobs::QUEUED.map(str::to_owned));
     hot.extend([jobs::ABANDONED, settle::GOES_ON, settle::PAID_BEFORE, jobs::RENEW_LEASES].map(str::to_owned));
-    hot.extend([crate::history::past_jobs(), crate::history::past_steps()]);
+    hot.extend([crate::history::past_jobs(), crate::history::past_steps(), attempts::of_job(), attempts::last_of_step()]);
     hot.extend(lists(false));
     hot.push(pages::PAID_BY.to_owned());
     hot.extend([jobs::equal_unfinished(), jobs::cancel_family(), outbox::lease::ready_rows(), outbox::lease::ready_records()]);
     hot.extend(outbox::backlog::BACKLOG.map(str::to_owned));
-    hot.push(crate::pages::PAID_SINCE.to_owned());
+    hot.extend([crate::pages::PAID_SINCE, attempts::OPEN, attempts::LEAVE].map(str::to_owned));
     hot.extend(messages::DUE.map(str::to_owned));
     hot.extend(register::NO_RECORD.map(str::to_owned));
     hot.extend([outbox::lease::LEASE, outbox::lease::RENEW].concat().into_iter().map(str::to_owned));

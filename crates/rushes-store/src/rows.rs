@@ -31,7 +31,7 @@ pub(crate) fn from_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Re
     serde_json::from_str(row.get_ref(column)?.as_str()?).map_err(|e| broken(column, e))
 }
 
-fn from_json_or_none<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Read<Option<T>> {
+pub(crate) fn from_json_or_none<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Read<Option<T>> {
     match row.get_ref(column)?.as_str_or_null()? {
         None => Ok(None),
         Some(text) => serde_json::from_str(text).map(Some).map_err(|e| broken(column, e)),

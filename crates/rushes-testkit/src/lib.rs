@@ -14,6 +14,7 @@ pub mod etags;
 pub mod firestore;
 pub mod gcs;
 pub mod google;
+pub mod instagram;
 mod links;
 pub mod replay;
 pub mod rhythms;

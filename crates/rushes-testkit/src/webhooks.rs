@@ -205,7 +205,7 @@ async fn read(stream: &mut TcpStream) -> Option<Received> {
     let path = lines.next()?.split(' ').nth(1)?.to_owned();
     let headers: HashMap<String, String> =
         lines.filter_map(|line| line.split_once(':')).map(|(name, value)| (name.to_lowercase(), value.trim().to_owned())).collect();
-    let length: usize = headers.get("content-length")?.parse().ok()?;
+    let length: usize = headers.get("content-length").map_or(Ok(0), |length| length.parse()).ok()?;
     let mut body = bytes.split_off(head_end + 4);
     while body.len() < length.min(REQUEST_MAX) {
         if stream.read_buf(&mut body).await.ok()? == 0 {

@@ -3,6 +3,7 @@
 use rushes_core::destination::Destination;
 use rushes_core::inspect::Inspect;
 use rushes_core::provider::Providers;
+use rushes_core::publisher::Publisher;
 use rushes_core::{Fault, Stop};
 use rushes_media::music::Styles;
 use serde_json::Value;
@@ -46,6 +47,8 @@ pub struct Kit {
     pub dance_max_ms: u64,
     /// Whether films are encoded for good rather than for speed.
     pub is_final_quality: bool,
+    /// Who shows films to the world; None where no account is configured.
+    pub publisher: Option<Arc<dyn Publisher>>,
 }
 
 /// Of children's ends, the values and how many failed: one that fails stops none of the others, and its own row keeps its

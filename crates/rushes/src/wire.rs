@@ -4,10 +4,12 @@ mod apart;
 mod catalogs;
 mod destinations;
 mod google;
+mod publishers;
 mod remembered;
 mod schedules;
 
 use crate::config::{Config, Quality};
+pub(crate) use publishers::publisher;
 use rushes_adapters::google::login::Login;
 pub(crate) use rushes_adapters::google::login::check as check_login;
 use rushes_adapters::webhook::Poster;
@@ -79,7 +81,7 @@ fn start_as(home: &Home, config: &Config, role: Role, jobs: JobRules) -> Result<
     let parts = Parts { jobs, ..parts(home, config, &mode)? };
     remembered::check(home, config)?;
     let styles = Styles::with(&home.styles())?;
-    let registry = Registry::new(kit(home, config, &parts, &styles));
+    let registry = Registry::new(kit(home, config, &parts, &styles)?);
     let mut engine = Engine::start(parts, registry, owner);
     engine.listen(&mut lock)?;
     Ok(Running { engine, styles, _lock: lock })
@@ -151,9 +153,9 @@ fn bytes_of(mb: f64) -> Option<u64> {
 }
 
 /// What workflows work with.
-pub(crate) fn kit(home: &Home, config: &Config, parts: &Parts, styles: &Styles) -> Kit {
+pub(crate) fn kit(home: &Home, config: &Config, parts: &Parts, styles: &Styles) -> Result<Kit, Fault> {
     let is_final_quality = config.media.quality == Quality::Final;
-    Kit {
+    Ok(Kit {
         providers: Providers {
             text: Arc::new(BuiltinText),
             image: Arc::new(BuiltinImage),
@@ -175,7 +177,8 @@ pub(crate) fn kit(home: &Home, config: &Config, parts: &Parts, styles: &Styles) 
         fps: config.media.fps,
         dance_max_ms: u64::from(config.media.dance_max_s) * 1_000,
         is_final_quality,
-    }
+        publisher: publisher(config)?,
+    })
 }
 
 /// Where the login of `rushes auth google` is kept.

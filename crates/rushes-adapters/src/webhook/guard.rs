@@ -45,7 +45,7 @@ const NETS_V6: &[([u16; 3], u32, &str)] = &[
 ];
 
 /// Why an address is not one of the public internet; None where it is.
-pub(super) fn forbidden(address: IpAddr) -> Option<&'static str> {
+pub(crate) fn forbidden(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V4(address) => forbidden_v4(address),
         IpAddr::V6(address) => forbidden_v6(address),

@@ -2,6 +2,7 @@
 //! Each write is one durable transaction of its own.
 
 mod assets;
+mod attempts;
 mod events;
 mod history;
 mod jobs;
@@ -16,6 +17,7 @@ mod upkeep;
 mod webhooks;
 
 pub use assets::{AssetFilter, Assets};
+pub use attempts::{AttemptEnd, Attempts};
 pub use events::{Events, Marks};
 pub use history::{History, PastJob, PastStep};
 pub use jobs::{Claim, Family, JobFilter, Jobs, Lease, Room};
@@ -31,12 +33,28 @@ pub use webhooks::Webhooks;
 
 /// The whole store.
 pub trait Store:
-    Jobs + Journal + Assets + Outbox + Upkeep + Loose + Pages + Events + Keys + Replies + Webhooks + Messages + Marks + History + Schedules
+    Jobs
+    + Journal
+    + Attempts
+    + Assets
+    + Outbox
+    + Upkeep
+    + Loose
+    + Pages
+    + Events
+    + Keys
+    + Replies
+    + Webhooks
+    + Messages
+    + Marks
+    + History
+    + Schedules
 {
 }
 impl<T> Store for T where
     T: Jobs
         + Journal
+        + Attempts
         + Assets
         + Outbox
         + Upkeep

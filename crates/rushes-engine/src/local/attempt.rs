@@ -10,8 +10,9 @@ use crate::pins::Pinned;
 use async_trait::async_trait;
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::{Body, Data, Library, Step, StepContext, Workflows};
+use rushes_core::ledger::{Begun, Ledger};
 use rushes_core::record::Listed;
-use rushes_core::store::{AssetFilter, SubjectFilter};
+use rushes_core::store::{AssetFilter, AttemptEnd, Lease, SubjectFilter};
 use rushes_core::subject::{NewSubject, Subject};
 use rushes_core::{AssetId, Blob, Cancel, Code, Fault, Kind, NewAsset, Stop, Wait};
 use serde_json::Value;
@@ -147,6 +148,7 @@ impl<W: Workflows> Attempt<'_, W> {
                 let _ = live.send(Live { job, step: step.clone(), fraction, note: note.to_owned() });
             }),
             library: library(parts),
+            ledger: Arc::new(LocalLedger { parts: parts.clone(), lease: self.flow.lease, step: self.step.name.clone() }),
         }
     }
 }
@@ -226,5 +228,44 @@ impl Library for LocalLibrary {
 
     fn now_ms(&self) -> i64 {
         self.parts.clock.now_ms()
+    }
+}
+
+/// What one step sends outside, in the local store.
+struct LocalLedger {
+    parts: Parts,
+    lease: Lease,
+    step: String,
+}
+
+impl LocalLedger {
+    async fn end(&self, end: AttemptEnd) -> Result<(), Fault> {
+        self.parts.store.end_attempt(self.lease, &self.step, end).await
+    }
+}
+
+#[async_trait]
+impl Ledger for LocalLedger {
+    async fn begin(&self, provider: &str) -> Result<Begun, Fault> {
+        let begun = self.parts.store.begin_attempt(self.lease, &self.step, provider).await?;
+        faults::pass(Place::AttemptBegun)?;
+        Ok(begun)
+    }
+
+    async fn submitted(&self, external_id: &str) -> Result<(), Fault> {
+        self.end(AttemptEnd::Submitted(external_id.to_owned())).await
+    }
+
+    async fn done(&self, external_id: &str, cost_micros: Option<i64>) -> Result<(), Fault> {
+        faults::pass(Place::AttemptAnswered)?;
+        self.end(AttemptEnd::Done { external_id: external_id.to_owned(), cost_micros }).await
+    }
+
+    async fn failed(&self, fault: &Fault) -> Result<(), Fault> {
+        self.end(AttemptEnd::Failed(fault.clone())).await
+    }
+
+    async fn unknown(&self, fault: &Fault) -> Result<(), Fault> {
+        self.end(AttemptEnd::Unknown(fault.clone())).await
     }
 }

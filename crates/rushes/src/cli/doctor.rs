@@ -2,6 +2,7 @@
 
 use super::hand;
 use super::{Context, exit, print};
+use crate::config::Config;
 use crate::wire;
 use crate::words;
 use rushes_core::catalog::{Catalog, Record};
@@ -79,6 +80,9 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
             checks.push(Check::of(format!("catalog {}", site.name), catalog(site, &probe).await));
         }
     }
+    if let Some(published) = publishing(&context.loaded.config).await {
+        checks.push(published);
+    }
     let is_well = checks.iter().all(|check| check.ok);
     if context.json {
         print::json(&serde_json::json!({"ok": is_well, "checks": checks}))?;
@@ -91,6 +95,17 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         }
     }
     Ok(if is_well { exit::DONE } else { exit::FAILED })
+}
+
+/// The account that publishes, where there is one: it is asked how much it still may.
+async fn publishing(config: &Config) -> Option<Check> {
+    let publisher = match wire::publisher(config) {
+        Ok(publisher) => publisher?,
+        Err(fault) => return Some(Check::of("instagram", Err(fault))),
+    };
+    let asked = publisher.quota().await;
+    let told = asked.map(|quota| format!("{} of {} posts published within {} h", quota.used, quota.limit, quota.window.as_secs() / 3_600));
+    Some(Check::of(publisher.name(), told))
 }
 
 /// The home, or the nearest folder above it that exists, can be written to.

@@ -5,11 +5,12 @@ use super::hand::{self, Hand};
 use super::{Context, exit, print};
 use crate::wire;
 use crate::words;
-use rushes_core::JobId;
 use rushes_core::choice::Choice;
 use rushes_core::job::{Job, JobState, Outcome, StepRow};
+use rushes_core::ledger::Standing;
 use rushes_core::record::rfc3339;
-use rushes_core::store::JobFilter;
+use rushes_core::store::{JobFilter, Store};
+use rushes_core::{Fault, JobId};
 use rushes_engine::{Ask, choices};
 use serde_json::{Value, json};
 
@@ -144,10 +145,17 @@ fn choice_json(choice: &Choice) -> Value {
     json!({"name": choice.name, "takes": takes})
 }
 
-fn step_json(step: &StepRow) -> Value {
+/// A job's steps, each with what it sent outside.
+async fn steps_json(store: &dyn Store, job: JobId) -> Result<Vec<Value>, Fault> {
+    let (steps, attempts) = (store.steps(job).await?, store.attempts(job).await?);
+    Ok(steps.iter().map(|step| step_json(step, &Standing::of(&step.name, &attempts))).collect())
+}
+
+fn step_json(step: &StepRow, sent: &Standing) -> Value {
     json!({
         "name": step.name, "state": step_state(step), "attempts": step.attempts, "started_at": rfc3339(step.started_ms),
-        "ended_at": step.ended_ms.map(rfc3339), "provider": step.provider, "external_id": null, "cost": null, "last_error": step.last_fault,
+        "ended_at": step.ended_ms.map(rfc3339), "provider": step.provider, "external_id": sent.external_id, "sent": sent.state,
+        "cost": sent.cost, "last_error": step.last_fault,
     })
 }
 
@@ -186,10 +194,10 @@ async fn show(context: &Context, id: JobId) -> anyhow::Result<u8> {
     let family = parts.store.family(job.root).await?.jobs;
     let members: Vec<&Job> = std::iter::once(&job).chain(family.iter().filter(|child| child.parent == Some(id))).collect();
     if context.json {
-        let steps: Vec<Value> = parts.store.steps(id).await?.iter().map(step_json).collect();
+        let steps = steps_json(parts.store.as_ref(), id).await?;
         let mut children = Vec::new();
         for child in &members[1..] {
-            let steps: Vec<Value> = parts.store.steps(child.id).await?.iter().map(step_json).collect();
+            let steps = steps_json(parts.store.as_ref(), child.id).await?;
             let mut shown = as_json(child);
             shown["steps"] = json!(steps);
             shown["choice"] = choices::of_job(&parts, child).await?.map_or(Value::Null, |choice| choice_json(&choice));

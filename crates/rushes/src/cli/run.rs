@@ -200,7 +200,7 @@ fn tell(context: &Context, parts: &Parts, family: &Family, end: &End) -> anyhow:
 
 async fn tell_plan(context: &Context, workflow: &str, input: Value, styles: &Styles) -> anyhow::Result<u8> {
     let parts = wire::beside(&context.home, &context.loaded.config)?;
-    let kit = wire::kit(&context.home, &context.loaded.config, &parts, styles);
+    let kit = wire::kit(&context.home, &context.loaded.config, &parts, styles)?;
     let plan = plan::of(&parts, &kit, workflow, input).await?;
     if context.json {
         print::json(&plan)?;

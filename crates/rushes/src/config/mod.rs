@@ -24,6 +24,7 @@ pub(crate) struct Config {
     pub(crate) delivery: DeliverySection,
     pub(crate) keep: KeepSection,
     pub(crate) google: GoogleSection,
+    pub(crate) instagram: InstagramSection,
     pub(crate) server: ServerSection,
     pub(crate) log: LogSection,
     pub(crate) otlp: OtlpSection,
@@ -194,6 +195,12 @@ fn check(config: &Config) -> Result<(), Fault> {
     }
     if config.server.jobs_at_once == 0 {
         return refuse("server.jobs_at_once", "at least one job runs at once");
+    }
+    if !(1..=100).contains(&config.instagram.daily_limit) {
+        return refuse("instagram.daily_limit", "1 to 100 posts a day; Instagram allows an account no more");
+    }
+    if config.instagram.user_id.is_some() != config.instagram.token.is_some() {
+        return refuse("instagram.user_id, instagram.token", "an account has both, or neither is set and nothing is published");
     }
     let retries = &config.webhooks.retries_s;
     if retries.len() > 20 || !retries.iter().all(|seconds| (0.0..=604_800.0).contains(seconds)) {

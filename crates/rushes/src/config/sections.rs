@@ -264,6 +264,44 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// Who publishes at Instagram, and how much; without an account nobody does.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct InstagramSection {
+    /// The account's id at Instagram, digits.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "digits")]
+    pub(crate) user_id: Option<String>,
+    /// The account's access token: `env:NAME` or `file:/path`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token: Option<String>,
+    /// None = `https://graph.instagram.com`; for tokens of Facebook's login `https://graph.facebook.com`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) endpoint: Option<String>,
+    /// Posts within 24 hours at most; the account's own limit holds as well.
+    pub(crate) daily_limit: u32,
+}
+
+impl Default for InstagramSection {
+    fn default() -> Self {
+        Self { user_id: None, token: None, endpoint: None, daily_limit: 25 }
+    }
+}
+
+/// An id that the environment gives as a number.
+fn digits<'de, D: serde::Deserializer<'de>>(given: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Id {
+        Text(String),
+        Number(u64),
+    }
+    let id: Option<Id> = Option::deserialize(given)?;
+    Ok(id.map(|id| match id {
+        Id::Text(text) => text,
+        Id::Number(number) => number.to_string(),
+    }))
+}
+
 /// Where spans of requests, jobs, steps and uploads are sent, if anywhere.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -141,3 +141,19 @@ fn config_keeps_what_failed_for_days_that_end() {
     let fault = load(folder(&[("rushes.toml", "[keep]\nfailed_scratch_days = 4000000000\n")]).path()).err().unwrap();
     assert_eq!((fault.code, fault.get("setting")), (Code::ConfigInvalid, Some("keep.failed_scratch_days")), "{fault}");
 }
+
+#[test]
+fn config_an_account_that_publishes_is_whole_or_not_there() {
+    let text = |lines: &str| folder(&[("rushes.toml", format!("[instagram]\n{lines}").as_str())]);
+    let whole = load(text("user_id = 17841400000000001\ntoken = \"env:TOKEN\"\n").path()).unwrap().config.instagram;
+    assert_eq!((whole.user_id.as_deref(), whole.daily_limit), (Some("17841400000000001"), 25), "as the environment would give it");
+    for (lines, setting) in [
+        ("user_id = \"1\"", "instagram.user_id"),
+        ("token = \"env:TOKEN\"", "instagram.token"),
+        ("daily_limit = 0", "instagram.daily_limit"),
+        ("daily_limit = 101", "instagram.daily_limit"),
+    ] {
+        let fault = load(text(lines).path()).err().expect("it is refused");
+        assert!(fault.to_string().contains(setting), "{lines}: {fault}");
+    }
+}

@@ -10,6 +10,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use rushes_core::job::{Job, Outcome, StepRow};
+use rushes_core::ledger::{AttemptState, Standing};
 use rushes_core::record::rfc3339;
 use rushes_core::store::JobFilter;
 use rushes_core::{Code, Fault, JobId, Wait};
@@ -205,6 +206,13 @@ pub(super) struct StepFacts {
     attempts: u32,
     /// Who did the work, where a provider did.
     provider: Option<String>,
+    /// What it sent outside is known there by this name.
+    external_id: Option<String>,
+    /// How far what it sent outside has come: `intent`, `submitted`, `unknown` (the answer never came; it is looked up before
+    /// anything is sent again), `done`, `failed`, or `needs_reconcile` (the step has ended, and a person has to look).
+    sent: Option<&'static str>,
+    /// What it cost so far, in US dollars.
+    cost: Option<f64>,
     /// Why it failed, or its last attempt did.
     error: Option<Reason>,
     #[schema(format = DateTime)]
@@ -214,7 +222,7 @@ pub(super) struct StepFacts {
 }
 
 impl StepFacts {
-    fn of(step: &StepRow) -> Self {
+    fn of(step: &StepRow, sent: Standing) -> Self {
         let (state, fault) = match &step.outcome {
             None => ("running", step.last_fault.as_ref()),
             Some(Outcome::Value(_)) => ("done", None),
@@ -226,6 +234,9 @@ impl StepFacts {
             state,
             attempts: step.attempts,
             provider: step.provider.clone(),
+            external_id: sent.external_id,
+            sent: sent.state.map(AttemptState::name),
+            cost: sent.cost,
             error: fault.map(Reason::of),
             started_at: rfc3339(step.started_ms),
             ended_at: step.ended_ms.map(rfc3339),
@@ -246,7 +257,8 @@ pub(super) async fn steps(State(app): State<App>, Path(id): Path<String>) -> Res
     let id = id_of(&id)?;
     let store = &app.parts().store;
     store.job(id).await?;
-    Ok(Json(StepList { steps: store.steps(id).await?.iter().map(StepFacts::of).collect() }))
+    let (steps, attempts) = (store.steps(id).await?, store.attempts(id).await?);
+    Ok(Json(StepList { steps: steps.iter().map(|step| StepFacts::of(step, Standing::of(&step.name, &attempts))).collect() }))
 }
 
 /// It was written down for the job.

@@ -2,7 +2,8 @@
 
 use crate::support::program::{Program, end};
 use crate::support::survivor::{Dice, TINY, agree, make_reference, number, report};
-use rushes_core::faults::{PLACES, Place};
+use crate::survives::of_a_production;
+use rushes_core::faults::Place;
 use serde_json::Value;
 
 /// A home with one finished production.
@@ -93,11 +94,9 @@ fn redo_that_fails_leaves_the_old_set_as_it_was() {
 
 #[test]
 fn redo_with_a_crash_at_each_commit_point_ends_with_one_set() {
-    use Place::{Backup, Evict, Fetched, HomeLock, MessageAnswered, MessageLeased, Migrate, PartSent, PutOff};
-    let elsewhere = [Backup, Evict, Fetched, HomeLock, MessageAnswered, MessageLeased, Migrate, PartSent, PutOff];
     let (program, who) = studio();
     let mut dice = Dice::roll("redo");
-    let mut places: Vec<Place> = PLACES.iter().map(|(place, _)| *place).filter(|place| !elsewhere.contains(place)).collect();
+    let mut places = [&of_a_production()[..], &[Place::ObjectRemove, Place::ObjectRemoved]].concat();
     places.sort_by_cached_key(|_| dice.below(1 << 20));
     if number("RUSHES_ALL_POINTS", 0) == 0 {
         places.truncate(5);

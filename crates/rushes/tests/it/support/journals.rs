@@ -46,6 +46,7 @@ pub(crate) fn registry() -> Registry {
         fps: 4,
         dance_max_ms: 1_000,
         is_final_quality: false,
+        publisher: None,
     })
 }
 

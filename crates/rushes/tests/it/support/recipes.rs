@@ -2,6 +2,7 @@
 
 use rushes_core::choice;
 use rushes_core::flow::{Branch, Child, Flow, Lane, Step, StepContext, Workflows};
+use rushes_core::ledger::{self, Found};
 use rushes_core::subject::{NewSubject, SubjectType};
 use rushes_core::{Code, Done, Fault, Kind, Stop};
 use serde_json::{Value, json};
@@ -75,6 +76,7 @@ impl Workflows for Recipes {
             "branches" => self.branches(flow).await,
             "wait" => self.wait(flow, input).await,
             "choose" => self.choose(flow, input).await,
+            "post" => self.post(flow, input).await,
             other => Err(Stop::Failed(Fault::new(Code::WorkflowUnknown, "run").with("workflow", other))),
         }
     }
@@ -306,5 +308,32 @@ impl Recipes {
         };
         let both = flow.all(vec![branch("left"), branch("right")]).await.into_iter().collect::<Result<Vec<u32>, Stop>>()?;
         Ok(json!([first, second, both]))
+    }
+
+    /// Posts once to an outside world, which is these recipes' own counting; `lost` answers of it never come.
+    async fn post<F: Flow>(&self, flow: &F, input: Value) -> Result<Value, Stop> {
+        let recipes = self.clone();
+        let lost = input["lost"].as_u64().unwrap_or(0);
+        let body = move |context: StepContext| async move {
+            let (found, posted) = (recipes.clone(), recipes.clone());
+            let find = |_| async move {
+                found.ran("looked");
+                Ok(if found.runs("posted") > 0 { Found::There("post 1".to_owned()) } else { Found::Nowhere })
+            };
+            let send = || async move {
+                let asked = posted.ran("asked");
+                if input["never arrives"] != true || asked > 1 {
+                    posted.ran("posted");
+                }
+                if input["hangs"] == true {
+                    std::future::pending::<()>().await;
+                }
+                let fault = Fault::new(Code::AnswerLost, "post").retry_after(Duration::from_millis(5));
+                if u64::from(asked) <= lost { Err(fault) } else { Ok(format!("post {asked}")) }
+            };
+            Ok(Done::value(ledger::once(&*context.ledger, "world", find, send).await?))
+        };
+        let id: String = flow.step(Step::new("post"), body).await?;
+        Ok(json!(id))
     }
 }

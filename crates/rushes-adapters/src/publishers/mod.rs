@@ -1,0 +1,3 @@
+//! What shows films to the world, a room each.
+
+pub mod instagram;

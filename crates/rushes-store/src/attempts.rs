@@ -1,0 +1,121 @@
+//! The ledger of what steps sent outside.
+
+use crate::jobs::check_lease;
+use crate::rows::{self, json};
+use crate::sqlite::SqliteStore;
+use crate::writer::Write;
+use async_trait::async_trait;
+use rushes_core::ledger::{Attempt, AttemptState, Begun};
+use rushes_core::store::{AttemptEnd, Attempts, Lease};
+use rushes_core::{Code, Fault, JobId};
+use rusqlite::{Row, params};
+
+const ATTEMPT: &str = "step, number, provider, state, external_id, cost_micros, fault, began_ms, changed_ms";
+
+fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
+    let state: String = row.get(3)?;
+    Ok(Attempt {
+        step: row.get(0)?,
+        number: row.get(1)?,
+        provider: row.get(2)?,
+        state: AttemptState::named(&state).ok_or_else(|| rows::unknown(3, &state))?,
+        external_id: row.get(4)?,
+        cost_micros: row.get(5)?,
+        fault: rows::from_json_or_none(row, 6)?,
+        began_ms: row.get(7)?,
+        changed_ms: row.get(8)?,
+    })
+}
+
+pub(crate) fn of_job() -> String {
+    format!("SELECT {ATTEMPT} FROM attempts WHERE job = ?1 ORDER BY began_ms, step, number")
+}
+
+pub(crate) fn last_of_step() -> String {
+    format!("SELECT {ATTEMPT} FROM attempts WHERE job = ?1 AND step = ?2 ORDER BY number DESC LIMIT 1")
+}
+
+/// The step's open attempt, which is its last; else, for what is over, the job's that was submitted under this name.
+pub(crate) const OPEN: &str = "SELECT step, number FROM attempts WHERE job = ?1 AND step = ?2 AND state NOT IN ('done', 'failed')
+    UNION ALL SELECT step, number FROM attempts WHERE job = ?1 AND state = 'submitted' AND external_id = ?3 LIMIT 1";
+
+/// What a step leaves open that ended without a value.
+pub(crate) const LEAVE: &str = "UPDATE attempts SET state = 'needs_reconcile', changed_ms = ?3
+    WHERE job = ?1 AND step = ?2 AND state IN ('intent', 'submitted', 'unknown')";
+
+/// A step has ended without a value: what it has open is nobody's any more.
+pub(crate) fn leave(write: &Write<'_>, job: JobId, step: &str) -> Result<(), Fault> {
+    rows::change(write.sql, LEAVE, params![job.to_string(), step, write.now_ms]).map(drop)
+}
+
+fn begin(write: &Write<'_>, lease: Lease, step: &str, provider: &str) -> Result<Begun, Fault> {
+    check_lease(write.sql, lease)?;
+    let job = lease.job.to_string();
+    let last = rows::one(write.sql, &last_of_step(), params![job, step], attempt)?;
+    let number = match last {
+        Some(mut last) if last.state != AttemptState::Failed => {
+            if last.state == AttemptState::Intent {
+                last.state = AttemptState::Unknown;
+                last.changed_ms = write.now_ms;
+                rows::change(
+                    write.sql,
+                    "UPDATE attempts SET state = 'unknown', changed_ms = ?4 WHERE job = ?1 AND step = ?2 AND number = ?3",
+                    params![job, step, last.number, write.now_ms],
+                )?;
+            }
+            return Ok(Begun::Before(Box::new(last)));
+        }
+        Some(failed) => failed.number + 1,
+        None => 1,
+    };
+    rows::change(
+        write.sql,
+        "INSERT INTO attempts(job, step, number, provider, state, began_ms, changed_ms) VALUES (?1, ?2, ?3, ?4, 'intent', ?5, ?5)",
+        params![job, step, number, provider, write.now_ms],
+    )?;
+    Ok(Begun::Send)
+}
+
+fn end(write: &Write<'_>, lease: Lease, step: &str, end: &AttemptEnd) -> Result<(), Fault> {
+    check_lease(write.sql, lease)?;
+    let job = lease.job.to_string();
+    let (state, id, cost_micros, fault) = match end {
+        AttemptEnd::Submitted(id) => (AttemptState::Submitted, Some(id), None, None),
+        AttemptEnd::Done { external_id, cost_micros } => (AttemptState::Done, Some(external_id), *cost_micros, None),
+        AttemptEnd::Failed(fault) => (AttemptState::Failed, None, None, Some(json(fault)?)),
+        AttemptEnd::Unknown(fault) => (AttemptState::Unknown, None, None, Some(json(fault)?)),
+    };
+    // Only what is over may be another step's.
+    let elsewhere = id.filter(|_| state == AttemptState::Done);
+    let open = rows::one(write.sql, OPEN, params![job, step, elsewhere], |row| Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?)))?;
+    let Some((step, number)) = open else {
+        return Err(Fault::new(Code::NotFound, "end attempt").with("job", lease.job).with("step", step).because("none is open"));
+    };
+    rows::change(
+        write.sql,
+        "UPDATE attempts SET state = ?4, external_id = coalesce(?5, external_id), cost_micros = coalesce(?6, cost_micros), fault = ?7,
+             changed_ms = ?8 WHERE job = ?1 AND step = ?2 AND number = ?3",
+        params![job, step, number, state.name(), id, cost_micros, fault, write.now_ms],
+    )
+    .map(drop)
+}
+
+#[async_trait]
+impl Attempts for SqliteStore {
+    async fn attempts(&self, job: JobId) -> Result<Vec<Attempt>, Fault> {
+        self.read(move |sql| rows::all(sql, &of_job(), [job.to_string()], attempt)).await
+    }
+
+    async fn begin_attempt(&self, lease: Lease, step: &str, provider: &str) -> Result<Begun, Fault> {
+        let (step, provider) = (step.to_owned(), provider.to_owned());
+        self.write(move |write| begin(write, lease, &step, &provider)).await
+    }
+
+    async fn end_attempt(&self, lease: Lease, step: &str, outcome: AttemptEnd) -> Result<(), Fault> {
+        let step = step.to_owned();
+        self.write(move |write| end(write, lease, &step, &outcome)).await
+    }
+}
+
+#[cfg(test)]
+mod tests;
