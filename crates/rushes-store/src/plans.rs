@@ -91,6 +91,29 @@ fn lists(is_first: bool) -> Vec<String> {
     all
 }
 
+/// Questions that stand in the midst of what asks them.
+const PLAIN: &[&str] = &[
+    "SELECT fence FROM jobs WHERE id = ?1",
+    "SELECT last_ms FROM schedules WHERE name = ?1",
+    crate::journal::UNHEARD,
+    "SELECT name FROM steps WHERE job = ?1 ORDER BY seq",
+    "SELECT id FROM jobs WHERE root = ?1 ORDER BY created_ms, id",
+    "SELECT id FROM assets WHERE root = ?1",
+    "SELECT id FROM assets WHERE subject = ?1 AND retired_ms IS NULL ORDER BY id",
+    "SELECT id FROM assets WHERE path = ?1 AND sha256 = ?2 AND version = ?3",
+    "SELECT id FROM assets WHERE rowid > ?1 ORDER BY rowid LIMIT 1000",
+    "SELECT state FROM deliveries WHERE asset = ?1",
+    "SELECT count(*) FROM outbox WHERE root = ?1 AND state IN ('owed', 'sending')",
+    "SELECT id FROM outbox WHERE op = 'put_record' AND destination = ?1 AND key = ?2 AND state = 'sending'",
+    "SELECT count(*) FROM outbox WHERE op = 'put_record' AND destination = ?1 AND key = ?2 AND state = 'owed'",
+    "SELECT id, collection FROM jobs WHERE id IN (?1, (SELECT root FROM jobs WHERE id = ?1)) AND collection IS NOT NULL",
+    "SELECT root FROM outbox WHERE lease = ?1 AND state = 'sending'",
+    "SELECT seq FROM events WHERE seq > ?1 ORDER BY seq LIMIT 100",
+    "SELECT coalesce(max(seq), 0) FROM events",
+    "SELECT coalesce(min(seq), 1) FROM events",
+    "SELECT EXISTS (SELECT 1 FROM signals WHERE job = ?1 AND name = ?2 AND (taken_at IS NULL OR taken_at = ?3))",
+];
+
 /// What is asked while the days of assets come to an end.
 fn of_expiry() -> Vec<String> {
     let fixed = [expire::OPEN_ROWS, outbox::lease::IS_CURRENT, owe::NO_WAIT, old::LEFT_PATHS[0], old::LEFT_PATHS[1]];
@@ -150,30 +173,7 @@ fn plans_of_hot_questions_walk_no_table() {
             .map(|(endpoint, job)| messages::list_of(&MessageFilter { endpoint, job, ..MessageFilter::default() })),
     );
     hot.extend([crate::loose::LEFT.to_owned(), crate::loose::ending()]);
-    hot.extend(
-        [
-            "SELECT fence FROM jobs WHERE id = ?1",
-            "SELECT last_ms FROM schedules WHERE name = ?1",
-            crate::journal::UNHEARD,
-            "SELECT name FROM steps WHERE job = ?1 ORDER BY seq",
-            "SELECT id FROM jobs WHERE root = ?1 ORDER BY created_ms, id",
-            "SELECT id FROM assets WHERE root = ?1",
-            "SELECT id FROM assets WHERE subject = ?1 AND retired_ms IS NULL ORDER BY id",
-            "SELECT id FROM assets WHERE path = ?1 AND sha256 = ?2 AND version = ?3",
-            "SELECT id FROM assets WHERE rowid > ?1 ORDER BY rowid LIMIT 1000",
-            "SELECT state FROM deliveries WHERE asset = ?1",
-            "SELECT count(*) FROM outbox WHERE root = ?1 AND state IN ('owed', 'sending')",
-            "SELECT id FROM outbox WHERE op = 'put_record' AND destination = ?1 AND key = ?2 AND state = 'sending'",
-            "SELECT count(*) FROM outbox WHERE op = 'put_record' AND destination = ?1 AND key = ?2 AND state = 'owed'",
-            "SELECT id, collection FROM jobs WHERE id IN (?1, (SELECT root FROM jobs WHERE id = ?1)) AND collection IS NOT NULL",
-            "SELECT root FROM outbox WHERE lease = ?1 AND state = 'sending'",
-            "SELECT seq FROM events WHERE seq > ?1 ORDER BY seq LIMIT 100",
-            "SELECT coalesce(max(seq), 0) FROM events",
-            "SELECT coalesce(min(seq), 1) FROM events",
-            "SELECT EXISTS (SELECT 1 FROM signals WHERE job = ?1 AND name = ?2 AND (taken_at IS NULL OR taken_at = ?3))",
-        ]
-        .map(str::to_owned),
-    );
+    hot.extend(PLAIN.iter().map(|statement| (*statement).to_owned()));
     let found: Vec<(String, Vec<String>)> = hot
         .into_iter()
         .map(|statement| (walks(&sql, &statement), statement))

@@ -1,6 +1,7 @@
 //! The workflows. One file each; [`registry`] lists them. They see ports and `Flow` only: no store, no network,
 //! no destination. What they make becomes an asset by being handed to the engine, and in no other way.
 
+mod align;
 mod character;
 mod dance;
 mod finish_all;
@@ -8,6 +9,7 @@ pub mod import;
 pub mod kit;
 pub mod outside;
 pub mod production;
+mod publish;
 pub mod put;
 mod redo;
 mod redo_folder;

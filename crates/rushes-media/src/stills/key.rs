@@ -54,17 +54,20 @@ pub(super) struct Key {
     strays: (f32, f32),
 }
 
+/// A colour as it is compared: how light it is, and which.
+type Seen = (f32, [f32; 2]);
+
 impl Key {
     /// The plain strong colour that most of the border is of. None where there is none.
     pub(super) fn of_border(picture: &RgbaImage) -> Option<Self> {
         let samples = border(picture);
-        let seen: Vec<(f32, [f32; 2])> = samples.iter().map(|rgb| (luma(*rgb), chroma(*rgb))).collect();
+        let seen: Vec<Seen> = samples.iter().map(|rgb| (luma(*rgb), chroma(*rgb))).collect();
         let mut middle = densest(&seen)?;
         let mut key = None;
         for _ in 0..3 {
-            let within: Vec<&(f32, [f32; 2])> = seen.iter().filter(|(_, at)| apart(*at, middle) <= WITHIN).collect();
+            let within: Vec<&Seen> = seen.iter().filter(|(_, at)| apart(*at, middle) <= WITHIN).collect();
             let count = within.len() as f32;
-            let mean = |of: &dyn Fn(&(f32, [f32; 2])) -> f32| within.iter().map(|v| of(v)).sum::<f32>() / count.max(1.0);
+            let mean = |of: &dyn Fn(&Seen) -> f32| within.iter().map(|v| of(v)).sum::<f32>() / count.max(1.0);
             middle = [mean(&|v| v.1[0]), mean(&|v| v.1[1])];
             let luma = mean(&|v| v.0);
             let strays = (mean(&|v| (v.0 - luma).abs()), mean(&|v| apart(v.1, middle)));

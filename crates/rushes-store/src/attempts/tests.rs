@@ -53,6 +53,8 @@ impl Home {
 
     async fn ends(&self, step: &str, outcome: Outcome) {
         let commit = StepCommit {
+            shown: Vec::new(),
+            gone: Vec::new(),
             lease: self.lease,
             step: step.into(),
             input_hash: String::new(),

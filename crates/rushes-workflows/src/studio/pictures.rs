@@ -1,12 +1,28 @@
 //! Still pictures of a character: portraits, outfits, stickers.
 
 use super::{Followed, Studio};
+use crate::kit::blocking;
 use rushes_core::flow::{Branch, Flow, Step, StepContext};
 use rushes_core::kinds::Names;
 use rushes_core::provider::{ImageRequest, Outfit, Picture};
 use rushes_core::recognise::PRIMARY;
-use rushes_core::{AssetRef, Done, Kind, Stop};
+use rushes_core::{AssetRef, Done, Fault, Kind, Stop};
+use rushes_media::stills::cut_out;
 use serde_json::json;
+use std::path::PathBuf;
+
+/// A sticker as one with transparency, also where its maker could only put it on a plain ground.
+async fn clear(context: &StepContext, picture: Picture, file: PathBuf) -> Result<PathBuf, Fault> {
+    if !matches!(picture, Picture::IconSticker | Picture::NameSticker) {
+        return Ok(file);
+    }
+    let (out, cancel) = (context.scratch()?.join("sticker.png"), context.cancel.clone());
+    blocking(move || {
+        cut_out(&file, &out, &cancel)?;
+        Ok(out)
+    })
+    .await
+}
 
 /// One still picture to be made.
 pub(crate) struct Image {
@@ -103,7 +119,7 @@ impl<F: Flow> Studio<'_, F> {
                 ImageRequest { concept: person.concept.clone(), picture: image.picture, outfit: image.outfit.clone(), width, height, like };
             let (file, reused_from) = match before {
                 Some(before) => (before.file, Some(before.asset)),
-                None => (provider.make(&request, &context.call("image")?).await?, None),
+                None => (clear(&context, image.picture, provider.make(&request, &context.call("image")?).await?).await?, None),
             };
             let mut asset =
                 context.new_asset(image.kind, &person.id, file).title(&image.title).names(&image.names).seed(person.concept.seed);
