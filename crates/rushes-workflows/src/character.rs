@@ -39,12 +39,27 @@ pub(crate) struct Input {
     /// Another number makes everything anew that equal inputs would reuse.
     #[serde(default)]
     pub(crate) redo: u32,
+    /// Of so many anime images one is chosen.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub(crate) takes: u32,
     /// A dance on each of these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) references: Vec<Reference>,
     /// And of the first dance all of this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) wanted: Option<Wanted>,
+}
+
+/// Takes to choose among at most.
+const TAKES_MAX: u64 = 6;
+
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_one(takes: &u32) -> bool {
+    *takes == 1
 }
 
 impl Parameters for Input {
@@ -63,6 +78,7 @@ impl Parameters for Input {
                 "no-skip-existing",
                 "A concept whose name exists is passed over; off: that character gets new versions.",
             ),
+            Field::whole("takes", "takes", 1..=TAKES_MAX, Some(1), "Make so many anime images, and wait until somebody chooses one."),
             redo_field(),
         ]
     }
@@ -95,10 +111,11 @@ pub(crate) fn redo_field() -> Field {
 }
 
 pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Value, Stop> {
-    let Input { seed, style_id, name, concept, skip_existing, redo, references, wanted } = input;
+    let Input { seed, style_id, name, concept, skip_existing, redo, takes, references, wanted } = input;
     let who = Who { seed, style: style_id, name, wish: concept, skip_existing, redo };
-    let studio = Studio::new(flow, kit, people::draw(flow, kit, who).await?);
-    let (_, cosplay) = studio.portraits().await?;
+    let mut studio = Studio::new(flow, kit, people::draw(flow, kit, who).await?);
+    let anime = if takes > 1 { studio.chosen_anime(takes).await? } else { studio.anime().await? };
+    let cosplay = studio.cosplay(&anime).await?;
     let mut dances = Vec::new();
     for (index, reference) in references.iter().enumerate() {
         let on = studio.follow(reference, &title(index), &BTreeMap::new()).await?;

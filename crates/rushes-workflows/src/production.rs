@@ -147,6 +147,7 @@ pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Va
             concept: None,
             skip_existing: input.skip_existing,
             redo: input.redo,
+            takes: 1,
             references: references.clone(),
             wanted: Some(input.wanted()),
         };

@@ -1,6 +1,7 @@
 //! What the studio's workflows are built from: a character and its pictures, dances on references, and everything that is
 //! made of one dance. The workflows say in which order.
 
+pub(crate) mod choose;
 pub(crate) mod companions;
 pub(crate) mod complete;
 pub(crate) mod cut;

@@ -38,9 +38,14 @@ pub(crate) struct Image {
 impl<F: Flow> Studio<'_, F> {
     /// The anime image, and the cosplay image made from it.
     pub(crate) async fn portraits(&self) -> Result<(AssetRef, AssetRef), Stop> {
-        let anime = self.portrait(Picture::Anime, None).await?;
+        let anime = self.anime().await?;
         let cosplay = self.cosplay(&anime).await?;
         Ok((anime, cosplay))
+    }
+
+    /// The anime image.
+    pub(crate) async fn anime(&self) -> Result<AssetRef, Stop> {
+        self.portrait(Picture::Anime, None).await
     }
 
     /// The cosplay image.
@@ -92,7 +97,7 @@ impl<F: Flow> Studio<'_, F> {
     }
 
     /// A step that makes one still picture.
-    fn image(&self, image: Image) -> Branch<AssetRef> {
+    pub(super) fn image(&self, image: Image) -> Branch<AssetRef> {
         let provider = self.kit.providers.image.clone();
         let (width, height) = match image.picture {
             Picture::Anime | Picture::Cosplay => (self.kit.width, self.kit.height),

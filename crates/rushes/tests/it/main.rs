@@ -28,6 +28,7 @@ mod put;
 #[cfg(feature = "firestore")]
 mod records;
 mod redo;
+mod reels;
 mod replay;
 mod schedules;
 mod schema;

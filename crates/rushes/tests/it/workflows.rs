@@ -75,6 +75,7 @@ const ROWS: &[Row] = &[
     Row { args: "dance nova --reference step --finish", makes: &["dance_video", "variant_video", "watermarked_video", "orig_video"] },
     Row { args: "redo WHO", makes: &["dance_video", "watermarked_video"] },
     Row { args: "redo dance_WHO_cosplay_on_other --anime", makes: &["anime_image", "cosplay_image", "dance_video"] },
+    Row { args: "align WHO --reference other", makes: &[] },
     Row { args: "score WHO --style lofi", makes: &["ai_music", "scored_video"] },
     Row { args: "watermark WHO", makes: &["watermarked_video"] },
     Row { args: "soundtracks WHO", makes: &["kpop_video"] },
@@ -161,6 +162,9 @@ fn workflows_each_refuse_bad_input_and_say_what_to_do() {
         ("redo WHO --swap-ref step", 1, "dances on step already"),
         ("redo-folder missing", 1, "redo/missing"),
         ("redo-folder --limit 0", 2, "1..=500"),
+        ("align WHO", 2, "--reference"),
+        ("align WHO --reference nowhere", 2, "there are: other, step"),
+        ("align nobody --reference step", 1, "rushes assets ls"),
         ("score nobody", 1, "rushes assets ls"),
         ("score WHO --style polka", 2, "there are: kpop_dance"),
         ("score ./rushes.toml", 1, "rushes.toml"),
@@ -186,6 +190,7 @@ fn asked() -> Vec<(&'static str, Value)> {
         ("character", json!({"name": "Nova", "seed": 5})),
         ("dance", json!({"character": "nova", "reference": "step", "finish": true, "generate_variants": false})),
         ("redo", json!({"project": "nova"})),
+        ("align", json!({"character": "nova", "reference": "other"})),
         ("score", json!({"film": "nova", "style_id": "phonk"})),
         ("watermark", json!({"project": "nova"})),
         ("soundtracks", json!({"project": "nova"})),
@@ -258,4 +263,37 @@ async fn workflows_each_start_by_schedule() {
         ends_well(&served, id, name).await;
     }
     is_whole_in_the_end(&served).await;
+}
+
+#[test]
+fn workflows_a_character_waits_for_the_take_that_somebody_chooses() {
+    let program = Program::with(TINY);
+    let args = ["run", "character", "--name", "Nova", "--takes", "3", "--json"];
+    let waiting = |program: &Program| {
+        let began = Instant::now();
+        loop {
+            let jobs = program.run(&["jobs", "ls", "--json"]);
+            let job = (jobs.code == 0).then(|| jobs.json()["jobs"][0].clone()).unwrap_or_default();
+            if job["waiting_for"] == "signal choose anime_image" {
+                return job["id"].as_str().unwrap().to_owned();
+            }
+            assert!(began.elapsed() < LONG, "it never waits: {job}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    let first = program.start(&args);
+    let id = waiting(&program);
+    assert!(program.assets().is_empty(), "nothing is shown before somebody chose");
+    crate::support::program::signal(&first, "KILL");
+    assert_eq!(end(first).code, -1);
+    let second = program.start(&args);
+    assert_eq!(waiting(&program), id, "the same job waits on");
+    let none = program.run(&["jobs", "choose", &id, "4"]).expect(2);
+    assert!(none.stderr.contains("there are 3"), "{}", none.stderr);
+    program.run(&["jobs", "choose", &id, "2"]).expect(0);
+    assert_eq!(end(second).expect(0).json()["status"], "completed");
+    let kinds: Vec<Value> = program.assets().iter().map(|asset| asset["kind"].clone()).collect();
+    assert_eq!(kinds, [json!("anime_image"), json!("cosplay_image")]);
+    program.run(&["audit", "--deep"]).expect(0);
+    agree(&program.path("home"), None);
 }

@@ -2,6 +2,8 @@
 
 use super::program::{Program, end, ffmpeg, signal};
 use super::survivor::{TINY, make_reference};
+use rushes_adapters::HttpOptions;
+use rushes_adapters::publishers::instagram::{Instagram, InstagramSettings};
 use rushes_core::clock::SystemClock;
 use rushes_core::delivery::Routes;
 use rushes_core::flow::Workflows;
@@ -46,8 +48,14 @@ pub(crate) fn registry() -> Registry {
         fps: 4,
         dance_max_ms: 1_000,
         is_final_quality: false,
-        publisher: None,
+        publisher: Some(Arc::new(account())),
     })
+}
+
+/// One that is never asked.
+fn account() -> Instagram {
+    let (user_id, token) = ("1".to_owned(), "none".to_owned());
+    Instagram::new(&InstagramSettings { user_id, token, endpoint: None, daily_limit: 25 }, HttpOptions::default()).unwrap()
 }
 
 fn folder() -> PathBuf {
@@ -132,6 +140,8 @@ pub(crate) async fn record() {
         program.run(&["run", workflow, &who]).expect(0);
         write(&program, workflow, &family(&program, workflow, JobState::Completed).await[0]).await;
     }
+    program.run(&["run", "align", &who, "--reference", "./other.mp4"]).expect(0);
+    write(&program, "align", &family(&program, "align", JobState::Completed).await[0]).await;
     let left = program.path(&format!("left/dances/dance_{who}_cosplay_on_left.mp4"));
     std::fs::create_dir_all(left.parent().unwrap()).unwrap();
     std::fs::copy(program.path("step.mp4"), &left).unwrap();
@@ -158,6 +168,11 @@ pub(crate) async fn record() {
     let stopped = family(&program, "production", JobState::Cancelled).await;
     write(&program, "production_cancelled", &stopped[0]).await;
     write(&program, "character_cancelled", &stopped[1]).await;
+}
+
+/// Writes the journal of the newest job of this workflow that was completed.
+pub(crate) async fn record_of(program: &Program, workflow: &str) {
+    write(program, workflow, &family(program, workflow, JobState::Completed).await[0]).await;
 }
 
 fn tiny() -> Program {
