@@ -97,14 +97,21 @@ const COMPANIONS: [(&str, Kind); 4] =
 /// begin anywhere.
 #[must_use]
 pub fn recognise(path: &str) -> Option<Recognised> {
+    recognise_among(path, &|_| false)
+}
+
+/// As [`recognise`], where `is_known` says which ids there are: an id may itself hold the words between it and a
+/// reference, and the longest that is known counts.
+#[must_use]
+pub fn recognise_among(path: &str, is_known: &dyn Fn(&str) -> bool) -> Option<Recognised> {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     let (name, folders) = parts.split_last()?;
     let (sort, (stem, _)) = (Sort::of(name)?, name.rsplit_once('.')?);
-    if let Some(found) = of_film(folders, stem, sort) {
+    if let Some(found) = of_film(folders, stem, sort, is_known) {
         return Some(found);
     }
     let (film, kind) = COMPANIONS.iter().find_map(|(end, kind)| Some((stem.strip_suffix(end)?, *kind)))?;
-    let film = [Sort::Film, Sort::Sound].into_iter().find_map(|sort| of_film(folders, film, sort))?;
+    let film = [Sort::Film, Sort::Sound].into_iter().find_map(|sort| of_film(folders, film, sort, is_known))?;
     let mut found = Recognised::new(kind, &film.subject, &[]);
     // A path itself, not one segment of it.
     found.names.insert("beside".to_owned(), film.stem().ok()?);
@@ -113,7 +120,8 @@ pub fn recognise(path: &str) -> Option<Recognised> {
 }
 
 /// Everything but what stands beside something else.
-fn of_film(folders: &[&str], stem: &str, sort: Sort) -> Option<Recognised> {
+fn of_film(folders: &[&str], stem: &str, sort: Sort, is_known: &dyn Fn(&str) -> bool) -> Option<Recognised> {
+    let dance = |name| dance(name, is_known);
     let of_dance = folders.iter().rposition(|folder| dance(folder).is_some());
     if let Some((at, (id, reference))) = of_dance.and_then(|at| Some((at, dance(folders[at])?))) {
         return in_remix((id, reference), &folders[at + 1..], stem, sort);
@@ -143,11 +151,16 @@ fn of_character(stem: &str) -> Recognised {
     }
 }
 
-/// `dance_{id}_cosplay_on_{ref}` as id and reference.
-fn dance(name: &str) -> Option<(&str, &str)> {
-    let (id, reference) = name.strip_prefix("dance_")?.split_once("_cosplay_on_")?;
-    (!id.is_empty() && !reference.is_empty()).then_some((id, reference))
+/// `dance_{id}_cosplay_on_{ref}` as id and reference: at the longest id that is known, else at the shortest there may be.
+fn dance<'a>(name: &'a str, is_known: &dyn Fn(&str) -> bool) -> Option<(&'a str, &'a str)> {
+    let name = name.strip_prefix("dance_")?;
+    let splits = || name.match_indices(ON).map(|(at, on)| (&name[..at], &name[at + on.len()..]));
+    let is_whole = |(id, reference): &(&str, &str)| !id.is_empty() && !reference.is_empty();
+    splits().filter(is_whole).filter(|(id, _)| is_known(id)).last().or_else(|| splits().find(is_whole))
 }
+
+/// What stands between a character and a reference in a dance's name.
+pub const ON: &str = "_cosplay_on_";
 
 /// A file of a remix folder, in `variants/`, in `result/`, or as in earlier days beside them.
 fn in_remix((id, reference): (&str, &str), inner: &[&str], stem: &str, sort: Sort) -> Option<Recognised> {
@@ -307,6 +320,20 @@ mod tests {
         let other = "dance_mira_1_cosplay_on_ref1_upscaled";
         let stem = format!("remixes/{other}/result/REMIX_{other}");
         expect(&format!("downloads/REMIX_{other}_structured.mp4"), Kind::RemixVideo, &stem, "remix_main@ref1_upscaled");
+    }
+
+    #[test]
+    fn recognise_reads_an_id_that_holds_the_words_between() {
+        let is_known = |id: &str| ["mira_1", "mira_1_cosplay_on_x"].contains(&id);
+        let found =
+            |path: &str| recognise_among(path, &is_known).map(|found| (found.subject.clone(), found.reference().unwrap().to_owned()));
+        let pair = |id: &str, on: &str| Some((id.to_owned(), on.to_owned()));
+        for path in ["dances/{}.mp4", "remixes/{}/result/REMIX_{}.mp4", "REMIX_{}_scored.mp4", "dances/{}_poster.jpg"] {
+            let of = |dance: &str| found(&path.replace("{}", dance));
+            assert_eq!(of("dance_mira_1_cosplay_on_x_cosplay_on_ref1"), pair("mira_1_cosplay_on_x", "ref1"), "{path}");
+            assert_eq!(of("dance_mira_1_cosplay_on_ref1"), pair("mira_1", "ref1"), "{path}");
+            assert_eq!(of("dance_rin_cosplay_on_x_cosplay_on_ref1"), pair("rin", "x_cosplay_on_ref1"), "{path}");
+        }
     }
 
     #[test]

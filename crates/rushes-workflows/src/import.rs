@@ -95,6 +95,17 @@ pub enum Place {
     },
 }
 
+impl Place {
+    /// For people.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match self {
+            Self::File { path, .. } => path.display().to_string(),
+            Self::Object { destination, key } => format!("{destination}: {key}"),
+        }
+    }
+}
+
 /// A file and its state, as far as can be told without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Mark {
@@ -148,6 +159,8 @@ pub struct Refused {
 }
 
 pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Value, Stop> {
+    // One that only names of files tell of comes with the first that is taken: there may be none.
+    let newcomer = input.character.clone().filter(|character| character.fields.is_none());
     if let Some(character) = input.character {
         let is_bare = input.files.is_empty();
         flow.step(Step::new("character"), move |context: StepContext| know(context, character, is_bare)).await?;
@@ -155,9 +168,9 @@ pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Va
     let mut refused = Vec::new();
     let count = input.files.len();
     for (index, file) in input.files.into_iter().enumerate() {
-        let (kit, from) = (kit.clone(), file.from.clone());
+        let (kit, from, newcomer) = (kit.clone(), file.from.clone(), newcomer.clone());
         let step = Step::new(format!("take {} {}", index + 1, file.name())).inputs(&file.identity()).lane(Lane::Cpu).within(COPY_LIMIT);
-        match flow.step(step, move |context: StepContext| take(context, kit, file)).await {
+        match flow.step(step, move |context: StepContext| take(context, kit, file, newcomer)).await {
             Ok(()) => {}
             // One bad file holds none of the others up.
             Err(Stop::Failed(fault)) => refused.push(Refused { from, fault }),
@@ -167,21 +180,27 @@ pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Va
     Ok(json!({"taken": count - refused.len(), "refused": refused}))
 }
 
-/// Brings a character into being, or has it say what its record says. `is_bare`: no file will follow that owes its record.
+/// Brings a character with a record into being, or has it say what its record says. `is_bare`: no file will follow that
+/// owes its record.
 async fn know(context: StepContext, character: Character, is_bare: bool) -> Result<Done<()>, Stop> {
     let Character { id, name, fields } = character;
     if let Some(known) = context.library.subject(&id).await?.filter(|known| known.made.id == id) {
         let renewed = fields.and_then(|fields| told(&known.made, &name, &fields));
         return Ok(Done { renewed: renewed.into_iter().collect(), ..Done::value(()) });
     }
+    let Some(fields) = fields else { return Ok(Done::value(())) };
+    let new = newcomer(&context, id, name, fields).await?;
+    let renewed = if is_bare { vec![new.clone()] } else { Vec::new() };
+    Ok(Done { subjects: vec![new], renewed, ..Done::value(()) })
+}
+
+/// A character that is not known yet.
+async fn newcomer(context: &StepContext, id: String, name: String, fields: Value) -> Result<NewSubject, Fault> {
     // Two characters of one name: the second goes by its id.
     let plain = slug(&name);
     let is_free = context.library.subject(&plain).await?.is_none();
     let slug = if is_free { plain } else { id.clone() };
-    let has_record = fields.is_some();
-    let new = NewSubject { id, subject_type: SubjectType::Character, slug, name, fields: fields.unwrap_or_else(|| json!({})) };
-    let renewed = if is_bare && has_record { vec![new.clone()] } else { Vec::new() };
-    Ok(Done { subjects: vec![new], renewed, ..Done::value(()) })
+    Ok(NewSubject { id, subject_type: SubjectType::Character, slug, name, fields })
 }
 
 /// A known subject as a record tells of it; None where that is nothing new.
@@ -193,7 +212,7 @@ pub fn told(known: &NewSubject, name: &str, fields: &Value) -> Option<NewSubject
     (renewed != *known).then_some(renewed)
 }
 
-async fn take(context: StepContext, kit: Kit, file: Taken) -> Result<Done<()>, Stop> {
+async fn take(context: StepContext, kit: Kit, file: Taken, character: Option<Character>) -> Result<Done<()>, Stop> {
     let copy = context.scratch()?.join("file");
     match &file.from {
         Place::File { path, mark } => {
@@ -222,7 +241,13 @@ async fn take(context: StepContext, kit: Kit, file: Taken) -> Result<Done<()>, S
     if let Some(title) = file.title {
         asset = asset.title(title);
     }
-    Ok(Done::value(()).with(asset))
+    let mut done = Done::value(()).with(asset);
+    if let Some(Character { id, name, .. }) = character.filter(|character| character.id == file.subject)
+        && context.library.subject(&id).await?.is_none_or(|known| known.made.id != id)
+    {
+        done.subjects.push(newcomer(&context, id, name, json!({})).await?);
+    }
+    Ok(done)
 }
 
 /// Copies a file that is the one that was looked at, before and after: its owner may go on writing it at any time, so it is

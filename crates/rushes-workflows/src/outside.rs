@@ -141,6 +141,8 @@ pub struct Field {
     pub is_needed: bool,
     /// On this machine it may be a file.
     pub is_file: bool,
+    /// It is a folder of this machine, and nothing from anywhere else.
+    pub is_folder: bool,
 }
 
 /// What a field takes.
@@ -165,7 +167,7 @@ pub enum Takes {
 
 impl Field {
     fn new(name: &'static str, flag: Option<&'static str>, takes: Takes, about: impl Into<String>) -> Self {
-        Self { name, flag, about: about.into(), takes, is_needed: false, is_file: false }
+        Self { name, flag, about: about.into(), takes, is_needed: false, is_file: false, is_folder: false }
     }
 
     /// A switch that is usually off.
@@ -223,6 +225,12 @@ impl Field {
     /// On this machine it may be a file.
     pub(crate) fn file(mut self) -> Self {
         self.is_file = true;
+        self
+    }
+
+    /// It is a folder of this machine.
+    pub(crate) fn folder(mut self) -> Self {
+        self.is_folder = true;
         self
     }
 
@@ -298,6 +306,9 @@ impl Field {
         }
         if self.is_file && !door.may_name_files && text.contains(['/', '\\']) {
             return Err(refuse(format!("{} is a path; give a name of the library", short(&json!(text)))));
+        }
+        if self.is_folder && !door.may_name_files {
+            return Err(refuse(format!("{} is a folder of the machine itself, which only who works there may name", self.name)));
         }
         Ok(())
     }

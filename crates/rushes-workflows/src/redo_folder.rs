@@ -5,7 +5,7 @@ use crate::outside::{Door, Field, Look, Outside, Parameters, Plan, refuse};
 use crate::redo;
 use crate::registry::Card;
 use crate::studio::known;
-use crate::studio::survey::unless_all_failed;
+use crate::studio::survey::{Refused, unless_all_failed};
 use rushes_core::flow::{Child, Flow, Library, Step, StepContext};
 use rushes_core::recognise::{Sort, finished};
 use rushes_core::{Done, Fault, Stop, Verdict};
@@ -87,13 +87,6 @@ struct Named {
     refused: Vec<Refused>,
 }
 
-/// A film that names no project.
-#[derive(Debug, Serialize, Deserialize)]
-struct Refused {
-    what: String,
-    why: String,
-}
-
 pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Value, Stop> {
     let (folder, limit) = (input.folder_of(kit), input.limit);
     let found = flow
@@ -108,7 +101,7 @@ pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Va
         input: json!(redo::Input { project: project.clone(), anime: input.anime, swap_ref: None, same_ref: true, finish: false }),
     });
     let (made, failed) = each(flow.children(children.collect()).await)?;
-    unless_all_failed(made.len(), failed + found.refused.len(), "redo folder")?;
+    unless_all_failed(made.len(), failed + found.refused.len(), &found.refused, "redo folder")?;
     Ok(json!({"made": made.len(), "failed": failed, "refused": found.refused}))
 }
 

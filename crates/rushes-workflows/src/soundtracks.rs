@@ -97,6 +97,6 @@ async fn every<F: Flow>(flow: &F) -> Result<Value, Stop> {
         input: json!(Input { project: Some(project.name()) }),
     });
     let (made, failed) = each(flow.children(children.collect()).await)?;
-    survey::unless_all_failed(made.len(), failed, "make soundtracks")?;
+    survey::unless_all_failed(made.len(), failed, &[], "make soundtracks")?;
     Ok(json!({"made": made.len(), "failed": failed}))
 }

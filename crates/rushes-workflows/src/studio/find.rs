@@ -1,13 +1,16 @@
 //! Dances that lie somewhere and that nobody registered: in the library's folder, in folders that are named, at
 //! destinations. Told by their names; nothing is opened.
 
-use super::known::{self, ON};
+use super::known;
 use super::next_title;
+use super::survey::{REFUSED_MAX, Refused};
 use crate::import::{Mark, Place};
 use crate::kit::Kit;
-use rushes_core::flow;
-use rushes_core::recognise::{PRIMARY, recognise};
-use rushes_core::{Code, Fault, Kind};
+use rushes_core::kinds::segment;
+use rushes_core::recognise::{ON, recognise};
+use rushes_core::store::{AssetFilter, SubjectFilter};
+use rushes_core::subject::{Subject, SubjectType};
+use rushes_core::{Asset, Code, Fault, Kind, digest, flow};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,10 +21,16 @@ const DANCES_MAX: usize = 500;
 const DEPTH_MAX: usize = 16;
 const ENTRIES_MAX: usize = 1_000_000;
 
+/// Of what was found, so many bytes at most: the value of one step.
+const FOUND_MAX_BYTES: usize = 128 * 1024;
+
 /// What was found.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Library {
     pub(crate) dances: Vec<Found>,
+    /// Those that cannot be taken in, and why.
+    #[serde(default)]
+    pub(crate) refused: Vec<Refused>,
 }
 
 /// A dance nobody registered.
@@ -43,33 +52,25 @@ impl Found {
     pub(crate) fn project(&self) -> String {
         format!("dance_{}{ON}{}", self.character, self.on)
     }
-
-    pub(crate) fn is_primary(&self) -> bool {
-        self.title == PRIMARY
-    }
-
-    /// Where it lies, for people.
-    pub(crate) fn name(&self) -> String {
-        match &self.from {
-            Place::File { path, .. } => path.display().to_string(),
-            Place::Object { destination, key } => format!("{destination}: {key}"),
-        }
-    }
 }
 
-/// What lies at one place: dances and references, by character and name.
+/// What lies at one place: dances by their names without `dance_`, references by theirs.
 #[derive(Default)]
 struct Lying {
-    dances: BTreeMap<(String, String), Place>,
+    dances: BTreeMap<String, Place>,
     references: BTreeMap<String, Place>,
 }
 
 impl Lying {
     fn add(&mut self, path: &str, from: Place) {
         let Some(found) = recognise(path) else { return };
-        match (found.kind, found.reference().map(str::to_owned)) {
-            (Kind::DanceVideo, Some(on)) => drop(self.dances.entry((found.subject, on)).or_insert(from)),
-            (Kind::ReferenceVideo, Some(name)) => drop(self.references.entry(name).or_insert(from)),
+        let name = path.rsplit('/').next().and_then(|name| Some(name.rsplit_once('.')?.0)).unwrap_or_default();
+        match (found.kind, found.reference()) {
+            (Kind::DanceVideo, _) => {
+                let Some(dance) = name.strip_prefix("dance_") else { return };
+                self.dances.entry(dance.to_owned()).or_insert(from);
+            }
+            (Kind::ReferenceVideo, Some(reference)) => drop(self.references.entry(reference.to_owned()).or_insert(from)),
             _ => {}
         }
     }
@@ -111,32 +112,109 @@ pub(crate) async fn dances(kit: &Kit, library: &dyn flow::Library, folders: &[St
 
 /// Those that are no assets, each with the title it gets.
 async fn unknown(library: &dyn flow::Library, lying: Lying) -> Result<Library, Fault> {
-    let mut found = Library::default();
-    let mut titles: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-    for ((character, on), from) in lying.dances {
-        if !titles.contains_key(&character) {
-            let subject = library.subject(&character).await?.filter(|subject| subject.made.id == character);
-            let known = match &subject {
-                Some(subject) => known::of(library, subject, 0).await?.titles(),
-                None => BTreeMap::new(),
-            };
-            titles.insert(character.clone(), known);
-        }
-        let Some(of_character) = titles.get_mut(&character) else { continue };
-        // A dance's silent preview lies beside it, and is named as a dance on another reference would be.
-        let of = on.strip_suffix("_preview");
-        if of_character.contains_key(&on) || of.is_some_and(|of| of_character.contains_key(of)) {
+    let mut shelf = Shelf::of(library).await?;
+    let (mut found, mut bytes) = (Library::default(), 0);
+    for (name, from) in lying.dances {
+        let owner = shelf.owner(library, &name, &lying.references).await?;
+        let Some((character, on)) = owner else { continue };
+        if segment(&character) != character && !shelf.ids.contains_key(&segment(&character)) {
+            let why = format!("the id {character:?} in its name cannot be part of a path; give it another");
+            found.refused.push(Refused { what: from.shown(), why });
             continue;
         }
+        let of_character = shelf.titles.entry(character.clone()).or_default();
         let title = next_title(of_character);
         of_character.insert(on.clone(), title.clone());
-        let reference = lying.references.get(&on).cloned();
-        found.dances.push(Found { character, on, title, from, reference });
-        if found.dances.len() == DANCES_MAX {
+        let reference = shelf.reference(&character, &on, &lying.references).await?;
+        let dance = Found { character, on, title, from, reference };
+        bytes += serde_json::to_string(&dance).map_or(0, |text| text.len());
+        if found.dances.len() == DANCES_MAX || bytes > FOUND_MAX_BYTES {
             break;
         }
+        found.dances.push(dance);
     }
+    found.refused.truncate(REFUSED_MAX);
     Ok(found)
+}
+
+/// What is registered, as far as it decides what a dance's name means.
+struct Shelf {
+    /// Characters, by the part of a path that their id becomes.
+    ids: BTreeMap<String, Subject>,
+    /// Titles of the dances of those looked at, by reference.
+    titles: BTreeMap<String, BTreeMap<String, String>>,
+    references: Vec<Asset>,
+}
+
+impl Shelf {
+    async fn of(library: &dyn flow::Library) -> Result<Self, Fault> {
+        let filter = SubjectFilter { subject_type: Some(SubjectType::Character), after: None, limit: u32::MAX };
+        let subjects = library.subjects(&filter).await?.into_iter();
+        let references = library.assets(&AssetFilter { kind: Some(Kind::ReferenceVideo), ..AssetFilter::default() }).await?;
+        Ok(Self {
+            ids: subjects.map(|subject| (segment(&subject.made.id), subject)).collect(),
+            titles: BTreeMap::new(),
+            references: references.into_iter().map(|(asset, _)| asset).collect(),
+        })
+    }
+
+    /// Whose dance it is and on which reference; None where it is an asset already. Ids and references may hold the words
+    /// between them: what is there decides, then which reference there is, then the longest id that is known.
+    async fn owner(
+        &mut self,
+        library: &dyn flow::Library,
+        name: &str,
+        lying: &BTreeMap<String, Place>,
+    ) -> Result<Option<(String, String)>, Fault> {
+        let splits = name.match_indices(ON).map(|(at, _)| (&name[..at], &name[at + ON.len()..]));
+        let splits = splits.filter(|(id, on)| !id.is_empty() && !on.is_empty());
+        let splits: Vec<(&str, String)> = splits.map(|(id, on)| (id, segment(on))).collect();
+        let mut known: Vec<(String, String)> = Vec::new();
+        for (id, on) in &splits {
+            let Some(subject) = self.ids.get(&segment(id)) else { continue };
+            let id = subject.made.id.clone();
+            if !self.titles.contains_key(&id) {
+                let titles = known::of(library, subject, 0).await?.titles();
+                self.titles.insert(id.clone(), titles);
+            }
+            known.push((id, on.clone()));
+        }
+        let first = splits.first().map(|(id, on)| ((*id).to_owned(), on.clone()));
+        if known.iter().chain(&first).any(|(id, on)| self.is_there(id, on)) {
+            return Ok(None);
+        }
+        let has_reference =
+            |on: &str| lying.contains_key(on) || self.references.iter().any(|asset| asset.reference().stem == format!("references/{on}"));
+        let of_reference = known.iter().rev().find(|(_, on)| has_reference(on));
+        Ok(of_reference.or(known.last()).cloned().or(first))
+    }
+
+    /// A dance's silent preview lies beside it, and is named as a dance on another reference would be.
+    fn is_there(&self, id: &str, on: &str) -> bool {
+        let Some(titles) = self.titles.get(id) else { return false };
+        titles.contains_key(on) || on.strip_suffix("_preview").is_some_and(|of| titles.contains_key(of))
+    }
+
+    /// The film a dance was danced on, where it lies near and is to be taken in: the character has none of that name yet,
+    /// and nobody has another one of that name, whose place it would take.
+    async fn reference(&self, character: &str, on: &str, lying: &BTreeMap<String, Place>) -> Result<Option<Place>, Fault> {
+        let Some(place) = lying.get(on).cloned() else { return Ok(None) };
+        let same: Vec<&Asset> = self.references.iter().filter(|asset| asset.reference().stem == format!("references/{on}")).collect();
+        let Some(other) = same.first() else { return Ok(Some(place)) };
+        if same.iter().any(|asset| asset.subject == character) {
+            return Ok(None);
+        }
+        let is_equal = match &place {
+            Place::Object { key, .. } => key.ends_with(&other.path),
+            Place::File { path, .. } => {
+                let path = path.clone();
+                let read = move || std::fs::File::open(&path).and_then(digest::sha256).map_err(|e| Fault::io("read reference", &path, &e));
+                // One that cannot be read now is not taken, and holds no dance up.
+                crate::kit::blocking(read).await.is_ok_and(|(sha256, _)| sha256 == other.blob.sha256)
+            }
+        };
+        Ok(is_equal.then_some(place))
+    }
 }
 
 fn walk(root: &Path, lying: &mut Lying) -> Result<(), Fault> {
@@ -161,6 +239,10 @@ fn walk(root: &Path, lying: &mut Lying) -> Result<(), Fault> {
                     .because(format!("it holds more than {ENTRIES_MAX} files; name folders within it"))
             })?;
             let (path, Ok(sort)) = (entry.path(), entry.file_type()) else { continue };
+            // What is hidden is somebody's trash, or a system's own.
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
             if sort.is_dir() && depth < DEPTH_MAX {
                 folders.push((path, depth + 1));
             } else if sort.is_file()

@@ -7,16 +7,14 @@ use crate::studio::references;
 use rushes_core::flow::{Flow, Library, Step, StepContext, hash};
 use rushes_core::kinds::segment;
 use rushes_core::provider::Concept;
-use rushes_core::recognise::PRIMARY;
+use rushes_core::recognise::{ON, PRIMARY};
 use rushes_core::store::AssetFilter;
 use rushes_core::subject::{Subject, SubjectType};
 use rushes_core::{Asset, AssetRef, Cancel, Code, Done, Fault, Kind, Stop};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-
-/// What stands between a character and a reference in a dance's name.
-pub(crate) const ON: &str = "_cosplay_on_";
+use std::path::{Path, PathBuf};
 
 /// A character and what there is of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -83,9 +81,9 @@ impl Known {
         self.dances.iter().map(|dance| (dance.on.clone(), dance.title.clone())).collect()
     }
 
-    /// Its primary dance, where it has one.
+    /// Its primary dance; the first of the others where that one is lost.
     pub(crate) fn primary(&self) -> Option<&Danced> {
-        self.dances.iter().find(|dance| dance.title == PRIMARY)
+        self.dances.first()
     }
 }
 
@@ -151,6 +149,18 @@ fn danced(film: &Asset, assets: &[Asset]) -> Option<Danced> {
     Some(Danced { title: film.title.clone(), film: film.reference(), film_sha256: film.blob.sha256.clone(), reference, made, on })
 }
 
+/// The film of this name: another character's, since one name is one film, so that none takes its place; else the reference
+/// library's.
+async fn of_that_name(context: &StepContext, folder: &Path, name: &str) -> Result<Option<PathBuf>, Fault> {
+    let filter = AssetFilter { kind: Some(Kind::ReferenceVideo), ..AssetFilter::default() };
+    let registered = context.library.assets(&filter).await?.into_iter().map(|(asset, _)| asset.reference());
+    if let Some(asset) = registered.into_iter().find(|asset| asset.stem == format!("references/{name}")) {
+        return context.path_of(&asset).await.map(Some);
+    }
+    let found = references::library(folder)?.into_iter().find(|reference| segment(&reference.name) == name);
+    Ok(found.map(|reference| reference.file))
+}
+
 /// A character as its record tells of it. Older records say less: what is drawn then follows from the id.
 fn concept(subject: &Subject) -> Concept {
     let (made, fields) = (&subject.made, &subject.made.fields);
@@ -173,26 +183,27 @@ fn concept(subject: &Subject) -> Concept {
 }
 
 impl<F: Flow> Studio<'_, F> {
-    /// The reference of a dance that is there: as registered; else from the reference library; else the dance itself, which
-    /// moves to the same beat and has the reference's sound.
+    /// The reference of a dance that is there: as registered, for this character or another; else from the reference library;
+    /// else the dance itself, which moves to the same beat and has the reference's sound.
     pub(crate) async fn followed(&self, dance: &Danced) -> Result<Followed, Stop> {
         let (dance, folder, subject) = (dance.clone(), self.kit.references.clone(), self.person.id.clone());
         let is_aside = self.is_aside;
         let step = Step::new(format!("reference {}", dance.title)).inputs(&json!([dance.film.id, dance.reference]));
         self.flow
             .step(step, move |context: StepContext| async move {
-                let found = references::library(&folder)?.into_iter().find(|reference| reference.name == dance.on);
                 let mut made = None;
-                let (asset, sha256, path) = match (&dance.reference, found) {
-                    (Some((asset, sha256)), _) => (asset.clone(), sha256.clone(), context.path_of(asset).await?),
-                    (None, Some(file)) => {
-                        let copy = context.scratch()?.join("reference");
-                        tokio::fs::copy(&file.file, &copy).await.map_err(|e| Fault::io("copy reference", &file.file, &e))?;
-                        let new = context.new_asset(Kind::ReferenceVideo, &subject, &copy).title(&dance.title).name("ref", &dance.on);
-                        let new = made.insert(new.aside(is_aside));
-                        (new.reference()?, String::new(), copy)
-                    }
-                    (None, None) => (dance.film.clone(), dance.film_sha256.clone(), context.path_of(&dance.film).await?),
+                let (asset, sha256, path) = match &dance.reference {
+                    Some((asset, sha256)) => (asset.clone(), sha256.clone(), context.path_of(asset).await?),
+                    None => match of_that_name(&context, &folder, &dance.on).await? {
+                        Some(file) => {
+                            let copy = context.scratch()?.join("reference");
+                            tokio::fs::copy(&file, &copy).await.map_err(|e| Fault::io("copy reference", &file, &e))?;
+                            let new = context.new_asset(Kind::ReferenceVideo, &subject, &copy).title(&dance.title).name("ref", &dance.on);
+                            let new = made.insert(new.aside(is_aside));
+                            (new.reference()?, String::new(), copy)
+                        }
+                        None => (dance.film.clone(), dance.film_sha256.clone(), context.path_of(&dance.film).await?),
+                    },
                 };
                 let cancel: Cancel = context.cancel.clone();
                 let (sha256, has_sound) = blocking(move || {

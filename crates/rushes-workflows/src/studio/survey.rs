@@ -1,7 +1,8 @@
 //! The whole library, character by character, in steps whose values stay small.
 
-use super::known::{self, Danced, ON};
+use super::known::{self, Danced};
 use rushes_core::flow::{Flow, Library, Step, StepContext};
+use rushes_core::recognise::ON;
 use rushes_core::store::SubjectFilter;
 use rushes_core::subject::SubjectType;
 use rushes_core::{Code, Done, Fault, Stop};
@@ -31,6 +32,18 @@ impl Project {
     pub(crate) fn name(&self) -> String {
         format!("dance_{}{ON}{}", self.character, self.on)
     }
+}
+
+/// Things refused of which one job's value tells at most.
+pub(crate) const REFUSED_MAX: usize = 200;
+
+/// Something that was not taken or not understood, while the rest went on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Refused {
+    /// A file, a name: as people know it.
+    pub(crate) what: String,
+    /// What to do about it.
+    pub(crate) why: String,
 }
 
 /// Every primary dance that is `wanted`.
@@ -78,10 +91,21 @@ async fn page(library: &dyn Library, after: Option<String>, wanted: fn(&Danced) 
     Ok(Page { projects, after })
 }
 
-/// A batch that made nothing and failed at something has failed. Errors: `characters_failed`.
-pub(crate) fn unless_all_failed(made: usize, failed: usize, operation: &str) -> Result<(), Stop> {
-    if made == 0 && failed > 0 {
-        return Err(Stop::Failed(Fault::new(Code::CharactersFailed, operation).with("failed", failed)));
+/// A batch that made nothing and failed at something has failed. What it refused is said with it, since it has no value.
+/// Errors: `characters_failed`.
+pub(crate) fn unless_all_failed(made: usize, failed: usize, refused: &[Refused], operation: &str) -> Result<(), Stop> {
+    if made > 0 || failed == 0 {
+        return Ok(());
     }
-    Ok(())
+    let fault = Fault::new(Code::CharactersFailed, operation).with("failed", failed);
+    if refused.is_empty() {
+        return Err(Stop::Failed(fault));
+    }
+    let lines: Vec<String> = refused.iter().take(REFUSED_SAID).map(|refused| format!("{}: {}", refused.what, refused.why)).collect();
+    let more = refused.len() - lines.len();
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    Err(Stop::Failed(fault.because(format!("refused: {}{more}", lines.join("; ")))))
 }
+
+/// Things refused that a failure says.
+const REFUSED_SAID: usize = 20;

@@ -86,7 +86,11 @@ fn flag(field: &Field) -> Arg {
         Some(flag) => Arg::new(field.name).long(flag),
         None => Arg::new(field.name).value_name(field.name.to_uppercase()),
     };
-    let named = |arg: Arg| if field.is_file { arg.value_name("FILE|NAME") } else { arg };
+    let named = |arg: Arg| match (field.is_file, field.is_folder) {
+        (_, true) => arg.value_name("FOLDER"),
+        (true, _) => arg.value_name("FILE|NAME"),
+        _ => arg,
+    };
     let arg = match &field.takes {
         Takes::Switch(usual) => {
             if *usual {
@@ -133,12 +137,13 @@ fn parameters(asked: &Asked, references: &Path, styles: &Styles) -> anyhow::Resu
     let outside = Registry::card(asked.workflow).and_then(|card| card.outside);
     let outside = outside.ok_or_else(|| Fault::new(Code::WorkflowUnknown, "start workflow").with("workflow", asked.workflow))?;
     let mut said = asked.said.clone();
-    for field in (outside.fields)().iter().filter(|field| field.is_file) {
+    for field in (outside.fields)().iter().filter(|field| field.is_file || field.is_folder) {
+        let find = if field.is_folder { folder } else { file };
         match said.get_mut(field.name) {
-            Some(Value::String(text)) => *text = file(text)?,
+            Some(Value::String(text)) => *text = find(text)?,
             Some(Value::Array(texts)) => {
                 for text in texts {
-                    *text = file(text.as_str().unwrap_or_default())?.into();
+                    *text = find(text.as_str().unwrap_or_default())?.into();
                 }
             }
             _ => {}
@@ -146,6 +151,16 @@ fn parameters(asked: &Asked, references: &Path, styles: &Styles) -> anyhow::Resu
     }
     let door = Door { seed: SEED, references, styles, may_name_files: true };
     Ok((outside.read)(&Value::Object(said), &door)?)
+}
+
+/// A folder as its absolute path. Errors: `input_invalid`, where there is none.
+fn folder(text: &str) -> Result<String, Fault> {
+    let path = Path::new(text);
+    if !path.is_dir() {
+        let why = if path.exists() { "it is a file; give a folder" } else { "there is no such folder" };
+        return Err(Fault::new(Code::InputInvalid, "find folder").with("path", path.display()).because(why));
+    }
+    text_of("find folder", std::path::absolute(path).map_err(|e| Fault::io("find folder", path, &e))?)
 }
 
 /// A file or folder as its absolute path; a name as it is. What is there but neither is refused, unless it could be a name.
@@ -184,7 +199,8 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
 
 fn tell(context: &Context, parts: &Parts, family: &Family, end: &End) -> anyhow::Result<u8> {
     let (results, errors) = (record::results(family, &parts.routes), record::errors(family));
-    let is_partly = end.code == exit::DONE && !errors.is_empty();
+    let refused = refused(end.job.value.as_ref());
+    let is_partly = end.code == exit::DONE && !(errors.is_empty() && refused.is_empty());
     // While it delivers, the published status is `running`.
     let status = if end.job.state == JobState::Delivering { JobState::Running } else { end.job.state };
     if context.json {
@@ -192,10 +208,19 @@ fn tell(context: &Context, parts: &Parts, family: &Family, end: &End) -> anyhow:
     } else {
         summary::print(parts, family);
     }
+    for (what, why) in &refused {
+        print::note(format!("refused: {what}: {why}"));
+    }
     for error in &errors {
         print::note(format!("rushes: {}", error["message"].as_str().unwrap_or("unknown")));
     }
     Ok(if is_partly { exit::PARTLY } else { end.code })
+}
+
+/// What a workflow passed over while the rest went on: what, and why.
+fn refused(value: Option<&Value>) -> Vec<(&str, &str)> {
+    let list = value.and_then(|value| value["refused"].as_array()).into_iter().flatten();
+    list.map(|refused| (refused["what"].as_str().unwrap_or_default(), refused["why"].as_str().unwrap_or_default())).collect()
 }
 
 async fn tell_plan(context: &Context, workflow: &str, input: Value, styles: &Styles) -> anyhow::Result<u8> {

@@ -11,7 +11,7 @@ use super::find::{Bucket, Finder};
 use super::titles::Titles;
 use super::walk::Entry;
 use rushes_core::kinds::{Names, Slot};
-use rushes_core::recognise::{PRIMARY, Recognised, Sort, recognise};
+use rushes_core::recognise::{PRIMARY, Recognised, Sort, recognise_among};
 use rushes_core::subject::name_of;
 use rushes_core::{Fault, Kind};
 use rushes_workflows::import::{Character, Place, Taken};
@@ -129,9 +129,9 @@ pub(crate) fn plan(sources: Sources<'_>, mut titles: Titles) -> Plan {
         let (id, name, fields) = (character.id.clone(), character.name.clone(), Value::Object(character.fields.clone()));
         plan.characters.insert(id.clone(), Character { id, name, fields: Some(fields) });
     }
-    used.extend(plan.items.iter().filter_map(|item| item.from.as_ref().map(label)));
+    used.extend(plan.items.iter().filter_map(|item| item.from.as_ref().map(Place::shown)));
     for (place, found) in found {
-        if used.insert(label(&place)) {
+        if used.insert(place.shown()) {
             by_pattern(&mut plan, place, &found, &mut titles);
         }
     }
@@ -142,6 +142,8 @@ pub(crate) fn plan(sources: Sources<'_>, mut titles: Titles) -> Plan {
 
 /// Every file and object that says itself what it is.
 fn recognised(files: &[Entry], buckets: &[Bucket], db: &CharacterDb, titles: &Titles) -> Vec<(Place, Recognised)> {
+    let ids: BTreeSet<&str> = db.characters.iter().map(|character| character.id.as_str()).collect();
+    let recognise = &|path: &str| recognise_among(path, &|id| ids.contains(id) || titles.has(id));
     let of_files = files.iter().filter_map(|entry| {
         let found = named::in_named_folder(&entry.relative, db, titles).or_else(|| recognise(&entry.path.to_string_lossy()))?;
         Some((Place::File { path: entry.path.clone(), mark: entry.mark }, found))
@@ -150,17 +152,9 @@ fn recognised(files: &[Entry], buckets: &[Bucket], db: &CharacterDb, titles: &Ti
         bucket
             .keys
             .iter()
-            .filter_map(|key| Some((Place::Object { destination: bucket.destination.clone(), key: key.clone() }, recognise(key)?)))
+            .filter_map(move |key| Some((Place::Object { destination: bucket.destination.clone(), key: key.clone() }, recognise(key)?)))
     });
     of_files.chain(of_objects).collect()
-}
-
-/// Where something is, for people and for telling two places apart.
-pub(crate) fn label(place: &Place) -> String {
-    match place {
-        Place::File { path, .. } => path.display().to_string(),
-        Place::Object { destination, key } => format!("{destination}: {key}"),
-    }
 }
 
 /// Whether a kind belongs to a character's record.
@@ -188,7 +182,7 @@ fn by_pattern(plan: &mut Plan, place: Place, found: &Recognised, titles: &mut Ti
             title,
             names: found.names.clone(),
             from: Some(place.clone()),
-            shown: label(&place),
+            shown: place.shown(),
             at: None,
             is_local_only: matches!(place, Place::File { .. }),
             meta: json!({}),

@@ -1,7 +1,8 @@
 //! Which title each of a character's dances has: `primary` the first, `alternate_1` and so on the others. What is known
 //! keeps its title, whatever comes later.
 
-use rushes_core::recognise::{PRIMARY, recognise};
+use rushes_core::kinds::segment;
+use rushes_core::recognise::{PRIMARY, Recognised, recognise_among};
 use rushes_core::{Asset, Kind};
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,8 +17,10 @@ impl Titles {
     pub(crate) fn of<'a>(assets: impl Iterator<Item = &'a Asset>) -> Self {
         let mut titles = Self::default();
         for asset in assets.filter(|asset| asset.kind == Kind::DanceVideo) {
-            if let Some(reference) = recognise(&asset.path).as_ref().and_then(|found| found.reference().map(str::to_owned)) {
-                titles.learn(&asset.subject, &reference, &asset.title);
+            // By its owner's id, whatever words that holds.
+            let found = recognise_among(&asset.path, &|id| id == segment(&asset.subject));
+            if let Some(reference) = found.as_ref().and_then(Recognised::reference) {
+                titles.learn(&asset.subject, reference, &asset.title);
             }
         }
         titles
@@ -52,6 +55,11 @@ impl Titles {
     /// The reference of the dance with this title.
     pub(crate) fn reference(&self, subject: &str, title: &str) -> Option<&str> {
         self.known.get(subject)?.iter().find(|(_, of)| *of == title).map(|(reference, _)| reference.as_str())
+    }
+
+    /// Whether a subject of this id has a dance.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.known.contains_key(id)
     }
 
     /// The subjects with a dance on this reference.

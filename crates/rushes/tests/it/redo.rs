@@ -57,7 +57,7 @@ fn redo_three_times_leaves_one_current_set_everywhere() {
         program.run(&["run", "redo", &who]).expect(0);
         let name = one_set(&program, &who, &format!("round {round}"));
         assert_eq!(name, format!("dance_{who}_cosplay_on_step"));
-        agree(&program.path("home"), None);
+        agree(&program, None);
         program.run(&["audit", "--deep"]).expect(0);
         let now: Vec<Value> = program.assets();
         for kind in ["dance_video", "remix_video", "watermarked_video", "kpop_video"] {
@@ -71,7 +71,7 @@ fn redo_three_times_leaves_one_current_set_everywhere() {
     for reference in ["first", "step"] {
         program.run(&["run", "redo", &who, "--swap-ref", reference]).expect(0);
         assert_eq!(one_set(&program, &who, reference), format!("dance_{who}_cosplay_on_{reference}"));
-        agree(&program.path("home"), None);
+        agree(&program, None);
         program.run(&["audit", "--deep"]).expect(0);
     }
     program.run(&["verify", "--deep"]).expect(0);
@@ -89,7 +89,7 @@ fn redo_that_fails_leaves_the_old_set_as_it_was() {
     assert_eq!(program.assets(), before.0);
     let (now, then) = (record(&program, &who), before.1);
     assert_eq!(now["assets"], then["assets"]);
-    agree(&program.path("home"), None);
+    agree(&program, None);
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn redo_with_a_crash_at_each_commit_point_ends_with_one_set() {
         at = to;
         program.run(&["audit", "--fix"]).expect(0);
         assert_eq!(one_set(&program, &who, &plan), format!("dance_{who}_cosplay_on_{at}"), "{plan}");
-        agree(&program.path("home"), None);
+        agree(&program, None);
     }
     program.run(&["audit", "--deep"]).expect(0);
     report("redo, killed at a commit point", &format!("{killed} kills, one set each time, seed {}", dice.seed));

@@ -58,7 +58,7 @@ impl Studio {
     /// The promise, on what is there now.
     fn is_whole(&self) {
         self.program.run(&["audit", "--deep"]).expect(0);
-        agree(&self.program.path("home"), None);
+        agree(&self.program, None);
     }
 }
 
@@ -226,8 +226,7 @@ async fn is_whole_in_the_end(served: &Served) {
         assert!(began.elapsed() < LONG, "{}", served.program.run(&["audit"]).stdout);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let home = served.program.path("home");
-    tokio::task::spawn_blocking(move || agree(&home, None)).await.unwrap();
+    tokio::task::block_in_place(|| agree(&served.program, None));
 }
 
 /// Waits until a job is completed.
@@ -295,5 +294,5 @@ fn workflows_a_character_waits_for_the_take_that_somebody_chooses() {
     let kinds: Vec<Value> = program.assets().iter().map(|asset| asset["kind"].clone()).collect();
     assert_eq!(kinds, [json!("anime_image"), json!("cosplay_image")]);
     program.run(&["audit", "--deep"]).expect(0);
-    agree(&program.path("home"), None);
+    agree(&program, None);
 }

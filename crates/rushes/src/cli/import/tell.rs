@@ -3,7 +3,7 @@
 use super::{Outcome, Survey};
 use crate::cli::{Context, exit, print};
 use crate::ways::known::Current;
-use crate::ways::plan::{Item, State, label};
+use crate::ways::plan::{Item, State};
 use rushes_core::Kind;
 use rushes_core::delivery::DeliveryState;
 use serde::Serialize;
@@ -161,7 +161,7 @@ pub(super) fn after(context: &Context, survey: &Survey, current: &Current, outco
         std::iter::once(line.kind.to_owned()).chain(numbers.iter().map(u64::to_string)).collect()
     };
     print::table(&["kind", "assets", "proven", "owed", "refused", "local only"], &[1, 2, 3, 4, 5], lines.values().map(row));
-    list("refused", outcome.refused.iter().map(|refused| format!("{}: {}", label(&refused.from), refused.fault)));
+    list("refused", outcome.refused.iter().map(|refused| format!("{}: {}", refused.from.shown(), refused.fault)));
     list("failed", outcome.failed.iter().map(ToString::to_string));
     print::line(match (is_whole, is_proven) {
         (true, true) => "Everything is delivered and proven. The originals are as they were.".to_owned(),

@@ -1,12 +1,12 @@
 //! What a character's record names: each value with its kind, its title and what fills its path.
 
-use super::{Item, State, label};
+use super::{Item, State};
 use crate::ways::character_db::{Character, CharacterDb, Named};
 use crate::ways::find::{Finder, Found};
 use crate::ways::titles::Titles;
 use rushes_core::Kind;
 use rushes_core::kinds::{Names, segment};
-use rushes_core::recognise::{PRIMARY, Recognised, finished, recognise};
+use rushes_core::recognise::{ON, PRIMARY, Recognised, finished, recognise, recognise_among};
 use rushes_workflows::import::Place;
 use serde_json::json;
 
@@ -32,7 +32,7 @@ fn reference_of_dance(character: &Character, dance: &Named) -> String {
 
 /// The reference of a set's dance, from its name or from the film it follows.
 fn said_reference(character: &Character, dance: &Named) -> Option<String> {
-    let of_name = meaning(&dance.value).and_then(|found| found.reference().map(str::to_owned));
+    let of_name = meaning(character, &dance.value).and_then(|found| found.reference().map(str::to_owned));
     let followed = || {
         let film = character.named.iter().find(|named| named.field == "motion_ref_video" && named.title == dance.title);
         film.map(|film| segment(stem(&film.value)))
@@ -44,8 +44,13 @@ fn plain(value: &str) -> String {
     value.replace('\\', "/")
 }
 
-fn meaning(value: &str) -> Option<Recognised> {
-    recognise(&plain(value))
+/// What a path says, where the character's id may hold the words between it and a reference.
+fn of_own(character: &Character, path: &str) -> Option<Recognised> {
+    recognise_among(path, &|id| id == character.id)
+}
+
+fn meaning(character: &Character, value: &str) -> Option<Recognised> {
+    of_own(character, &plain(value))
 }
 
 /// The name of a file without folder and extension.
@@ -74,14 +79,14 @@ fn item(character: &Character, named: &Named, finder: &Finder<'_>, titles: &mut 
         None => plain(&named.value),
     };
     let own = |found: &Recognised| found.subject == character.id || found.subject.is_empty();
-    let meaning = recognise(&lies).or_else(|| meaning(&named.value)).filter(own);
+    let meaning = of_own(character, &lies).or_else(|| meaning(character, &named.value)).filter(own);
     let kind = kind_of(named, &lies, meaning.as_ref());
     let (title, names) = place_of(character, named, kind, meaning.as_ref(), titles);
     let mut meta = json!({"imported_as": named.field});
     if let Some(prompt) = &named.prompt {
         meta["prompt"] = json!(prompt);
     }
-    let shown = from.as_ref().map_or_else(|| named.value.clone(), label);
+    let shown = from.as_ref().map_or_else(|| named.value.clone(), Place::shown);
     let is_local_only = !named.value.contains("://");
     Item { state, kind, subject: character.id.clone(), title, names, from, shown, at: Some(named.at.clone()), is_local_only, meta, why }
 }
@@ -176,7 +181,7 @@ pub(super) fn in_named_folder(relative: &str, db: &CharacterDb, titles: &Titles)
             let Some(at) = folders.iter().position(|part| !name.is_empty() && part.eq_ignore_ascii_case(name)) else { continue };
             let reference = titles.reference(&character.id, title).or_else(|| titles.primary(&character.id)).unwrap_or("unknown");
             let rest = folders[at + 1..].join("/");
-            return recognise(&format!("remixes/dance_{}_cosplay_on_{reference}/{rest}", character.id));
+            return of_own(character, &format!("remixes/dance_{}{ON}{reference}/{rest}", character.id));
         }
     }
     None

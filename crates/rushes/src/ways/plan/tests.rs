@@ -142,3 +142,19 @@ fn plan_takes_what_lies_in_a_folder_a_record_calls_remixes() {
     let lines = lines(&plan_of(&library(&files), &[]));
     assert!(lines.contains(&"new orig_music soundtracks remixes/dance_a_1_cosplay_on_r/result/orig_music".to_owned()), "{lines:#?}");
 }
+
+#[test]
+fn plan_knows_an_id_that_holds_the_words_between() {
+    let dance = "dance_a_1_cosplay_on_x_cosplay_on_r1";
+    let db = format!(
+        r#"[{{"id": "a_1", "name": "A", "assets": []}},
+            {{"id": "a_1_cosplay_on_x", "name": "B", "assets": [{{"title": "primary", "dance_video": "C:\\o\\dances\\{dance}.mp4"}}]}}]"#
+    );
+    let (film, finished) = (format!("dances/{dance}.mp4"), format!("remixes/{dance}/result/REMIX_{dance}_scored_watermarked.mp4"));
+    let folder = library(&[(character_db::NAME, &db), (&film, "dance"), (&finished, "finished")]);
+    let plan = plan_of(&folder, &[]);
+    let stem = finished.strip_suffix(".mp4").unwrap();
+    let wanted = [format!("new dance_video primary dances/{dance}"), format!("new watermarked_video primary_deliverable {stem}")];
+    assert_eq!(lines(&plan), wanted);
+    assert!(plan.items.iter().all(|item| item.subject == "a_1_cosplay_on_x"), "{:?}", plan.items);
+}

@@ -21,7 +21,7 @@ pub(crate) struct Sizes {
 /// A library on disk, and what is known of it by whoever wrote it.
 pub(crate) struct Library {
     pub(crate) root: PathBuf,
-    film: Vec<u8>,
+    pub(crate) film: Vec<u8>,
     sound: Vec<u8>,
     made: u32,
     /// Paths below the remote that must be there in the end, each with the bytes of this file.
@@ -84,22 +84,22 @@ impl Library {
         library
     }
 
-    fn number(&mut self) -> u32 {
+    pub(crate) fn number(&mut self) -> u32 {
         self.made += 1;
         self.made
     }
 
-    fn picture(&mut self, lies: &str, becomes: &str) {
+    pub(crate) fn picture(&mut self, lies: &str, becomes: &str) {
         let bytes = picture(self.number());
         self.file(lies, becomes, &bytes);
     }
 
-    fn film(&mut self, lies: &str, becomes: &str) {
+    pub(crate) fn film(&mut self, lies: &str, becomes: &str) {
         let bytes = varied(&self.film.clone(), self.number());
         self.file(lies, becomes, &bytes);
     }
 
-    fn file(&mut self, lies: &str, becomes: &str, bytes: &[u8]) {
+    pub(crate) fn file(&mut self, lies: &str, becomes: &str, bytes: &[u8]) {
         let path = self.root.join(lies);
         write(&path, bytes);
         if !becomes.is_empty() {
@@ -107,7 +107,7 @@ impl Library {
         }
     }
 
-    fn windows(lies: &str) -> String {
+    pub(crate) fn windows(lies: &str) -> String {
         format!("{WINDOWS}\\{}", lies.replace('/', "\\"))
     }
 

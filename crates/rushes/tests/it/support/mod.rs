@@ -2,6 +2,7 @@
 
 pub(crate) mod journals;
 pub(crate) mod library;
+pub(crate) mod messy;
 pub(crate) mod program;
 pub(crate) mod recipes;
 pub(crate) mod survivor;

@@ -96,6 +96,8 @@ pub(crate) struct Survivor {
     seen: Seen,
     log_read: usize,
     pub(crate) productions: u32,
+    /// In place of a production.
+    command: Option<Vec<String>>,
     /// What the destination holds, by its own account; none = the folder `remote` of the home.
     objects: Option<Objects>,
 }
@@ -126,8 +128,18 @@ impl Survivor {
             seen: Seen::default(),
             log_read: 0,
             productions: 0,
+            command: None,
             objects,
         }
+    }
+
+    /// One that is given this command, on a home where something is already.
+    pub(crate) fn doing(program: Program, command: &[&str]) -> Self {
+        let mut survivor = Self::of(program, &[], None);
+        survivor.command = Some(command.iter().map(|text| (*text).to_owned()).collect());
+        survivor.productions = survivor.completed();
+        survivor.seen = survivor.books();
+        survivor
     }
 
     pub(crate) fn home(&self) -> PathBuf {
@@ -145,6 +157,9 @@ impl Survivor {
 
     /// The command of the production under way.
     pub(crate) fn args(&self) -> Vec<String> {
+        if let Some(command) = &self.command {
+            return command.clone();
+        }
         let own = ["run", "production", "--reference", "step.mp4", "--json", "--seed"].map(str::to_owned);
         own.into_iter().chain([self.seed.to_string()]).chain(self.args.iter().cloned()).collect()
     }
@@ -272,36 +287,38 @@ impl Survivor {
         let home = self.home();
         let path = home.join("rushes.db");
         let store = SqliteStore::open(&path, &Mode::Read, Arc::new(SystemClock), Routes::default()).unwrap();
-        let (jobs, subjects) = runtime().block_on(async { (store.jobs(&all_jobs()).await.unwrap(), store.subjects().await.unwrap()) });
+        let (current, jobs) =
+            runtime().block_on(async { (store.assets(&AssetFilter::default()).await.unwrap(), store.jobs(&all_jobs()).await.unwrap()) });
+        assert!(!current.is_empty(), "a run in which nothing was made proves nothing");
         assert_eq!(jobs.len(), usize::try_from(self.productions).unwrap(), "one job a production");
         assert!(jobs.iter().all(|job| job.state == JobState::Completed), "{jobs:?}");
-        let records = agree(&home, self.objects.as_ref().map(|objects| objects()));
-        let of_subject: BTreeSet<&str> = subjects.iter().map(|subject| subject.made.id.as_str()).collect();
-        assert_eq!(records.iter().filter(|key| key.starts_with("records/characters/")).count(), of_subject.len(), "one record each");
-        assert_eq!(records.iter().filter(|key| key.starts_with("records/pipeline_jobs/")).count(), jobs.len());
 
+        let records = agree(&self.program, self.objects.as_ref());
+        assert_eq!(records.iter().filter(|key| key.starts_with("records/pipeline_jobs/")).count(), jobs.len());
         let scratch: Vec<PathBuf> = std::fs::read_dir(home.join("scratch")).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert!(scratch.is_empty(), "left in scratch: {scratch:?}");
-        self.program.run(&["audit", "--deep"]).expect(0);
+        let blobs: BTreeSet<String> = hashes(&home.join("blobs")).into_values().collect();
+        assert!(current.iter().all(|(asset, _)| blobs.contains(&asset.blob.sha256)), "no local byte went before its time");
     }
 }
 
-/// Whether database, destination (the folder `remote` of the home, unless others are given), library and records tell of the
-/// same files: one object each, with equal bytes, and nothing else. Gives the records' keys.
-pub(crate) fn agree(home: &Path, objects: Option<BTreeMap<String, String>>) -> Vec<String> {
+/// Destination, library folder, records and database say the same, of every asset and of nothing else; what `rushes audit`
+/// says, too. Gives the records' keys.
+pub(crate) fn agree(program: &Program, objects: Option<&Objects>) -> Vec<String> {
+    let home = program.path("home");
     let store = SqliteStore::open(&home.join("rushes.db"), &Mode::Read, Arc::new(SystemClock), Routes::default()).unwrap();
-    let current = runtime().block_on(store.assets(&AssetFilter::default())).unwrap();
-    assert!(!current.is_empty(), "a run in which nothing was made proves nothing");
+    let (current, subjects) = runtime().block_on(async {
+        let current = store.assets(&AssetFilter::default()).await.unwrap();
+        (current, store.subjects().await.unwrap())
+    });
     let wanted: BTreeMap<String, String> = current.iter().map(|(asset, _)| (asset.path.clone(), asset.blob.sha256.clone())).collect();
     let mut local = hashes(&home.join("remote"));
     let records: Vec<String> = local.keys().filter(|key| key.starts_with("records/")).cloned().collect();
     local.retain(|key, _| !key.starts_with("records/"));
-    let objects = objects.unwrap_or(local);
+    let objects = objects.map_or(local, |objects| objects());
 
     equal("remote: one object each, with equal bytes, and nothing else", &objects, &wanted);
     equal("the library shows each, and nothing else", &hashes(&home.join("library")), &wanted);
-    let blobs: BTreeSet<String> = hashes(&home.join("blobs")).into_values().collect();
-    assert!(wanted.values().all(|sha256| blobs.contains(sha256)), "no local byte went before its time");
 
     let mut named: BTreeMap<String, u32> = BTreeMap::new();
     for key in &records {
@@ -312,7 +329,12 @@ pub(crate) fn agree(home: &Path, objects: Option<BTreeMap<String, String>>) -> V
             *named.entry(entry["path"].as_str().unwrap().to_owned()).or_default() += 1;
         }
     }
-    assert!(wanted.keys().all(|path| named.contains_key(path)), "each in a record");
+    let lost: Vec<&String> = wanted.keys().filter(|path| !named.contains_key(*path)).collect();
+    assert!(lost.is_empty(), "each in a record: {lost:?}");
+    let of_subject: BTreeSet<&str> = subjects.iter().map(|subject| subject.made.id.as_str()).collect();
+    assert_eq!(records.iter().filter(|key| key.starts_with("records/characters/")).count(), of_subject.len(), "one record each");
+
+    program.run(&["audit", "--deep"]).expect(0);
     records
 }
 
