@@ -91,4 +91,4 @@ macro_rules! workflows {
     };
 }
 
-workflows!(production, character, dance, redo, finish_all, redo_folder, score, watermark, soundtracks, put, import);
+workflows!(production, character, dance, redo, finish_all, redo_folder, score, watermark, soundtracks, showcase, put, import);

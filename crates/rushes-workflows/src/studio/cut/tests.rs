@@ -3,7 +3,7 @@
 use super::*;
 use rushes_core::Cancel;
 use rushes_media::edit::{Output, Picture, Sound, render};
-use rushes_media::music::{Score, compose, write_wav};
+use rushes_media::music::{Score, Styles, compose, write_wav};
 use rushes_media::run::Ffmpeg;
 use rushes_media::run::encode::Quality;
 use rushes_media::score::{self, Cue};
@@ -172,7 +172,7 @@ fn cut_of_a_finished_film_keeps_the_beat_and_its_music_drops_where_it_moves_most
     for (bpm, seed, strong_s) in [(124.0, 3, 4.1), (97.0, 8, 5.3)] {
         let duration_ms = (LENGTH_S * 1000.0) as u64;
         let own = Score { seed, duration_ms, bpm: Some(bpm), first_beat_ms: 170, ..Score::default() };
-        let own = compose(&own).unwrap();
+        let own = compose(&Styles::builtin(), &own).unwrap();
         let (wav, reference) = (at.join("own.wav"), at.join("reference.mp4"));
         write_wav(&wav, &own).unwrap();
         let picture = format!("color=gray:s=64x64:r=30:d={LENGTH_S}");
@@ -182,7 +182,11 @@ fn cut_of_a_finished_film_keeps_the_beat_and_its_music_drops_where_it_moves_most
         let cut = plan(&reference, &files, seed, &Cancel::new()).unwrap();
         let (asked_ms, peak_s) = (cut.peak_ms.unwrap(), cut.peak_ms.unwrap() as f64 / 1000.0);
         // An outside composer of its own mind: it drops three quarters of a second late, and is too short.
-        let made = compose(&Score { seed, duration_ms: 7_000, bpm: cut.bpm, drop_ms: Some(asked_ms + 750), ..Score::default() }).unwrap();
+        let made = compose(
+            &Styles::builtin(),
+            &Score { seed, duration_ms: 7_000, bpm: cut.bpm, drop_ms: Some(asked_ms + 750), ..Score::default() },
+        )
+        .unwrap();
         write_wav(&wav, &made).unwrap();
         let cue = Cue { drop_ms: Some(made.drop_ms), bpm: Some(made.bpm), asked_ms: cut.peak_ms, at_ms: cut.peak_ms };
         let laid = score::lay(&wav, &cue, cut.duration_ms, &Cancel::new()).unwrap();
