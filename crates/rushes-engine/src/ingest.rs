@@ -2,6 +2,7 @@
 //! looked at on its way here is not looked at again.
 
 use crate::blobs::hash_file_without_md5;
+use crate::html;
 use crate::parts::Parts;
 use crate::pins::Pinned;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -10,7 +11,7 @@ use rushes_core::digest::crc32c;
 use rushes_core::faults::{self, Place};
 use rushes_core::inspect::{Inspect, Looked, MediaInfo};
 use rushes_core::store::Ingested;
-use rushes_core::{Blob, Code, Fault, NewAsset};
+use rushes_core::{Blob, Code, Fault, Kind, NewAsset};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -77,6 +78,8 @@ impl Checked {
 async fn check(mut asset: NewAsset, scratch: Option<&Path>, inspect: &Arc<dyn Inspect>) -> Result<Checked, Fault> {
     check_place(&asset.file, scratch)?;
     let (info, blob) = match still_as_looked_at(&mut asset).await? {
+        // Whoever looked at it before looked for media.
+        _ if asset.kind == Kind::ShowcasePage => (html_at(&asset.file).await.map_err(|fault| fault.with("kind", asset.kind.name()))?, None),
         Some(Looked { info, blob }) => (info, Some(blob)),
         None => (inspect.inspect(&asset.file).await.map_err(|fault| fault.with("kind", asset.kind.name()))?, None),
     };
@@ -86,6 +89,11 @@ async fn check(mut asset: NewAsset, scratch: Option<&Path>, inspect: &Arc<dyn In
     }
     faults::pass(Place::Checked)?;
     Ok(Checked { asset, info, blob, path })
+}
+
+async fn html_at(file: &Path) -> Result<MediaInfo, Fault> {
+    let file = file.to_owned();
+    blocking(move || html::look(&file)).await
 }
 
 /// What was found of a file before, if these are the bytes it was found of.

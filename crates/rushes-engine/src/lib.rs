@@ -13,6 +13,7 @@ pub mod estimate;
 pub mod fetch;
 mod halt;
 pub mod home;
+mod html;
 pub(crate) mod ingest;
 pub mod keep;
 mod lanes;

@@ -1,5 +1,6 @@
 //! What workflows work with beside `Flow`: the providers, the reference library, and the shape of pictures.
 
+use rushes_core::delivery::Routes;
 use rushes_core::destination::Destination;
 use rushes_core::inspect::Inspect;
 use rushes_core::provider::Providers;
@@ -31,6 +32,8 @@ pub struct Kit {
     pub inspect: Arc<dyn Inspect>,
     /// Where objects may be fetched from, by name.
     pub sources: BTreeMap<String, Source>,
+    /// Where assets go, the primary destination first.
+    pub routes: Routes,
     /// The folder of the reference library.
     pub references: PathBuf,
     /// The folder in which the library is shown.

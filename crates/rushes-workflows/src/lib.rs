@@ -15,6 +15,7 @@ mod redo;
 mod redo_folder;
 pub mod registry;
 mod score;
+mod showcase;
 mod soundtracks;
 mod studio;
 mod watermark;

@@ -91,4 +91,19 @@ macro_rules! workflows {
     };
 }
 
-workflows!(production, character, dance, redo, finish_all, redo_folder, align, score, watermark, soundtracks, publish, put, import);
+workflows!(
+    production,
+    character,
+    dance,
+    redo,
+    finish_all,
+    redo_folder,
+    align,
+    score,
+    watermark,
+    soundtracks,
+    showcase,
+    publish,
+    put,
+    import
+);

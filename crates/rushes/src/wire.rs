@@ -169,6 +169,7 @@ pub(crate) fn kit(home: &Home, config: &Config, parts: &Parts, styles: &Styles) 
             .iter()
             .map(|site| (site.name.clone(), Source { port: site.port.clone(), prefix: site.prefix.clone() }))
             .collect(),
+        routes: parts.routes.clone(),
         references: home.references(),
         library: home.library(),
         redo: home.root().join("redo"),

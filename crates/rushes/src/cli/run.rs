@@ -248,3 +248,46 @@ async fn tell_plan(context: &Context, workflow: &str, input: Value, styles: &Sty
 fn millis(seconds: f64) -> i64 {
     (seconds * 1_000.0) as i64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// The table of workflows, as README shows it.
+    fn table() -> String {
+        let rows = Registry::cards().iter().map(|card| {
+            let how = if card.outside.is_some() { format!("run {}", card.name) } else { card.name.to_owned() };
+            format!("| `rushes {how}` | {} |\n", card.about)
+        });
+        ["| command | what it does |\n", "|---|---|\n"].into_iter().map(str::to_owned).chain(rows).collect()
+    }
+
+    #[test]
+    fn run_table_of_workflows_in_the_readme_is_what_the_registry_says() {
+        let (begin, end) = ("<!-- workflows -->\n", "<!-- /workflows -->");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+        let readme = std::fs::read_to_string(&path).unwrap();
+        let (before, rest) = readme.split_once(begin).unwrap();
+        let (there, after) = rest.split_once(end).unwrap();
+        if std::env::var_os("RUSHES_WRITE_DOCS").is_some() {
+            use std::io::Write;
+            let whole = format!("{before}{begin}{}{end}{after}", table());
+            std::fs::File::create(&path).unwrap().write_all(whole.as_bytes()).unwrap();
+            return;
+        }
+        assert_eq!(there, table(), "README.md is older than the registry: run this test with RUSHES_WRITE_DOCS=1");
+    }
+
+    #[test]
+    fn run_takes_the_flags_that_each_workflow_names() {
+        crate::cli::Cli::command().debug_assert();
+        let parse = |words: &str| Asked::augment_subcommands(clap::Command::new("run")).try_get_matches_from(words.split(' '));
+        let said = |words: &str| Asked::from_arg_matches(&parse(words).unwrap()).unwrap();
+        let asked = said("run production --count 2 --reference a --reference b --no-variants");
+        assert_eq!(asked.workflow, "production");
+        assert_eq!(Value::Object(asked.said), json!({"count": 2, "reference_videos": ["a", "b"], "generate_variants": false}));
+        assert_eq!(Value::Object(said("run redo mira --anime").said), json!({"project": "mira", "anime": true}));
+        assert!(parse("run redo").is_err() && parse("run production --count 0").is_err() && parse("run put").is_err());
+    }
+}

@@ -34,6 +34,7 @@ mod replay;
 mod schedules;
 mod schema;
 mod service;
+mod showcase;
 mod support;
 mod survives;
 mod turns;

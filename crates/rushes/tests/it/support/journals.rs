@@ -40,6 +40,7 @@ pub(crate) fn registry() -> Registry {
         styles: Styles::builtin(),
         inspect: Arc::new(MediaInspector),
         sources: BTreeMap::new(),
+        routes: Routes::default(),
         references: PathBuf::from(LIBRARY),
         library: PathBuf::from(LIBRARY),
         redo: PathBuf::from(LIBRARY),
@@ -151,6 +152,8 @@ pub(crate) async fn record() {
     write(&program, "finish-all", &family(&program, "finish-all", JobState::Completed).await[0]).await;
     program.run(&["run", "redo-folder", "left/dances"]).expect(0);
     write(&program, "redo-folder", &family(&program, "redo-folder", JobState::Completed).await[0]).await;
+    program.run(&["run", "showcase"]).expect(0);
+    write(&program, "showcase", &family(&program, "showcase", JobState::Completed).await[0]).await;
     write(&program, "put", &family(&program, "put", JobState::Completed).await[0]).await;
     write(&program, "production_failed", &family(&program, "production", JobState::Failed).await[0]).await;
 
