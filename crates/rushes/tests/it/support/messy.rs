@@ -47,6 +47,8 @@ pub(crate) enum Reference {
 
 use Reference::{Beside, Home, Nowhere, Registered};
 
+/// From so many characters on, each state is there as often as said; below it once.
+const AT_LENGTH: usize = 100;
 /// Each state that costs work, so often; the others fill up.
 const WORK: [(State, usize); 15] = [
     (State::Danced(Registered), 1),
@@ -123,14 +125,14 @@ pub(crate) struct Project {
 }
 
 impl Messy {
-    /// So many characters, or as few as it takes to have each state once; mixed by the dice.
+    /// So many characters, or as few as it takes to have each state; mixed by the dice.
     pub(crate) fn make(program: &Program, characters: usize, dice: &mut Dice) -> Self {
         let library = Library::make(&program.path(""), Sizes { characters: 0, dances: 0, remixes: 0 });
         // Its references nobody danced on.
         std::fs::remove_dir_all(library.root.join("references")).unwrap();
         let mut messy = Self { library, later: Vec::new(), predicted: Predicted::default(), home: program.path("home") };
         let mut states: Vec<State> =
-            WORK.iter().flat_map(|(state, times)| vec![*state; if characters == 0 { 1 } else { *times }]).collect();
+            WORK.iter().flat_map(|(state, times)| vec![*state; if characters < AT_LENGTH { 1 } else { *times }]).collect();
         let work = states.len();
         states.extend((work..characters.max(work + REST.len())).map(|index| REST[index % REST.len()]));
         for last in (1..states.len()).rev() {
