@@ -125,7 +125,7 @@ fn flag(field: &Field) -> Arg {
 fn said(field: &Field, matches: &ArgMatches) -> Option<Value> {
     match &field.takes {
         Takes::Switch(usual) => matches.get_flag(field.name).then(|| json!(!usual)),
-        Takes::Whole { usual, .. } => matches.get_one::<u64>(field.name).copied().or(*usual).map(Value::from),
+        Takes::Whole { usual, .. } => matches.get_one::<u64>(field.name).copied().or(usual.filter(|_| field.is_needed)).map(Value::from),
         Takes::Seed => matches.get_one::<u64>(field.name).copied().map(Value::from),
         Takes::Text(_) => matches.get_one::<String>(field.name).cloned().map(Value::from),
         Takes::Texts(_) => matches.get_many::<String>(field.name).map(|texts| texts.cloned().collect()),

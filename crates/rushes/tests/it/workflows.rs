@@ -272,7 +272,7 @@ fn workflows_a_character_waits_for_the_take_that_somebody_chooses() {
         let began = Instant::now();
         loop {
             let jobs = program.run(&["jobs", "ls", "--json"]);
-            let job = (jobs.code == 0).then(|| jobs.json()["jobs"][0].clone()).unwrap_or_default();
+            let job = if jobs.code == 0 { jobs.json()["jobs"][0].clone() } else { Value::Null };
             if job["waiting_for"] == "signal choose anime_image" {
                 return job["id"].as_str().unwrap().to_owned();
             }
