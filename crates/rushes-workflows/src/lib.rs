@@ -1,4 +1,4 @@
-//! The workflows. One file each; [`registry`] lists them. They see ports and `Flow` only: no store, no network,
+//! The workflows. One file each; a module here whose file has a `CARD` is one, and [`registry`] runs it. They see ports and `Flow` only: no store, no network,
 //! no destination. What they make becomes an asset by being handed to the engine, and in no other way.
 
 mod align;
@@ -8,6 +8,7 @@ mod finish_all;
 pub mod import;
 pub mod kit;
 pub mod outside;
+mod posters;
 pub mod production;
 mod publish;
 pub mod put;

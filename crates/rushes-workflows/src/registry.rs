@@ -1,4 +1,4 @@
-//! The list of workflows. Adding one: its file, and its name in the list at the bottom.
+//! The list of workflows. Adding one: its file, and its `mod` line in `lib.rs`.
 
 use crate::kit::Kit;
 use crate::outside::Outside;
@@ -37,7 +37,7 @@ impl Registry {
         Self { kit }
     }
 
-    /// Every workflow's card, in the order of the list.
+    /// Every workflow's card, by name.
     #[must_use]
     pub fn cards() -> &'static [Card] {
         CARDS
@@ -91,19 +91,5 @@ macro_rules! workflows {
     };
 }
 
-workflows!(
-    production,
-    character,
-    dance,
-    redo,
-    finish_all,
-    redo_folder,
-    align,
-    score,
-    watermark,
-    soundtracks,
-    showcase,
-    publish,
-    put,
-    import
-);
+// Made by `build.rs` from the modules of `lib.rs`.
+include!(concat!(env!("OUT_DIR"), "/workflows.rs"));

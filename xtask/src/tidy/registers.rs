@@ -14,11 +14,7 @@ struct Register {
 }
 
 const REGISTERS: &[Register] = &[
-    Register {
-        folder: "crates/rushes-workflows/src",
-        list: "crates/rushes-workflows/src/registry.rs",
-        except: &["lib", "registry", "tests"],
-    },
+    Register { folder: "crates/rushes-workflows/src", list: "crates/rushes-workflows/src/lib.rs", except: &["lib", "registry", "tests"] },
     Register {
         folder: "crates/rushes-adapters/src/destinations",
         list: "crates/rushes-adapters/src/destinations/mod.rs",

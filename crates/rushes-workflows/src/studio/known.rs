@@ -37,7 +37,7 @@ pub(crate) struct Danced {
     pub(crate) film_sha256: String,
     /// What it was danced on, where that is there.
     pub(crate) reference: Option<(AssetRef, String)>,
-    /// What was made of it.
+    /// What was made of it, and what stands beside it.
     pub(crate) made: Vec<AssetRef>,
 }
 
@@ -143,7 +143,8 @@ fn danced(film: &Asset, assets: &[Asset]) -> Option<Danced> {
     let dance = stem.strip_prefix("dances/")?;
     let on = dance.strip_prefix(&format!("dance_{}{ON}", segment(&film.subject)))?.to_owned();
     let folder = format!("remixes/{dance}/");
-    let made = assets.iter().filter(|asset| asset.path.starts_with(&folder)).map(Asset::reference).collect();
+    let is_beside = |asset: &&Asset| asset.reference().stem == format!("{stem}_{}", asset.kind.name());
+    let made = assets.iter().filter(|asset| asset.path.starts_with(&folder) || is_beside(asset)).map(Asset::reference).collect();
     let is_it = |asset: &&Asset| asset.kind == Kind::ReferenceVideo && asset.reference().stem == format!("references/{on}");
     let reference = assets.iter().find(is_it).map(|asset| (asset.reference(), asset.blob.sha256.clone()));
     Some(Danced { title: film.title.clone(), film: film.reference(), film_sha256: film.blob.sha256.clone(), reference, made, on })

@@ -81,6 +81,7 @@ const ROWS: &[Row] = &[
     Row { args: "soundtracks WHO", makes: &["kpop_video"] },
     Row { args: "soundtracks", makes: &[] },
     Row { args: "finish-all --from left", makes: &["dance_video", "remix_video", "watermarked_video"] },
+    Row { args: "posters left_over_1700000000", makes: &["poster", "contact_sheet", "preview"] },
     Row { args: "redo-folder", makes: &["dance_video"] },
     Row { args: "production --reference step --seed 9", makes: &["anime_image", "dance_video", "kpop_video"] },
 ];
@@ -169,6 +170,7 @@ fn workflows_each_refuse_bad_input_and_say_what_to_do() {
         ("score WHO --style polka", 2, "there are: kpop_dance"),
         ("score ./rushes.toml", 1, "rushes.toml"),
         ("watermark nobody", 1, "rushes assets ls"),
+        ("posters nobody", 1, "rushes assets ls"),
         ("soundtracks nobody", 1, "rushes assets ls"),
         ("production --count 11", 2, "1..=10"),
         ("nothing", 2, "unrecognized subcommand"),
@@ -195,6 +197,8 @@ fn asked() -> Vec<(&'static str, Value)> {
         ("watermark", json!({"project": "nova"})),
         ("soundtracks", json!({"project": "nova"})),
         ("finish-all", json!({})),
+        ("posters", json!({"project": "nova"})),
+        ("showcase", json!({"title": "Ours"})),
         ("redo-folder", json!({"limit": 1})),
         ("production", json!({"count": 1, "reference_videos": ["other"], "generate_variants": false})),
     ]

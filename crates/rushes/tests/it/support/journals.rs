@@ -137,7 +137,7 @@ pub(crate) async fn record() {
     std::fs::copy(program.path("step.mp4"), program.path("other.mp4")).unwrap();
     program.run(&["run", "dance", &who, "--reference", "./other.mp4", "--finish", "--no-variants"]).expect(0);
     write(&program, "dance", &family(&program, "dance", JobState::Completed).await[0]).await;
-    for workflow in ["redo", "score", "watermark", "soundtracks"] {
+    for workflow in ["redo", "score", "watermark", "soundtracks", "posters"] {
         program.run(&["run", workflow, &who]).expect(0);
         write(&program, workflow, &family(&program, workflow, JobState::Completed).await[0]).await;
     }
