@@ -50,6 +50,11 @@ pub trait Provider<R: Request>: Send + Sync {
     /// Who this is.
     fn card(&self) -> ProviderCard;
 
+    /// Whether it works from the picture in its request: that is then fitted to the reference's first frame before.
+    fn works_from_picture(&self) -> bool {
+        false
+    }
+
     /// Makes it. Equal requests (seed included) give equal results where the provider can do that.
     /// May be called again after a crash with the same `call.key`.
     /// Errors: `provider_refused` (permanent, with the provider's reason), `provider_down` and `media_tool`

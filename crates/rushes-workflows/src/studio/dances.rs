@@ -6,8 +6,10 @@ use crate::studio::references::Reference;
 use rushes_core::flow::{Branch, Flow, Step, StepContext};
 use rushes_core::provider::{MotionRequest, Outfit};
 use rushes_core::{AssetRef, Done, Fault, Kind, Stop};
+use rushes_media::align::align;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Drawing and encoding one dance.
@@ -19,6 +21,15 @@ pub(crate) enum Film {
     Dance,
     /// The same in this outfit.
     Variant(String),
+}
+
+/// The still as a dance on that reference begins: its figure as tall and on the same floor. An intermediate: it stays in
+/// scratch.
+async fn fitted(context: &StepContext, still: &Path, reference: &Path, (width, height): (u32, u32)) -> Result<PathBuf, Fault> {
+    let out = context.scratch()?.join("aligned.png");
+    let (still, reference, made, cancel) = (still.to_owned(), reference.to_owned(), out.clone(), context.cancel.clone());
+    blocking(move || align(&still, &reference, width, height, &made, &cancel)).await?;
+    Ok(out)
 }
 
 impl<F: Flow> Studio<'_, F> {
@@ -82,10 +93,12 @@ impl<F: Flow> Studio<'_, F> {
         ]));
         Branch::new(step, move |context: StepContext| async move {
             let before = context.made_before(kind).await?;
+            let (still, followed) = (context.path_of(&image).await?, context.path_of(&reference.asset).await?);
+            let is_fitted = before.is_none() && provider.works_from_picture();
             let request = MotionRequest {
                 outfit: outfit.clone(),
-                image: context.path_of(&image).await?,
-                reference: context.path_of(&reference.asset).await?,
+                image: if is_fitted { fitted(&context, &still, &followed, (width, height)).await? } else { still },
+                reference: followed,
                 seed: person.take_seed(),
                 concept: person.concept.clone(),
                 width,

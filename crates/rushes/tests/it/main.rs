@@ -13,6 +13,7 @@ mod bad_files;
 mod choices;
 mod cli;
 mod clouds;
+mod dance;
 mod delivery;
 mod engine;
 mod finish_all;
