@@ -191,7 +191,7 @@ fn proof_a_job_that_a_kill_left_is_cancelled_by_whoever_is_asked() {
 fn proof_a_failed_job_is_taken_up_again_where_it_failed() {
     let survivor = Survivor::new(&["--no-variants"]);
     // The first try of the step fails five times, which is all it has; what was done before stays done.
-    let plan = (3..8).map(|n| format!("body_done:{n}=error")).collect::<Vec<_>>().join(",");
+    let plan = (4..9).map(|n| format!("body_done:{n}=error")).collect::<Vec<_>>().join(",");
     let failed = end(survivor.start(&plan)).expect(1);
     let id = failed.json()["job_id"].as_str().unwrap().to_owned();
     let first = std::fs::read_to_string(survivor.log()).unwrap();
