@@ -48,7 +48,8 @@ pub struct Aligned {
 
 /// Writes to `out` (PNG, `width` by `height` pixels) the still `image`, its figure as tall and at the place of the one in the
 /// first frame of `reference`, its backdrop continued to the edges. The reference's frame is taken to be as high as the
-/// picture, its middle in the picture's middle. Equal inputs give equal bytes.
+/// picture, its middle in the picture's middle. On plain, drawn and moving backdrops its floor is found within 1.5 % of the
+/// height; among the beams and pools of light of a stage within 5 %, its height within a fifth. Equal inputs give equal bytes.
 ///
 /// Errors: `input_invalid` for sides beyond 64 to 4096; `no_video` for a reference without a picture; the `file_…` codes of
 /// decoding, `media_tool`, `cancelled`, `io`, `disk_full`.

@@ -91,7 +91,7 @@ fn find(first: &Small, moments: &[Small]) -> Option<Span> {
     } else {
         without_pool(region, first, &apart)
     };
-    let region = without_shadow(region, first, &sides, &median, explains);
+    let region = without_shadow(off_the_top(region, first, &apart, usual), first, &sides, &median, explains);
     let share = region.pixels.len() as f64 / first.rgb.len() as f64;
     let span = region.span(width, height);
     (SHARE.contains(&share) && span.height() >= LEAST_HEIGHT && span.bottom < LOWEST).then_some(span)
@@ -124,6 +124,27 @@ fn without_pool(region: Region, frame: &Small, apart: &[f32]) -> Region {
     let (knees, ankles) = (region.top + tall * 3 / 5, region.top + tall * 4 / 5);
     let legs = quantile(region.pixels.iter().filter(|at| (knees..ankles).contains(&row(at))).map(|at| apart[*at]), 0.75);
     rest(region, frame, |at| row(&at) < ankles || apart[at] >= 0.5 * legs)
+}
+
+/// Beams of light come from above, and one that the figure stands in hangs together with it. A figure that is cut off at the
+/// top cannot be fitted anyway; so what stands out least goes, until the rest touches the top no more.
+fn off_the_top(region: Region, frame: &Small, apart: &[f32], usual: f32) -> Region {
+    if region.top > 0 {
+        return region;
+    }
+    let lowest = (LEAST_HEIGHT * frame.height as f64) as usize;
+    let limits = (4..=9).map(|tenths| usual * tenths as f32 / 10.0);
+    let parts = limits.filter_map(|limit| {
+        let mut mask = Mask::new(frame.width, frame.height, |_| false);
+        region.pixels.iter().filter(|at| apart[**at] >= limit).for_each(|at| mask.set[*at] = true);
+        figure(&mask.closed(), |part| part.pixels.len() as f64)
+    });
+    let free = parts.into_iter().find(|part| part.top > 0 && part.bottom - part.top >= lowest);
+    // From its top down all of it stays: a hand may stand out less than the rest.
+    match free.map(|part| part.top) {
+        Some(top) => rest(region, frame, |at| at / frame.width >= top),
+        None => region,
+    }
 }
 
 /// What of a region is kept, as far as it hangs together; all of it where that is not most of it.
