@@ -6,9 +6,9 @@ use crate::dance;
 use crate::kit::Kit;
 use crate::outside::{Door, Field, Look, Outside, Parameters, Plan};
 use crate::registry::Card;
-use crate::studio::references;
 use crate::studio::set::{self, Wanted};
-use rushes_core::flow::{Child, Flow, Library, Step, StepContext, hash};
+use crate::studio::{references, seed_of};
+use rushes_core::flow::{Child, Flow, Library, Step, StepContext};
 use rushes_core::store::{AssetFilter, SubjectFilter};
 use rushes_core::subject::SubjectType;
 use rushes_core::{Code, Done, Fault, Kind, Stop};
@@ -169,8 +169,7 @@ pub fn check_from_outside(input: &Input, door: &Door<'_>) -> Result<(), Fault> {
 
 /// Each character's own seed; not `seed + index`, so that neighbouring productions share no character.
 fn character_seed(seed: u64, index: u32) -> u64 {
-    // 53 bits: a JSON number that every reader keeps exactly.
-    u64::from_str_radix(&hash(&(seed, index))[..13], 16).unwrap_or(seed)
+    seed_of(&(seed, index))
 }
 
 async fn pending_in_step<F: Flow>(flow: &F) -> Result<Vec<String>, Stop> {

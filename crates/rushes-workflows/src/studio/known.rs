@@ -1,10 +1,10 @@
 //! What there is of a character already: its concept as its record tells it, its pictures, its dances.
 
 use super::set::VARIANTS;
-use super::{Followed, Person, Studio, seed_of_take};
+use super::{Followed, Person, Studio, seed_of, seed_of_take};
 use crate::kit::blocking;
 use crate::studio::references;
-use rushes_core::flow::{Flow, Library, Step, StepContext, hash};
+use rushes_core::flow::{Flow, Library, Step, StepContext};
 use rushes_core::kinds::segment;
 use rushes_core::provider::Concept;
 use rushes_core::recognise::{ON, PRIMARY};
@@ -166,7 +166,7 @@ async fn of_that_name(context: &StepContext, folder: &Path, name: &str) -> Resul
 fn concept(subject: &Subject) -> Concept {
     let (made, fields) = (&subject.made, &subject.made.fields);
     let text = |name: &str| fields[name].as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned);
-    let seed = fields["seed"].as_u64().unwrap_or_else(|| u64::from_str_radix(&hash(&made.id)[..13], 16).unwrap_or(1));
+    let seed = fields["seed"].as_u64().unwrap_or_else(|| seed_of(&made.id));
     let traits = match &fields["traits"] {
         Value::Array(traits) => traits.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         _ => Vec::new(),

@@ -59,8 +59,13 @@ impl Person {
 
 /// A seed for another take; the first one's is the seed itself.
 pub(crate) fn seed_of_take(seed: u64, take: u32) -> u64 {
-    // 53 bits: a JSON number that every reader keeps exactly.
-    if take == 0 { seed } else { u64::from_str_radix(&hash(&("take", seed, take))[..13], 16).unwrap_or(seed) }
+    if take == 0 { seed } else { seed_of(&("take", seed, take)) }
+}
+
+/// A seed that follows from this: 53 bits, at most [`crate::outside::SEED_MAX`].
+pub(crate) fn seed_of(what: &impl Serialize) -> u64 {
+    // Hex digits are always a number.
+    u64::from_str_radix(&hash(what)[..13], 16).unwrap_or_default()
 }
 
 /// A reference as taken in: its asset, the name its dance's path carries, and the title of the dance on it.
