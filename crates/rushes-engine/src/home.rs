@@ -142,9 +142,10 @@ impl Home {
 
     /// What shows from now on whether this is still the same home.
     pub(crate) fn anchor(&self) -> Result<Anchor, Fault> {
-        let files = [self.root.join("rushes.lock"), self.database()];
+        // Where the rows are on a server, there is no database here.
+        let files = [self.root.join("rushes.lock"), self.database()].into_iter().filter(|path| path.exists());
         let held =
-            files.into_iter().map(|path| identity(&path).map(|is| (path.clone(), is)).map_err(|e| Fault::io("look at home", &path, &e)));
+            files.map(|path| identity(&path).map(|is| (path.clone(), is)).map_err(|e| Fault::io("look at home", &path, &e)));
         Ok(Anchor { root: self.root.clone(), held: held.collect::<Result<_, _>>()? })
     }
 

@@ -79,6 +79,8 @@ pub struct Parts {
     pub home: Home,
     /// The database.
     pub store: Arc<dyn Store>,
+    /// Whether other nodes work on the same rows, each with bytes of its own.
+    pub is_shared: bool,
     /// Its bells.
     pub watch: Watch,
     /// Time and ids.

@@ -1,24 +1,25 @@
 //! Assets and subjects, for those who look.
 
 use crate::rows::{self, ASSET, DELIVERY, SUBJECT};
-use crate::sqlite::SqliteStore;
+use crate::store::SqlStore;
 use crate::which::Which;
 use async_trait::async_trait;
 use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::store::{AssetFilter, Assets};
 use rushes_core::{Asset, AssetId, Blob, Code, Fault, Kind, Subject};
-use rusqlite::{Connection, params};
+use crate::sql::{Row, Sql, params};
+use crate::sql::value::NONE;
 use std::collections::BTreeMap;
 
-pub(crate) fn find(sql: &Connection, id: &str) -> Result<Option<Asset>, Fault> {
+pub(crate) fn find(sql: &Sql<'_>, id: &str) -> Result<Option<Asset>, Fault> {
     rows::one(sql, &format!("SELECT {ASSET} FROM assets a JOIN blobs b USING(sha256) WHERE a.id = ?1"), [id], rows::asset)
 }
 
-pub(crate) fn load(sql: &Connection, id: &str) -> Result<Asset, Fault> {
+pub(crate) fn load(sql: &Sql<'_>, id: &str) -> Result<Asset, Fault> {
     find(sql, id)?.ok_or_else(|| Fault::new(Code::NotFound, "look up asset").with("asset", id))
 }
 
-pub(crate) fn deliveries(sql: &Connection, id: &str) -> Result<Vec<Delivery>, Fault> {
+pub(crate) fn deliveries(sql: &Sql<'_>, id: &str) -> Result<Vec<Delivery>, Fault> {
     rows::all(sql, &format!("SELECT {DELIVERY} FROM deliveries WHERE asset = ?1 ORDER BY destination, key"), [id], rows::delivery)
 }
 
@@ -27,10 +28,10 @@ pub(crate) fn which(filter: &AssetFilter) -> Which {
     let mut which = Which::default();
     which.value(":limit", filter.limit.map_or(-1, i64::from));
     which.only("a.id = :id", ":id", filter.id.map(|id| id.to_string()));
-    // Those of one subject, job or file are few; the plus keeps the database from going through all of the kind.
+    // Those of one subject, job or file are few; the empty text keeps the database from going through all of the kind.
     let are_few =
         filter.subject.is_some() || !filter.subjects.is_empty() || filter.root.is_some() || filter.job.is_some() || filter.sha256.is_some();
-    which.only(if are_few { "+a.kind = :kind" } else { "a.kind = :kind" }, ":kind", filter.kind.map(Kind::name));
+    which.only(if are_few { "a.kind || '' = :kind" } else { "a.kind = :kind" }, ":kind", filter.kind.map(Kind::name));
     which.only("a.subject = :subject", ":subject", filter.subject.clone());
     if !filter.subjects.is_empty() {
         which.and("a.subject IN (SELECT value FROM json_each(:subjects))");
@@ -77,7 +78,7 @@ fn direction(newest_first: bool) -> &'static str {
     if newest_first { "DESC" } else { "ASC" }
 }
 
-pub(crate) fn list(sql: &Connection, filter: &AssetFilter) -> Result<Vec<(Asset, Vec<Delivery>)>, Fault> {
+pub(crate) fn list(sql: &Sql<'_>, filter: &AssetFilter) -> Result<Vec<(Asset, Vec<Delivery>)>, Fault> {
     // Nothing is written down as held: it is owed, and held for as long as the configuration says.
     if filter.state == Some(DeliveryState::Held) {
         return Ok(Vec::new());
@@ -89,9 +90,9 @@ pub(crate) fn list(sql: &Connection, filter: &AssetFilter) -> Result<Vec<(Asset,
         "SELECT {DELIVERY} FROM deliveries WHERE asset IN ({}) ORDER BY asset {order}, destination, key",
         ids(&which, filter.newest_first)
     );
-    let found = rows::all(sql, &query, which.params().as_slice(), rows::asset)?;
+    let found = rows::all(sql, &query, &which, rows::asset)?;
     // Both are in the order of the asset's id, so one walk brings them together.
-    let mut delivered = rows::all(sql, &deliveries, which.params().as_slice(), rows::delivery)?.into_iter().peekable();
+    let mut delivered = rows::all(sql, &deliveries, &which, rows::delivery)?.into_iter().peekable();
     Ok(found
         .into_iter()
         .map(|asset| {
@@ -102,7 +103,7 @@ pub(crate) fn list(sql: &Connection, filter: &AssetFilter) -> Result<Vec<(Asset,
 }
 
 /// The current ones among the assets written after `row`, and the last row looked at.
-fn written_after(sql: &Connection, row: i64, limit: u32) -> Result<(Vec<Asset>, i64), Fault> {
+fn written_after(sql: &Sql<'_>, row: i64, limit: u32) -> Result<(Vec<Asset>, i64), Fault> {
     let query =
         format!("SELECT {ASSET}, a.rowid AS row FROM assets a JOIN blobs b USING(sha256) WHERE a.rowid > ?1 ORDER BY a.rowid LIMIT ?2");
     let found = rows::all(sql, &query, params![row, limit], |row| Ok((rows::asset(row)?, row.get::<_, i64>("row")?)))?;
@@ -110,7 +111,7 @@ fn written_after(sql: &Connection, row: i64, limit: u32) -> Result<(Vec<Asset>, 
     Ok((found.into_iter().map(|(asset, _)| asset).filter(|asset| asset.retired_ms.is_none()).collect(), last))
 }
 
-pub(crate) fn subject(sql: &Connection, id_or_slug: &str) -> Result<Option<Subject>, Fault> {
+pub(crate) fn subject(sql: &Sql<'_>, id_or_slug: &str) -> Result<Option<Subject>, Fault> {
     rows::one(
         sql,
         &format!("SELECT {SUBJECT} FROM subjects WHERE id = ?1 OR slug = ?1 ORDER BY id = ?1 DESC LIMIT 1"),
@@ -141,7 +142,7 @@ pub(crate) fn subjects_of() -> String {
 }
 
 #[async_trait]
-impl Assets for SqliteStore {
+impl Assets for SqlStore {
     async fn asset(&self, id: AssetId) -> Result<Asset, Fault> {
         self.read(move |sql| load(sql, &id.to_string())).await
     }
@@ -181,7 +182,7 @@ impl Assets for SqliteStore {
         let path = path.to_owned();
         self.read(move |sql| {
             let query = "SELECT b.sha256, b.md5, b.crc32c, b.size_bytes, b.mime FROM assets a JOIN blobs b USING(sha256) WHERE a.path = ?1 AND a.retired_ms IS NULL LIMIT 1";
-            rows::one(sql, query, [path], |row| rows::blob(row, 0))
+            rows::one(sql, query, [&path], |row| rows::blob(row, 0))
         })
         .await
     }
@@ -198,7 +199,7 @@ impl Assets for SqliteStore {
 
     async fn kinds_at(&self, destination: &str, keys: Vec<String>) -> Result<BTreeMap<String, Kind>, Fault> {
         let (destination, keys) = (destination.to_owned(), serde_json::Value::from(keys).to_string());
-        let pair = |row: &rusqlite::Row<'_>| {
+        let pair = |row: &Row<'_>| {
             let kind: String = row.get(1)?;
             Ok((row.get::<_, String>(0)?, Kind::named(&kind).ok_or_else(|| rows::unknown(1, &kind))?))
         };
@@ -216,10 +217,10 @@ impl Assets for SqliteStore {
 
     async fn subjects_of(&self, ids: Vec<String>) -> Result<Vec<Subject>, Fault> {
         let ids = serde_json::Value::from(ids).to_string();
-        self.read(move |sql| rows::all(sql, &subjects_of(), [ids], rows::subject)).await
+        self.read(move |sql| rows::all(sql, &subjects_of(), [&ids], rows::subject)).await
     }
 
     async fn subjects(&self) -> Result<Vec<Subject>, Fault> {
-        self.read(|sql| rows::all(sql, &format!("SELECT {SUBJECT} FROM subjects ORDER BY id"), [], rows::subject)).await
+        self.read(|sql| rows::all(sql, &format!("SELECT {SUBJECT} FROM subjects ORDER BY id"), NONE, rows::subject)).await
     }
 }

@@ -2,17 +2,17 @@
 
 use crate::jobs::check_lease;
 use crate::rows::{self, json};
-use crate::sqlite::SqliteStore;
+use crate::store::SqlStore;
 use crate::writer::Write;
 use async_trait::async_trait;
 use rushes_core::ledger::{Attempt, AttemptState, Begun};
 use rushes_core::store::{AttemptEnd, Attempts, Lease};
 use rushes_core::{Code, Fault, JobId};
-use rusqlite::{Row, params};
+use crate::sql::{Read, Row, params};
 
 const ATTEMPT: &str = "step, number, provider, state, external_id, cost_micros, fault, began_ms, changed_ms";
 
-fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
+fn attempt(row: &Row<'_>) -> Read<Attempt> {
     let state: String = row.get(3)?;
     Ok(Attempt {
         step: row.get(0)?,
@@ -101,7 +101,7 @@ fn end(write: &Write<'_>, lease: Lease, step: &str, end: &AttemptEnd) -> Result<
 }
 
 #[async_trait]
-impl Attempts for SqliteStore {
+impl Attempts for SqlStore {
     async fn attempts(&self, job: JobId) -> Result<Vec<Attempt>, Fault> {
         self.read(move |sql| rows::all(sql, &of_job(), [job.to_string()], attempt)).await
     }

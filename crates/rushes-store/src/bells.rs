@@ -2,6 +2,7 @@
 //! job that somebody waits for, so that ten thousand waiters are not woken by each other's jobs.
 
 use rushes_core::JobId;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
@@ -98,7 +99,7 @@ impl Places {
 }
 
 /// Who must look again after this commit.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Wakes {
     pub(crate) outbox: bool,
     pub(crate) jobs: bool,
@@ -110,9 +111,30 @@ pub(crate) struct Wakes {
     /// Places where something may be due; or all of them.
     places: BTreeSet<String>,
     everywhere: bool,
+    /// The bells of all jobs ring.
+    each_of_all: bool,
 }
 
 impl Wakes {
+    /// Everybody: for who may have missed something.
+    pub(crate) fn all() -> Self {
+        Self { outbox: true, jobs: true, queued: true, events: true, messages: true, everywhere: true, each_of_all: true, ..Self::default() }
+    }
+
+    pub(crate) fn is_nothing(&self) -> bool {
+        !(self.outbox || self.jobs || self.queued || self.events || self.messages)
+    }
+
+    /// As other nodes are told.
+    pub(crate) fn said(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// What another node said; everybody, where it speaks otherwise.
+    pub(crate) fn of(said: &str) -> Self {
+        serde_json::from_str(said).unwrap_or_else(|_| Self::all())
+    }
+
     /// A job ended or got a signal.
     pub(crate) fn job(&mut self, id: JobId) {
         self.jobs = true;
@@ -142,6 +164,7 @@ impl Wakes {
         self.each.extend(other.each);
         self.places.extend(other.places);
         self.everywhere |= other.everywhere;
+        self.each_of_all |= other.each_of_all;
     }
 }
 
@@ -188,7 +211,8 @@ impl Bells {
             }
         }
         let waiting = self.each.waiting();
-        for bell in wakes.each.iter().filter_map(|id| waiting.get(id)) {
+        let all = waiting.values().filter(|_| wakes.each_of_all);
+        for bell in wakes.each.iter().filter_map(|id| waiting.get(id)).chain(all) {
             bell.send_modify(|()| {});
         }
     }

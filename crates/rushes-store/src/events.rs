@@ -1,18 +1,19 @@
 //! The log of facts: written inside the transactions they tell of, read in order; and how far its readers have come.
 
 use crate::rows;
-use crate::sqlite::SqliteStore;
+use crate::store::SqlStore;
 use crate::writer::Write;
 use async_trait::async_trait;
 use rushes_core::event::{Event, is_as_promised};
 use rushes_core::store::{Events, Marks};
 use rushes_core::{Fault, JobId};
-use rusqlite::params;
+use crate::sql::{params};
+use crate::sql::value::NONE;
 use serde_json::Value;
 
 /// The oldest facts up to the first that is kept by its time; never the newest, which says how far the log has come.
 const FORGET: &str = "DELETE FROM events WHERE seq < (SELECT coalesce(min(seq) FILTER (WHERE at_ms >= ?1), max(seq) + 1) FROM
-    (SELECT seq, at_ms FROM events ORDER BY seq LIMIT ?2)) AND seq < (SELECT max(seq) FROM events)";
+    (SELECT seq, at_ms FROM events ORDER BY seq LIMIT ?2) oldest) AND seq < (SELECT max(seq) FROM events)";
 
 /// Writes one fact in the present transaction.
 pub(crate) fn tell(write: &mut Write<'_>, event_type: &str, job: Option<JobId>, data: &Value) -> Result<(), Fault> {
@@ -28,7 +29,7 @@ pub(crate) fn tell(write: &mut Write<'_>, event_type: &str, job: Option<JobId>, 
 }
 
 #[async_trait]
-impl Events for SqliteStore {
+impl Events for SqlStore {
     async fn events(&self, after_seq: i64, limit: u32) -> Result<Vec<Event>, Fault> {
         self.read(move |sql| {
             rows::all(
@@ -42,11 +43,11 @@ impl Events for SqliteStore {
     }
 
     async fn last_seq(&self) -> Result<i64, Fault> {
-        self.read(|sql| rows::number(sql, "SELECT coalesce(max(seq), 0) FROM events", [])).await
+        self.read(|sql| rows::number(sql, "SELECT coalesce(max(seq), 0) FROM events", NONE)).await
     }
 
     async fn oldest_seq(&self) -> Result<i64, Fault> {
-        self.read(|sql| rows::number(sql, "SELECT coalesce(min(seq), 1) FROM events", [])).await
+        self.read(|sql| rows::number(sql, "SELECT coalesce(min(seq), 1) FROM events", NONE)).await
     }
 
     async fn forget_events(&self, before_ms: i64, limit: u32) -> Result<u64, Fault> {
@@ -55,7 +56,7 @@ impl Events for SqliteStore {
 }
 
 #[async_trait]
-impl Marks for SqliteStore {
+impl Marks for SqlStore {
     async fn mark(&self, name: &'static str) -> Result<i64, Fault> {
         self.read(move |sql| rows::number(sql, "SELECT coalesce((SELECT value FROM marks WHERE name = ?1), 0)", [name])).await
     }

@@ -1,11 +1,11 @@
 //! What earlier jobs and their steps took, for estimates.
 
 use crate::rows;
-use crate::sqlite::SqliteStore;
+use crate::store::SqlStore;
 use async_trait::async_trait;
 use rushes_core::Fault;
 use rushes_core::store::{History, PastJob, PastStep};
-use rusqlite::params;
+use crate::sql::{Row, params};
 
 /// The last completed jobs of a workflow in which nothing was reused: what is reused takes no time, and says nothing. They
 /// are looked for among the last two hundred: where everything is reused, there may be no end of older ones.
@@ -18,7 +18,7 @@ const PAST: &str = "SELECT id, ended_ms - coalesce(started_ms, created_ms) AS to
     ORDER BY ended_ms DESC LIMIT ?2";
 
 pub(crate) fn past_jobs() -> String {
-    format!("SELECT took_ms, children FROM ({PAST})")
+    format!("SELECT took_ms, children FROM ({PAST}) past")
 }
 
 pub(crate) fn past_steps() -> String {
@@ -29,16 +29,16 @@ pub(crate) fn past_steps() -> String {
 }
 
 #[async_trait]
-impl History for SqliteStore {
+impl History for SqlStore {
     async fn past_jobs(&self, workflow: &str, limit: u32) -> Result<Vec<PastJob>, Fault> {
         let workflow = workflow.to_owned();
-        let past = |row: &rusqlite::Row<'_>| Ok(PastJob { took_ms: row.get(0)?, children: row.get(1)? });
+        let past = |row: &Row<'_>| Ok(PastJob { took_ms: row.get(0)?, children: row.get(1)? });
         self.read(move |sql| rows::all(sql, &past_jobs(), params![workflow, limit], past)).await
     }
 
     async fn past_steps(&self, workflow: &str, jobs: u32) -> Result<Vec<PastStep>, Fault> {
         let workflow = workflow.to_owned();
-        let past = |row: &rusqlite::Row<'_>| Ok(PastStep { name: row.get(0)?, provider: row.get(1)?, took_ms: row.get(2)? });
+        let past = |row: &Row<'_>| Ok(PastStep { name: row.get(0)?, provider: row.get(1)?, took_ms: row.get(2)? });
         self.read(move |sql| rows::all(sql, &past_steps(), params![workflow, jobs], past)).await
     }
 }

@@ -6,7 +6,7 @@ use crate::messages;
 use crate::rows::{self, JOB, json};
 use crate::settle;
 use crate::snapshot;
-use crate::sqlite::SqliteStore;
+use crate::store::SqlStore;
 use crate::which::Which;
 use crate::writer::Write;
 use async_trait::async_trait;
@@ -14,23 +14,21 @@ use rushes_core::delivery::Routes;
 use rushes_core::job::{Job, JobState, NewJob};
 use rushes_core::store::{Claim, Family, JobFilter, Jobs, Lease, Room};
 use rushes_core::{Code, Fault, JobId};
-use rusqlite::{Connection, params};
+use crate::sql::{Sql, params};
+use crate::sql::value::NONE;
 use serde_json::{Value, json as object};
 use std::collections::BTreeMap;
 
-/// How long a job's lease lasts without renewal; the writer renews those of its engine each second. While one engine has
-/// the home, nobody else looks, and its next start waits for no lease.
-pub(crate) const LEASE_MS: i64 = 3_000;
 /// Gives every job of this engine a further while.
 pub(crate) const RENEW_LEASES: &str = "UPDATE jobs SET lease_until_ms = ?1 WHERE owner = ?2 AND state = 'running'";
 
-pub(crate) fn load(sql: &Connection, id: JobId) -> Result<Job, Fault> {
+pub(crate) fn load(sql: &Sql<'_>, id: JobId) -> Result<Job, Fault> {
     rows::one(sql, &format!("SELECT {JOB} FROM jobs WHERE id = ?1"), [id.to_string()], rows::job)?
         .ok_or_else(|| Fault::new(Code::NotFound, "look up job").with("job", id))
 }
 
 /// Refuses to go on when another engine has claimed the job since; gives the topmost job of its family.
-pub(crate) fn check_lease(sql: &Connection, lease: Lease) -> Result<JobId, Fault> {
+pub(crate) fn check_lease(sql: &Sql<'_>, lease: Lease) -> Result<JobId, Fault> {
     let held = "SELECT root FROM jobs WHERE id = ?1 AND fence = ?2 AND state = 'running'";
     rows::one(sql, held, params![lease.job.to_string(), lease.fence], |row| rows::parsed(row, 0))?
         .ok_or_else(|| Fault::new(Code::LeaseLost, "write for job").with("job", lease.job))
@@ -128,7 +126,7 @@ fn free(write: &Write<'_>, owner: &str, room: Room) -> Result<Vec<JobId>, Fault>
     let [at_once, waiting] = QUEUED;
     for (which, bound) in [(at_once, u32::MAX), (waiting, rest(room.in_turn, in_turn))] {
         let left = rest(room.all, free.len()).min(bound);
-        free.extend(rows::all(write.sql, which, [left], |row| rows::parsed::<JobId>(row, 0))?);
+        free.extend(rows::all(write.sql, &which, [left], |row| rows::parsed::<JobId>(row, 0))?);
     }
     Ok(free)
 }
@@ -143,7 +141,7 @@ fn claim(write: &mut Write<'_>, owner: &str, room: Room, catalogs: &[String]) ->
                 "UPDATE jobs SET state = 'running', waiting_for = NULL, owner = ?2, fence = fence + 1, lease_until_ms = ?3, tries = tries + 1, updated_ms = ?4,
                      started_ms = coalesce(started_ms, ?4) WHERE id = ?1 RETURNING {JOB}, fence, in_turn"
             ),
-            params![id.to_string(), owner, write.now_ms + LEASE_MS, write.now_ms],
+            params![id.to_string(), owner, write.now_ms + write.lease_ms, write.now_ms],
             |row| Ok((rows::job(row)?, row.get::<_, i64>("fence")?, row.get::<_, bool>("in_turn")?)),
         )?;
         let Some((job, fence, in_turn)) = claimed else { continue };
@@ -154,11 +152,11 @@ fn claim(write: &mut Write<'_>, owner: &str, room: Room, catalogs: &[String]) ->
     Ok(claims)
 }
 
-fn finish(write: &mut Write<'_>, lease: Lease, end: Option<Result<Value, Fault>>, routes: &Routes) -> Result<Job, Fault> {
+fn finish(write: &mut Write<'_>, lease: Lease, end: Option<&Result<Value, Fault>>, routes: &Routes) -> Result<Job, Fault> {
     let root = check_lease(write.sql, lease)?;
     let (state, value, fault) = match end {
-        Some(Ok(value)) => (JobState::Delivering, Some(json(&value)?), None),
-        Some(Err(fault)) => (JobState::Failed, None, Some(json(&fault)?)),
+        Some(Ok(value)) => (JobState::Delivering, Some(json(value)?), None),
+        Some(Err(fault)) => (JobState::Failed, None, Some(json(fault)?)),
         None => match given_up(write.sql, lease.job)? {
             Some(fault) => (JobState::Failed, None, Some(fault)),
             None => (JobState::Cancelled, None, None),
@@ -186,7 +184,7 @@ fn finish(write: &mut Write<'_>, lease: Lease, end: Option<Result<Value, Fault>>
 }
 
 /// Why a job that was asked to stop ends failed, where it was not somebody's wish; as JSON.
-fn given_up(sql: &Connection, id: JobId) -> Result<Option<String>, Fault> {
+fn given_up(sql: &Sql<'_>, id: JobId) -> Result<Option<String>, Fault> {
     Ok(rows::one(sql, "SELECT fault FROM jobs WHERE id = ?1", [id.to_string()], |row| row.get::<_, Option<String>>(0))?.flatten())
 }
 
@@ -199,9 +197,9 @@ pub(crate) fn give_up(write: &mut Write<'_>, lease: Lease, fault: &Fault, routes
 }
 
 pub(crate) fn cancel_family() -> String {
-    let family = "WITH RECURSIVE family(id) AS (SELECT ?1 UNION ALL SELECT jobs.id FROM jobs JOIN family ON jobs.parent = family.id)";
+    let family = "WITH RECURSIVE family(id) AS (SELECT id FROM jobs WHERE id = ?1 UNION ALL SELECT jobs.id FROM jobs JOIN family ON jobs.parent = family.id)";
     format!(
-        "{family} UPDATE jobs SET cancel = 1, updated_ms = ?2, ended_ms = CASE WHEN state IN ('queued', 'delivering') THEN ?2 ELSE ended_ms END, state = CASE WHEN state IN ('queued', 'delivering') THEN 'cancelled' ELSE state END WHERE id IN family AND (state IN ('queued', 'running') OR id = ?1 AND state = 'delivering') RETURNING id, state = 'cancelled'"
+        "{family} UPDATE jobs SET cancel = 1, updated_ms = ?2, ended_ms = CASE WHEN state IN ('queued', 'delivering') THEN ?2 ELSE ended_ms END, state = CASE WHEN state IN ('queued', 'delivering') THEN 'cancelled' ELSE state END WHERE id IN (SELECT id FROM family) AND (state IN ('queued', 'running') OR id = ?1 AND state = 'delivering') RETURNING id, state = 'cancelled'"
     )
 }
 
@@ -268,14 +266,14 @@ pub(crate) fn list_of(filter: &JobFilter, which: &Which) -> String {
     format!("SELECT {JOB} FROM jobs INDEXED BY {index} WHERE {} ORDER BY created_ms DESC, id DESC LIMIT :limit", which.text())
 }
 
-fn list(sql: &Connection, filter: &JobFilter) -> Result<Vec<Job>, Fault> {
+fn list(sql: &Sql<'_>, filter: &JobFilter) -> Result<Vec<Job>, Fault> {
     let mut which = which(filter);
     if let Some(after) = filter.after {
         let at = rows::one(sql, "SELECT created_ms FROM jobs WHERE id = ?1", [after.to_string()], |row| row.get::<_, i64>(0))?;
         let unknown = || Fault::new(Code::InputInvalid, "list jobs").with("after", after).because("there is no such job to go on from");
         which.value(":at", at.ok_or_else(unknown)?);
     }
-    rows::all(sql, &list_of(filter, &which), which.params().as_slice(), rows::job)
+    rows::all(sql, &list_of(filter, &which), &which, rows::job)
 }
 
 fn ended_word(state: JobState) -> &'static str {
@@ -293,13 +291,13 @@ pub(crate) const COUNTED: [&str; 2] = [
      WHERE parent IS NULL AND state IN ('queued', 'running', 'delivering') GROUP BY state",
 ];
 
-fn counted(sql: &Connection, query: &str) -> Result<BTreeMap<JobState, u64>, Fault> {
-    let found = rows::all(sql, query, [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+fn counted(sql: &Sql<'_>, query: &str) -> Result<BTreeMap<JobState, u64>, Fault> {
+    let found = rows::all(sql, query, NONE, |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
     Ok(found.into_iter().filter_map(|(state, n)| Some((JobState::named(&state)?, n.unsigned_abs()))).collect())
 }
 
 #[async_trait]
-impl Jobs for SqliteStore {
+impl Jobs for SqlStore {
     async fn create(&self, job: NewJob) -> Result<Job, Fault> {
         let routes = self.routes.clone();
         self.write(move |write| create(write, &job, &routes.catalogs)).await
@@ -317,7 +315,7 @@ impl Jobs for SqliteStore {
 
     async fn finish(&self, lease: Lease, end: Option<Result<Value, Fault>>) -> Result<Job, Fault> {
         let routes = self.routes.clone();
-        self.write(move |write| finish(write, lease, end, &routes)).await
+        self.write(move |write| finish(write, lease, end.as_ref(), &routes)).await
     }
 
     async fn cancel(&self, job: JobId) -> Result<Job, Fault> {

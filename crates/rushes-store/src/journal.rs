@@ -6,7 +6,7 @@ use crate::jobs::{self, check_lease, load};
 use crate::register::{self, Maker};
 use crate::rows::{self, STEP, json};
 use crate::settle;
-use crate::sqlite::SqliteStore;
+use crate::store::SqlStore;
 use crate::upkeep::expire;
 use crate::writer::Write;
 use async_trait::async_trait;
@@ -14,7 +14,7 @@ use rushes_core::delivery::Routes;
 use rushes_core::job::{Outcome, StepRow};
 use rushes_core::store::{FailedAttempt, Journal, Lease, StepCommit};
 use rushes_core::{Asset, Code, Fault, JobId, Wait};
-use rusqlite::params;
+use crate::sql::params;
 use serde_json::{Value, json as object};
 
 fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result<Vec<Asset>, Fault> {
@@ -97,7 +97,7 @@ fn answer(write: &mut Write<'_>, id: JobId, name: &str, value: &Value) -> Result
 }
 
 #[async_trait]
-impl Journal for SqliteStore {
+impl Journal for SqlStore {
     async fn steps(&self, job: JobId) -> Result<Vec<StepRow>, Fault> {
         self.read(move |sql| {
             rows::all(sql, &format!("SELECT {STEP} FROM steps WHERE job = ?1 ORDER BY seq"), [job.to_string()], rows::step)
@@ -117,7 +117,7 @@ impl Journal for SqliteStore {
             rows::change(
                 write.sql,
                 "INSERT INTO steps(job, name, input_hash, attempts, started_ms, last_fault, provider) VALUES (?1, ?2, '', ?3, ?4, ?5, ?6)
-                 ON CONFLICT(job, name) DO UPDATE SET attempts = excluded.attempts, last_fault = excluded.last_fault WHERE outcome IS NULL",
+                 ON CONFLICT(job, name) DO UPDATE SET attempts = excluded.attempts, last_fault = excluded.last_fault WHERE steps.outcome IS NULL",
                 params![lease.job.to_string(), failed.step, failed.attempts, failed.started_ms, fault, failed.provider],
             )?;
             let data = object!({"step": failed.step, "attempts": failed.attempts, "provider": failed.provider});
@@ -159,13 +159,13 @@ impl Journal for SqliteStore {
     async fn take_signal(&self, lease: Lease, name: &str, at: &str) -> Result<Option<Value>, Fault> {
         let (name, at) = (name.to_owned(), at.to_owned());
         // Most looks find nothing: those write nothing.
-        let look = (lease.job.to_string(), name.clone(), at.clone());
+        let look = [lease.job.to_string(), name.clone(), at.clone()];
         let is_there = self
             .read(move |sql| {
                 rows::number(
                     sql,
                     "SELECT EXISTS (SELECT 1 FROM signals WHERE job = ?1 AND name = ?2 AND (taken_at IS NULL OR taken_at = ?3))",
-                    look,
+                    params![look[0], look[1], look[2]],
                 )
             })
             .await?;

@@ -2,12 +2,13 @@
 
 use crate::events::tell;
 use crate::rows;
-use crate::sqlite::SqliteStore;
+use crate::store::SqlStore;
 use async_trait::async_trait;
 use rushes_core::key::{IdemKey, Key, Replied, Reply, Scope};
 use rushes_core::store::{Keys, Replies};
 use rushes_core::{Code, Fault};
-use rusqlite::{Row, params};
+use crate::sql::{Read, Row, params};
+use crate::sql::value::NONE;
 use serde_json::json as object;
 
 /// A use is written down when the last one noted is older than this.
@@ -19,7 +20,7 @@ const FORGET_AT_ONCE: u32 = 100;
 
 const KEY: &str = "id, name, scope, created_ms, used_ms, revoked_ms";
 
-fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
+fn key(row: &Row<'_>) -> Read<Key> {
     let scope: String = row.get(2)?;
     Ok(Key {
         id: row.get(0)?,
@@ -33,7 +34,7 @@ fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
 }
 
 #[async_trait]
-impl Keys for SqliteStore {
+impl Keys for SqlStore {
     async fn add_key(&self, key: &Key, hash: &str) -> Result<(), Fault> {
         let (key, hash) = (key.clone(), hash.to_owned());
         self.write(move |write| {
@@ -50,7 +51,7 @@ impl Keys for SqliteStore {
     async fn key_of(&self, hash: &str) -> Result<Option<Key>, Fault> {
         let (hash, now_ms) = (hash.to_owned(), self.clock.now_ms());
         let query = format!("SELECT {KEY} FROM keys WHERE hash = ?1 AND revoked_ms IS NULL");
-        let found = self.read(move |sql| rows::one(sql, &query, [hash], key)).await?;
+        let found = self.read(move |sql| rows::one(sql, &query, [&hash], key)).await?;
         if let Some(key) = found.as_ref().filter(|key| key.used_ms.is_none_or(|used_ms| now_ms - used_ms > USE_NOTED_MS)) {
             let id = key.id.clone();
             self.write(move |write| rows::change(write.sql, "UPDATE keys SET used_ms = ?2 WHERE id = ?1", params![id, now_ms]).map(drop))
@@ -60,7 +61,7 @@ impl Keys for SqliteStore {
     }
 
     async fn keys(&self) -> Result<Vec<Key>, Fault> {
-        self.read(|sql| rows::all(sql, &format!("SELECT {KEY} FROM keys ORDER BY created_ms DESC, id DESC"), [], key)).await
+        self.read(|sql| rows::all(sql, &format!("SELECT {KEY} FROM keys ORDER BY created_ms DESC, id DESC"), NONE, key)).await
     }
 
     async fn revoke_key(&self, id_or_name: &str) -> Result<Key, Fault> {
@@ -79,7 +80,7 @@ impl Keys for SqliteStore {
 }
 
 #[async_trait]
-impl Replies for SqliteStore {
+impl Replies for SqlStore {
     async fn begin_reply(&self, owner: &str, ask: &IdemKey) -> Result<Replied, Fault> {
         let (owner, ask) = (owner.to_owned(), ask.clone());
         self.write(move |write| {
@@ -90,7 +91,7 @@ impl Replies for SqliteStore {
                 write.sql,
                 "INSERT INTO replies(key, idem_key, request, owner, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT(key, idem_key) DO UPDATE SET owner = ?4, request = ?3, created_ms = ?5
-                 WHERE created_ms < ?6 OR status IS NULL AND owner <> ?4 AND request = ?3",
+                 WHERE replies.created_ms < ?6 OR replies.status IS NULL AND replies.owner <> ?4 AND replies.request = ?3",
                 params![ask.key, ask.idem_key, ask.request, owner, write.now_ms, too_old_ms],
             )?;
             if begun == 1 {
@@ -143,7 +144,8 @@ impl Replies for SqliteStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sqlite::Mode;
+    use crate::stand;
+    use crate::store::Mode;
     use rushes_core::JobId;
     use rushes_core::clock::{Clock, SystemClock};
     use rushes_core::delivery::Routes;
@@ -152,9 +154,9 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicI64, Ordering};
 
-    fn store(folder: &tempfile::TempDir) -> SqliteStore {
+    fn store(folder: &tempfile::TempDir) -> SqlStore {
         let mode = Mode::Own { owner: "test".into() };
-        SqliteStore::open(&folder.path().join("rushes.db"), &mode, Arc::new(SystemClock), Routes::default()).unwrap()
+        stand::open(&folder.path().join("rushes.db"), &mode, Arc::new(SystemClock), Routes::default()).unwrap()
     }
 
     fn a_key(id: &str, name: &str) -> Key {
@@ -194,7 +196,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(Set(AtomicI64::new(1_000)));
         let mode = Mode::Own { owner: "test".into() };
-        let store = SqliteStore::open(&folder.path().join("rushes.db"), &mode, clock.clone(), Routes::default()).unwrap();
+        let store = stand::open(&folder.path().join("rushes.db"), &mode, clock.clone(), Routes::default()).unwrap();
         let make = async || {
             let id = JobId(clock.new_id());
             let asked = Asked { idem_key: Some("key_1/a".into()), ..Asked::default() };

@@ -1,10 +1,12 @@
-//! The store: the only room with SQL. SQLite in WAL mode with synchronous=FULL.
+//! The store: the only room with SQL. SQLite in WAL mode with synchronous=FULL, or Postgres where several nodes share it.
 //!
-//! [`writer`] is the one thread that writes (group commit, leases); [`sqlite`] opens the file and holds the
-//! read-only connections; one file per port of `rushes_core::store` beside them. Bytes of media never come here.
+//! [`writer`] is the one thread that writes (group commit, leases); [`store`] holds it and the readers; [`sqlite`] and
+//! [`postgres`] open what they ask; [`sql`] is what makes the two one. One file per port of `rushes_core::store` beside
+//! them. Bytes of media never come here.
 
 mod assets;
 mod attempts;
+mod base;
 mod bells;
 mod events;
 #[cfg(any(test, feature = "fill"))]
@@ -23,12 +25,17 @@ mod pages;
 mod places;
 #[cfg(test)]
 mod plans;
+mod postgres;
 mod register;
 mod rows;
 mod schedules;
 mod settle;
 mod snapshot;
+mod sql;
 mod sqlite;
+#[cfg(test)]
+mod stand;
+mod store;
 mod upkeep;
 mod webhooks;
 mod which;
@@ -36,5 +43,6 @@ mod writer;
 
 pub use bells::{JobBell, Watch};
 pub use migrate::SCHEMA_VERSION;
-pub use places::{Changed, Place, remember};
-pub use sqlite::{Mode, SqliteStore};
+pub use places::{Changed, Place};
+pub use postgres::PostgresAddress;
+pub use store::{Mode, SqlStore};

@@ -3,12 +3,12 @@
 use crate::assets;
 use crate::register;
 use crate::rows::{self, DELIVERY, json};
-use crate::sqlite::SqliteStore;
+use crate::store::SqlStore;
 use async_trait::async_trait;
 use rushes_core::Fault;
 use rushes_core::delivery::{Delivery, LeftUpload, Link};
 use rushes_core::store::Loose;
-use rusqlite::params;
+use crate::sql::params;
 
 /// By their ends, and not by their destination, of which most have long to go.
 const ENDING: &str = "FROM deliveries INDEXED BY deliveries_by_link_end WHERE destination = ?1 AND link_until_ms < ?2
@@ -23,7 +23,7 @@ pub(crate) fn ending() -> String {
 pub(crate) const LEFT: &str = "SELECT id, destination, key, session FROM outbox WHERE session IS NOT NULL AND (state NOT IN ('owed', 'sending', 'refused') OR state = 'refused' AND done_ms < ?1) LIMIT ?2";
 
 #[async_trait]
-impl Loose for SqliteStore {
+impl Loose for SqlStore {
     async fn links_ending(&self, destination: &str, before_ms: i64, after: Option<&Delivery>, limit: u32) -> Result<Vec<Delivery>, Fault> {
         let place = |last: &Delivery| (last.link.as_ref().and_then(|link| link.until_ms), last.asset.to_string(), last.key.clone());
         let (until_ms, asset, key) = after.map(place).unwrap_or_default();

@@ -3,7 +3,7 @@
 use crate::events::tell;
 use crate::rows;
 use crate::snapshot;
-use crate::sqlite::SqliteStore;
+use crate::store::SqlStore;
 use crate::webhooks::{self, ENDPOINT};
 use crate::writer::Write;
 use async_trait::async_trait;
@@ -11,7 +11,8 @@ use rushes_core::delivery::Routes;
 use rushes_core::store::Messages;
 use rushes_core::webhook::{DueMessage, DueMessages, Message, MessageFilter, MessageState, Try, Verdict, body_of, host_of, type_of};
 use rushes_core::{Code, EndpointId, Fault, Job, JobId, MessageId};
-use rusqlite::{Connection, Row, params};
+use crate::sql::{Read, Row, Sql, params};
+use crate::sql::value::NONE;
 use serde_json::json as object;
 
 /// How long a lease lasts: a try is over long before.
@@ -57,7 +58,7 @@ pub(crate) const OPEN_ENDPOINTS: &str = "FROM endpoints WHERE disabled_why IS NU
 /// endpoint that wants to hear of it. Nothing for a job that has a parent, or goes on.
 pub(crate) fn owe_end(write: &mut Write<'_>, job: &Job, routes: &Routes) -> Result<(), Fault> {
     let Some(message_type) = type_of(job).filter(|_| job.parent.is_none()) else { return Ok(()) };
-    let endpoints = rows::all(write.sql, &format!("SELECT {ENDPOINT} {OPEN_ENDPOINTS}"), [], webhooks::endpoint)?;
+    let endpoints = rows::all(write.sql, &format!("SELECT {ENDPOINT} {OPEN_ENDPOINTS}"), NONE, webhooks::endpoint)?;
     let wanting = endpoints.into_iter().filter(|one| one.types.is_empty() || one.types.iter().any(|wanted| wanted == message_type));
     let mut targets: Vec<Target> = wanting.map(|one| Target { endpoint: Some(one.id), url: one.url, key: one.key }).collect();
     let key = job.asked.key.clone().unwrap_or_default();
@@ -89,7 +90,7 @@ pub(crate) fn refuse_owed(write: &mut Write<'_>, endpoint: EndpointId, why: &str
     Ok(())
 }
 
-fn note(sql: &Connection, message: i64, tried: &Try) -> Result<(), Fault> {
+fn note(sql: &Sql<'_>, message: i64, tried: &Try) -> Result<(), Fault> {
     rows::change(
         sql,
         "INSERT INTO tries(message, at_ms, ms, status, said) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -179,7 +180,7 @@ fn lease_lost(due: &DueMessage) -> Fault {
 
 const MESSAGE: &str = "seq, id, endpoint, url, type, job, state, attempts, next_ms, created_ms, ended_ms";
 
-fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
+fn message(row: &Row<'_>) -> Read<Message> {
     let state: String = row.get(6)?;
     let state = MessageState::named(&state).ok_or_else(|| rows::unknown(6, &state))?;
     Ok(Message {
@@ -198,7 +199,7 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     })
 }
 
-fn with_tries(sql: &Connection, mut message: Message) -> Result<Message, Fault> {
+fn with_tries(sql: &Sql<'_>, mut message: Message) -> Result<Message, Fault> {
     let query = "SELECT at_ms, ms, status, said FROM tries WHERE message = ?1 ORDER BY seq DESC";
     message.tries = rows::all(sql, query, [message.seq], |row| {
         Ok(Try { at_ms: row.get(0)?, ms: row.get::<_, i64>(1)?.unsigned_abs(), status: row.get(2)?, said: row.get(3)? })
@@ -206,7 +207,7 @@ fn with_tries(sql: &Connection, mut message: Message) -> Result<Message, Fault> 
     Ok(message)
 }
 
-fn load(sql: &Connection, id: MessageId) -> Result<Message, Fault> {
+fn load(sql: &Sql<'_>, id: MessageId) -> Result<Message, Fault> {
     let found = rows::one(sql, &format!("SELECT {MESSAGE} FROM messages WHERE id = ?1"), [id.to_string()], message)?;
     with_tries(sql, found.ok_or_else(|| Fault::new(Code::NotFound, "look up message").with("message", id))?)
 }
@@ -240,7 +241,7 @@ fn redeliver(write: &mut Write<'_>, id: MessageId) -> Result<Message, Fault> {
 }
 
 #[async_trait]
-impl Messages for SqliteStore {
+impl Messages for SqlStore {
     async fn due_messages(&self, limit: u32, per_host: u32) -> Result<DueMessages, Fault> {
         self.write(move |write| lease_due(write, limit, per_host)).await
     }
@@ -266,7 +267,7 @@ impl Messages for SqliteStore {
     }
 
     async fn owed_messages(&self) -> Result<u64, Fault> {
-        self.read(|sql| rows::number(sql, OWED, []).map(i64::unsigned_abs)).await
+        self.read(|sql| rows::number(sql, OWED, NONE).map(i64::unsigned_abs)).await
     }
 
     async fn redeliver(&self, id: MessageId) -> Result<Message, Fault> {

@@ -30,6 +30,15 @@ const MIGRATIONS: &[&str] = &[
 /// The schema this program writes.
 pub const SCHEMA_VERSION: usize = MIGRATIONS.len();
 
+/// The steps that a database of a schema is still to have. Errors: `home_newer` when it is beyond ours.
+pub(crate) fn steps_after(found: usize) -> Result<&'static [&'static str], Fault> {
+    MIGRATIONS.get(found..).ok_or_else(|| newer(found, SCHEMA_VERSION))
+}
+
+fn newer(found: usize, known: usize) -> Fault {
+    Fault::new(Code::HomeNewer, "open database").because(format!("it has schema {found}, this program knows {known}"))
+}
+
 /// Brings the database at `path` to today's schema, each step in a transaction, after a copy of what was there.
 /// Errors: `home_newer`; `disk_full` and `io`, when the copy could not be made and nothing was changed; `store_failed`.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Fault> {
@@ -47,7 +56,7 @@ fn version_within(connection: &Connection, known: usize) -> Result<usize, Fault>
         .map_err(|e| Fault::new(Code::StoreFailed, "read schema version").because(e))?;
     let found = usize::try_from(found).unwrap_or(0);
     if found > known {
-        return Err(Fault::new(Code::HomeNewer, "open database").because(format!("it has schema {found}, this program knows {known}")));
+        return Err(newer(found, known));
     }
     Ok(found)
 }

@@ -8,7 +8,7 @@ use crate::events::tell;
 use crate::rows;
 use crate::settle::settle;
 use crate::snapshot;
-use crate::sqlite::SqliteStore;
+use crate::store::SqlStore;
 use async_trait::async_trait;
 use backlog::{backlog, places};
 use ends::{pay, proven, put_off};
@@ -17,7 +17,7 @@ use rushes_core::catalog::Record;
 use rushes_core::delivery::{Backlog, Due, Held, Leased, Owed, Wanted, Work};
 use rushes_core::store::Outbox;
 use rushes_core::{Fault, JobId};
-use rusqlite::params;
+use crate::sql::params;
 use serde_json::json as object;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +26,7 @@ pub(crate) const REMOVED: &str = "DELETE FROM deliveries WHERE destination = ?1 
     AND EXISTS (SELECT 1 FROM assets a WHERE a.id = deliveries.asset AND a.retired_ms IS NOT NULL)";
 
 #[async_trait]
-impl Outbox for SqliteStore {
+impl Outbox for SqlStore {
     async fn due(&self, destination: &str, wanted: Wanted) -> Result<Leased, Fault> {
         let (destination, routes) = (destination.to_owned(), self.routes.clone());
         self.write(move |write| lease_due(write, &destination, &wanted, &routes)).await

@@ -3,7 +3,7 @@
 use crate::assets;
 use crate::events::tell;
 use crate::rows::{self, DELIVERY, SUBJECT};
-use crate::sqlite::SqliteStore;
+use crate::store::SqlStore;
 use crate::upkeep::again_refused;
 use crate::which::Which;
 use crate::writer::Write;
@@ -12,7 +12,7 @@ use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::store::{DeliveryFilter, Latency, Pages, Sending, SubjectFilter};
 use rushes_core::subject::SubjectType;
 use rushes_core::{AssetId, Code, Fault, Subject};
-use rusqlite::{Connection, Row, params};
+use crate::sql::{Read, Row, Sql, params};
 use serde_json::json as object;
 
 pub(crate) fn subjects_of(filter: &SubjectFilter) -> (String, Which) {
@@ -67,22 +67,22 @@ struct Owed {
     not_before_ms: i64,
 }
 
-fn owed(row: &Row<'_>) -> rusqlite::Result<Owed> {
+fn owed(row: &Row<'_>) -> Read<Owed> {
     Ok(Owed { row: row.get(0)?, state: row.get(1)?, attempts: row.get(2)?, not_before_ms: row.get(3)? })
 }
 
-fn paid_by(sql: &Connection, delivery: &Delivery, version: u32) -> Result<Option<Owed>, Fault> {
+fn paid_by(sql: &Sql<'_>, delivery: &Delivery, version: u32) -> Result<Option<Owed>, Fault> {
     rows::one(sql, PAID_BY, params![delivery.destination, delivery.key, version], owed)
 }
 
-fn with_attempts(sql: &Connection, delivery: Delivery) -> Result<Sending, Fault> {
+fn with_attempts(sql: &Sql<'_>, delivery: Delivery) -> Result<Sending, Fault> {
     let asset = assets::load(sql, &delivery.asset.to_string())?;
     let owed = paid_by(sql, &delivery, asset.version)?;
     let next_ms = owed.as_ref().filter(|owed| owed.state == "owed").map(|owed| owed.not_before_ms);
     Ok(Sending { delivery, asset, attempts: owed.map_or(0, |owed| owed.attempts), next_ms })
 }
 
-fn sendings(sql: &Connection, asset: AssetId, destination: &str) -> Result<Vec<Sending>, Fault> {
+fn sendings(sql: &Sql<'_>, asset: AssetId, destination: &str) -> Result<Vec<Sending>, Fault> {
     let there = assets::deliveries(sql, &asset.to_string())?.into_iter().filter(|delivery| delivery.destination == destination);
     there.map(|delivery| with_attempts(sql, delivery)).collect()
 }
@@ -123,12 +123,12 @@ fn again(write: &mut Write<'_>, asset: AssetId, destination: &str) -> Result<Vec
 }
 
 #[async_trait]
-impl Pages for SqliteStore {
+impl Pages for SqlStore {
     async fn subject_page(&self, filter: &SubjectFilter) -> Result<Vec<Subject>, Fault> {
         let filter = filter.clone();
         self.read(move |sql| {
             let (query, which) = subjects_of(&filter);
-            rows::all(sql, &query, which.params().as_slice(), rows::subject)
+            rows::all(sql, &query, &which, rows::subject)
         })
         .await
     }
@@ -141,7 +141,7 @@ impl Pages for SqliteStore {
         let filter = filter.clone();
         self.read(move |sql| {
             let (query, which) = deliveries_of(&filter);
-            let found = rows::all(sql, &query, which.params().as_slice(), rows::delivery)?;
+            let found = rows::all(sql, &query, &which, rows::delivery)?;
             found.into_iter().map(|delivery| with_attempts(sql, delivery)).collect()
         })
         .await

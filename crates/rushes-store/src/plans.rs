@@ -1,6 +1,7 @@
 //! Asks the database how it would find what each hot question asks for: none may walk a whole table.
 
-use crate::sqlite::{Mode, SqliteStore, TAKE_OVER};
+use crate::sqlite::TAKE_OVER;
+use crate::store::{Mode, SqlStore};
 use crate::upkeep::{expire, old, owe};
 use crate::{assets, attempts, jobs, messages, outbox, pages, register, settle, snapshot};
 use rushes_core::clock::{Clock, SystemClock};
@@ -148,7 +149,7 @@ fn walks(sql: &Connection, statement: &str) -> Vec<String> {
 fn plans_of_hot_questions_walk_no_table() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rushes.db");
-    let store = SqliteStore::open(&path, &Mode::Own { owner: "test".into() }, Arc::new(SystemClock), Routes::default()).unwrap();
+    let store = SqlStore::open(&path, &Mode::Own { owner: "test".into() }, Arc::new(SystemClock), Routes::default()).unwrap();
     let sql = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     let mut hot: Vec<String> = TAKE_OVER.iter().map(|statement| (*statement).to_owned()).collect();
     hot.extend(jobs::QUEUED.map(str::to_owned));

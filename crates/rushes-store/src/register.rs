@@ -11,7 +11,7 @@ use rushes_core::record::{self, Document};
 use rushes_core::store::Ingested;
 use rushes_core::subject::{NewSubject, SubjectType};
 use rushes_core::{Asset, AssetId, Blob, Code, Fault, JobId, Kind};
-use rusqlite::params;
+use crate::sql::{Row, params};
 use serde_json::json as object;
 use std::collections::BTreeMap;
 
@@ -169,7 +169,7 @@ fn insert(write: &mut Write<'_>, maker: &Maker<'_>, file: &Ingested) -> Result<A
 
 /// Makes room for an asset at its path, where what is there goes; gives its version.
 fn place(write: &mut Write<'_>, asset: &Asset) -> Result<u32, Fault> {
-    let versions = |row: &rusqlite::Row<'_>| Ok((row.get::<_, u32>(0)?, row.get::<_, Option<u32>>(1)?));
+    let versions = |row: &Row<'_>| Ok((row.get::<_, u32>(0)?, row.get::<_, Option<u32>>(1)?));
     let (last, equal) = rows::one(write.sql, VERSIONS, params![asset.path, asset.blob.sha256], versions)?.unwrap_or_default();
     if equal.is_some() {
         // The same film made again by the same character: the newer row stands for it. Another's row stays.
@@ -252,7 +252,7 @@ fn blob_row(write: &Write<'_>, blob: &Blob) -> Result<Blob, Fault> {
     let known = rows::one(
         write.sql,
         "INSERT INTO blobs(sha256, md5, crc32c, size_bytes, mime, state, used_ms) VALUES (?1, ?2, ?3, ?4, ?5, 'present', ?6)
-         ON CONFLICT(sha256) DO UPDATE SET state = 'present', used_ms = excluded.used_ms, md5 = max(md5, excluded.md5)
+         ON CONFLICT(sha256) DO UPDATE SET state = 'present', used_ms = excluded.used_ms, md5 = max(blobs.md5, excluded.md5)
          RETURNING sha256, md5, crc32c, size_bytes, mime",
         params![
             blob.sha256,

@@ -1,41 +1,34 @@
 //! Rows to nouns and back: JSON columns, ids, numbers. One function per noun.
 
+use crate::sql::value::{self, Given, Params, Value};
+use crate::sql::{Read, Row, Sql};
 use crate::writer::failed;
 use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::event::Event;
 use rushes_core::job::{Asked, Job, JobState, StepRow};
 use rushes_core::subject::{NewSubject, Subject, SubjectType};
 use rushes_core::{Asset, Blob, Code, Fault, Kind, Wait};
-use rusqlite::types::Type;
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
+use rusqlite::types::ToSqlOutput;
+use rusqlite::{CachedStatement, Connection, ToSql};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::str::FromStr;
-
-type Read<T> = rusqlite::Result<T>;
 
 /// A value as JSON text; what cannot be JSON is a fault, not a hole.
 pub(crate) fn json(value: &impl Serialize) -> Result<String, Fault> {
     serde_json::to_string(value).map_err(|e| Fault::new(Code::StoreFailed, "write JSON").because(e))
 }
 
-fn broken(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
-}
-
-pub(crate) fn unknown(column: usize, word: &str) -> rusqlite::Error {
-    broken(column, std::io::Error::other(format!("unknown word {word}")))
+pub(crate) fn unknown(column: usize, word: &str) -> Fault {
+    value::broken(column, format!("unknown word {word}"))
 }
 
 pub(crate) fn from_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Read<T> {
-    serde_json::from_str(row.get_ref(column)?.as_str()?).map_err(|e| broken(column, e))
+    serde_json::from_str(row.text(column)?).map_err(|e| value::broken(column, e))
 }
 
 pub(crate) fn from_json_or_none<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Read<Option<T>> {
-    match row.get_ref(column)?.as_str_or_null()? {
-        None => Ok(None),
-        Some(text) => serde_json::from_str(text).map(Some).map_err(|e| broken(column, e)),
-    }
+    row.text_or_none(column)?.map(|text| serde_json::from_str(text).map_err(|e| value::broken(column, e))).transpose()
 }
 
 pub(crate) fn parsed<T>(row: &Row<'_>, column: usize) -> Read<T>
@@ -43,7 +36,7 @@ where
     T: FromStr,
     T::Err: std::error::Error + Send + Sync + 'static,
 {
-    row.get_ref(column)?.as_str()?.parse().map_err(|e| broken(column, e))
+    row.text(column)?.parse().map_err(|e| value::broken(column, e))
 }
 
 pub(crate) fn parsed_or_none<T>(row: &Row<'_>, column: usize) -> Read<Option<T>>
@@ -51,10 +44,7 @@ where
     T: FromStr,
     T::Err: std::error::Error + Send + Sync + 'static,
 {
-    match row.get_ref(column)?.as_str_or_null()? {
-        None => Ok(None),
-        Some(text) => text.parse().map(Some).map_err(|e| broken(column, e)),
-    }
+    row.text_or_none(column)?.map(|text| text.parse().map_err(|e| value::broken(column, e))).transpose()
 }
 
 fn size(row: &Row<'_>, column: usize) -> Read<u64> {
@@ -195,33 +185,81 @@ thread_local! {
     pub(crate) static ASKED: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
 }
 
-fn prepared<'a>(sql: &'a Connection, text: &str) -> Result<CachedStatement<'a>, Fault> {
+fn prepared<'a>(sql: &'a Connection, text: &str, given: &Given<'_>) -> Result<CachedStatement<'a>, Fault> {
+    let mut statement = sql.prepare_cached(text).map_err(|e| failed("prepare", e))?;
+    let bound = match given {
+        Given::Numbered(values) => {
+            (1..).zip(values).try_for_each(|(number, value)| statement.raw_bind_parameter::<usize, _>(number, value))
+        }
+        Given::Named(pairs) => pairs.iter().try_for_each(|(name, value)| match statement.parameter_index(name)? {
+            Some(number) => statement.raw_bind_parameter(number, value),
+            None => Ok(()),
+        }),
+    };
+    bound.map_err(|e| failed("give values", e))?;
+    Ok(statement)
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self {
+            Self::Null(_) => ToSqlOutput::from(rusqlite::types::Null),
+            Self::Integer(number) => ToSqlOutput::from(*number),
+            Self::Text(text) => ToSqlOutput::from(*text),
+        })
+    }
+}
+
+fn count_asked() {
     #[cfg(test)]
     ASKED.set(ASKED.get() + 1);
-    sql.prepare_cached(text).map_err(|e| failed("prepare", e))
 }
 
 /// All rows of a query.
-pub(crate) fn all<T>(sql: &Connection, query: &str, params: impl Params, noun: fn(&Row<'_>) -> Read<T>) -> Result<Vec<T>, Fault> {
-    let mut statement = prepared(sql, query)?;
-    let rows = statement.query_map(params, noun).map_err(|e| failed("query", e))?;
-    rows.collect::<Read<Vec<T>>>().map_err(|e| failed("read rows", e))
+pub(crate) fn all<T>(sql: &Sql<'_>, query: &str, params: impl Params, noun: fn(&Row<'_>) -> Read<T>) -> Result<Vec<T>, Fault> {
+    count_asked();
+    match sql {
+        Sql::Sqlite(connection) => {
+            let mut statement = prepared(connection, query, &params.given())?;
+            let mut rows = statement.raw_query();
+            let mut found = Vec::new();
+            while let Some(row) = rows.next().map_err(|e| failed("query", e))? {
+                found.push(noun(&Row::Sqlite(row))?);
+            }
+            Ok(found)
+        }
+        Sql::Postgres(session) => session.borrow_mut().query(query, &params.given())?.iter().map(|row| noun(&Row::Postgres(row))).collect(),
+    }
 }
 
 /// The one row of a query, if there is one.
-pub(crate) fn one<T>(sql: &Connection, query: &str, params: impl Params, noun: fn(&Row<'_>) -> Read<T>) -> Result<Option<T>, Fault> {
-    let mut statement = prepared(sql, query)?;
-    statement.query_row(params, noun).optional().map_err(|e| failed("read row", e))
+pub(crate) fn one<T>(sql: &Sql<'_>, query: &str, params: impl Params, noun: fn(&Row<'_>) -> Read<T>) -> Result<Option<T>, Fault> {
+    count_asked();
+    match sql {
+        Sql::Sqlite(connection) => {
+            let mut statement = prepared(connection, query, &params.given())?;
+            let mut rows = statement.raw_query();
+            rows.next().map_err(|e| failed("read row", e))?.map(|row| noun(&Row::Sqlite(row))).transpose()
+        }
+        Sql::Postgres(session) => {
+            session.borrow_mut().query(query, &params.given())?.first().map(|row| noun(&Row::Postgres(row))).transpose()
+        }
+    }
 }
 
 /// The one number of a query.
-pub(crate) fn number(sql: &Connection, query: &str, params: impl Params) -> Result<i64, Fault> {
-    let mut statement = prepared(sql, query)?;
-    statement.query_row(params, |row| row.get(0)).map_err(|e| failed("read number", e))
+pub(crate) fn number(sql: &Sql<'_>, query: &str, params: impl Params) -> Result<i64, Fault> {
+    one(sql, query, params, |row| row.get(0))?
+        .ok_or_else(|| Fault::new(Code::StoreFailed, "read number").because("the query gave no row"))
 }
 
 /// Changes rows; says how many.
-pub(crate) fn change(sql: &Connection, command: &str, params: impl Params) -> Result<usize, Fault> {
-    let mut statement = prepared(sql, command)?;
-    statement.execute(params).map_err(|e| failed("change rows", e))
+pub(crate) fn change(sql: &Sql<'_>, command: &str, params: impl Params) -> Result<usize, Fault> {
+    count_asked();
+    match sql {
+        Sql::Sqlite(connection) => {
+            prepared(connection, command, &params.given())?.raw_execute().map_err(|e| failed("change rows", e))
+        }
+        Sql::Postgres(session) => session.borrow_mut().execute(command, &params.given()),
+    }
 }

@@ -2,17 +2,18 @@
 
 use crate::jobs;
 use crate::rows;
-use crate::sqlite::SqliteStore;
+use crate::sql::value::NONE;
+use crate::store::SqlStore;
 use crate::writer::Write;
 use async_trait::async_trait;
 use rushes_core::job::{Job, NewJob};
 use rushes_core::store::{Occurred, ScheduleRow, Schedules};
 use rushes_core::{Code, Fault, JobId};
-use rusqlite::{Connection, Row, params};
+use crate::sql::{Read, Row, Sql, params};
 
 const COLUMNS: &str = "name, timetable, last_ms, job, passed_ms, passed_why";
 
-fn schedule(row: &Row<'_>) -> rusqlite::Result<ScheduleRow> {
+fn schedule(row: &Row<'_>) -> Read<ScheduleRow> {
     let (at_ms, why) = (row.get::<_, Option<i64>>(4)?, row.get::<_, Option<String>>(5)?);
     Ok(ScheduleRow {
         name: row.get(0)?,
@@ -23,13 +24,13 @@ fn schedule(row: &Row<'_>) -> rusqlite::Result<ScheduleRow> {
     })
 }
 
-fn load(sql: &Connection, name: &str) -> Result<ScheduleRow, Fault> {
+fn load(sql: &Sql<'_>, name: &str) -> Result<ScheduleRow, Fault> {
     let found = rows::one(sql, &format!("SELECT {COLUMNS} FROM schedules WHERE name = ?1"), [name], schedule)?;
     found.ok_or_else(|| Fault::new(Code::NotFound, "look up schedule").with("schedule", name))
 }
 
 /// The last job of a schedule, as long as it is unfinished.
-fn unfinished(sql: &Connection, job: Option<JobId>) -> Result<Option<Job>, Fault> {
+fn unfinished(sql: &Sql<'_>, job: Option<JobId>) -> Result<Option<Job>, Fault> {
     let job = job.map(|id| jobs::load(sql, id)).transpose()?;
     Ok(job.filter(|job| !job.state.has_ended()))
 }
@@ -41,7 +42,7 @@ fn start(write: &mut Write<'_>, name: &str, job: &NewJob, catalogs: &[String]) -
     Ok(made)
 }
 
-fn occur(write: &mut Write<'_>, name: &str, at_ms: i64, job: Result<NewJob, String>, catalogs: &[String]) -> Result<Occurred, Fault> {
+fn occur(write: &mut Write<'_>, name: &str, at_ms: i64, job: Result<&NewJob, &String>, catalogs: &[String]) -> Result<Occurred, Fault> {
     let row = load(write.sql, name)?;
     if row.last_ms >= at_ms {
         return Ok(Occurred::Known);
@@ -49,9 +50,9 @@ fn occur(write: &mut Write<'_>, name: &str, at_ms: i64, job: Result<NewJob, Stri
     rows::change(write.sql, "UPDATE schedules SET last_ms = ?2 WHERE name = ?1", params![name, at_ms])?;
     let open = unfinished(write.sql, row.job)?;
     let why = match (job, open) {
-        (Ok(job), None) => return Ok(Occurred::Started(Box::new(start(write, name, &job, catalogs)?))),
+        (Ok(job), None) => return Ok(Occurred::Started(Box::new(start(write, name, job, catalogs)?))),
         (Ok(_), Some(open)) => format!("job {} of it was still {}", open.id, open.state.name()),
-        (Err(why), _) => why,
+        (Err(why), _) => why.clone(),
     };
     rows::change(write.sql, "UPDATE schedules SET passed_ms = ?2, passed_why = ?3 WHERE name = ?1", params![name, at_ms, why])?;
     Ok(Occurred::Passed(why))
@@ -67,7 +68,7 @@ fn start_now(write: &mut Write<'_>, name: &str, job: &NewJob, catalogs: &[String
 }
 
 #[async_trait]
-impl Schedules for SqliteStore {
+impl Schedules for SqlStore {
     async fn begin_schedule(&self, name: &str, timetable: &str) -> Result<i64, Fault> {
         let (name, timetable) = (name.to_owned(), timetable.to_owned());
         self.write(move |write| {
@@ -80,7 +81,7 @@ impl Schedules for SqliteStore {
 
     async fn occur(&self, name: &str, at_ms: i64, job: Result<NewJob, String>) -> Result<Occurred, Fault> {
         let (name, routes) = (name.to_owned(), self.routes.clone());
-        self.write(move |write| occur(write, &name, at_ms, job, &routes.catalogs)).await
+        self.write(move |write| occur(write, &name, at_ms, job.as_ref(), &routes.catalogs)).await
     }
 
     async fn start_now(&self, name: &str, job: NewJob) -> Result<Job, Fault> {
@@ -89,6 +90,6 @@ impl Schedules for SqliteStore {
     }
 
     async fn schedules(&self) -> Result<Vec<ScheduleRow>, Fault> {
-        self.read(|sql| rows::all(sql, &format!("SELECT {COLUMNS} FROM schedules ORDER BY name"), [], schedule)).await
+        self.read(|sql| rows::all(sql, &format!("SELECT {COLUMNS} FROM schedules ORDER BY name"), NONE, schedule)).await
     }
 }

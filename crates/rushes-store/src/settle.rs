@@ -7,7 +7,7 @@ use crate::rows::{self, JOB, json};
 use crate::writer::Write;
 use rushes_core::delivery::Routes;
 use rushes_core::{Code, Fault, JobId, JobState};
-use rusqlite::params;
+use crate::sql::params;
 use serde_json::json as object;
 
 /// Whether a family works or owes something. Asked after each proof, and most often answered by yes: so without reading

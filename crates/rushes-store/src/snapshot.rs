@@ -10,7 +10,7 @@ use rushes_core::delivery::{Due, Routes};
 use rushes_core::record;
 use rushes_core::store::{AssetFilter, Family};
 use rushes_core::{AssetId, Code, Fault, JobId};
-use rusqlite::Connection;
+use crate::sql::Sql;
 use serde_json::Value;
 
 /// The record of that name for the row that owes it, with a raised `rev`.
@@ -55,7 +55,7 @@ fn of_subject(write: &Write<'_>, id: &str, routes: &Routes) -> Result<Found, Fau
 }
 
 /// A job, its family, and the assets and subjects of that family.
-pub(crate) fn family(sql: &Connection, root: JobId) -> Result<Family, Fault> {
+pub(crate) fn family(sql: &Sql<'_>, root: JobId) -> Result<Family, Fault> {
     let jobs = rows::all(sql, &format!("SELECT {JOB} FROM jobs WHERE root = ?1 ORDER BY created_ms, id"), [root.to_string()], rows::job)?;
     let listed = assets::list(sql, &AssetFilter { root: Some(root), all_versions: true, ..AssetFilter::default() })?;
     let subjects = rows::all(

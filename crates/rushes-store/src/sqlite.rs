@@ -1,22 +1,15 @@
-//! Opens the database, holds the read-only connections, and starts the writer.
+//! Opens a SQLite file, for writing and for reading.
 
-use crate::bells::{Bells, Watch};
 use crate::migrate;
-use crate::writer::{Write, Writer, failed};
-use rushes_core::clock::Clock;
-use rushes_core::delivery::Routes;
+use crate::writer::failed;
 use rushes_core::{Code, Fault};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::path::Path;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
-/// Read connections at most; who finds none free waits.
-const READERS: usize = 8;
 /// Prepared statements kept by each connection: more than there are different ones.
 const STATEMENTS: usize = 256;
 /// Pages the log may grow to before they are copied into the database: enough to write a much-changed page once.
@@ -36,103 +29,6 @@ pub(crate) const TAKE_OVER: &[&str] = &[
     "UPDATE messages SET state = 'owed', lease = 0, lease_until_ms = 0 WHERE state = 'sending'",
 ];
 
-/// What the store is opened for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mode {
-    /// Looking only; nothing is made, nothing is changed.
-    Read,
-    /// Not at all: every question fails. For looking at destinations and catalogs where there is no database.
-    Nothing,
-    /// Writing as this engine. The caller holds the home's lock, so every older lease is void.
-    Own {
-        /// Unique to this process.
-        owner: String,
-    },
-    /// Writing beside another engine: leases of others count until they run out.
-    Join {
-        /// Unique to this process.
-        owner: String,
-    },
-}
-
-/// The store on one SQLite file.
-pub struct SqliteStore {
-    path: PathBuf,
-    readers: Arc<Mutex<Vec<Connection>>>,
-    reading: Arc<Semaphore>,
-    writer: Option<Writer>,
-    watch: Watch,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) routes: Arc<Routes>,
-}
-
-impl SqliteStore {
-    /// Opens the file, for writing making and migrating it first.
-    /// Errors: `home_newer`, `config_invalid` (reading one that must be migrated), `file_missing` (reading a database
-    /// that is not there), `disk_full`, `store_failed`.
-    pub fn open(path: &Path, mode: &Mode, clock: Arc<dyn Clock>, routes: Routes) -> Result<Self, Fault> {
-        let (bells, watch) = Bells::new();
-        let writer = match mode {
-            Mode::Read | Mode::Nothing => None,
-            Mode::Own { owner } => Some(start_writer(path, owner, true, clock.clone(), bells)?),
-            Mode::Join { owner } => Some(start_writer(path, owner, false, clock.clone(), bells)?),
-        };
-        let readers = if *mode == Mode::Nothing { Vec::new() } else { vec![checked_reader(path)?] };
-        Ok(Self {
-            path: path.to_owned(),
-            readers: Arc::new(Mutex::new(readers)),
-            reading: Arc::new(Semaphore::new(READERS)),
-            writer,
-            watch,
-            clock,
-            routes: Arc::new(routes),
-        })
-    }
-
-    /// The bells that ring after commits.
-    #[must_use]
-    pub fn watch(&self) -> Watch {
-        self.watch.clone()
-    }
-
-    /// Runs a body in the writer's next transaction.
-    pub(crate) async fn write<T, F>(&self, body: F) -> Result<T, Fault>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Write<'_>) -> Result<T, Fault> + Send + 'static,
-    {
-        let writer =
-            self.writer.as_ref().ok_or_else(|| Fault::new(Code::HomeBusy, "write").because("the home is open for reading only"))?;
-        writer.write(body).await
-    }
-
-    /// Runs a body on a read-only connection, on a blocking thread, in one snapshot.
-    pub(crate) async fn read<T, F>(&self, body: F) -> Result<T, Fault>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
-    {
-        // Before a thread is taken: ten thousand readers must not be ten thousand threads and connections.
-        let place = self.reading.clone().acquire_owned().await.map_err(|e| Fault::new(Code::StoreFailed, "read").because(e))?;
-        let readers = self.readers.clone();
-        let path = self.path.clone();
-        let work = move || {
-            let _place = place;
-            let free = readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
-            let mut connection = match free {
-                Some(connection) => connection,
-                None => open_reader(&path)?,
-            };
-            let snapshot = connection.transaction().map_err(|e| failed("begin read", e))?;
-            let result = body(&snapshot);
-            drop(snapshot);
-            readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(connection);
-            result
-        };
-        tokio::task::spawn_blocking(work).await.map_err(|e| Fault::new(Code::StoreFailed, "read").because(e))?
-    }
-}
-
 /// Secrets that sign stand in it, so only its owner reads it; its log and its index of that take over who may.
 fn make_private(path: &Path) -> Result<(), Fault> {
     let failed = |e| Fault::io("open database", path, &e);
@@ -140,7 +36,8 @@ fn make_private(path: &Path) -> Result<(), Fault> {
     file.set_permissions(Permissions::from_mode(0o600)).map_err(failed)
 }
 
-fn start_writer(path: &Path, owner: &str, is_alone: bool, clock: Arc<dyn Clock>, bells: Bells) -> Result<Writer, Fault> {
+/// The connection of the one who writes, on a database of today's schema.
+pub(crate) fn writing(path: &Path, is_alone: bool) -> Result<Connection, Fault> {
     refuse_newer(path)?;
     make_private(path)?;
     let mut connection = open_writer(path)?;
@@ -150,7 +47,7 @@ fn start_writer(path: &Path, owner: &str, is_alone: bool, clock: Arc<dyn Clock>,
             connection.execute(statement, []).map_err(|e| failed("take over what is under way", e))?;
         }
     }
-    Writer::start(connection, clock, bells, owner.to_owned()).map_err(|e| Fault::new(Code::StoreFailed, "start writer").because(e))
+    Ok(connection)
 }
 
 /// A newer program's database is looked at without being able to change it. Any other trouble is left to the writer,
@@ -180,7 +77,7 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, Fault> {
 }
 
 /// A connection for reading, on a database of today's schema.
-fn checked_reader(path: &Path) -> Result<Connection, Fault> {
+pub(crate) fn checked_reader(path: &Path) -> Result<Connection, Fault> {
     let first = open_reader(path)?;
     if migrate::version(&first)? < migrate::SCHEMA_VERSION {
         return Err(Fault::new(Code::ConfigInvalid, "open database")
@@ -190,7 +87,7 @@ fn checked_reader(path: &Path) -> Result<Connection, Fault> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the store is the room with SQL")]
-fn open_reader(path: &Path) -> Result<Connection, Fault> {
+pub(crate) fn open_reader(path: &Path) -> Result<Connection, Fault> {
     if !path.exists() {
         return Err(Fault::new(Code::FileMissing, "open database")
             .with("path", path.display())

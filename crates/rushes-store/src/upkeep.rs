@@ -11,7 +11,7 @@ use crate::outbox::backlog::places;
 use crate::register;
 use crate::rows::{self, json};
 use crate::settle;
-use crate::sqlite::SqliteStore;
+use crate::store::SqlStore;
 use crate::writer::Write;
 use async_trait::async_trait;
 use owe::{missing, owe_document, owe_missing, owe_object, owe_subject, refuse_places};
@@ -19,7 +19,7 @@ use rushes_core::delivery::Routes;
 use rushes_core::job::{Job, JobState};
 use rushes_core::store::{Found, Owe, Upkeep};
 use rushes_core::{Blob, Code, Fault, JobId, Kind};
-use rusqlite::params;
+use crate::sql::params;
 use serde_json::json as object;
 use std::collections::BTreeMap;
 
@@ -131,7 +131,7 @@ fn adopt(write: &mut Write<'_>, found: &Found, routes: &Routes) -> Result<bool, 
 }
 
 #[async_trait]
-impl Upkeep for SqliteStore {
+impl Upkeep for SqlStore {
     async fn retry(&self, job: JobId) -> Result<Job, Fault> {
         let routes = self.routes.clone();
         self.write(move |write| retry(write, job, &routes.catalogs)).await

@@ -2,17 +2,18 @@
 
 use crate::messages;
 use crate::rows::{self, json};
-use crate::sqlite::SqliteStore;
+use crate::store::SqlStore;
 use crate::writer::Write;
 use async_trait::async_trait;
 use rushes_core::store::Webhooks;
 use rushes_core::webhook::{ENDPOINTS_MAX, Endpoint, Secrets, TEST_TYPE, test_body};
 use rushes_core::{Code, EndpointId, Fault, MessageId};
-use rusqlite::{Connection, Row, params};
+use crate::sql::{Read, Row, Sql, params};
+use crate::sql::value::NONE;
 
 pub(crate) const ENDPOINT: &str = "id, url, types, key, created_ms, disabled_why";
 
-pub(crate) fn endpoint(row: &Row<'_>) -> rusqlite::Result<Endpoint> {
+pub(crate) fn endpoint(row: &Row<'_>) -> Read<Endpoint> {
     Ok(Endpoint {
         id: rows::parsed(row, 0)?,
         url: row.get(1)?,
@@ -27,12 +28,12 @@ fn missing(id: EndpointId) -> Fault {
     Fault::new(Code::NotFound, "look up webhook").with("webhook", id)
 }
 
-fn load(sql: &Connection, id: EndpointId) -> Result<Endpoint, Fault> {
+fn load(sql: &Sql<'_>, id: EndpointId) -> Result<Endpoint, Fault> {
     rows::one(sql, &format!("SELECT {ENDPOINT} FROM endpoints WHERE id = ?1"), [id.to_string()], endpoint)?.ok_or_else(|| missing(id))
 }
 
 /// The endpoint, when something may be sent there. Errors: `not_found`, `input_invalid`.
-pub(crate) fn open(sql: &Connection, id: EndpointId) -> Result<Endpoint, Fault> {
+pub(crate) fn open(sql: &Sql<'_>, id: EndpointId) -> Result<Endpoint, Fault> {
     let endpoint = load(sql, id)?;
     match &endpoint.disabled_why {
         None => Ok(endpoint),
@@ -53,7 +54,7 @@ pub(crate) fn set(write: &mut Write<'_>, id: EndpointId, why: Option<&str>) -> R
     Ok(changed)
 }
 
-fn secrets(sql: &Connection, key: &str) -> Result<Option<Secrets>, Fault> {
+fn secrets(sql: &Sql<'_>, key: &str) -> Result<Option<Secrets>, Fault> {
     rows::one(sql, "SELECT secret, previous, previous_until_ms FROM secrets WHERE key = ?1", [key], |row| {
         let previous = row.get::<_, Option<String>>(1)?.zip(row.get::<_, Option<i64>>(2)?);
         Ok(Secrets { current: row.get(0)?, previous })
@@ -61,11 +62,11 @@ fn secrets(sql: &Connection, key: &str) -> Result<Option<Secrets>, Fault> {
 }
 
 #[async_trait]
-impl Webhooks for SqliteStore {
+impl Webhooks for SqlStore {
     async fn add_endpoint(&self, endpoint: &Endpoint) -> Result<(), Fault> {
         let new = endpoint.clone();
         self.write(move |write| {
-            if rows::number(write.sql, "SELECT count(*) FROM endpoints", [])?.unsigned_abs() >= ENDPOINTS_MAX {
+            if rows::number(write.sql, "SELECT count(*) FROM endpoints", NONE)?.unsigned_abs() >= ENDPOINTS_MAX {
                 let reason = format!("there are {ENDPOINTS_MAX} already; remove one first");
                 return Err(Fault::new(Code::InputInvalid, "add webhook").because(reason));
             }
@@ -80,7 +81,7 @@ impl Webhooks for SqliteStore {
     }
 
     async fn endpoints(&self) -> Result<Vec<Endpoint>, Fault> {
-        self.read(|sql| rows::all(sql, &format!("SELECT {ENDPOINT} FROM endpoints ORDER BY created_ms, id"), [], endpoint)).await
+        self.read(|sql| rows::all(sql, &format!("SELECT {ENDPOINT} FROM endpoints ORDER BY created_ms, id"), NONE, endpoint)).await
     }
 
     async fn set_endpoint(&self, id: EndpointId, disabled_why: Option<String>) -> Result<Endpoint, Fault> {
@@ -124,7 +125,7 @@ impl Webhooks for SqliteStore {
             rows::change(
                 write.sql,
                 "INSERT INTO secrets(key, secret) VALUES (?1, ?2)
-                 ON CONFLICT(key) DO UPDATE SET previous = secret, previous_until_ms = ?3, secret = excluded.secret",
+                 ON CONFLICT(key) DO UPDATE SET previous = secrets.secret, previous_until_ms = ?3, secret = excluded.secret",
                 params![key, fresh, until_ms],
             )?;
             secrets(write.sql, &key)?.ok_or_else(|| Fault::new(Code::StoreFailed, "read secret"))

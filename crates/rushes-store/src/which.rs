@@ -1,12 +1,12 @@
 //! The conditions of a look, only those asked for: so each question finds its own index.
 
-use rusqlite::ToSql;
+use crate::sql::value::{Bind, Given, Params};
 
 /// Conditions, and the values they name.
 #[derive(Default)]
 pub(crate) struct Which {
     conditions: Vec<String>,
-    values: Vec<(&'static str, Box<dyn ToSql>)>,
+    values: Vec<(&'static str, Box<dyn Bind + Send + Sync>)>,
 }
 
 impl Which {
@@ -16,7 +16,7 @@ impl Which {
     }
 
     /// One more condition, where there is a value for it.
-    pub(crate) fn only<T: ToSql + 'static>(&mut self, condition: &str, name: &'static str, value: Option<T>) {
+    pub(crate) fn only<T: Bind + Send + Sync + 'static>(&mut self, condition: &str, name: &'static str, value: Option<T>) {
         if let Some(value) = value {
             self.and(condition);
             self.value(name, value);
@@ -24,17 +24,18 @@ impl Which {
     }
 
     /// A value by its name.
-    pub(crate) fn value<T: ToSql + 'static>(&mut self, name: &'static str, value: T) {
+    pub(crate) fn value<T: Bind + Send + Sync + 'static>(&mut self, name: &'static str, value: T) {
         self.values.push((name, Box::new(value)));
     }
 
     /// For behind a WHERE.
     pub(crate) fn text(&self) -> String {
-        if self.conditions.is_empty() { "1".to_owned() } else { self.conditions.join(" AND ") }
+        if self.conditions.is_empty() { "true".to_owned() } else { self.conditions.join(" AND ") }
     }
+}
 
-    /// What to ask with.
-    pub(crate) fn params(&self) -> Vec<(&str, &dyn ToSql)> {
-        self.values.iter().map(|(name, value)| (*name, value.as_ref())).collect()
+impl Params for &Which {
+    fn given(&self) -> Given<'_> {
+        Given::Named(self.values.iter().map(|(name, value)| (*name, value.value())).collect())
     }
 }

@@ -1,19 +1,19 @@
 //! The one thread that writes: takes commands, runs up to 512 of them in one transaction, a savepoint each,
 //! and answers only after the commit is on disk. Between commands it renews the leases of its engine.
 
+use crate::base::Base;
 use crate::bells::{Bells, Wakes};
-use crate::jobs::{LEASE_MS, RENEW_LEASES};
+use crate::jobs::RENEW_LEASES;
+use crate::rows;
+use crate::sql::{Sql, params};
 use rushes_core::clock::Clock;
 use rushes_core::faults::{self, Place};
 use rushes_core::{Code, Fault};
-use rusqlite::Connection;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// Commands in one transaction at most: bounds how long the first of them waits.
-const BATCH: usize = 512;
 /// How long the first few of many wait for the others: fewer and fuller transactions. One caller alone never waits.
 const GATHER: Duration = Duration::from_millis(1);
 /// So many commands in the last transaction are many.
@@ -25,10 +25,12 @@ const RENEW: Duration = Duration::from_secs(1);
 
 /// What a command sees: the connection inside the transaction, the time, and what to wake after the commit.
 pub(crate) struct Write<'a> {
-    pub(crate) sql: &'a Connection,
+    pub(crate) sql: &'a Sql<'a>,
     pub(crate) now_ms: i64,
     pub(crate) wakes: &'a mut Wakes,
     pub(crate) clock: &'a dyn Clock,
+    /// How long a job's lease lasts.
+    pub(crate) lease_ms: i64,
     tokens: &'a mut i64,
 }
 
@@ -40,23 +42,24 @@ impl Write<'_> {
     }
 }
 
-/// A command waiting for its turn: applied inside the transaction, answered after it.
+/// A command waiting for its turn: applied inside the transaction, answered after it. Applied again where the transaction
+/// came to nothing for want of a connection.
 trait Command: Send {
     fn apply(&mut self, write: &mut Write<'_>) -> bool;
     fn answer(self: Box<Self>, commit: Result<(), &Fault>);
 }
 
 struct Call<T, F> {
-    body: Option<F>,
+    body: F,
     result: Option<Result<T, Fault>>,
     reply: oneshot::Sender<Result<T, Fault>>,
 }
 
-impl<T: Send, F: FnOnce(&mut Write<'_>) -> Result<T, Fault> + Send> Command for Call<T, F> {
+impl<T: Send, F: FnMut(&mut Write<'_>) -> Result<T, Fault> + Send> Command for Call<T, F> {
     fn apply(&mut self, write: &mut Write<'_>) -> bool {
-        let result = self.body.take().map(|body| body(write));
-        let is_ok = matches!(result, Some(Ok(_)));
-        self.result = result;
+        let result = (self.body)(write);
+        let is_ok = result.is_ok();
+        self.result = Some(result);
         is_ok
     }
 
@@ -79,12 +82,12 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread; it ends when the last handle is dropped.
-    pub(crate) fn start(connection: Connection, clock: Arc<dyn Clock>, bells: Bells, owner: String) -> std::io::Result<Self> {
+    pub(crate) fn start(base: Base, clock: Arc<dyn Clock>, bells: Arc<Bells>, owner: String) -> std::io::Result<Self> {
         let (queue, commands) = sync_channel(QUEUE);
         std::thread::Builder::new().name("rushes-writer".into()).spawn(move || {
             // 62 random bits of the id, so that two engines never lease under one number.
             let tokens = i64::try_from(clock.new_id().as_u128() & ((1 << 62) - 1)).unwrap_or(1);
-            Thread { connection, clock, bells, owner, tokens }.run(&commands);
+            Thread { base, clock, bells, owner, tokens }.run(&commands);
         })?;
         Ok(Self { queue })
     }
@@ -93,11 +96,11 @@ impl Writer {
     pub(crate) async fn write<T, F>(&self, body: F) -> Result<T, Fault>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Write<'_>) -> Result<T, Fault> + Send + 'static,
+        F: FnMut(&mut Write<'_>) -> Result<T, Fault> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
         let gone = || Fault::new(Code::StoreFailed, "write").because("the writer has ended");
-        let mut command: Box<dyn Command> = Box::new(Call { body: Some(body), result: None, reply });
+        let mut command: Box<dyn Command> = Box::new(Call { body, result: None, reply });
         loop {
             match self.queue.try_send(command) {
                 Ok(()) => break,
@@ -113,9 +116,9 @@ impl Writer {
 }
 
 struct Thread {
-    connection: Connection,
+    base: Base,
     clock: Arc<dyn Clock>,
-    bells: Bells,
+    bells: Arc<Bells>,
     owner: String,
     tokens: i64,
 }
@@ -131,10 +134,11 @@ impl Thread {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            batch.extend(commands.try_iter().take(BATCH - batch.len()));
+            let most = self.base.batch_max();
+            batch.extend(commands.try_iter().take(most - batch.len()));
             if !batch.is_empty() && batch.len() < expected {
                 std::thread::sleep(GATHER);
-                batch.extend(commands.try_iter().take(BATCH - batch.len()));
+                batch.extend(commands.try_iter().take(most - batch.len()));
             }
             expected = if batch.len() < MANY { expected / 2 } else { batch.len() };
             let now_ms = self.clock.now_ms();
@@ -143,9 +147,12 @@ impl Thread {
                 continue;
             }
             let mut wakes = Wakes::default();
-            let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.commit(&mut batch, now_ms, must_renew, &mut wakes)));
-            // The unwinding has rolled the transaction back; the thread that all writes need goes on.
+            let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.commit(&mut batch, must_renew, &mut wakes)));
+            // The thread that all writes need goes on.
             let commit = caught.unwrap_or_else(|_| Err(Fault::new(Code::StoreFailed, "write").because("the writer panicked")));
+            if commit.is_err() {
+                self.base.roll_back();
+            }
             for command in batch {
                 command.answer(commit.as_ref().copied());
             }
@@ -158,46 +165,59 @@ impl Thread {
         }
     }
 
-    fn commit(&mut self, batch: &mut [Box<dyn Command>], now_ms: i64, renew: bool, wakes: &mut Wakes) -> Result<(), Fault> {
-        let transaction =
-            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(|e| failed("begin", e))?;
+    /// Writes a batch, again and again as long as it is only the connection that fails.
+    fn commit(&mut self, batch: &mut [Box<dyn Command>], renew: bool, wakes: &mut Wakes) -> Result<(), Fault> {
+        loop {
+            *wakes = Wakes::default();
+            match self.attempt(batch, renew, wakes) {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(fault) => {
+                    if !self.base.is_mended()? {
+                        return Err(fault);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One transaction; false when it came to nothing and may be tried again.
+    fn attempt(&mut self, batch: &mut [Box<dyn Command>], renew: bool, wakes: &mut Wakes) -> Result<bool, Fault> {
+        let now_ms = self.base.begin_write(&*self.clock)?;
+        let lease_ms = self.base.lease_ms();
         if renew {
-            transaction
-                .prepare_cached(RENEW_LEASES)
-                .and_then(|mut s| s.execute((now_ms + LEASE_MS, &self.owner)))
-                .map_err(|e| failed("renew leases", e))?;
+            rows::change(&self.base.sql(), RENEW_LEASES, params![now_ms + lease_ms, self.owner])?;
         }
         // One alone is undone with the whole transaction; a savepoint costs a copy of every page it changes.
         let is_alone = batch.len() == 1 && !renew;
         for command in batch {
             if !is_alone {
-                run(&transaction, "SAVEPOINT command")?;
+                self.base.run("SAVEPOINT command")?;
             }
-            let mut woken = Wakes::default();
+            let (mut woken, sql) = (Wakes::default(), self.base.sql());
             let is_ok =
-                command.apply(&mut Write { sql: &transaction, now_ms, wakes: &mut woken, clock: &*self.clock, tokens: &mut self.tokens });
+                command.apply(&mut Write { sql: &sql, now_ms, wakes: &mut woken, clock: &*self.clock, lease_ms, tokens: &mut self.tokens });
+            if self.base.is_lost() {
+                return Err(Fault::new(Code::StoreFailed, "write").because("the connection to the database broke"));
+            }
             if is_ok {
                 wakes.add(woken);
             } else if is_alone {
-                return transaction.rollback().map_err(|e| failed("roll back", e));
+                return self.base.run("ROLLBACK").map(|()| true);
             } else {
-                run(&transaction, "ROLLBACK TO command")?;
+                self.base.run("ROLLBACK TO command")?;
             }
             if !is_alone {
-                run(&transaction, "RELEASE command")?;
+                self.base.run("RELEASE command")?;
             }
         }
         faults::pass(Place::Commit)?;
-        transaction.commit().map_err(|e| failed("commit", e))?;
-        faults::pass_quietly(Place::Committed);
-        Ok(())
+        let is_written = self.base.commit(wakes)?;
+        if is_written {
+            faults::pass_quietly(Place::Committed);
+        }
+        Ok(is_written)
     }
-}
-
-/// Runs one of the few statements around each command, prepared once.
-fn run(sql: &Connection, statement: &'static str) -> Result<(), Fault> {
-    sql.prepare_cached(statement).and_then(|mut prepared| prepared.execute([])).map_err(|e| failed(statement, e))?;
-    Ok(())
 }
 
 /// A database error as the house's fault; a full disk is told apart.

@@ -7,6 +7,7 @@ mod google;
 mod publishers;
 mod remembered;
 mod schedules;
+pub(crate) mod store;
 
 use crate::config::{Config, Quality};
 pub(crate) use publishers::publisher;
@@ -25,7 +26,7 @@ use rushes_media::builtin::text::BuiltinText;
 use rushes_media::compress::MediaCompressor;
 use rushes_media::inspect::MediaInspector;
 use rushes_media::music::Styles;
-use rushes_store::{Mode, SqliteStore};
+use rushes_store::{Mode, SqlStore};
 use rushes_workflows::{Kit, Registry, Source};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -78,8 +79,9 @@ fn start_as(home: &Home, config: &Config, role: Role, jobs: JobRules) -> Result<
     home.prepare()?;
     let owner = SystemClock.new_id().to_string();
     let mode = if lock.is_alone() { Mode::Own { owner: owner.clone() } } else { Mode::Join { owner: owner.clone() } };
-    let parts = Parts { jobs, ..parts(home, config, &mode)? };
-    remembered::check(home, config)?;
+    let (parts, store) = opened(home, config, &mode)?;
+    let parts = Parts { jobs, ..parts };
+    remembered::check(&store, home, config)?;
     let styles = Styles::with(&home.styles())?;
     let registry = Registry::new(kit(home, config, &parts, &styles)?);
     let mut engine = Engine::start(parts, registry, owner);
@@ -104,6 +106,10 @@ pub(crate) fn look_without_database(home: &Home, config: &Config) -> Result<Part
 }
 
 fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
+    opened(home, config, mode).map(|(parts, _)| parts)
+}
+
+fn opened(home: &Home, config: &Config, mode: &Mode) -> Result<(Parts, Arc<SqlStore>), Fault> {
     apart::check(home, config)?;
     let destinations::Destinations { sites, routes } = destinations::all(home, config)?;
     let catalogs = catalogs::all(home, config)?;
@@ -114,13 +120,14 @@ fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
         alarm_after: config.delivery.alarm_after,
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = SqliteStore::open(&home.database(), mode, clock.clone(), routes.clone())?;
+    let store = Arc::new(store::open(home, config, mode, clock.clone(), routes.clone())?);
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let cpu = if config.engine.cpu_lane == 0 { cores } else { config.engine.cpu_lane };
-    Ok(Parts {
+    let parts = Parts {
         home: home.clone(),
         watch: store.watch(),
-        store: Arc::new(store),
+        is_shared: config.is_shared(),
+        store: store.clone(),
         clock,
         inspect: Arc::new(MediaInspector),
         compress: Arc::new(MediaCompressor::new(cores)),
@@ -143,7 +150,8 @@ fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
         known: Arc::default(),
         pins: Arc::default(),
         sweeping: Arc::default(),
-    })
+    };
+    Ok((parts, store))
 }
 
 /// Millions of bytes as bytes; None for no bound.

@@ -1,5 +1,6 @@
 //! Tests of the ledger: what is written when, and by whom.
 
+use crate::stand;
 use super::*;
 use crate::Mode;
 use rushes_core::clock::{Clock, SystemClock};
@@ -10,7 +11,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 struct Home {
-    store: SqliteStore,
+    store: SqlStore,
     lease: Lease,
     _folder: tempfile::TempDir,
 }
@@ -19,7 +20,7 @@ impl Home {
     async fn with_a_job() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mode = Mode::Own { owner: "test".into() };
-        let store = SqliteStore::open(&folder.path().join("rushes.db"), &mode, Arc::new(SystemClock), Routes::default()).unwrap();
+        let store = stand::open(&folder.path().join("rushes.db"), &mode, Arc::new(SystemClock), Routes::default()).unwrap();
         let id = JobId(SystemClock.new_id());
         let job = NewJob {
             id,

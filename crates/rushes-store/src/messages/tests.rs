@@ -1,6 +1,7 @@
 //! Tests of when messages are owed, leased, tried and given up.
 
-use crate::{Mode, SqliteStore};
+use crate::stand;
+use crate::{Mode, SqlStore};
 use rushes_core::clock::Clock;
 use rushes_core::delivery::Routes;
 use rushes_core::job::{Asked, NewJob};
@@ -30,13 +31,13 @@ impl Clock for HandClock {
 }
 
 struct Home {
-    store: SqliteStore,
+    store: SqlStore,
     clock: Arc<HandClock>,
     folder: tempfile::TempDir,
 }
 
-fn open(folder: &Path, clock: Arc<HandClock>) -> SqliteStore {
-    SqliteStore::open(&folder.join("rushes.db"), &Mode::Own { owner: "test".into() }, clock, Routes::default()).unwrap()
+fn open(folder: &Path, clock: Arc<HandClock>) -> SqlStore {
+    stand::open(&folder.join("rushes.db"), &Mode::Own { owner: "test".into() }, clock, Routes::default()).unwrap()
 }
 
 impl Home {

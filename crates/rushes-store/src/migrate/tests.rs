@@ -3,7 +3,7 @@
 use super::*;
 use crate::older::open_at_schema;
 use crate::sqlite::open_writer;
-use crate::{Mode, SqliteStore};
+use crate::{Mode, SqlStore};
 use rushes_core::clock::SystemClock;
 use rushes_core::delivery::{DeliveryState, Routes};
 use rushes_core::job::Outcome;
@@ -26,8 +26,8 @@ fn own() -> Mode {
     Mode::Own { owner: "test".into() }
 }
 
-fn open(path: &Path, mode: &Mode) -> Result<SqliteStore, Fault> {
-    SqliteStore::open(path, mode, Arc::new(SystemClock), Routes::default())
+fn open(path: &Path, mode: &Mode) -> Result<SqlStore, Fault> {
+    SqlStore::open(path, mode, Arc::new(SystemClock), Routes::default())
 }
 
 /// The fault of an open that must not succeed.

@@ -64,7 +64,7 @@ CREATE TABLE outbox(
     UNIQUE(op, destination, key, rev)
 ) STRICT;
 CREATE INDEX outbox_by_state ON outbox(destination, state, done_ms);
-CREATE INDEX outbox_ready ON outbox(destination, size_bytes > 8388608, id) WHERE state = 'owed';
+CREATE INDEX outbox_ready ON outbox(destination, (size_bytes > 8388608), id) WHERE state = 'owed';
 CREATE INDEX outbox_by_root ON outbox(root, state);
 CREATE INDEX outbox_leased ON outbox(lease) WHERE state = 'sending';
 

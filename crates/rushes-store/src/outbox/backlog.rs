@@ -1,9 +1,10 @@
 //! How much is owed to each place, for how long, and how fast it goes.
 
 use crate::rows;
+use crate::sql::value::NONE;
 use rushes_core::Fault;
 use rushes_core::delivery::Backlog;
-use rusqlite::{Connection, params};
+use crate::sql::{Sql, params};
 
 /// How many of those that ended last the latencies and the success rate are taken from.
 const LAST: i64 = 1_000;
@@ -25,11 +26,11 @@ pub(crate) const PLACES: &str = "WITH RECURSIVE places(name) AS (
             WHERE state IN ('owed', 'sending', 'refused') AND destination > places.name) FROM places WHERE places.name IS NOT NULL)
     SELECT name FROM places WHERE name IS NOT NULL";
 
-pub(crate) fn places(sql: &Connection) -> Result<Vec<String>, Fault> {
-    rows::all(sql, PLACES, [], |row| row.get(0))
+pub(crate) fn places(sql: &Sql<'_>) -> Result<Vec<String>, Fault> {
+    rows::all(sql, PLACES, NONE, |row| row.get(0))
 }
 
-pub(super) fn backlog(sql: &Connection, destination: &str, now_ms: i64, alarm_after: u32) -> Result<Backlog, Fault> {
+pub(super) fn backlog(sql: &Sql<'_>, destination: &str, now_ms: i64, alarm_after: u32) -> Result<Backlog, Fault> {
     let [counted, first, took, _, failing] = BACKLOG;
     let alarms = if alarm_after == 0 { 0 } else { rows::number(sql, failing, params![destination, alarm_after])?.unsigned_abs() };
     let count = |state: &str| rows::number(sql, counted, params![destination, state]).map(i64::unsigned_abs);

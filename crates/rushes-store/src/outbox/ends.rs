@@ -9,7 +9,7 @@ use crate::settle::{mirror, settle};
 use crate::writer::Write;
 use rushes_core::delivery::{Due, Held, Routes, Work};
 use rushes_core::{Asset, AssetId, Fault, JobId};
-use rusqlite::{Connection, params};
+use crate::sql::{Sql, params};
 use serde_json::json as object;
 
 /// Pays every row under a lease; says of each whether a newer one of its key waits for it, and whether it is of a record while
@@ -96,7 +96,7 @@ pub(super) fn proven(write: &mut Write<'_>, due: &Due, held: &Held, routes: &Rou
 
 /// Whether records tell of what this destination has of an asset. An original at the first destination of all is what they
 /// tell of, so that most often nobody need look what else there is.
-fn is_told_of(sql: &Connection, asset: &Asset, destination: &str, is_original: bool, routes: &Routes) -> Result<bool, Fault> {
+fn is_told_of(sql: &Sql<'_>, asset: &Asset, destination: &str, is_original: bool, routes: &Routes) -> Result<bool, Fault> {
     if is_original && routes.destinations.first().is_some_and(|first| first.name == destination) {
         return Ok(true);
     }
@@ -105,7 +105,7 @@ fn is_told_of(sql: &Connection, asset: &Asset, destination: &str, is_original: b
 }
 
 /// The current assets that one object delivers, itself among them, each with the family that made it.
-fn sharers(sql: &Connection, asset: &str) -> Result<Vec<(Asset, JobId)>, Fault> {
+fn sharers(sql: &Sql<'_>, asset: &str) -> Result<Vec<(Asset, JobId)>, Fault> {
     let query = format!(
         "SELECT {ASSET}, a.root FROM assets of JOIN assets a ON a.path = of.path AND a.version = of.version AND a.sha256 = of.sha256
          JOIN blobs b ON b.sha256 = a.sha256 WHERE of.id = ?1 AND (a.retired_ms IS NULL OR a.id = of.id)"

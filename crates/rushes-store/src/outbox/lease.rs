@@ -3,11 +3,11 @@
 use super::backlog::BACKLOG;
 use crate::rows::{self, ASSET, json};
 use crate::settle::settle;
-use crate::writer::{Write, failed};
+use crate::writer::Write;
 use rushes_core::delivery::{Due, Leased, Routes, SMALL_MAX_BYTES, Wanted, Work};
 use rushes_core::destination::Proof;
 use rushes_core::{Asset, Code, Fault, JobId};
-use rusqlite::{Connection, params};
+use crate::sql::{Read, Sql, params};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a row's lease lasts without renewal; its sender renews it whenever it asks for more.
@@ -42,14 +42,14 @@ struct Row {
     session: Option<String>,
     root: Option<JobId>,
     /// What is put, where that is what it asks for. One that cannot be read must not stop the others.
-    asset: rusqlite::Result<Asset>,
+    asset: Read<Asset>,
 }
 
 pub(crate) fn ready_rows() -> String {
     format!(
         "SELECT ready.id, op, collection, document, key, attempts, replaces, session, a.root, {ASSET} FROM
              (SELECT id, op, asset, collection, document, key, attempts, replaces, session FROM outbox
-              WHERE destination = ?1 AND {READY} AND {UNTOUCHED} AND (size_bytes > {SMALL_BYTES}) = ?4 ORDER BY id LIMIT ?3) ready
+              WHERE destination = ?1 AND {READY} AND {UNTOUCHED} AND (size_bytes > {SMALL_BYTES}) = (?4 = 1) ORDER BY id LIMIT ?3) ready
          LEFT JOIN assets a ON a.id = ready.asset LEFT JOIN blobs b ON b.sha256 = a.sha256 ORDER BY ready.id"
     )
 }
@@ -65,20 +65,20 @@ pub(crate) fn ready_records() -> String {
 
 /// Leases the rows that a JSON object names, each under its own lease; and says so of the deliveries they are to pay.
 pub(crate) const LEASE: [&str; 2] = [
-    "UPDATE outbox SET state = 'sending', lease = leased.value, lease_until_ms = ?2 FROM json_each(?1) leased
-     WHERE outbox.id = CAST(leased.key AS INTEGER)",
+    "UPDATE outbox SET state = 'sending', lease = CAST(leased.value AS BIGINT), lease_until_ms = ?2 FROM json_each(?1) leased
+     WHERE outbox.id = CAST(leased.key AS BIGINT)",
     "UPDATE deliveries SET state = 'sending' WHERE (asset, destination, key) IN
-         (SELECT o.asset, o.destination, o.key FROM json_each(?1) leased CROSS JOIN outbox o ON o.id = CAST(leased.key AS INTEGER)
+         (SELECT o.asset, o.destination, o.key FROM json_each(?1) leased CROSS JOIN outbox o ON o.id = CAST(leased.key AS BIGINT)
           WHERE o.op = 'put_object')",
 ];
 
 /// Renews leases; and has those be due again that nobody has renewed.
 pub(crate) const RENEW: [&str; 2] = [
-    "UPDATE outbox SET lease_until_ms = ?2 WHERE state = 'sending' AND lease IN (SELECT value FROM json_each(?1))",
+    "UPDATE outbox SET lease_until_ms = ?2 WHERE state = 'sending' AND lease IN (SELECT CAST(value AS BIGINT) FROM json_each(?1))",
     "UPDATE outbox SET state = 'owed', lease = 0 WHERE destination = ?1 AND state = 'sending' AND lease_until_ms < ?2",
 ];
 
-fn ready(sql: &Connection, destination: &str, now_ms: i64, limit: u32, is_large: bool) -> Result<Vec<Row>, Fault> {
+fn ready(sql: &Sql<'_>, destination: &str, now_ms: i64, limit: u32, is_large: bool) -> Result<Vec<Row>, Fault> {
     if limit == 0 {
         return Ok(Vec::new());
     }
@@ -184,7 +184,7 @@ fn due_of(write: &mut Write<'_>, destination: &str, row: Row, token: i64) -> Res
     let (id, attempts, session) = (row.id, row.attempts, row.session.clone());
     let (work, root) = match row.op.as_str() {
         "put_object" => {
-            let asset = Box::new(row.asset.map_err(|e| failed("read asset of outbox row", e))?);
+            let asset = Box::new(row.asset?);
             let before =
                 if row.replaces.is_none() && asset.version > 1 { before(write.sql, destination, &row.key, asset.version)? } else { None };
             // What an audit was told to write over counts more than what we had proven before.
@@ -207,7 +207,7 @@ fn due_of(write: &mut Write<'_>, destination: &str, row: Row, token: i64) -> Res
 }
 
 /// The proof of the last earlier version that was proven under a key.
-fn before(sql: &Connection, destination: &str, key: &str, version: u32) -> Result<Option<String>, Fault> {
+fn before(sql: &Sql<'_>, destination: &str, key: &str, version: u32) -> Result<Option<String>, Fault> {
     rows::one(
         sql,
         "SELECT d.proof FROM deliveries d JOIN assets a ON a.id = d.asset WHERE d.destination = ?1 AND d.key = ?2 AND d.proof IS NOT NULL AND a.version < ?3 ORDER BY a.version DESC LIMIT 1",

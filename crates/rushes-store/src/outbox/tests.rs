@@ -2,7 +2,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "a look at the rows themselves")]
 
-use crate::{Mode, SqliteStore, rows};
+use crate::stand::{self, Look};
+use crate::sql::value::NONE;
+use crate::{Mode, SqlStore, rows};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{Due, Held, Route, Routes, Wanted, Work};
 use rushes_core::destination::{Proof, ProofHash};
@@ -10,13 +12,12 @@ use rushes_core::inspect::MediaInfo;
 use rushes_core::job::{Asked, NewJob, Outcome};
 use rushes_core::store::{Ingested, Jobs, Journal, Lease, Outbox, Room, StepCommit};
 use rushes_core::{AssetId, Blob, Code, Fault, JobId, JobState, Kind, NewAsset};
-use rusqlite::Connection;
 use serde_json::json;
 use std::sync::Arc;
 
 struct Home {
-    store: SqliteStore,
-    sql: Connection,
+    store: SqlStore,
+    sql: Look,
     _folder: tempfile::TempDir,
 }
 
@@ -25,8 +26,8 @@ fn home() -> Home {
     let cloud = Route { name: "cloud".into(), prefix: "p/".into(), ..Route::default() };
     let routes = Routes { destinations: vec![cloud], catalogs: vec!["records".into()], ..Routes::default() };
     let path = folder.path().join("rushes.db");
-    let store = SqliteStore::open(&path, &Mode::Own { owner: "test".into() }, Arc::new(SystemClock), routes).unwrap();
-    Home { store, sql: Connection::open(&path).unwrap(), _folder: folder }
+    let store = stand::open(&path, &Mode::Own { owner: "test".into() }, Arc::new(SystemClock), routes).unwrap();
+    Home { store, sql: stand::look(&path), _folder: folder }
 }
 
 /// A file of these bytes at this path.
@@ -184,7 +185,7 @@ async fn outbox_leases_are_renewed_by_name_and_all_others_run_out() {
     let due = home.due("cloud").await;
     let leases: std::collections::BTreeSet<i64> = due.iter().map(|due| due.lease).collect();
     assert_eq!((due.len(), leases.len()), (3, 3), "each has a lease of its own");
-    home.sql.execute("UPDATE outbox SET lease_until_ms = 1 WHERE state = 'sending'", []).unwrap();
+    home.sql.execute("UPDATE outbox SET lease_until_ms = 1 WHERE state = 'sending'", NONE).unwrap();
     assert!(home.due("cloud").await.is_empty(), "not this time");
     let held = Some(vec![due[1].lease]);
     let again = home.store.due("cloud", Wanted { small: 8, large: 8, held, at_once: false }).await.unwrap();
@@ -202,7 +203,7 @@ async fn outbox_a_row_that_cannot_be_read_stops_no_other() {
     for number in 5..8 {
         home.commit(lease, &format!("step {number}"), file(&format!("films/{number}.png"), number)).await;
     }
-    home.sql.execute("UPDATE assets SET kind = 'of a newer program' WHERE rowid = 2", []).unwrap();
+    home.sql.execute("UPDATE assets SET kind = 'of a newer program' WHERE rowid = 2", NONE).unwrap();
     assert_eq!(home.due("cloud").await.len(), 2);
     let backlog = home.store.backlog().await.unwrap();
     assert_eq!((backlog["cloud"].owed, backlog["cloud"].refused), (2, 1));

@@ -2,18 +2,19 @@
 
 #![expect(clippy::disallowed_methods, reason = "a look at the rows themselves")]
 
-use crate::{Mode, SqliteStore, fill};
+use crate::stand::{self, Look};
+use crate::sql::value::NONE;
+use crate::{Mode, SqlStore, fill};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{DeliveryState, Route, Routes, Wanted};
 use rushes_core::store::{AssetFilter, Assets, DeliveryFilter, Events, JobFilter, Jobs, Outbox, Pages, SubjectFilter};
 use rushes_core::subject::SubjectType;
 use rushes_core::{AssetId, Code, JobId, JobState, Kind};
-use rusqlite::Connection;
 use std::sync::Arc;
 
 struct Home {
-    store: SqliteStore,
-    sql: Connection,
+    store: SqlStore,
+    sql: Look,
     _folder: tempfile::TempDir,
 }
 
@@ -24,8 +25,8 @@ fn home() -> Home {
     fill::fill(&path, 0, 300, ("cloud", "p/"), "records").unwrap();
     let cloud = Route { name: "cloud".into(), prefix: "p/".into(), ..Route::default() };
     let routes = Routes { destinations: vec![cloud], catalogs: vec!["records".into()], ..Routes::default() };
-    let store = SqliteStore::open(&path, &Mode::Own { owner: "test".into() }, Arc::new(SystemClock), routes).unwrap();
-    let sql = Connection::open(&path).unwrap();
+    let store = stand::open(&path, &Mode::Own { owner: "test".into() }, Arc::new(SystemClock), routes).unwrap();
+    let sql = stand::look(&path);
     let fault = r#"{"code": "destination_refused", "verdict": "permanent", "retry_after_ms": null, "operation": "put", "context": [], "reason": "storage is full"}"#;
     let later = SystemClock.now_ms() + 3_600_000;
     for (tenth, state, not_before_ms) in [(0, "refused", 0), (1, "owed", later)] {
@@ -34,13 +35,13 @@ fn home() -> Home {
         let owed = format!(
             "UPDATE outbox SET state = '{state}', last_fault = ?1, not_before_ms = ?2, attempts = 3 WHERE op = 'put_object' AND {which}"
         );
-        sql.execute(&owed, rusqlite::params![fault, not_before_ms]).unwrap();
+        sql.execute(&owed, [fault, not_before_ms.to_string().as_str()]).unwrap();
     }
     Home { store, sql, _folder: folder }
 }
 
 /// Goes through all pages of 7; gives the ids in the order they came.
-async fn assets(store: &SqliteStore, filter: &AssetFilter) -> Vec<AssetId> {
+async fn assets(store: &SqlStore, filter: &AssetFilter) -> Vec<AssetId> {
     let mut all: Vec<AssetId> = Vec::new();
     loop {
         let filter = AssetFilter { after: all.last().copied(), limit: Some(7), ..filter.clone() };
@@ -89,8 +90,8 @@ async fn pages_of_jobs_and_subjects_leave_nothing_out() {
     let made = "INSERT INTO jobs(id, workflow, version, input, input_hash, state, root, created_ms, updated_ms)
                 SELECT printf('01910000-0000-7000-8000-%012x', i), iif(i % 2, 'put', 'files'), 1, '{}', 'h', iif(i % 3, 'completed', 'failed'), '', i / 4, 0
                 FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60) SELECT i FROM n)";
-    home.sql.execute(made, []).unwrap();
-    home.sql.execute("UPDATE jobs SET root = id WHERE root = ''", []).unwrap();
+    home.sql.execute(made, NONE).unwrap();
+    home.sql.execute("UPDATE jobs SET root = id WHERE root = ''", NONE).unwrap();
     let (failed, put) = (Some(JobState::Failed), Some("put".to_owned()));
     let all = JobFilter { limit: 7, ..JobFilter::default() };
     let cases = [
@@ -191,7 +192,7 @@ async fn pages_one_delivery_is_tried_again_and_no_other() {
 async fn pages_of_events_are_forgotten_by_age_in_slices_and_the_newest_stays() {
     let home = home();
     let last = home.store.last_seq().await.unwrap();
-    home.sql.execute("UPDATE events SET at_ms = seq", []).unwrap();
+    home.sql.execute("UPDATE events SET at_ms = seq", NONE).unwrap();
     assert_eq!(home.store.forget_events(101, 30).await.unwrap(), 30, "no more than asked");
     assert_eq!(home.store.oldest_seq().await.unwrap(), 31);
     assert_eq!(home.store.forget_events(101, 1_000).await.unwrap(), 70);

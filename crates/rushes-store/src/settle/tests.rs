@@ -2,20 +2,20 @@
 
 #![expect(clippy::disallowed_methods, reason = "a look at the rows themselves")]
 
-use crate::{Mode, SqliteStore};
+use crate::stand::{self, Look};
+use crate::{Mode, SqlStore};
 use rushes_core::catalog::Record;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{Due, Routes, Wanted};
 use rushes_core::job::NewJob;
 use rushes_core::store::{Events, Jobs, Journal, Outbox, Owe, Room, Upkeep};
 use rushes_core::{JobId, JobState};
-use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 use std::sync::Arc;
 
 struct Home {
-    store: SqliteStore,
-    sql: Connection,
+    store: SqlStore,
+    sql: Look,
     root: JobId,
     _folder: tempfile::TempDir,
 }
@@ -25,8 +25,8 @@ impl Home {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rushes.db");
         let routes = Routes { catalogs: vec!["records".into()], ..Routes::default() };
-        let store = SqliteStore::open(&path, &Mode::Own { owner: "test".into() }, Arc::new(SystemClock), routes).unwrap();
-        let sql = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let store = stand::open(&path, &Mode::Own { owner: "test".into() }, Arc::new(SystemClock), routes).unwrap();
+        let sql = stand::look(&path);
         let home = Self { store, sql, root: JobId(SystemClock.new_id()), _folder: folder };
         home.job(home.root, None).await;
         home
@@ -58,7 +58,7 @@ impl Home {
     }
 
     fn rows(&self) -> i64 {
-        self.sql.query_row("SELECT count(*) FROM outbox", [], |row| row.get(0)).unwrap()
+        self.sql.number("SELECT count(*) FROM outbox")
     }
 }
 

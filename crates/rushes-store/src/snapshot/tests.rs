@@ -2,7 +2,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "a look at the rows themselves")]
 
-use crate::{Mode, SqliteStore, fill};
+use crate::stand;
+use crate::{Mode, SqlStore, fill};
 use rushes_core::catalog::Record;
 use rushes_core::clock::SystemClock;
 use rushes_core::delivery::{Due, Link, Route, Routes, Wanted};
@@ -10,20 +11,19 @@ use rushes_core::destination::{Proof, ProofHash};
 use rushes_core::kinds::kept_days;
 use rushes_core::store::{AssetFilter, Assets, Found, Loose, Outbox, Owe, Upkeep};
 use rushes_core::{Asset, Kind};
-use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 struct Home {
-    store: SqliteStore,
+    store: SqlStore,
     path: PathBuf,
     folder: tempfile::TempDir,
 }
 
-fn open(path: &Path) -> SqliteStore {
+fn open(path: &Path) -> SqlStore {
     let cloud = Route { name: "cloud".into(), prefix: "p/".into(), ..Route::default() };
     let routes = Routes { destinations: vec![cloud], catalogs: vec!["records".into(), "tables".into()], ..Routes::default() };
-    SqliteStore::open(path, &Mode::Own { owner: "test".into() }, Arc::new(SystemClock), routes).unwrap()
+    stand::open(path, &Mode::Own { owner: "test".into() }, Arc::new(SystemClock), routes).unwrap()
 }
 
 impl Home {
@@ -32,7 +32,7 @@ impl Home {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rushes.db");
         fill::fill(&path, 0, 100, ("cloud", "p/"), "records").unwrap();
-        Connection::open(&path).unwrap().execute("UPDATE assets SET kind = ?1", [Kind::WorkspaceImage.name()]).unwrap();
+        stand::look(&path).execute("UPDATE assets SET kind = ?1", [Kind::WorkspaceImage.name()]).unwrap();
         Self { store: open(&path), path, folder }
     }
 

@@ -12,7 +12,7 @@ use crate::settle::mirror;
 use crate::writer::Write;
 use rushes_core::delivery::Routes;
 use rushes_core::{Asset, AssetId, Fault, JobId, Kind};
-use rusqlite::params;
+use crate::sql::params;
 use serde_json::json as object;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -188,7 +188,7 @@ fn remove(write: &Write<'_>, asset: &Expired, waits: Option<JobId>, needs: &[i64
             "INSERT INTO outbox(op, destination, asset, key, rev, root, state, not_before_ms, created_ms)
              SELECT 'delete_object', ?1, id, ?2, version, ?5, 'owed', ?4, ?4 FROM assets WHERE id = ?3
              ON CONFLICT(op, destination, key, rev) DO UPDATE SET state = 'owed', not_before_ms = excluded.not_before_ms, attempts = 0, root = excluded.root,
-                 done_ms = NULL WHERE state <> 'sending' RETURNING id",
+                 done_ms = NULL WHERE outbox.state <> 'sending' RETURNING id",
             params![destination, key, asset.id, write.now_ms, waits.map(|root| root.to_string())],
             |row| row.get::<_, i64>(0),
         )?;

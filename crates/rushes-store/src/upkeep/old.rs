@@ -4,7 +4,7 @@ use super::owe::takes;
 use crate::rows::{self, json};
 use rushes_core::delivery::Routes;
 use rushes_core::{Blob, Fault};
-use rusqlite::{Connection, params};
+use crate::sql::{Sql, params};
 
 /// A retired version stays this long, for jobs elsewhere that may still name it.
 const RETIRED_MS: i64 = 60 * 60 * 1_000;
@@ -47,7 +47,7 @@ pub(crate) fn removable_of(is_retired: bool) -> String {
     )
 }
 
-pub(super) fn removable(sql: &Connection, is_retired: bool, limit: u32, now_ms: i64, routes: &Routes) -> Result<Vec<Blob>, Fault> {
+pub(super) fn removable(sql: &Sql<'_>, is_retired: bool, limit: u32, now_ms: i64, routes: &Routes) -> Result<Vec<Blob>, Fault> {
     if routes.destinations.is_empty() {
         return Ok(Vec::new());
     }
@@ -64,7 +64,7 @@ pub(crate) const LEFT_PATHS: [&str; 2] = [
 
 type LeftPaths = (Vec<(String, String)>, Option<i64>);
 
-pub(super) fn left_paths(sql: &Connection, retired_ms: i64, limit: u32) -> Result<LeftPaths, Fault> {
+pub(super) fn left_paths(sql: &Sql<'_>, retired_ms: i64, limit: u32) -> Result<LeftPaths, Fault> {
     let [until, left] = LEFT_PATHS;
     let until_ms = rows::one(sql, until, params![retired_ms, limit], |row| row.get::<_, Option<i64>>(0))?.flatten();
     let Some(until_ms) = until_ms else { return Ok((Vec::new(), None)) };

@@ -11,7 +11,7 @@ use rushes_core::delivery::{Route, Routes};
 use rushes_core::destination::Proof;
 use rushes_core::store::AssetFilter;
 use rushes_core::{Asset, Code, Fault, JobId};
-use rusqlite::{Connection, params};
+use crate::sql::{Sql, params};
 
 /// Owes all that a subject still owes.
 pub(super) fn owe_subject(write: &mut Write<'_>, subject: &str, routes: &Routes) -> Result<u64, Fault> {
@@ -59,7 +59,7 @@ pub(super) fn owe_object(
         "INSERT INTO outbox(op, destination, asset, key, rev, root, state, not_before_ms, size_bytes, created_ms, replaces)
          VALUES ('put_object', ?1, ?2, ?3, ?4, ?5, 'owed', ?6, ?7, ?6, ?8)
          ON CONFLICT(op, destination, key, rev) DO UPDATE SET state = 'owed', not_before_ms = 0, attempts = 0, done_ms = NULL,
-             created_ms = excluded.created_ms, replaces = excluded.replaces, asset = excluded.asset WHERE state <> 'sending'",
+             created_ms = excluded.created_ms, replaces = excluded.replaces, asset = excluded.asset WHERE outbox.state <> 'sending'",
         params![destination, asset.id.to_string(), key, asset.version, root, write.now_ms, size_bytes, there],
     )?;
     rows::change(
@@ -103,7 +103,7 @@ pub(crate) fn missing_of() -> String {
     format!("SELECT a.rowid, a.id FROM assets a WHERE a.rowid > ?3 AND {} AND {NEVER_ASKED} ORDER BY a.rowid LIMIT ?4", takes("?1"))
 }
 
-pub(super) fn missing(sql: &Connection, route: &Route, row: i64, limit: u32) -> Result<Vec<(i64, String)>, Fault> {
+pub(super) fn missing(sql: &Sql<'_>, route: &Route, row: i64, limit: u32) -> Result<Vec<(i64, String)>, Fault> {
     rows::all(sql, &missing_of(), params![json(route)?, route.name, row, limit], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 

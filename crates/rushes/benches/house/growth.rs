@@ -12,7 +12,7 @@ use rushes_core::store::{AssetFilter, Jobs, Room};
 use rushes_core::{Asset, JobId};
 use rushes_engine::{Home, Parts};
 use rushes_store::fill::{SIZE_BYTES, evict_all, fill};
-use rushes_store::{Mode, SqliteStore};
+use rushes_store::{Mode, SqlStore};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -104,7 +104,7 @@ async fn looks(folder: &Path, costs: &mut Costs) {
 async fn claims(home: &Home, costs: &mut Costs) {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mode = Mode::Own { owner: "bench".into() };
-    let store = SqliteStore::open(&home.database(), &mode, clock.clone(), Routes::default()).unwrap();
+    let store = SqlStore::open(&home.database(), &mode, clock.clone(), Routes::default()).unwrap();
     let mut tries = Vec::new();
     for _ in 0..TRIES {
         for _ in 0..CLAIMED {

@@ -11,7 +11,7 @@ use ask::{Asker, Load};
 use rushes_core::clock::SystemClock;
 use rushes_core::delivery::Routes;
 use rushes_core::store::Journal;
-use rushes_store::{Mode, SqliteStore};
+use rushes_store::{Mode, SqlStore};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::process::Child;
@@ -138,7 +138,7 @@ fn middle(mut loads: Vec<Load>) -> Load {
 /// From the sending of a POST to the beginning of the first step, as the step's own row has it.
 async fn begins(served: &Served) {
     let database = served.program.path("home/rushes.db");
-    let store = SqliteStore::open(&database, &Mode::Read, Arc::new(SystemClock), Routes::default()).unwrap();
+    let store = SqlStore::open(&database, &Mode::Read, Arc::new(SystemClock), Routes::default()).unwrap();
     let mut took = Vec::new();
     for _ in 0..JOBS {
         let asked_ms = rushes_core::clock::Clock::now_ms(&SystemClock);
@@ -168,7 +168,7 @@ async fn begins(served: &Served) {
     );
 }
 
-async fn store_state(store: &SqliteStore, id: rushes_core::JobId) -> bool {
+async fn store_state(store: &SqlStore, id: rushes_core::JobId) -> bool {
     !rushes_core::store::Jobs::job(store, id).await.unwrap().state.has_ended()
 }
 

@@ -50,7 +50,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     let folder = context.home.styles();
     checks.push(Check::of("styles", blocking(move || Styles::with(&folder).map(|styles| told_styles(&styles))).await));
     // A home that nothing has used yet has no database; that is no fault.
-    let parts = if context.home.database().exists() {
+    let parts = if wire::store::is_there(&context.home, &context.loaded.config) {
         let parts = wire::look(&context.home, &context.loaded.config);
         checks.push(Check::of("database", parts.as_ref().map(|parts| parts.home.database().display().to_string()).map_err(Clone::clone)));
         parts.ok()
@@ -76,7 +76,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
             checks.push(Check::of(format!("destination {}", site.name), destination(site, &probe).await));
             checks.extend(clock(site));
         }
-        for site in parts.catalogs.iter().filter(|_| context.home.database().exists() || !context.loaded.config.catalogs.is_empty()) {
+        for site in parts.catalogs.iter().filter(|_| wire::store::is_there(&context.home, &context.loaded.config) || !context.loaded.config.catalogs.is_empty()) {
             checks.push(Check::of(format!("catalog {}", site.name), catalog(site, &probe).await));
         }
     }

@@ -20,6 +20,7 @@ const IN_FLIGHT_MAX: usize = 256;
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     pub(crate) engine: EngineSection,
+    pub(crate) store: StoreSection,
     pub(crate) media: MediaSection,
     pub(crate) delivery: DeliverySection,
     pub(crate) keep: KeepSection,
@@ -65,6 +66,11 @@ impl std::fmt::Debug for Dotenv {
 }
 
 impl Config {
+    /// Whether other nodes work on the same rows.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.store.uri.is_some() && self.store.shared
+    }
+
     /// Whether any destination or catalog is configured.
     pub(crate) fn has_places(&self) -> bool {
         !self.destinations.is_empty() || !self.catalogs.is_empty()

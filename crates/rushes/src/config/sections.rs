@@ -122,6 +122,31 @@ pub(crate) enum Quality {
     Final,
 }
 
+/// Where the rows are kept: jobs, assets, what is owed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct StoreSection {
+    /// `postgres://user@host:port/database`, or where that stands: `env:NAME`, `file:/path`; none = SQLite, in the home.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) uri: Option<String>,
+    /// Where the password stands, `env:NAME` or `file:/path`, unless the address holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) password: Option<String>,
+    /// A file of certificates (PEM) of those who may vouch for the server; none = those the machine trusts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) authority: Option<String>,
+    /// The schema that holds the tables.
+    pub(crate) schema: String,
+    /// Whether other nodes, each with a home of its own, work on it too.
+    pub(crate) shared: bool,
+}
+
+impl Default for StoreSection {
+    fn default() -> Self {
+        Self { uri: None, password: None, authority: None, schema: "rushes".to_owned(), shared: true }
+    }
+}
+
 /// How deliveries are made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -4,11 +4,11 @@
 use crate::config::Config;
 use rushes_core::{Code, Fault};
 use rushes_engine::Home;
-use rushes_store::{Place, remember};
+use rushes_store::{Place, SqlStore};
 
 /// Compares what is configured with what the home was configured with last, and remembers it. Errors: `config_invalid`,
 /// naming the places that would be lost, and what to say if that is meant.
-pub(super) fn check(home: &Home, config: &Config) -> Result<(), Fault> {
+pub(super) fn check(store: &SqlStore, home: &Home, config: &Config) -> Result<(), Fault> {
     let place = |name: &str, uri: &str, prefix: &str| Place {
         name: name.to_owned(),
         uri: without_login(uri),
@@ -18,7 +18,7 @@ pub(super) fn check(home: &Home, config: &Config) -> Result<(), Fault> {
     let destinations = config.destinations.iter().map(|at| place(&at.name, &at.uri, &at.prefix));
     let mut configured: Vec<Place> = destinations.chain(config.catalogs.iter().map(|at| place(&at.name, &at.uri, ""))).collect();
     configured.sort_by(|a, b| a.name.cmp(&b.name));
-    let changed = remember(&home.database(), &configured, &config.delivery.forget)?;
+    let changed = store.remember(&configured, &config.delivery.forget)?;
     for place in &changed.moved {
         tracing::warn!(
             name = place.name,

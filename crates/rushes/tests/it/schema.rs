@@ -7,13 +7,13 @@ use rushes_core::delivery::{DeliveryState, Routes};
 use rushes_core::kinds::Keep;
 use rushes_core::store::{AssetFilter, Assets, JobFilter, Jobs, Journal};
 use rushes_store::older::open_at_schema;
-use rushes_store::{Mode, SCHEMA_VERSION, SqliteStore};
+use rushes_store::{Mode, SCHEMA_VERSION, SqlStore};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-fn open(path: &Path, mode: &Mode) -> Result<SqliteStore, rushes_core::Fault> {
-    SqliteStore::open(path, mode, Arc::new(SystemClock), Routes::default())
+fn open(path: &Path, mode: &Mode) -> Result<SqlStore, rushes_core::Fault> {
+    SqlStore::open(path, mode, Arc::new(SystemClock), Routes::default())
 }
 
 /// A home that a program of the first schema left.
@@ -26,7 +26,7 @@ fn old_home() -> (Program, PathBuf) {
 }
 
 /// What no start changes: assets, subjects, proven deliveries, and the journals of jobs that have ended.
-async fn facts(store: &SqliteStore) -> BTreeSet<String> {
+async fn facts(store: &SqlStore) -> BTreeSet<String> {
     let mut facts = BTreeSet::new();
     for (mut asset, deliveries) in store.assets(&AssetFilter { all_versions: true, ..AssetFilter::default() }).await.unwrap() {
         // What has outlived its days is retired by a start that lasts long enough.

@@ -42,38 +42,50 @@ fn invalid(reason: impl std::fmt::Display) -> Fault {
     Fault::new(Code::ConfigInvalid, "read address of Postgres").because(reason)
 }
 
+/// How to reach a database, as the client wants it: in the clear only where the other end is this machine, and with a
+/// certificate that is always checked otherwise. Errors: `config_invalid`.
+pub fn address(settings: &PostgresSettings) -> Result<(Config, MakeRustlsConnect), Fault> {
+    // Others' words for "encrypted"; here the certificate is always checked.
+    let address = ["verify-full", "verify-ca", "prefer", "allow"]
+        .iter()
+        .fold(settings.address.clone(), |address, mode| address.replace(&format!("sslmode={mode}"), "sslmode=require"));
+    let mut config: Config = address.parse().map_err(|error: Error| invalid(crate::http::told(&error)))?;
+    let is_local = config.get_hosts().iter().all(|host| match host {
+        Host::Tcp(name) => name == "localhost" || name.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback()),
+        Host::Unix(_) => true,
+    });
+    if !address.contains("sslmode=") {
+        config.ssl_mode(if is_local { SslMode::Disable } else { SslMode::Require });
+    }
+    match config.get_hosts().first() {
+        // Not shown: it may be half of a password.
+        Some(Host::Tcp(name)) if name.contains('@') => return Err(invalid("write `@` in a password as %40")),
+        Some(_) => {}
+        None => return Err(invalid("it names no host: postgres://user@host:port/database")),
+    }
+    if config.get_user().is_none() {
+        return Err(invalid("it names no user: postgres://user@host:port/database"));
+    }
+    if let Some(password) = &settings.password {
+        config.password(password);
+    }
+    config.application_name("rushes").connect_timeout(CONNECT_LIMIT).keepalives_idle(Duration::from_secs(30));
+    config.tcp_user_timeout(settings.patience);
+    Ok((config, tls(settings.authority.as_deref())?))
+}
+
 impl Connections {
     /// Connects to nobody yet. Errors: `config_invalid`.
     pub(super) fn new(settings: &PostgresSettings) -> Result<Self, Fault> {
-        // Others' words for "encrypted"; here the certificate is always checked.
-        let address = ["verify-full", "verify-ca", "prefer", "allow"]
-            .iter()
-            .fold(settings.address.clone(), |address, mode| address.replace(&format!("sslmode={mode}"), "sslmode=require"));
-        let mut config: Config = address.parse().map_err(|error: Error| invalid(crate::http::told(&error)))?;
-        let is_local = config.get_hosts().iter().all(|host| match host {
-            Host::Tcp(name) => name == "localhost" || name.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback()),
-            Host::Unix(_) => true,
-        });
-        if !address.contains("sslmode=") {
-            config.ssl_mode(if is_local { SslMode::Disable } else { SslMode::Require });
-        }
+        let (config, tls) = address(settings)?;
         let host = match config.get_hosts().first() {
-            // Not shown: it may be half of a password.
-            Some(Host::Tcp(name)) if name.contains('@') => return Err(invalid("write `@` in a password as %40")),
             Some(Host::Tcp(name)) => format!("{name}:{}", config.get_ports().first().unwrap_or(&5432)),
             Some(Host::Unix(path)) => path.display().to_string(),
-            None => return Err(invalid("it names no host: postgres://user@host:port/database")),
+            None => String::new(),
         };
-        let Some(user) = config.get_user().map(str::to_owned) else {
-            return Err(invalid("it names no user: postgres://user@host:port/database"));
-        };
+        let user = config.get_user().unwrap_or_default().to_owned();
         let database = config.get_dbname().unwrap_or(&user).to_owned();
-        if let Some(password) = &settings.password {
-            config.password(password);
-        }
-        config.application_name("rushes").connect_timeout(CONNECT_LIMIT).keepalives_idle(Duration::from_secs(30));
-        config.tcp_user_timeout(settings.patience);
-        Ok(Self { config, tls: tls(settings.authority.as_deref())?, about: About { user, database, host }, idle: Mutex::default() })
+        Ok(Self { config, tls, about: About { user, database, host }, idle: Mutex::default() })
     }
 
     /// A connection, and whether it was just made.

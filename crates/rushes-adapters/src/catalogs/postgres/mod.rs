@@ -6,7 +6,7 @@ mod policies;
 mod refusals;
 mod tables;
 
-pub use connect::PostgresSettings;
+pub use connect::{PostgresSettings, address};
 pub(crate) use policies::own_folders;
 
 use async_trait::async_trait;

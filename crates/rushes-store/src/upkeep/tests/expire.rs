@@ -1,5 +1,7 @@
 //! Tests of assets whose days are over: what goes, in which order, and what stays.
 
+use crate::stand;
+use crate::sql::value::NONE;
 use super::{Home, home};
 use crate::Mode;
 use rushes_core::clock::SystemClock;
@@ -20,7 +22,7 @@ impl Home {
     }
 
     fn change(&self, command: &str) {
-        self.sql.execute(command, []).unwrap();
+        self.sql.execute(command, NONE).unwrap();
     }
 
     async fn expire(&self) -> u64 {
@@ -107,7 +109,7 @@ async fn upkeep_a_catalog_that_is_no_longer_configured_holds_no_object() {
     home.expire().await;
     let routes = Routes { catalogs: Vec::new(), ..(*home.store.routes).clone() };
     let path = home.folder.path().join("rushes.db");
-    home.store = crate::SqliteStore::open(&path, &Mode::Own { owner: "next".into() }, Arc::new(SystemClock), routes).unwrap();
+    home.store = stand::open(&path, &Mode::Own { owner: "next".into() }, Arc::new(SystemClock), routes).unwrap();
     assert_eq!(home.store.refuse_unrouted().await.unwrap(), 1);
     assert_eq!(home.due("cloud").await.len(), 1);
 }

@@ -14,7 +14,7 @@ use rushes_core::{Code, Fault, Job, JobState};
 use rushes_media::builtin::{image::BuiltinImage, motion::BuiltinMotion, music::BuiltinMusic, text::BuiltinText};
 use rushes_media::inspect::MediaInspector;
 use rushes_media::music::Styles;
-use rushes_store::{Mode, SqliteStore};
+use rushes_store::{Mode, SqlStore};
 use rushes_testkit::replay::{Difference, Recorded, RecordedChild, RecordedStep, replay};
 use rushes_workflows::{Kit, Registry};
 use std::collections::BTreeMap;
@@ -103,8 +103,8 @@ pub(crate) async fn take(store: &(impl Store + ?Sized), job: &Job) -> Recorded {
     }
 }
 
-fn open(program: &Program) -> Option<SqliteStore> {
-    SqliteStore::open(&program.path("home/rushes.db"), &Mode::Read, Arc::new(SystemClock), Routes::default()).ok()
+fn open(program: &Program) -> Option<SqlStore> {
+    SqlStore::open(&program.path("home/rushes.db"), &Mode::Read, Arc::new(SystemClock), Routes::default()).ok()
 }
 
 /// The newest family with this topmost workflow and state, and the jobs in it.

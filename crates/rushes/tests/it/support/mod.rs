@@ -5,6 +5,7 @@ pub(crate) mod library;
 pub(crate) mod messy;
 pub(crate) mod program;
 pub(crate) mod recipes;
+pub(crate) mod stores;
 pub(crate) mod survivor;
 
 use async_trait::async_trait;
@@ -22,7 +23,6 @@ use rushes_core::{Code, Fault, Job, JobId, Kind};
 use rushes_engine::{Access, Engine, Home, JobRules, KeepRules, Lanes, NewJobRequest, Parts, Site, Webhooks};
 use rushes_media::compress::MediaCompressor;
 use rushes_media::inspect::MediaInspector;
-use rushes_store::{Mode, SqliteStore};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -159,10 +159,11 @@ impl Places {
 /// An engine's parts on a home of its own, where files are taken for what they are called; and who owns it.
 pub(crate) fn parts(home: Home, clock: Arc<dyn Clock>, routes: Routes, (destinations, catalogs): Sites) -> (Parts, String) {
     let owner = clock.new_id().to_string();
-    let store = SqliteStore::open(&home.database(), &Mode::Own { owner: owner.clone() }, clock.clone(), routes.clone()).unwrap();
+    let store = stores::open(&home, &owner, clock.clone(), routes.clone());
     let parts = Parts {
         home,
         watch: store.watch(),
+        is_shared: false,
         store: Arc::new(store),
         clock,
         inspect: Arc::new(AnyFile),

@@ -76,6 +76,7 @@ impl Program {
         }
         // Where [`Program::watch_tools`] puts its own; mostly there is nothing.
         let path = std::env::join_paths([self.path("tools")].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())));
+        command.envs(super::stores::told(&self.path(home)));
         command.env("PATH", path.unwrap()).current_dir(self.folder.path()).args(["--home", home]).args(args).stdin(Stdio::null());
         command
     }

@@ -9,7 +9,7 @@ use rushes_core::digest::digest;
 use rushes_core::job::Outcome;
 use rushes_core::store::{AssetFilter, Assets, Jobs, Journal};
 use rushes_core::{JobState, record};
-use rushes_store::{Mode, SqliteStore};
+use rushes_store::{Mode, SqlStore};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Child;
@@ -234,7 +234,7 @@ impl Survivor {
 
     fn completed(&self) -> u32 {
         let path = self.home().join("rushes.db");
-        let Ok(store) = SqliteStore::open(&path, &Mode::Read, Arc::new(SystemClock), Routes::default()) else { return 0 };
+        let Ok(store) = SqlStore::open(&path, &Mode::Read, Arc::new(SystemClock), Routes::default()) else { return 0 };
         let jobs = runtime().block_on(store.jobs(&all_jobs())).unwrap();
         u32::try_from(jobs.iter().filter(|job| job.state == JobState::Completed).count()).unwrap()
     }
@@ -254,7 +254,7 @@ impl Survivor {
     /// What the database says, read directly.
     pub(crate) fn books(&self) -> Seen {
         let path = self.home().join("rushes.db");
-        let Ok(store) = SqliteStore::open(&path, &Mode::Read, Arc::new(SystemClock), Routes::default()) else { return Seen::default() };
+        let Ok(store) = SqlStore::open(&path, &Mode::Read, Arc::new(SystemClock), Routes::default()) else { return Seen::default() };
         runtime().block_on(async {
             let mut seen = Seen::default();
             let every = AssetFilter { all_versions: true, ..AssetFilter::default() };
@@ -286,7 +286,7 @@ impl Survivor {
     pub(crate) fn oracle(&self) {
         let home = self.home();
         let path = home.join("rushes.db");
-        let store = SqliteStore::open(&path, &Mode::Read, Arc::new(SystemClock), Routes::default()).unwrap();
+        let store = SqlStore::open(&path, &Mode::Read, Arc::new(SystemClock), Routes::default()).unwrap();
         let (current, jobs) =
             runtime().block_on(async { (store.assets(&AssetFilter::default()).await.unwrap(), store.jobs(&all_jobs()).await.unwrap()) });
         assert!(!current.is_empty(), "a run in which nothing was made proves nothing");
@@ -306,7 +306,7 @@ impl Survivor {
 /// says, too. Gives the records' keys.
 pub(crate) fn agree(program: &Program, objects: Option<&Objects>) -> Vec<String> {
     let home = program.path("home");
-    let store = SqliteStore::open(&home.join("rushes.db"), &Mode::Read, Arc::new(SystemClock), Routes::default()).unwrap();
+    let store = SqlStore::open(&home.join("rushes.db"), &Mode::Read, Arc::new(SystemClock), Routes::default()).unwrap();
     let (current, subjects) = runtime().block_on(async {
         let current = store.assets(&AssetFilter::default()).await.unwrap();
         (current, store.subjects().await.unwrap())

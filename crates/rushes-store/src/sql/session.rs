@@ -1,0 +1,176 @@
+//! One session of a Postgres server: its prepared statements, and what its errors mean.
+
+use super::dialect;
+use super::value::{Given, Sort, Value};
+use postgres::Client;
+use rushes_core::{Code, Fault};
+use std::collections::HashMap;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::private::BytesMut;
+use tokio_postgres::types::{IsNull, ToSql, Type};
+use tokio_postgres::{Error, Row, Statement};
+
+/// Where a session is, or why it is of no more use.
+pub(crate) struct Session {
+    client: Held,
+    prepared: HashMap<(String, Vec<Type>), Statement>,
+    /// Its last error was that of the way there, or of the server's moment: another session may do the same.
+    is_lost: bool,
+}
+
+impl Session {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client: Held(Some(client)), prepared: HashMap::new(), is_lost: false }
+    }
+
+    /// Whether what failed may be done again, in another session.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.is_lost || self.client.is_closed()
+    }
+
+    /// Runs statements without values, one after the other, in one go; gives the texts of the last row of an answer.
+    pub(crate) fn run(&mut self, statements: &str) -> Result<Vec<Option<String>>, Fault> {
+        let answered = self.client.simple_query(statements).map_err(|e| self.failed("run", &e))?;
+        let row = answered.iter().rev().find_map(|message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        Ok(row.map_or_else(Vec::new, |row| (0..row.len()).map(|at| row.get(at).map(str::to_owned)).collect()))
+    }
+
+    /// All rows of a question.
+    pub(crate) fn query(&mut self, text: &str, given: &Given<'_>) -> Result<Vec<Row>, Fault> {
+        let (statement, values) = self.prepare(text, given)?;
+        let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+        self.client.query(&statement, &values).map_err(|e| self.failed("query", &e))
+    }
+
+    /// Changes rows; says how many.
+    pub(crate) fn execute(&mut self, text: &str, given: &Given<'_>) -> Result<usize, Fault> {
+        let (statement, values) = self.prepare(text, given)?;
+        let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+        let changed = self.client.execute(&statement, &values).map_err(|e| self.failed("change rows", &e))?;
+        Ok(usize::try_from(changed).unwrap_or(usize::MAX))
+    }
+
+    /// The types are those of the values, so that nothing is guessed.
+    fn prepare<'a>(&mut self, text: &str, given: &Given<'a>) -> Result<(Statement, Vec<Bound<'a>>), Fault> {
+        let (said, names) = dialect::statement(text);
+        let values: Vec<Bound<'a>> = match given {
+            Given::Numbered(values) => values.iter().copied().map(Bound).collect(),
+            Given::Named(pairs) => {
+                let of = |name: &String| pairs.iter().find(|(given, _)| given == name).map_or(Value::Null(Sort::Text), |(_, value)| *value);
+                names.iter().map(of).map(Bound).collect()
+            }
+        };
+        let types = values.iter().map(Bound::sort).collect::<Vec<_>>();
+        let key = (said, types);
+        if let Some(known) = self.prepared.get(&key) {
+            return Ok((known.clone(), values));
+        }
+        let statement = self.client.prepare_typed(&key.0, &key.1).map_err(|e| self.failed("prepare", &e).with("statement", &key.0))?;
+        self.prepared.insert(key, statement.clone());
+        Ok((statement, values))
+    }
+
+    fn failed(&mut self, operation: &str, error: &Error) -> Fault {
+        self.is_lost = is_passing(error);
+        failed(operation, error)
+    }
+
+    /// Waits for word from other sessions, and gives the texts that came; none after `patience`.
+    pub(crate) fn heard(&mut self, patience: std::time::Duration) -> Result<Vec<String>, Fault> {
+        use postgres::fallible_iterator::FallibleIterator;
+        let mut notifications = self.client.notifications();
+        let first = notifications.timeout_iter(patience).next();
+        let mut heard = Vec::new();
+        match first {
+            Ok(Some(one)) => heard.push(one.payload().to_owned()),
+            Ok(None) => return Ok(heard),
+            Err(error) => {
+                self.is_lost = true;
+                return Err(failed("listen", &error));
+            }
+        }
+        let mut more = notifications.iter();
+        while let Ok(Some(one)) = more.next() {
+            heard.push(one.payload().to_owned());
+        }
+        Ok(heard)
+    }
+}
+
+/// A client brings a small runtime of its own, which must not end where others run: that blocks.
+struct Held(Option<Client>);
+
+impl std::ops::Deref for Held {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        self.0.as_ref().expect("it is taken by the drop alone")
+    }
+}
+
+impl std::ops::DerefMut for Held {
+    fn deref_mut(&mut self) -> &mut Client {
+        self.0.as_mut().expect("it is taken by the drop alone")
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let client = self.0.take();
+        if tokio::runtime::Handle::try_current().is_ok() {
+            std::thread::spawn(move || drop(client));
+        }
+    }
+}
+
+/// A server's error as the house's fault; a full disk is told apart.
+pub(crate) fn failed(operation: &str, error: &Error) -> Fault {
+    let is_full = error.code() == Some(&SqlState::DISK_FULL);
+    let fault = Fault::new(if is_full { Code::DiskFull } else { Code::StoreFailed }, operation);
+    match error.as_db_error() {
+        Some(said) => fault.with("sqlstate", said.code().code()).because(said.message()),
+        None => {
+            let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            fault.because(format!("{error}{cause}"))
+        }
+    }
+}
+
+/// A broken way, a server that stops or starts, a transaction that was ended for the sake of another.
+fn is_passing(error: &Error) -> bool {
+    let Some(code) = error.code() else { return true };
+    ["08", "57", "40", "53"].iter().any(|class| code.code().starts_with(class)) && *code != SqlState::DISK_FULL
+        || [SqlState::LOCK_NOT_AVAILABLE, SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT].contains(code)
+}
+
+/// A value on its way to the server.
+#[derive(Debug)]
+struct Bound<'a>(Value<'a>);
+
+impl Bound<'_> {
+    fn sort(&self) -> Type {
+        match self.0 {
+            Value::Null(Sort::Integer) | Value::Integer(_) => Type::INT8,
+            Value::Null(Sort::Text) | Value::Text(_) => Type::TEXT,
+        }
+    }
+}
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self, sort: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self.0 {
+            Value::Null(_) => Ok(IsNull::Yes),
+            Value::Integer(number) => number.to_sql(sort, out),
+            Value::Text(text) => text.to_sql(sort, out),
+        }
+    }
+
+    fn accepts(_sort: &Type) -> bool {
+        true
+    }
+
+    tokio_postgres::types::to_sql_checked!();
+}

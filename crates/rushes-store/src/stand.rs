@@ -1,0 +1,81 @@
+//! The store a test works on: a file, or, where `RUSHES_TEST_POSTGRES` names a server, a schema there. So one suite asks both.
+
+use crate::base::{Base, Link};
+use crate::postgres::{PostgresAddress, Way};
+use crate::rows;
+use crate::sql::value::Params;
+use crate::sqlite::open_writer;
+use crate::{Mode, SqlStore};
+use rushes_core::Fault;
+use rushes_core::clock::Clock;
+use rushes_core::delivery::Routes;
+use sha2::{Digest, Sha256};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+/// The server that is to be tested, and a schema of its own for each path.
+fn address(path: &Path) -> Option<PostgresAddress> {
+    let server = std::env::var("RUSHES_TEST_POSTGRES").ok()?;
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let tls = rustls::ClientConfig::builder().with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+    let hash = Sha256::digest(path.as_os_str().as_encoded_bytes());
+    let schema = format!("test_{}", hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>());
+    let config = server.parse().expect("the address of a server");
+    Some(PostgresAddress { config, tls: tokio_postgres_rustls::MakeRustlsConnect::new(tls), schema, is_shared: false })
+}
+
+/// The store that belongs to a path.
+pub(crate) fn open(path: &Path, mode: &Mode, clock: Arc<dyn Clock>, routes: Routes) -> Result<SqlStore, Fault> {
+    match address(path) {
+        None => SqlStore::open(path, mode, clock, routes),
+        Some(address) => SqlStore::open_postgres(&address, mode, clock, routes),
+    }
+}
+
+/// A look at the rows themselves, past the ports.
+pub(crate) struct Look(Mutex<Base>);
+
+/// At the store that belongs to a path.
+pub(crate) fn look(path: &Path) -> Look {
+    Look(Mutex::new(match address(path) {
+        None => Base::Sqlite(open_writer(path).unwrap()),
+        Some(address) => {
+            let way = Arc::new(Way::new(&address, "look").unwrap());
+            Base::Postgres(std::thread::scope(|scope| scope.spawn(|| Link::open(way).unwrap()).join().unwrap()))
+        }
+    }))
+}
+
+impl Look {
+    pub(crate) fn execute(&self, command: &str, params: impl Params + Send) -> Result<usize, Fault> {
+        apart(|| rows::change(&self.0.lock().unwrap().sql(), command, params))
+    }
+
+    pub(crate) fn number(&self, query: &str) -> i64 {
+        apart(|| rows::number(&self.0.lock().unwrap().sql(), query, crate::sql::value::NONE).unwrap())
+    }
+}
+
+/// Where blocking is allowed.
+fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| scope.spawn(work).join()).unwrap()
+}
+
+/// Runs the suite of this room on a Postgres server, each test in a schema of its own.
+#[test]
+fn store_passes_its_suite_on_postgres() {
+    let Some(server) = rushes_testkit::servers::postgres() else { return };
+    // Those of the file itself; those that fill one with years of work; and those that set the time, which is the server's here.
+    let of_the_file = ["store_passes", "plans", "migrate", "older", "fill", "upkeep", "pages", "snapshot", "bells", "dialect"];
+    let of_the_time = ["replies_and_the_jobs", "a_lease_that_ran_out_is_worth_nothing", "each_end_of_a_topmost", "tries_are_put_off"];
+    #[expect(clippy::disallowed_methods, reason = "this very test binary, with another store")]
+    let mut suite = std::process::Command::new(std::env::current_exe().unwrap());
+    suite.env("RUSHES_TEST_POSTGRES", server.url()).arg("--test-threads=4");
+    of_the_file.iter().chain(&of_the_time).for_each(|name| {
+        suite.args(["--skip", name]);
+    });
+    let ended = suite.output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stdout);
+    let passed = said.lines().filter(|line| line.starts_with("test ") && line.ends_with("... ok")).count();
+    assert!(ended.status.success() && passed >= 20, "{passed} passed\n{said}");
+}

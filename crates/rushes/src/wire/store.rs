@@ -1,0 +1,89 @@
+//! The store of a home: a file in it, or a server that it may share with others.
+
+use crate::config::Config;
+use rushes_adapters::catalogs::postgres::{self, PostgresSettings};
+use rushes_core::clock::Clock;
+use rushes_core::delivery::Routes;
+use rushes_core::{Code, Fault};
+use rushes_engine::Home;
+use rushes_store::{Mode, PostgresAddress, SqlStore};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Opens it. Errors: `config_invalid`, and those of [`SqlStore::open`] and [`SqlStore::open_postgres`].
+pub(super) fn open(home: &Home, config: &Config, mode: &Mode, clock: Arc<dyn Clock>, routes: Routes) -> Result<SqlStore, Fault> {
+    match address(config)? {
+        None => SqlStore::open(&home.database(), mode, clock, routes),
+        Some(address) => SqlStore::open_postgres(&address, mode, clock, routes),
+    }
+}
+
+/// Whether there is something to look at: a server that is named, or a file.
+pub(crate) fn is_there(home: &Home, config: &Config) -> bool {
+    config.store.uri.is_some() || home.database().exists()
+}
+
+fn address(config: &Config) -> Result<Option<PostgresAddress>, Fault> {
+    let store = &config.store;
+    let Some(said) = &store.uri else { return Ok(None) };
+    let invalid = |key: &str, reason: String| {
+        Fault::new(Code::ConfigInvalid, "read configuration").with("setting", format!("store.{key}")).because(reason)
+    };
+    let is_elsewhere = said.starts_with("env:") || said.starts_with("file:");
+    let address = if is_elsewhere { config.secret("store.uri", said)? } else { said.clone() };
+    let rest = match address.split_once("://") {
+        Some(("postgres" | "postgresql", rest)) => rest,
+        _ if is_elsewhere => return Err(invalid("uri", format!("what {said} holds is no address of: postgres://"))),
+        _ => return Err(invalid("uri", format!("{said:?} is of no type this build has; there are: postgres://"))),
+    };
+    if !is_elsewhere && rest.rsplit_once('@').is_some_and(|(login, _)| login.contains(':')) {
+        return Err(invalid("uri", "a password stands elsewhere: set password = \"env:NAME\", or uri = \"env:NAME\" for all of it".into()));
+    }
+    if store.shared && (config.destinations.is_empty() || config.catalogs.is_empty()) {
+        let reason = "nodes that share a store need [[destinations]] and [[catalogs]] that all of them reach; a home that is alone on it \
+                      says shared = false";
+        return Err(invalid("shared", reason.to_owned()));
+    }
+    let password = store.password.as_ref().map(|at| config.secret("store.password", at)).transpose()?;
+    let read = |path: &String| std::fs::read(path).map_err(|e| invalid("authority", format!("{path}: {e}")));
+    let settings = PostgresSettings {
+        address,
+        password: password.or_else(|| config.variable("PGPASSWORD")),
+        authority: store.authority.as_ref().map(read).transpose()?,
+        patience: Duration::from_secs_f64(config.delivery.stalled_after_s),
+    };
+    let (config, tls) = postgres::address(&settings).map_err(|fault| fault.with("setting", "store.uri"))?;
+    Ok(Some(PostgresAddress { config, tls, schema: store.schema.clone(), is_shared: store.shared }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addressed(section: &str) -> Result<Option<PostgresAddress>, Fault> {
+        address(&toml::from_str(section).unwrap())
+    }
+
+    #[test]
+    fn config_finds_a_store_on_a_server_and_none_without_one() {
+        assert!(addressed("").unwrap().is_none());
+        let alone = "[store]\nuri = \"postgres://rushes@localhost/app\"\nshared = false\nschema = \"studio\"";
+        let found = addressed(alone).unwrap().unwrap();
+        assert_eq!((found.schema.as_str(), found.is_shared, found.config.get_dbname()), ("studio", false, Some("app")));
+    }
+
+    #[test]
+    fn config_refuses_stores_that_cannot_be_meant() {
+        for (section, named) in [
+            ("uri = \"mysql://x\"", "postgres://"),
+            ("uri = \"postgres://rushes:s3cret@localhost/app\"", "a password stands elsewhere"),
+            ("uri = \"postgres://rushes@localhost/app\"", "shared = false"),
+            ("shared = false\nuri = \"postgres://localhost/app\"", "names no user"),
+            ("uri = \"env:NOBODY_SET_THIS\"", "NOBODY_SET_THIS"),
+        ] {
+            let fault = addressed(&format!("[store]\n{section}")).err().expect("it is refused");
+            assert_eq!(fault.code, Code::ConfigInvalid);
+            assert!(fault.to_string().contains(named) && !fault.to_string().contains("s3cret"), "{section}: {fault}");
+        }
+    }
+}
