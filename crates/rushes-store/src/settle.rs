@@ -65,7 +65,9 @@ pub(crate) fn settle(write: &mut Write<'_>, root: JobId, routes: &Routes) -> Res
 fn reasons(write: &Write<'_>, root: &str) -> Result<String, Fault> {
     let said = rows::all(
         write.sql,
-        "SELECT destination, json_extract(last_fault, '$.reason'), min(id) FROM outbox WHERE root = ?1 AND state = 'refused' GROUP BY destination ORDER BY 3",
+        "SELECT destination, json_extract(last_fault, '$.reason') FROM outbox WHERE root = ?1 AND state = 'refused' AND NOT EXISTS
+             (SELECT 1 FROM outbox o WHERE o.root = ?1 AND o.state = 'refused' AND o.destination = outbox.destination AND o.id < outbox.id)
+         ORDER BY id",
         [root],
         |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)),
     )?;
