@@ -144,8 +144,7 @@ impl Home {
     pub(crate) fn anchor(&self) -> Result<Anchor, Fault> {
         // Where the rows are on a server, there is no database here.
         let files = [self.root.join("rushes.lock"), self.database()].into_iter().filter(|path| path.exists());
-        let held =
-            files.map(|path| identity(&path).map(|is| (path.clone(), is)).map_err(|e| Fault::io("look at home", &path, &e)));
+        let held = files.map(|path| identity(&path).map(|is| (path.clone(), is)).map_err(|e| Fault::io("look at home", &path, &e)));
         Ok(Anchor { root: self.root.clone(), held: held.collect::<Result<_, _>>()? })
     }
 

@@ -1,14 +1,14 @@
 //! Assets and subjects, for those who look.
 
 use crate::rows::{self, ASSET, DELIVERY, SUBJECT};
+use crate::sql::value::NONE;
+use crate::sql::{Row, Sql, params};
 use crate::store::SqlStore;
 use crate::which::Which;
 use async_trait::async_trait;
 use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::store::{AssetFilter, Assets};
 use rushes_core::{Asset, AssetId, Blob, Code, Fault, Kind, Subject};
-use crate::sql::{Row, Sql, params};
-use crate::sql::value::NONE;
 use std::collections::BTreeMap;
 
 pub(crate) fn find(sql: &Sql<'_>, id: &str) -> Result<Option<Asset>, Fault> {

@@ -2,13 +2,13 @@
 
 use crate::jobs::check_lease;
 use crate::rows::{self, json};
+use crate::sql::{Read, Row, params};
 use crate::store::SqlStore;
 use crate::writer::Write;
 use async_trait::async_trait;
 use rushes_core::ledger::{Attempt, AttemptState, Begun};
 use rushes_core::store::{AttemptEnd, Attempts, Lease};
 use rushes_core::{Code, Fault, JobId};
-use crate::sql::{Read, Row, params};
 
 const ATTEMPT: &str = "step, number, provider, state, external_id, cost_micros, fault, began_ms, changed_ms";
 

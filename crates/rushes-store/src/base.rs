@@ -22,7 +22,7 @@ const BATCH: usize = 512;
 const SHARED_BATCH: usize = 32;
 /// How long a job's lease lasts; the writer renews those of its engine each second. While one engine has the home, nobody
 /// else looks, and its next start waits for no lease.
-const LEASE_MS: i64 = 3_000;
+pub(crate) const LEASE_MS: i64 = 3_000;
 /// Where several engines share a store: long enough for a server that is started anew, short enough for a node that died.
 const SHARED_LEASE_MS: i64 = 6_000;
 /// Between two tries to reach it.
@@ -73,8 +73,8 @@ impl Link {
     }
 
     /// All writes of all nodes pass one at a time: each transaction sees what those before it wrote, whoever wrote them,
-    /// and facts are numbered in the order in which they are seen. The time is the server's, for all nodes alike.
-    fn begin_write(&mut self) -> Result<i64, Fault> {
+    /// and facts are numbered in the order in which they are seen. Nodes that share a store share the server's time.
+    fn begin_write(&mut self, clock: &dyn Clock) -> Result<i64, Fault> {
         let begun = self.run(&format!(
             "BEGIN; SELECT pg_advisory_xact_lock({}); SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, pg_current_xact_id()::text",
             self.way.lock
@@ -83,6 +83,9 @@ impl Link {
             return Err(Fault::new(Code::StoreFailed, "begin").because("the server did not say what time it is"));
         };
         self.transaction.clone_from(transaction);
+        if !self.way.is_shared() {
+            return Ok(clock.now_ms());
+        }
         now_ms.parse().map_err(|e| Fault::new(Code::StoreFailed, "begin").because(e))
     }
 
@@ -118,7 +121,7 @@ impl Base {
     pub(crate) fn begin_write(&mut self, clock: &dyn Clock) -> Result<i64, Fault> {
         match self {
             Self::Sqlite(connection) => run(connection, "BEGIN IMMEDIATE").map(|()| clock.now_ms()),
-            Self::Postgres(link) => link.begin_write(),
+            Self::Postgres(link) => link.begin_write(clock),
         }
     }
 
@@ -181,8 +184,8 @@ impl Base {
     /// How long a job's lease lasts without renewal.
     pub(crate) fn lease_ms(&self) -> i64 {
         match self {
-            Self::Sqlite(_) => LEASE_MS,
-            Self::Postgres(_) => SHARED_LEASE_MS,
+            Self::Postgres(link) if link.way.is_shared() => SHARED_LEASE_MS,
+            Self::Sqlite(_) | Self::Postgres(_) => LEASE_MS,
         }
     }
 }

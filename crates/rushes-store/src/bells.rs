@@ -118,7 +118,16 @@ pub(crate) struct Wakes {
 impl Wakes {
     /// Everybody: for who may have missed something.
     pub(crate) fn all() -> Self {
-        Self { outbox: true, jobs: true, queued: true, events: true, messages: true, everywhere: true, each_of_all: true, ..Self::default() }
+        Self {
+            outbox: true,
+            jobs: true,
+            queued: true,
+            events: true,
+            messages: true,
+            everywhere: true,
+            each_of_all: true,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn is_nothing(&self) -> bool {

@@ -1,14 +1,14 @@
 //! The log of facts: written inside the transactions they tell of, read in order; and how far its readers have come.
 
 use crate::rows;
+use crate::sql::params;
+use crate::sql::value::NONE;
 use crate::store::SqlStore;
 use crate::writer::Write;
 use async_trait::async_trait;
 use rushes_core::event::{Event, is_as_promised};
 use rushes_core::store::{Events, Marks};
 use rushes_core::{Fault, JobId};
-use crate::sql::{params};
-use crate::sql::value::NONE;
 use serde_json::Value;
 
 /// The oldest facts up to the first that is kept by its time; never the newest, which says how far the log has come.

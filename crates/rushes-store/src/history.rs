@@ -1,11 +1,11 @@
 //! What earlier jobs and their steps took, for estimates.
 
 use crate::rows;
+use crate::sql::{Row, params};
 use crate::store::SqlStore;
 use async_trait::async_trait;
 use rushes_core::Fault;
 use rushes_core::store::{History, PastJob, PastStep};
-use crate::sql::{Row, params};
 
 /// The last completed jobs of a workflow in which nothing was reused: what is reused takes no time, and says nothing. They
 /// are looked for among the last two hundred: where everything is reused, there may be no end of older ones.

@@ -1,11 +1,14 @@
 //! Jobs: making, claiming, ending, cancelling, listing.
 
+use crate::calls;
 use crate::events::tell;
 use crate::keys::REPLY_KEPT_MS;
 use crate::messages;
 use crate::rows::{self, JOB, json};
 use crate::settle;
 use crate::snapshot;
+use crate::sql::value::NONE;
+use crate::sql::{Sql, params};
 use crate::store::SqlStore;
 use crate::which::Which;
 use crate::writer::Write;
@@ -14,8 +17,6 @@ use rushes_core::delivery::Routes;
 use rushes_core::job::{Job, JobState, NewJob};
 use rushes_core::store::{Claim, Family, JobFilter, Jobs, Lease, Room};
 use rushes_core::{Code, Fault, JobId};
-use crate::sql::{Sql, params};
-use crate::sql::value::NONE;
 use serde_json::{Value, json as object};
 use std::collections::BTreeMap;
 
@@ -135,21 +136,47 @@ fn claim(write: &mut Write<'_>, owner: &str, room: Room, catalogs: &[String]) ->
     let free = free(write, owner, room)?;
     let mut claims = Vec::with_capacity(free.len());
     for id in free {
-        let claimed = rows::one(
-            write.sql,
-            &format!(
-                "UPDATE jobs SET state = 'running', waiting_for = NULL, owner = ?2, fence = fence + 1, lease_until_ms = ?3, tries = tries + 1, updated_ms = ?4,
-                     started_ms = coalesce(started_ms, ?4) WHERE id = ?1 RETURNING {JOB}, fence, in_turn"
-            ),
-            params![id.to_string(), owner, write.now_ms + write.lease_ms, write.now_ms],
-            |row| Ok((rows::job(row)?, row.get::<_, i64>("fence")?, row.get::<_, bool>("in_turn")?)),
-        )?;
-        let Some((job, fence, in_turn)) = claimed else { continue };
-        tell(write, "job.started", Some(id), &object!({"workflow": job.workflow, "tries": job.tries}))?;
-        settle::mirror(write, id, catalogs)?;
-        claims.push(Claim { job, lease: Lease { job: id, fence }, in_turn });
+        claims.extend(take_up(write, owner, id, catalogs)?);
     }
     Ok(claims)
+}
+
+/// Gives this job to this owner, who knows that it may be had.
+fn take_up(write: &mut Write<'_>, owner: &str, id: JobId, catalogs: &[String]) -> Result<Option<Claim>, Fault> {
+    let claimed = rows::one(
+        write.sql,
+        &format!(
+            "UPDATE jobs SET state = 'running', waiting_for = NULL, owner = ?2, fence = fence + 1, lease_until_ms = ?3, tries = tries + 1, updated_ms = ?4,
+                 wake_at_ms = 0, started_ms = coalesce(started_ms, ?4) WHERE id = ?1 RETURNING {JOB}, fence, in_turn"
+        ),
+        params![id.to_string(), owner, write.now_ms + write.lease_ms, write.now_ms],
+        |row| Ok((rows::job(row)?, row.get::<_, i64>("fence")?, row.get::<_, bool>("in_turn")?)),
+    )?;
+    let Some((job, fence, in_turn)) = claimed else { return Ok(None) };
+    tell(write, "job.started", Some(id), &object!({"workflow": job.workflow, "tries": job.tries}))?;
+    settle::mirror(write, id, catalogs)?;
+    Ok(Some(Claim { job, lease: Lease { job: id, fence }, in_turn }))
+}
+
+/// Own leases are renewed for as long as the engine lives: one of them that is over is so for a moment only.
+const MAY_BE_HAD: &str = "SELECT count(*) FROM jobs WHERE id = ?1
+    AND (state = 'queued' OR state = 'running' AND lease_until_ms < ?2 AND (owner IS NULL OR owner <> ?3))";
+
+fn claim_one(write: &mut Write<'_>, owner: &str, id: JobId, catalogs: &[String]) -> Result<Option<Claim>, Fault> {
+    let may_be_had = rows::number(write.sql, MAY_BE_HAD, params![id.to_string(), write.now_ms, owner])? > 0;
+    if may_be_had { take_up(write, owner, id, catalogs) } else { Ok(None) }
+}
+
+/// The fence goes up: what a body that has not yet noticed writes after this is refused.
+fn release(write: &mut Write<'_>, lease: Lease) -> Result<(), Fault> {
+    check_lease(write.sql, lease)?;
+    rows::change(
+        write.sql,
+        "UPDATE jobs SET owner = NULL, lease_until_ms = 0, fence = fence + 1, updated_ms = ?2 WHERE id = ?1",
+        params![lease.job.to_string(), write.now_ms],
+    )?;
+    (write.wakes.jobs, write.wakes.queued) = (true, true);
+    Ok(())
 }
 
 fn finish(write: &mut Write<'_>, lease: Lease, end: Option<&Result<Value, Fault>>, routes: &Routes) -> Result<Job, Fault> {
@@ -168,11 +195,14 @@ fn finish(write: &mut Write<'_>, lease: Lease, end: Option<&Result<Value, Fault>
     let is_stopped = "?2 = 'delivering' AND cancel = 1 AND parent IS NULL AND fault IS NULL";
     let end = format!(
         "UPDATE jobs SET state = iif({is_stopped}, 'cancelled', ?2), value = iif({is_stopped}, NULL, ?3), fault = ?4, waiting_for = NULL,
-             owner = NULL, updated_ms = ?5, ended_ms = iif({is_stopped}, ?5, ?6) WHERE id = ?1 RETURNING {JOB}"
+             owner = NULL, wake_at_ms = ?7, updated_ms = ?5, ended_ms = iif({is_stopped}, ?5, ?6) WHERE id = ?1 RETURNING {JOB}"
     );
-    let params = params![lease.job.to_string(), state.name(), value, fault, write.now_ms, ended_ms];
+    let params = params![lease.job.to_string(), state.name(), value, fault, write.now_ms, ended_ms, write.now_ms + calls::DELIVERS_MS];
     let job = rows::one(write.sql, &end, params, rows::job)?;
     write.wakes.job(lease.job);
+    if job.as_ref().is_some_and(|job| job.parent.is_some()) {
+        calls::wake_parent(write, lease.job)?;
+    }
     let state = job.as_ref().map_or(state, |job| job.state);
     tell(write, &format!("job.{}", state.name()), Some(lease.job), &object!({}))?;
     if let Some(job) = job.filter(|_| state.has_ended()) {
@@ -224,6 +254,8 @@ fn ask_to_stop(write: &mut Write<'_>, id: JobId, routes: &Routes) -> Result<(), 
     tell(write, "job.cancel_asked", Some(id), &object!({}))?;
     for (job, has_ended) in asked {
         write.wakes.job(job);
+        calls::wake(write, job)?;
+        calls::wake_parent(write, job)?;
         if has_ended {
             tell(write, "job.cancelled", Some(job), &object!({}))?;
         }
@@ -313,6 +345,15 @@ impl Jobs for SqlStore {
         self.write(move |write| claim(write, &owner, room, &routes.catalogs)).await
     }
 
+    async fn claim_one(&self, owner: &str, job: JobId) -> Result<Option<Claim>, Fault> {
+        let (owner, routes) = (owner.to_owned(), self.routes.clone());
+        self.write(move |write| claim_one(write, &owner, job, &routes.catalogs)).await
+    }
+
+    async fn release(&self, lease: Lease) -> Result<(), Fault> {
+        self.write(move |write| release(write, lease)).await
+    }
+
     async fn finish(&self, lease: Lease, end: Option<Result<Value, Fault>>) -> Result<Job, Fault> {
         let routes = self.routes.clone();
         self.write(move |write| finish(write, lease, end.as_ref(), &routes)).await
@@ -344,3 +385,6 @@ impl Jobs for SqlStore {
         self.read(|sql| counted(sql, COUNTED[1])).await
     }
 }
+
+#[cfg(test)]
+mod tests;

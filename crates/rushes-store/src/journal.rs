@@ -1,11 +1,13 @@
 //! The journal: what the steps of jobs gave, and the signals they wait for.
 
 use crate::attempts;
+use crate::calls;
 use crate::events::tell;
 use crate::jobs::{self, check_lease, load};
 use crate::register::{self, Maker};
 use crate::rows::{self, STEP, json};
 use crate::settle;
+use crate::sql::params;
 use crate::store::SqlStore;
 use crate::upkeep::expire;
 use crate::writer::Write;
@@ -14,7 +16,6 @@ use rushes_core::delivery::Routes;
 use rushes_core::job::{Outcome, StepRow};
 use rushes_core::store::{FailedAttempt, Journal, Lease, StepCommit};
 use rushes_core::{Asset, Code, Fault, JobId, Wait};
-use crate::sql::params;
 use serde_json::{Value, json as object};
 
 fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result<Vec<Asset>, Fault> {
@@ -73,6 +74,7 @@ fn send_signal(write: &mut Write<'_>, job: JobId, name: &str, value: &Value) -> 
         params![job.to_string(), name, json(value)?, write.now_ms],
     )?;
     write.wakes.job(job);
+    calls::wake(write, job)?;
     tell(write, "job.signal", Some(job), &object!({"name": name}))
 }
 

@@ -2,13 +2,13 @@
 
 use crate::events::tell;
 use crate::rows;
+use crate::sql::value::NONE;
+use crate::sql::{Read, Row, params};
 use crate::store::SqlStore;
 use async_trait::async_trait;
 use rushes_core::key::{IdemKey, Key, Replied, Reply, Scope};
 use rushes_core::store::{Keys, Replies};
 use rushes_core::{Code, Fault};
-use crate::sql::{Read, Row, params};
-use crate::sql::value::NONE;
 use serde_json::json as object;
 
 /// A use is written down when the last one noted is older than this.

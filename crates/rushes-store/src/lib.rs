@@ -8,6 +8,7 @@ mod assets;
 mod attempts;
 mod base;
 mod bells;
+mod calls;
 mod events;
 #[cfg(any(test, feature = "fill"))]
 pub mod fill;

@@ -3,12 +3,12 @@
 use crate::assets;
 use crate::register;
 use crate::rows::{self, DELIVERY, json};
+use crate::sql::params;
 use crate::store::SqlStore;
 use async_trait::async_trait;
 use rushes_core::Fault;
 use rushes_core::delivery::{Delivery, LeftUpload, Link};
 use rushes_core::store::Loose;
-use crate::sql::params;
 
 /// By their ends, and not by their destination, of which most have long to go.
 const ENDING: &str = "FROM deliveries INDEXED BY deliveries_by_link_end WHERE destination = ?1 AND link_until_ms < ?2

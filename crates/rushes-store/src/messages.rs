@@ -3,6 +3,8 @@
 use crate::events::tell;
 use crate::rows;
 use crate::snapshot;
+use crate::sql::value::NONE;
+use crate::sql::{Read, Row, Sql, params};
 use crate::store::SqlStore;
 use crate::webhooks::{self, ENDPOINT};
 use crate::writer::Write;
@@ -11,8 +13,6 @@ use rushes_core::delivery::Routes;
 use rushes_core::store::Messages;
 use rushes_core::webhook::{DueMessage, DueMessages, Message, MessageFilter, MessageState, Try, Verdict, body_of, host_of, type_of};
 use rushes_core::{Code, EndpointId, Fault, Job, JobId, MessageId};
-use crate::sql::{Read, Row, Sql, params};
-use crate::sql::value::NONE;
 use serde_json::json as object;
 
 /// How long a lease lasts: a try is over long before.

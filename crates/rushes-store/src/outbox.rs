@@ -8,6 +8,7 @@ use crate::events::tell;
 use crate::rows;
 use crate::settle::settle;
 use crate::snapshot;
+use crate::sql::params;
 use crate::store::SqlStore;
 use async_trait::async_trait;
 use backlog::{backlog, places};
@@ -17,7 +18,6 @@ use rushes_core::catalog::Record;
 use rushes_core::delivery::{Backlog, Due, Held, Leased, Owed, Wanted, Work};
 use rushes_core::store::Outbox;
 use rushes_core::{Fault, JobId};
-use crate::sql::params;
 use serde_json::json as object;
 use std::collections::{BTreeMap, BTreeSet};
 

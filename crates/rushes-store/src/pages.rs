@@ -3,6 +3,7 @@
 use crate::assets;
 use crate::events::tell;
 use crate::rows::{self, DELIVERY, SUBJECT};
+use crate::sql::{Read, Row, Sql, params};
 use crate::store::SqlStore;
 use crate::upkeep::again_refused;
 use crate::which::Which;
@@ -12,7 +13,6 @@ use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::store::{DeliveryFilter, Latency, Pages, Sending, SubjectFilter};
 use rushes_core::subject::SubjectType;
 use rushes_core::{AssetId, Code, Fault, Subject};
-use crate::sql::{Read, Row, Sql, params};
 use serde_json::json as object;
 
 pub(crate) fn subjects_of(filter: &SubjectFilter) -> (String, Which) {

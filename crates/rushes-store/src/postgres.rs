@@ -52,6 +52,11 @@ impl Way {
         Ok(Self { address: address.clone(), by: by.to_owned(), lock: format!("hashtextextended('rushes {schema}', 0)") })
     }
 
+    /// Whether other nodes work there too.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.address.is_shared
+    }
+
     /// A new session. Who stands still in the middle of a write is shown out, so that the others go on.
     pub(crate) fn connect(&self) -> Result<Session, Fault> {
         let config = postgres::Config::from(self.address.config.clone());

@@ -4,6 +4,7 @@ use crate::assets;
 use crate::events::tell;
 use crate::rows::{self, json};
 use crate::settle::owe_record;
+use crate::sql::{Row, params};
 use crate::writer::Write;
 use rushes_core::delivery::{Route, Routes};
 use rushes_core::kinds::Slot;
@@ -11,7 +12,6 @@ use rushes_core::record::{self, Document};
 use rushes_core::store::Ingested;
 use rushes_core::subject::{NewSubject, SubjectType};
 use rushes_core::{Asset, AssetId, Blob, Code, Fault, JobId, Kind};
-use crate::sql::{Row, params};
 use serde_json::json as object;
 use std::collections::BTreeMap;
 

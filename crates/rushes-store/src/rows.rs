@@ -249,17 +249,14 @@ pub(crate) fn one<T>(sql: &Sql<'_>, query: &str, params: impl Params, noun: fn(&
 
 /// The one number of a query.
 pub(crate) fn number(sql: &Sql<'_>, query: &str, params: impl Params) -> Result<i64, Fault> {
-    one(sql, query, params, |row| row.get(0))?
-        .ok_or_else(|| Fault::new(Code::StoreFailed, "read number").because("the query gave no row"))
+    one(sql, query, params, |row| row.get(0))?.ok_or_else(|| Fault::new(Code::StoreFailed, "read number").because("the query gave no row"))
 }
 
 /// Changes rows; says how many.
 pub(crate) fn change(sql: &Sql<'_>, command: &str, params: impl Params) -> Result<usize, Fault> {
     count_asked();
     match sql {
-        Sql::Sqlite(connection) => {
-            prepared(connection, command, &params.given())?.raw_execute().map_err(|e| failed("change rows", e))
-        }
+        Sql::Sqlite(connection) => prepared(connection, command, &params.given())?.raw_execute().map_err(|e| failed("change rows", e)),
         Sql::Postgres(session) => session.borrow_mut().execute(command, &params.given()),
     }
 }

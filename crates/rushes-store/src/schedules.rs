@@ -3,13 +3,13 @@
 use crate::jobs;
 use crate::rows;
 use crate::sql::value::NONE;
+use crate::sql::{Read, Row, Sql, params};
 use crate::store::SqlStore;
 use crate::writer::Write;
 use async_trait::async_trait;
 use rushes_core::job::{Job, NewJob};
 use rushes_core::store::{Occurred, ScheduleRow, Schedules};
 use rushes_core::{Code, Fault, JobId};
-use crate::sql::{Read, Row, Sql, params};
 
 const COLUMNS: &str = "name, timetable, last_ms, job, passed_ms, passed_why";
 

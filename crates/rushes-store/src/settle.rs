@@ -4,10 +4,10 @@ use crate::events::tell;
 use crate::jobs;
 use crate::messages;
 use crate::rows::{self, JOB, json};
+use crate::sql::params;
 use crate::writer::Write;
 use rushes_core::delivery::Routes;
 use rushes_core::{Code, Fault, JobId, JobState};
-use crate::sql::params;
 use serde_json::json as object;
 
 /// Whether a family works or owes something. Asked after each proof, and most often answered by yes: so without reading

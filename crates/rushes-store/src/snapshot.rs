@@ -4,13 +4,13 @@
 use crate::assets;
 use crate::outbox::lease::lease_lost;
 use crate::rows::{self, JOB, SUBJECT};
+use crate::sql::Sql;
 use crate::writer::Write;
 use rushes_core::catalog::Record;
 use rushes_core::delivery::{Due, Routes};
 use rushes_core::record;
 use rushes_core::store::{AssetFilter, Family};
 use rushes_core::{AssetId, Code, Fault, JobId};
-use crate::sql::Sql;
 use serde_json::Value;
 
 /// The record of that name for the row that owes it, with a raised `rev`.

@@ -65,13 +65,12 @@ fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 #[test]
 fn store_passes_its_suite_on_postgres() {
     let Some(server) = rushes_testkit::servers::postgres() else { return };
-    // Those of the file itself; those that fill one with years of work; and those that set the time, which is the server's here.
+    // Those of the file itself, and those that fill one with years of work.
     let of_the_file = ["store_passes", "plans", "migrate", "older", "fill", "upkeep", "pages", "snapshot", "bells", "dialect"];
-    let of_the_time = ["replies_and_the_jobs", "a_lease_that_ran_out_is_worth_nothing", "each_end_of_a_topmost", "tries_are_put_off"];
     #[expect(clippy::disallowed_methods, reason = "this very test binary, with another store")]
     let mut suite = std::process::Command::new(std::env::current_exe().unwrap());
     suite.env("RUSHES_TEST_POSTGRES", server.url()).arg("--test-threads=4");
-    of_the_file.iter().chain(&of_the_time).for_each(|name| {
+    of_the_file.iter().for_each(|name| {
         suite.args(["--skip", name]);
     });
     let ended = suite.output().unwrap();

@@ -2,14 +2,14 @@
 
 use crate::messages;
 use crate::rows::{self, json};
+use crate::sql::value::NONE;
+use crate::sql::{Read, Row, Sql, params};
 use crate::store::SqlStore;
 use crate::writer::Write;
 use async_trait::async_trait;
 use rushes_core::store::Webhooks;
 use rushes_core::webhook::{ENDPOINTS_MAX, Endpoint, Secrets, TEST_TYPE, test_body};
 use rushes_core::{Code, EndpointId, Fault, MessageId};
-use crate::sql::{Read, Row, Sql, params};
-use crate::sql::value::NONE;
 
 pub(crate) const ENDPOINT: &str = "id, url, types, key, created_ms, disabled_why";
 

@@ -84,6 +84,13 @@ pub trait Jobs: Send + Sync {
     /// their fence.
     async fn claim(&self, owner: &str, room: Room) -> Result<Vec<Claim>, Fault>;
 
+    /// Takes up this one job, whether or not it is its turn, when it is queued, or running without a valid lease of anybody;
+    /// None otherwise. Raises its fence.
+    async fn claim_one(&self, owner: &str, job: JobId) -> Result<Option<Claim>, Fault>;
+
+    /// Hands a running job back, so that anybody may take it up at once. The lease counts no more. Errors: `lease_lost`.
+    async fn release(&self, lease: Lease) -> Result<(), Fault>;
+
     /// Ends the workflow's part: `Ok` begins the delivery, `Err` fails it, `None` means cancelled, or failed where the job
     /// was given up.
     /// Errors: `lease_lost`.

@@ -1,8 +1,8 @@
 //! Tests of the ledger: what is written when, and by whom.
 
-use crate::stand;
 use super::*;
 use crate::Mode;
+use crate::stand;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::Routes;
 use rushes_core::job::{Asked, NewJob, Outcome};

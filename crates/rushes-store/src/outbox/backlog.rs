@@ -2,9 +2,9 @@
 
 use crate::rows;
 use crate::sql::value::NONE;
+use crate::sql::{Sql, params};
 use rushes_core::Fault;
 use rushes_core::delivery::Backlog;
-use crate::sql::{Sql, params};
 
 /// How many of those that ended last the latencies and the success rate are taken from.
 const LAST: i64 = 1_000;

@@ -6,10 +6,10 @@ use crate::events::tell;
 use crate::register;
 use crate::rows::{self, ASSET, ASSET_COLUMNS, json};
 use crate::settle::{mirror, settle};
+use crate::sql::{Sql, params};
 use crate::writer::Write;
 use rushes_core::delivery::{Due, Held, Routes, Work};
 use rushes_core::{Asset, AssetId, Fault, JobId};
-use crate::sql::{Sql, params};
 use serde_json::json as object;
 
 /// Pays every row under a lease; says of each whether a newer one of its key waits for it, and whether it is of a record while

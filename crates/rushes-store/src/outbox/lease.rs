@@ -3,11 +3,11 @@
 use super::backlog::BACKLOG;
 use crate::rows::{self, ASSET, json};
 use crate::settle::settle;
+use crate::sql::{Read, Sql, params};
 use crate::writer::Write;
 use rushes_core::delivery::{Due, Leased, Routes, SMALL_MAX_BYTES, Wanted, Work};
 use rushes_core::destination::Proof;
 use rushes_core::{Asset, Code, Fault, JobId};
-use crate::sql::{Read, Sql, params};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a row's lease lasts without renewal; its sender renews it whenever it asks for more.

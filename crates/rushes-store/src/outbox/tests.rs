@@ -2,8 +2,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "a look at the rows themselves")]
 
-use crate::stand::{self, Look};
 use crate::sql::value::NONE;
+use crate::stand::{self, Look};
 use crate::{Mode, SqlStore, rows};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{Due, Held, Route, Routes, Wanted, Work};

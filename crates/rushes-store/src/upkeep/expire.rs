@@ -9,10 +9,10 @@ use crate::outbox::lease::IS_CURRENT;
 use crate::register;
 use crate::rows::{self, json};
 use crate::settle::mirror;
+use crate::sql::params;
 use crate::writer::Write;
 use rushes_core::delivery::Routes;
 use rushes_core::{Asset, AssetId, Fault, JobId, Kind};
-use crate::sql::params;
 use serde_json::json as object;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,9 +2,9 @@
 
 use super::owe::takes;
 use crate::rows::{self, json};
+use crate::sql::{Sql, params};
 use rushes_core::delivery::Routes;
 use rushes_core::{Blob, Fault};
-use crate::sql::{Sql, params};
 
 /// A retired version stays this long, for jobs elsewhere that may still name it.
 const RETIRED_MS: i64 = 60 * 60 * 1_000;

@@ -6,12 +6,12 @@ use crate::assets;
 use crate::register;
 use crate::rows::{self, ASSET, json};
 use crate::settle::{self, owe_record};
+use crate::sql::{Sql, params};
 use crate::writer::Write;
 use rushes_core::delivery::{Route, Routes};
 use rushes_core::destination::Proof;
 use rushes_core::store::AssetFilter;
 use rushes_core::{Asset, Code, Fault, JobId};
-use crate::sql::{Sql, params};
 
 /// Owes all that a subject still owes.
 pub(super) fn owe_subject(write: &mut Write<'_>, subject: &str, routes: &Routes) -> Result<u64, Fault> {

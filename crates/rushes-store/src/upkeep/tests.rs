@@ -4,9 +4,9 @@
 
 mod expire;
 
-use crate::stand::{self, Look};
-use crate::sql::value::NONE;
 use super::expire::{EXPIRED_AT_ONCE, expire};
+use crate::sql::value::NONE;
+use crate::stand::{self, Look};
 use crate::{Mode, SqlStore, fill};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{Route, Routes};

@@ -76,7 +76,11 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
             checks.push(Check::of(format!("destination {}", site.name), destination(site, &probe).await));
             checks.extend(clock(site));
         }
-        for site in parts.catalogs.iter().filter(|_| wire::store::is_there(&context.home, &context.loaded.config) || !context.loaded.config.catalogs.is_empty()) {
+        for site in parts
+            .catalogs
+            .iter()
+            .filter(|_| wire::store::is_there(&context.home, &context.loaded.config) || !context.loaded.config.catalogs.is_empty())
+        {
             checks.push(Check::of(format!("catalog {}", site.name), catalog(site, &probe).await));
         }
     }

@@ -1,9 +1,9 @@
 //! Tests of assets whose days are over: what goes, in which order, and what stays.
 
-use crate::stand;
-use crate::sql::value::NONE;
 use super::{Home, home};
 use crate::Mode;
+use crate::sql::value::NONE;
+use crate::stand;
 use rushes_core::clock::SystemClock;
 use rushes_core::delivery::{Due, Routes, Wanted, Work};
 use rushes_core::store::{Assets, Outbox, Upkeep};
