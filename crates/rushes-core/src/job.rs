@@ -70,6 +70,8 @@ pub struct NewJob {
     pub collection: Option<String>,
     /// Whether it counts among the jobs at once, where those are bounded; children never do.
     pub in_turn: bool,
+    /// The node whose files it works on, where several share the store; None: any may take it up.
+    pub home: Option<String>,
     /// Who asked for it.
     pub asked: Asked,
 }

@@ -176,7 +176,7 @@ async fn here(parts: &Parts, page: &[Listed], deep: bool, report: &mut Report<'_
     for ((asset, deliveries), seen) in page.iter().zip(&seen) {
         report.line(asset.kind.name()).local += 1;
         // What was evicted is elsewhere by right; bytes that a crash left behind then are swept in time.
-        let is_evicted = states.get(&asset.blob.sha256) == Some(&false);
+        let is_evicted = parts.node.is_some() || states.get(&asset.blob.sha256) == Some(&false);
         if !(is_evicted && is_doubtful(seen)) {
             local(parts, asset, seen, deep, report).await?;
         }

@@ -1,15 +1,22 @@
 //! Bytes that are not on this machine are fetched back from wherever they were proven, checked by their hash, and shown
-//! in the library again. What a destination holds as a rendition is not the asset and never comes back as it.
+//! in the library again. What another node has made is waited for until a destination has it. What a destination holds as a rendition is not the asset and never comes back as it.
 
 use crate::blobs::hash_file_without_md5;
 use crate::parts::Parts;
 use crate::pins::Pinned;
 use crate::view;
+use rushes_core::delivery::DeliveryState;
 use rushes_core::destination::Destination;
 use rushes_core::faults::{self, Place};
 use rushes_core::store::AssetFilter;
 use rushes_core::{Blob, Code, Fault};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long bytes that another node has made are waited for before a step is told to come again.
+const ON_THE_WAY: Duration = Duration::from_secs(30);
+/// How often they are looked for, should nobody ring.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A local path of these bytes, which stay there as long as the pin is held. Errors: `blob_missing` when no destination has
 /// them; `destination_down`, `disk_full`.
@@ -19,23 +26,53 @@ pub async fn fetch(parts: &Parts, blob: &Blob) -> Result<(PathBuf, Pinned), Faul
     let path = parts.blobs().path(&blob.sha256);
     if path.metadata().is_ok_and(|there| there.len() == blob.size_bytes) {
         if parts.keep.blobs_max_bytes.is_some() && parts.pins.is_use_news(&blob.sha256, parts.clock.now_ms()) {
-            parts.store.set_present(&blob.sha256, true).await?;
+            parts.used(&blob.sha256).await?;
         }
         return Ok((path, pin));
     }
+    let begun = Instant::now();
+    let mut paid = parts.watch.outbox.clone();
+    loop {
+        paid.mark_unchanged();
+        let found = look(parts, blob, &path).await?;
+        match found {
+            Looked::Here => return Ok((path, pin)),
+            // Another node has them, and they are on their way to where this one finds them.
+            Looked::OnTheWay if begun.elapsed() < ON_THE_WAY => drop(tokio::time::timeout(LOOK_EVERY, paid.changed()).await),
+            Looked::OnTheWay => {
+                let reason = "another node has made them, and no destination has them yet; `rushes status` says what is owed";
+                return Err(Fault::new(Code::DestinationDown, "fetch bytes back").with("sha256", &blob.sha256).because(reason));
+            }
+            Looked::Nowhere(fault) => return Err(fault),
+        }
+    }
+}
+
+/// What a look for bytes came to.
+enum Looked {
+    Here,
+    OnTheWay,
+    Nowhere(Fault),
+}
+
+/// Fetches bytes from the first destination that has them.
+async fn look(parts: &Parts, blob: &Blob, path: &Path) -> Result<Looked, Fault> {
     let filter = AssetFilter { sha256: Some(blob.sha256.clone()), all_versions: true, ..AssetFilter::default() };
     let listed = parts.store.assets(&filter).await?;
     let mut last = Fault::new(Code::BlobMissing, "fetch bytes back").with("sha256", &blob.sha256);
+    let mut is_on_the_way = false;
     for (asset, deliveries) in &listed {
-        for delivery in deliveries.iter().filter(|delivery| delivery.has_original()) {
-            let Some(site) = parts.destinations.iter().find(|site| site.name == delivery.destination) else { continue };
+        for delivery in deliveries {
+            is_on_the_way |= matches!(delivery.state, DeliveryState::Owed | DeliveryState::Sending);
+            let site = parts.destinations.iter().find(|site| delivery.has_original() && site.name == delivery.destination);
+            let Some(site) = site else { continue };
             match get(parts, blob, site.port.as_ref(), &delivery.key, hash_file_without_md5).await {
                 Ok(_) => {
-                    parts.store.set_present(&blob.sha256, true).await?;
+                    parts.used(&blob.sha256).await?;
                     for (asset, _) in listed.iter().filter(|(asset, _)| asset.retired_ms.is_none()) {
-                        view::link(&parts.home.library(), &asset.path, &path)?;
+                        view::link(&parts.home.library(), &asset.path, path)?;
                     }
-                    return Ok((path, pin));
+                    return Ok(Looked::Here);
                 }
                 Err(fault) if fault.code == Code::DiskFull => return Err(fault),
                 // Gone there, too: the asset is known, its bytes are missing.
@@ -44,7 +81,7 @@ pub async fn fetch(parts: &Parts, blob: &Blob) -> Result<(PathBuf, Pinned), Faul
             }
         }
     }
-    Err(last)
+    Ok(if is_on_the_way && parts.node.is_some() { Looked::OnTheWay } else { Looked::Nowhere(last) })
 }
 
 /// Reads a file, and gives the hashes of its bytes.

@@ -1,5 +1,6 @@
 //! A home on disk: where everything is, and the lock that lets one engine work on it.
 
+use rushes_core::clock::Clock;
 use rushes_core::faults::{self, Place};
 use rushes_core::{Code, Fault, JobId};
 use serde::{Deserialize, Serialize};
@@ -106,6 +107,22 @@ impl Home {
             std::fs::create_dir_all(&folder).map_err(|e| Fault::io("make home folder", &folder, &e))?;
         }
         Ok(())
+    }
+
+    /// The name of this home among others: drawn the first time, and kept. Errors: `io`, `disk_full`.
+    pub fn node(&self, clock: &dyn Clock) -> Result<String, Fault> {
+        self.make()?;
+        let path = self.root.join("node");
+        let broken = |e: &std::io::Error| Fault::io("name home", &path, e);
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(|e| broken(&e))?;
+        file.lock().map_err(|e| broken(&e))?;
+        let mut name = String::new();
+        file.read_to_string(&mut name).map_err(|e| broken(&e))?;
+        if name.trim().is_empty() {
+            name = clock.new_id().to_string();
+            file.write_all(name.as_bytes()).and_then(|()| file.sync_all()).map_err(|e| broken(&e))?;
+        }
+        Ok(name.trim().to_owned())
     }
 
     /// Takes the home for this process. Errors: `home_busy`, naming the process that has it.

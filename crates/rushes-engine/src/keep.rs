@@ -2,6 +2,8 @@
 //! kept for days only, and local copies beyond the bound. Nothing goes before every destination that must hold it is
 //! proven.
 
+mod own_blobs;
+
 use crate::loose;
 use crate::parts::Parts;
 use crate::view;
@@ -225,12 +227,17 @@ async fn garbage(parts: &Parts) -> Result<u64, Fault> {
 async fn unwanted(parts: &Parts, mut hashes: Vec<String>) -> Result<Vec<String>, Fault> {
     if !hashes.is_empty() {
         let known = parts.store.blob_states(hashes.clone()).await?;
-        hashes.retain(|hash| known.get(hash) != Some(&true));
+        // Among nodes the rows do not say whose bytes they tell of.
+        let is_wanted = |hash: &String| known.get(hash).is_some_and(|is_here| *is_here || parts.node.is_some());
+        hashes.retain(|hash| !is_wanted(hash));
     }
     Ok(hashes)
 }
 
 async fn retired(parts: &Parts) -> Result<u64, Fault> {
+    if parts.node.is_some() {
+        return own_blobs::retired(parts).await;
+    }
     let mut removed = 0;
     loop {
         let blobs = parts.store.removable_blobs(true, u32::try_from(PAGE).unwrap_or(u32::MAX)).await?;
@@ -275,6 +282,9 @@ async fn evict(parts: &Parts, max_bytes: u64) -> Result<u64, Fault> {
     let mut held: u64 = 0;
     for folder in entries(&parts.home.blobs())? {
         held += entries(&folder).unwrap_or_default().iter().filter_map(|path| Some(path.metadata().ok()?.len())).sum::<u64>();
+    }
+    if parts.node.is_some() {
+        return own_blobs::evict(parts, held, max_bytes).await;
     }
     let mut removed = 0;
     while held > max_bytes {
@@ -328,7 +338,9 @@ async fn forget(parts: &Parts, blob: &Blob) -> Result<bool, Fault> {
         }
     }
     unlink(parts, blob, &listed)?;
-    parts.store.set_present(&blob.sha256, false).await?;
+    if parts.node.is_none() {
+        parts.store.set_present(&blob.sha256, false).await?;
+    }
     faults::pass(Place::Evict)?;
     remove(&parts.blobs().path(&blob.sha256))?;
     Ok(true)

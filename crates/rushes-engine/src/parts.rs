@@ -8,6 +8,7 @@ use crate::lanes::Lanes;
 use crate::pins::Pins;
 use crate::schedules::Schedule;
 use crate::webhooks::Webhooks;
+use rushes_core::Fault;
 use rushes_core::catalog::Catalog;
 use rushes_core::clock::Clock;
 use rushes_core::compress::Compress;
@@ -93,8 +94,8 @@ pub struct Parts {
     pub home: Home,
     /// The database.
     pub store: Arc<dyn Store>,
-    /// Whether other nodes work on the same rows, each with bytes of its own.
-    pub is_shared: bool,
+    /// The name of this node, where others work on the same rows, each with files of its own; None where it is alone.
+    pub node: Option<String>,
     /// Its bells.
     pub watch: Watch,
     /// Time and ids.
@@ -132,6 +133,20 @@ pub struct Parts {
 }
 
 impl Parts {
+    /// Notes that bytes are here and were used just now. Among nodes the file itself says so, for this node alone.
+    pub(crate) async fn used(&self, sha256: &str) -> Result<(), Fault> {
+        if self.node.is_none() {
+            return self.store.set_present(sha256, true).await;
+        }
+        let path = self.blobs().path(sha256);
+        let now_s = self.clock.now_ms().div_euclid(1_000);
+        let now = rustix::fs::Timespec { tv_sec: now_s, tv_nsec: 0 };
+        let times = rustix::fs::Timestamps { last_access: now, last_modification: now };
+        // Read-only for everybody, it is still its owner's to touch; what cannot be is used up sooner.
+        let _ = rustix::fs::utimensat(rustix::fs::CWD, &path, &times, rustix::fs::AtFlags::empty());
+        Ok(())
+    }
+
     /// The blob store of this home.
     #[must_use]
     pub fn blobs(&self) -> Blobs {

@@ -31,7 +31,7 @@ const TRY_EVERY: Duration = Duration::from_millis(200);
 /// One connection, of a writer or of a reader.
 pub(crate) enum Base {
     Sqlite(Connection),
-    Postgres(Link),
+    Postgres(Box<Link>),
 }
 
 /// A session, replaced by another when it is lost.

@@ -48,8 +48,8 @@ pub(crate) fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -
     )?;
     let made = rows::change(
         write.sql,
-        "INSERT INTO jobs(id, workflow, version, input, input_hash, state, parent, child_name, root, collection, created_ms, updated_ms, by_key, idem_key, webhook_url, in_turn)
-         VALUES (?1, ?2, ?3, ?4, ?5, 'queued', ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12, ?13, ?14) ON CONFLICT DO NOTHING",
+        "INSERT INTO jobs(id, workflow, version, input, input_hash, state, parent, child_name, root, collection, created_ms, updated_ms, by_key, idem_key, webhook_url, in_turn, home)
+         VALUES (?1, ?2, ?3, ?4, ?5, 'queued', ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT DO NOTHING",
         params![
             job.id.to_string(),
             job.workflow,
@@ -65,6 +65,7 @@ pub(crate) fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -
             job.asked.idem_key,
             job.asked.webhook_url,
             job.in_turn,
+            job.home,
         ],
     )?;
     if made == 0 {
@@ -105,20 +106,21 @@ fn create_or_join(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> R
 
 /// Running jobs of nobody, and of others whose lease is over: one range of the index each. In any order: all of them are
 /// taken back, one look after the other, whether or not it is their turn.
-pub(crate) const ABANDONED: &str = "SELECT id, in_turn FROM jobs WHERE state = 'running' AND owner IS NULL AND lease_until_ms < ?1
-    UNION ALL SELECT id, in_turn FROM jobs WHERE state = 'running' AND owner < ?2 AND lease_until_ms < ?1
-    UNION ALL SELECT id, in_turn FROM jobs WHERE state = 'running' AND owner > ?2 AND lease_until_ms < ?1 LIMIT ?3";
+pub(crate) const ABANDONED: &str = "SELECT id, in_turn FROM jobs WHERE state = 'running' AND owner IS NULL AND lease_until_ms < ?1 AND (home IS NULL OR home = ?4 OR cancel = 1)
+    UNION ALL SELECT id, in_turn FROM jobs WHERE state = 'running' AND owner < ?2 AND lease_until_ms < ?1 AND (home IS NULL OR home = ?4 OR cancel = 1)
+    UNION ALL SELECT id, in_turn FROM jobs WHERE state = 'running' AND owner > ?2 AND lease_until_ms < ?1 AND (home IS NULL OR home = ?4 OR cancel = 1)
+    LIMIT ?3";
 /// Those that need no turn, and those that wait for theirs; the oldest first. What is expected of a job that waits counts
 /// what goes before it: whoever changes this order changes `before` in the engine's `estimate.rs`.
 pub(crate) const QUEUED: [&str; 2] = [
-    "SELECT id FROM jobs WHERE state = 'queued' AND in_turn = 0 ORDER BY created_ms, id LIMIT ?1",
-    "SELECT id FROM jobs WHERE state = 'queued' AND in_turn = 1 ORDER BY created_ms, id LIMIT ?1",
+    "SELECT id FROM jobs WHERE state = 'queued' AND in_turn = 0 AND (home IS NULL OR home = ?2 OR cancel = 1) ORDER BY created_ms, id LIMIT ?1",
+    "SELECT id FROM jobs WHERE state = 'queued' AND in_turn = 1 AND (home IS NULL OR home = ?2 OR cancel = 1) ORDER BY created_ms, id LIMIT ?1",
 ];
 
 /// What may be taken up: what was begun before goes first, then what needs no turn (children of any job, and short jobs), then
 /// those whose turn it is.
-fn free(write: &Write<'_>, owner: &str, room: Room) -> Result<Vec<JobId>, Fault> {
-    let begun = rows::all(write.sql, ABANDONED, params![write.now_ms, owner, room.all], |row| {
+fn free(write: &Write<'_>, owner: &str, node: Option<&str>, room: Room) -> Result<Vec<JobId>, Fault> {
+    let begun = rows::all(write.sql, ABANDONED, params![write.now_ms, owner, room.all, node], |row| {
         Ok((rows::parsed::<JobId>(row, 0)?, row.get::<_, bool>(1)?))
     })?;
     let in_turn = begun.iter().filter(|(_, in_turn)| *in_turn).count();
@@ -127,13 +129,13 @@ fn free(write: &Write<'_>, owner: &str, room: Room) -> Result<Vec<JobId>, Fault>
     let [at_once, waiting] = QUEUED;
     for (which, bound) in [(at_once, u32::MAX), (waiting, rest(room.in_turn, in_turn))] {
         let left = rest(room.all, free.len()).min(bound);
-        free.extend(rows::all(write.sql, &which, [left], |row| rows::parsed::<JobId>(row, 0))?);
+        free.extend(rows::all(write.sql, which, params![left, node], |row| rows::parsed::<JobId>(row, 0))?);
     }
     Ok(free)
 }
 
-fn claim(write: &mut Write<'_>, owner: &str, room: Room, catalogs: &[String]) -> Result<Vec<Claim>, Fault> {
-    let free = free(write, owner, room)?;
+fn claim(write: &mut Write<'_>, owner: &str, node: Option<&str>, room: Room, catalogs: &[String]) -> Result<Vec<Claim>, Fault> {
+    let free = free(write, owner, node, room)?;
     let mut claims = Vec::with_capacity(free.len());
     for id in free {
         claims.extend(take_up(write, owner, id, catalogs)?);
@@ -159,11 +161,11 @@ fn take_up(write: &mut Write<'_>, owner: &str, id: JobId, catalogs: &[String]) -
 }
 
 /// Own leases are renewed for as long as the engine lives: one of them that is over is so for a moment only.
-const MAY_BE_HAD: &str = "SELECT count(*) FROM jobs WHERE id = ?1
+const MAY_BE_HAD: &str = "SELECT count(*) FROM jobs WHERE id = ?1 AND (home IS NULL OR home = ?4 OR cancel = 1)
     AND (state = 'queued' OR state = 'running' AND lease_until_ms < ?2 AND (owner IS NULL OR owner <> ?3))";
 
-fn claim_one(write: &mut Write<'_>, owner: &str, id: JobId, catalogs: &[String]) -> Result<Option<Claim>, Fault> {
-    let may_be_had = rows::number(write.sql, MAY_BE_HAD, params![id.to_string(), write.now_ms, owner])? > 0;
+fn claim_one(write: &mut Write<'_>, owner: &str, node: Option<&str>, id: JobId, catalogs: &[String]) -> Result<Option<Claim>, Fault> {
+    let may_be_had = rows::number(write.sql, MAY_BE_HAD, params![id.to_string(), write.now_ms, owner, node])? > 0;
     if may_be_had { take_up(write, owner, id, catalogs) } else { Ok(None) }
 }
 
@@ -341,13 +343,13 @@ impl Jobs for SqlStore {
     }
 
     async fn claim(&self, owner: &str, room: Room) -> Result<Vec<Claim>, Fault> {
-        let (owner, routes) = (owner.to_owned(), self.routes.clone());
-        self.write(move |write| claim(write, &owner, room, &routes.catalogs)).await
+        let (owner, routes, node) = (owner.to_owned(), self.routes.clone(), self.node.clone());
+        self.write(move |write| claim(write, &owner, node.as_deref(), room, &routes.catalogs)).await
     }
 
     async fn claim_one(&self, owner: &str, job: JobId) -> Result<Option<Claim>, Fault> {
-        let (owner, routes) = (owner.to_owned(), self.routes.clone());
-        self.write(move |write| claim_one(write, &owner, job, &routes.catalogs)).await
+        let (owner, routes, node) = (owner.to_owned(), self.routes.clone(), self.node.clone());
+        self.write(move |write| claim_one(write, &owner, node.as_deref(), job, &routes.catalogs)).await
     }
 
     async fn release(&self, lease: Lease) -> Result<(), Fault> {

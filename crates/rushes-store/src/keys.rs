@@ -211,6 +211,7 @@ mod tests {
                 collection: None,
                 asked,
                 in_turn: false,
+                home: None,
             };
             (id, store.create(job).await.unwrap().id)
         };

@@ -26,6 +26,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0012_attempts.sql"),
     include_str!("migrations/0013_schedules.sql"),
     include_str!("migrations/0014_calls.sql"),
+    include_str!("migrations/0015_nodes.sql"),
 ];
 
 /// The schema this program writes.

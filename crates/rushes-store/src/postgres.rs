@@ -27,8 +27,9 @@ pub struct PostgresAddress {
     pub tls: MakeRustlsConnect,
     /// The schema that holds the tables: letters, digits and underscores.
     pub schema: String,
-    /// Whether other nodes work there too: then nothing that somebody has leased is anybody else's.
-    pub is_shared: bool,
+    /// The name of this node among others that work there too; then what somebody has leased is nobody else's. None where it
+    /// is alone.
+    pub node: Option<String>,
 }
 
 /// How sessions are made.
@@ -52,9 +53,14 @@ impl Way {
         Ok(Self { address: address.clone(), by: by.to_owned(), lock: format!("hashtextextended('rushes {schema}', 0)") })
     }
 
+    /// This node among others.
+    pub(crate) fn node(&self) -> Option<String> {
+        self.address.node.clone()
+    }
+
     /// Whether other nodes work there too.
     pub(crate) fn is_shared(&self) -> bool {
-        self.address.is_shared
+        self.address.node.is_some()
     }
 
     /// A new session. Who stands still in the middle of a write is shown out, so that the others go on.

@@ -21,7 +21,7 @@ fn address(path: &Path) -> Option<PostgresAddress> {
     let hash = Sha256::digest(path.as_os_str().as_encoded_bytes());
     let schema = format!("test_{}", hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>());
     let config = server.parse().expect("the address of a server");
-    Some(PostgresAddress { config, tls: tokio_postgres_rustls::MakeRustlsConnect::new(tls), schema, is_shared: false })
+    Some(PostgresAddress { config, tls: tokio_postgres_rustls::MakeRustlsConnect::new(tls), schema, node: None })
 }
 
 /// The store that belongs to a path.
@@ -41,7 +41,7 @@ pub(crate) fn look(path: &Path) -> Look {
         None => Base::Sqlite(open_writer(path).unwrap()),
         Some(address) => {
             let way = Arc::new(Way::new(&address, "look").unwrap());
-            Base::Postgres(std::thread::scope(|scope| scope.spawn(|| Link::open(way).unwrap()).join().unwrap()))
+            Base::Postgres(Box::new(apart(|| Link::open(way).unwrap())))
         }
     }))
 }

@@ -46,7 +46,7 @@ impl Place {
     fn reader(&self) -> Result<Base, Fault> {
         match self {
             Self::File(path) => sqlite::open_reader(path).map(Base::Sqlite),
-            Self::Server(way) => Link::open(way.clone()).map(Base::Postgres),
+            Self::Server(way) => Link::open(way.clone()).map(|link| Base::Postgres(Box::new(link))),
         }
     }
 }
@@ -62,6 +62,8 @@ pub struct SqlStore {
     _bells: Arc<Bells>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) routes: Arc<Routes>,
+    /// This node among others; None where it is alone.
+    pub(crate) node: Option<String>,
 }
 
 impl SqlStore {
@@ -99,12 +101,12 @@ impl SqlStore {
             let link = apart(|| {
                 way.migrate()?;
                 let link = Link::open(way.clone())?;
-                if matches!(mode, Mode::Own { .. }) && !address.is_shared {
+                if matches!(mode, Mode::Own { .. }) && address.node.is_none() {
                     link.run_each(TAKE_OVER)?;
                 }
                 Ok(link)
             })?;
-            Some(Writer::start(Base::Postgres(link), clock.clone(), bells.clone(), by).map_err(unstarted)?)
+            Some(Writer::start(Base::Postgres(Box::new(link)), clock.clone(), bells.clone(), by).map_err(unstarted)?)
         } else {
             None
         };
@@ -122,15 +124,19 @@ impl SqlStore {
         clock: Arc<dyn Clock>,
         routes: Routes,
     ) -> Self {
+        let node = match &place {
+            Place::File(_) => None,
+            Place::Server(way) => way.node(),
+        };
         let (readers, reading) = (Arc::new(Mutex::new(readers)), Arc::new(Semaphore::new(READERS)));
-        Self { place, readers, reading, writer, watch, _bells: bells, clock, routes: Arc::new(routes) }
+        Self { place, readers, reading, writer, watch, _bells: bells, clock, routes: Arc::new(routes), node }
     }
 
     /// A connection that writes beside the writer.
     pub(crate) fn beside(&self) -> Result<Base, Fault> {
         match &self.place {
             Place::File(path) => sqlite::open_writer(path).map(Base::Sqlite),
-            Place::Server(way) => Link::open(way.clone()).map(Base::Postgres),
+            Place::Server(way) => Link::open(way.clone()).map(|link| Base::Postgres(Box::new(link))),
         }
     }
 

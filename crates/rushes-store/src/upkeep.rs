@@ -187,6 +187,11 @@ impl Upkeep for SqlStore {
         self.read(move |sql| old::removable(sql, is_retired, limit, now_ms, &routes)).await
     }
 
+    async fn removable_of(&self, hashes: Vec<String>, is_retired: bool) -> Result<Vec<Blob>, Fault> {
+        let (routes, now_ms) = (self.routes.clone(), self.clock.now_ms());
+        self.read(move |sql| old::removable_among(sql, &hashes, is_retired, now_ms, &routes)).await
+    }
+
     async fn set_present(&self, sha256: &str, is_present: bool) -> Result<(), Fault> {
         let sha256 = sha256.to_owned();
         self.write(move |write| {

@@ -127,7 +127,7 @@ fn opened(home: &Home, config: &Config, mode: &Mode) -> Result<(Parts, Arc<SqlSt
     let parts = Parts {
         home: home.clone(),
         watch: store.watch(),
-        is_shared: config.is_shared(),
+        node: store::node(home, config)?,
         store: store.clone(),
         clock,
         inspect: Arc::new(MediaInspector),

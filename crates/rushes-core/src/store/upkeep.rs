@@ -80,6 +80,9 @@ pub trait Upkeep: Send + Sync {
     /// destination; those of retired versions (`is_retired`, in no order) have a proven successor and no unfinished job.
     async fn removable_blobs(&self, is_retired: bool, limit: u32) -> Result<Vec<Blob>, Fault>;
 
+    /// Of these hashes, those whose bytes may go as [`Upkeep::removable_blobs`] says, wherever they are, in the order given.
+    async fn removable_of(&self, hashes: Vec<String>, is_retired: bool) -> Result<Vec<Blob>, Fault>;
+
     /// Remembers whether bytes are on this machine, and that they were used just now.
     async fn set_present(&self, sha256: &str, is_present: bool) -> Result<(), Fault>;
 

@@ -97,7 +97,8 @@ impl<W: Workflows> LocalFlow<W> {
         let store = &self.shared.parts.store;
         let id = JobId(self.shared.parts.clock.new_id());
         let request = NewJobRequest { workflow: child.workflow, input: child.input, ..Default::default() };
-        let new = new_job(&self.shared.workflows, id, request, Some((self.job.id, child.name)), self.job.root).map_err(Stop::Failed)?;
+        let new = new_job((&self.shared.workflows, &self.shared.parts), id, request, Some((self.job.id, child.name)), self.job.root)
+            .map_err(Stop::Failed)?;
         let mut job = match store.create(new).await {
             Ok(job) => job,
             Err(fault) => return self.lose(fault).await,

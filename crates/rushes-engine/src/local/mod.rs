@@ -224,7 +224,7 @@ async fn put_in_order(parts: &Parts) {
 
 /// A job row for a request. Errors: `workflow_unknown`.
 pub(crate) fn new_job<W: Workflows>(
-    workflows: &W,
+    (workflows, parts): (&W, &Parts),
     id: JobId,
     request: NewJobRequest,
     parent: Option<(JobId, String)>,
@@ -236,7 +236,18 @@ pub(crate) fn new_job<W: Workflows>(
     let collection = parent.is_none().then(|| workflows.collection(&request.workflow)).flatten().map(str::to_owned);
     let NewJobRequest { workflow, input, asked, .. } = request;
     let in_turn = parent.is_none() && workflows.takes_turns(&workflow);
-    Ok(NewJob { id, version, input_hash: hash(&input), workflow, input, parent, root, collection, in_turn, asked })
+    let home = parts.node.clone().filter(|_| names_file(&input));
+    Ok(NewJob { home, id, version, input_hash: hash(&input), workflow, input, parent, root, collection, in_turn, asked })
+}
+
+/// Whether parameters name a file or folder of this machine: other nodes would not find it.
+fn names_file(input: &Value) -> bool {
+    match input {
+        Value::String(text) => text.starts_with('/') && std::path::Path::new(text).exists(),
+        Value::Array(all) => all.iter().any(names_file),
+        Value::Object(all) => all.values().any(names_file),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 async fn claim_loop<W: Workflows>(shared: Arc<Shared<W>>, stop: Cancel) {

@@ -32,7 +32,7 @@ pub(crate) fn asked_for<W: Workflows>(shared: &Shared<W>, request: NewJobRequest
     // Here, so that no door takes an address that is never spoken to.
     request.asked.webhook_url.as_deref().map_or(Ok(()), |url| shared.parts.webhooks.post.check(url))?;
     let id = request.id.unwrap_or_else(|| JobId(shared.parts.clock.new_id()));
-    new_job(&shared.workflows, id, request, None, id)
+    new_job((&shared.workflows, &shared.parts), id, request, None, id)
 }
 
 pub(super) async fn answer<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result<Value, Fault> {

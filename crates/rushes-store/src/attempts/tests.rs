@@ -31,6 +31,7 @@ impl Home {
             parent: None,
             root: id,
             in_turn: false,
+            home: None,
             collection: None,
             asked: Asked::default(),
         };

@@ -47,6 +47,7 @@ impl Home {
             parent: None,
             root: id,
             in_turn,
+            home: None,
             collection: None,
             asked: Asked::default(),
         };
@@ -146,6 +147,7 @@ impl Home {
             parent: Some((parent, name.into())),
             root: parent,
             in_turn: false,
+            home: None,
             collection: None,
             asked: Asked::default(),
         };

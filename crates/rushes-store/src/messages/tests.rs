@@ -70,6 +70,7 @@ impl Home {
             root: parent.unwrap_or(id),
             collection: collection.map(str::to_owned),
             in_turn: parent.is_none(),
+            home: None,
             asked: Asked { key: Some("key_2".into()), idem_key: None, webhook_url: url.map(str::to_owned) },
         };
         self.store.create(new).await.unwrap();

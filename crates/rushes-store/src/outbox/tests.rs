@@ -1,7 +1,5 @@
 //! Tests of what one delivery costs, and of what its payment follows.
 
-#![expect(clippy::disallowed_methods, reason = "a look at the rows themselves")]
-
 use crate::sql::value::NONE;
 use crate::stand::{self, Look};
 use crate::{Mode, SqlStore, rows};
@@ -61,6 +59,7 @@ impl Home {
             parent: None,
             root: id,
             in_turn: false,
+            home: None,
             collection: None,
             asked: Asked::default(),
         };

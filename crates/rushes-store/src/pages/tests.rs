@@ -1,7 +1,5 @@
 //! Tests of pages: nothing is left out, nothing comes twice, whatever was asked for.
 
-#![expect(clippy::disallowed_methods, reason = "a look at the rows themselves")]
-
 use crate::sql::value::NONE;
 use crate::stand::{self, Look};
 use crate::{Mode, SqlStore, fill};

@@ -1,7 +1,5 @@
 //! Tests of how mirrors are owed.
 
-#![expect(clippy::disallowed_methods, reason = "a look at the rows themselves")]
-
 use crate::stand::{self, Look};
 use crate::{Mode, SqlStore};
 use rushes_core::catalog::Record;
@@ -42,6 +40,7 @@ impl Home {
             parent: name.map(|name| (self.root, name.to_owned())),
             root: self.root,
             in_turn: false,
+            home: None,
             collection: name.is_none().then(|| "pipeline_jobs".to_owned()),
             asked: rushes_core::job::Asked::default(),
         };

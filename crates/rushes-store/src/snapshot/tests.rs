@@ -1,7 +1,5 @@
 //! Tests of the numbers that records are written under.
 
-#![expect(clippy::disallowed_methods, reason = "a look at the rows themselves")]
-
 use crate::stand;
 use crate::{Mode, SqlStore, fill};
 use rushes_core::catalog::Record;

@@ -5,6 +5,7 @@ use crate::rows::{self, json};
 use crate::sql::{Sql, params};
 use rushes_core::delivery::Routes;
 use rushes_core::{Blob, Fault};
+use std::collections::BTreeMap;
 
 /// A retired version stays this long, for jobs elsewhere that may still name it.
 const RETIRED_MS: i64 = 60 * 60 * 1_000;
@@ -45,6 +46,36 @@ pub(crate) fn removable_of(is_retired: bool) -> String {
              AND EXISTS ({current}) AND NOT EXISTS ({current} AND NOT ({proven_everywhere}))
          ORDER BY b.used_ms, b.sha256 LIMIT ?3"
     )
+}
+
+/// Of some hashes, a list in JSON, those whose bytes may go.
+pub(crate) fn removable_among_of(is_retired: bool) -> String {
+    let among = "IN (SELECT value FROM json_each(?4))";
+    if is_retired {
+        return removable_of(true)
+            .replace("old INDEXED BY assets_retired", "old")
+            .replace("WHERE old.", &format!("WHERE old.sha256 {among} AND old."));
+    }
+    removable_of(false).replace("INDEXED BY blobs_by_use WHERE", &format!("WHERE b.sha256 {among} AND"))
+}
+
+pub(super) fn removable_among(
+    sql: &Sql<'_>,
+    hashes: &[String],
+    is_retired: bool,
+    now_ms: i64,
+    routes: &Routes,
+) -> Result<Vec<Blob>, Fault> {
+    if routes.destinations.is_empty() {
+        return Ok(Vec::new());
+    }
+    let before_ms = (now_ms - RETIRED_MS).max(0);
+    let params = params![json(&routes.destinations)?, before_ms, u32::MAX, json(&hashes)?];
+    let found = rows::all(sql, &removable_among_of(is_retired), params, |row| rows::blob(row, 0))?;
+    let place: BTreeMap<&str, usize> = hashes.iter().enumerate().map(|(at, hash)| (hash.as_str(), at)).collect();
+    let mut found = found;
+    found.sort_by_key(|blob| place.get(blob.sha256.as_str()).copied());
+    Ok(found)
 }
 
 pub(super) fn removable(sql: &Sql<'_>, is_retired: bool, limit: u32, now_ms: i64, routes: &Routes) -> Result<Vec<Blob>, Fault> {

@@ -1,7 +1,5 @@
 //! Tests of what is owed to places that come and go, and of what may go from this machine.
 
-#![expect(clippy::disallowed_methods, reason = "a look at the rows themselves")]
-
 mod expire;
 
 use super::expire::{EXPIRED_AT_ONCE, expire};

@@ -120,6 +120,7 @@ async fn claims(home: &Home, costs: &mut Costs) {
                 root: id,
                 collection: None,
                 in_turn: true,
+                home: None,
                 asked: rushes_core::job::Asked::default(),
             };
             store.create(job).await.unwrap();

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use rushes_adapters::catalogs::postgres::{self, PostgresSettings};
-use rushes_core::clock::Clock;
+use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::Routes;
 use rushes_core::{Code, Fault};
 use rushes_engine::Home;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// Opens it. Errors: `config_invalid`, and those of [`SqlStore::open`] and [`SqlStore::open_postgres`].
 pub(super) fn open(home: &Home, config: &Config, mode: &Mode, clock: Arc<dyn Clock>, routes: Routes) -> Result<SqlStore, Fault> {
-    match address(config)? {
+    match address(config, node(home, config)?)? {
         None => SqlStore::open(&home.database(), mode, clock, routes),
         Some(address) => SqlStore::open_postgres(&address, mode, clock, routes),
     }
@@ -23,7 +23,12 @@ pub(crate) fn is_there(home: &Home, config: &Config) -> bool {
     config.store.uri.is_some() || home.database().exists()
 }
 
-fn address(config: &Config) -> Result<Option<PostgresAddress>, Fault> {
+/// The name of this home among those that share a store: drawn once, and kept in it. Errors: `io`, `disk_full`.
+pub(super) fn node(home: &Home, config: &Config) -> Result<Option<String>, Fault> {
+    if config.is_shared() { home.node(&SystemClock).map(Some) } else { Ok(None) }
+}
+
+fn address(config: &Config, node: Option<String>) -> Result<Option<PostgresAddress>, Fault> {
     let store = &config.store;
     let Some(said) = &store.uri else { return Ok(None) };
     let invalid = |key: &str, reason: String| {
@@ -53,7 +58,7 @@ fn address(config: &Config) -> Result<Option<PostgresAddress>, Fault> {
         patience: Duration::from_secs_f64(config.delivery.stalled_after_s),
     };
     let (config, tls) = postgres::address(&settings).map_err(|fault| fault.with("setting", "store.uri"))?;
-    Ok(Some(PostgresAddress { config, tls, schema: store.schema.clone(), is_shared: store.shared }))
+    Ok(Some(PostgresAddress { config, tls, schema: store.schema.clone(), node }))
 }
 
 #[cfg(test)]
@@ -61,7 +66,7 @@ mod tests {
     use super::*;
 
     fn addressed(section: &str) -> Result<Option<PostgresAddress>, Fault> {
-        address(&toml::from_str(section).unwrap())
+        address(&toml::from_str(section).unwrap(), None)
     }
 
     #[test]
@@ -69,7 +74,7 @@ mod tests {
         assert!(addressed("").unwrap().is_none());
         let alone = "[store]\nuri = \"postgres://rushes@localhost/app\"\nshared = false\nschema = \"studio\"";
         let found = addressed(alone).unwrap().unwrap();
-        assert_eq!((found.schema.as_str(), found.is_shared, found.config.get_dbname()), ("studio", false, Some("app")));
+        assert_eq!((found.schema.as_str(), found.node, found.config.get_dbname()), ("studio", None, Some("app")));
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod keep;
 mod keep_days;
 mod ledger;
 mod links;
+mod machines;
 mod production;
 mod proof;
 mod publishing;

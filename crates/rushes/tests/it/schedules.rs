@@ -3,17 +3,16 @@
 
 use crate::service::Served;
 use crate::support::program::{Program, end, signal};
+use crate::support::stores;
 use crate::support::survivor::{LONG, Survivor};
 use crate::support::{Places, TestEngine, recipes::Recipes};
 use reqwest::StatusCode;
-use rushes_core::clock::{Clock, SystemClock};
-use rushes_core::delivery::Routes;
+use rushes_core::clock::Clock;
 use rushes_core::record::rfc3339;
 use rushes_core::store::{JobFilter, Schedules};
 use rushes_core::{Code, Fault, JobState};
 use rushes_engine::schedules::{Schedule, Timetable, standing};
 use rushes_engine::{Ask, Parts};
-use rushes_store::{Mode, SqlStore};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -187,8 +186,7 @@ async fn schedules_whose_parameters_are_refused_at_the_time_are_passed_over_and_
 
 /// Whether the schedule of a home has begun.
 fn has_begun(program: &Program) -> bool {
-    let path = program.path("home/rushes.db");
-    let Ok(store) = SqlStore::open(&path, &Mode::Read, Arc::new(SystemClock), Routes::default()) else { return false };
+    let Some(store) = stores::look(&program.path("home")) else { return false };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(store.schedules()).unwrap().len() == 1
 }

@@ -87,6 +87,11 @@ impl Served {
         child.wait().unwrap();
     }
 
+    /// Sends the process a signal by its name.
+    pub(crate) fn send(&self, name: &str) {
+        signal(self.child.as_ref().unwrap(), name);
+    }
+
     /// Starts it again on the same home, at another port.
     pub(crate) fn start_again(&mut self) {
         let (child, url) = listen(&self.program);

@@ -1,10 +1,10 @@
 //! Journals on disk: taken from a home that has worked, made neutral, and read again.
 
 use super::program::{Program, end, ffmpeg, signal};
+use super::stores;
 use super::survivor::{TINY, make_reference};
 use rushes_adapters::HttpOptions;
 use rushes_adapters::publishers::instagram::{Instagram, InstagramSettings};
-use rushes_core::clock::SystemClock;
 use rushes_core::delivery::Routes;
 use rushes_core::flow::Workflows;
 use rushes_core::job::Outcome;
@@ -14,7 +14,7 @@ use rushes_core::{Code, Fault, Job, JobState};
 use rushes_media::builtin::{image::BuiltinImage, motion::BuiltinMotion, music::BuiltinMusic, text::BuiltinText};
 use rushes_media::inspect::MediaInspector;
 use rushes_media::music::Styles;
-use rushes_store::{Mode, SqlStore};
+use rushes_store::SqlStore;
 use rushes_testkit::replay::{Difference, Recorded, RecordedChild, RecordedStep, replay};
 use rushes_workflows::{Kit, Registry};
 use std::collections::BTreeMap;
@@ -104,7 +104,7 @@ pub(crate) async fn take(store: &(impl Store + ?Sized), job: &Job) -> Recorded {
 }
 
 fn open(program: &Program) -> Option<SqlStore> {
-    SqlStore::open(&program.path("home/rushes.db"), &Mode::Read, Arc::new(SystemClock), Routes::default()).ok()
+    stores::look(&program.path("home"))
 }
 
 /// The newest family with this topmost workflow and state, and the jobs in it.

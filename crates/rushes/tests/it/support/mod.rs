@@ -163,7 +163,7 @@ pub(crate) fn parts(home: Home, clock: Arc<dyn Clock>, routes: Routes, (destinat
     let parts = Parts {
         home,
         watch: store.watch(),
-        is_shared: false,
+        node: None,
         store: Arc::new(store),
         clock,
         inspect: Arc::new(AnyFile),

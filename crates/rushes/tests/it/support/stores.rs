@@ -2,7 +2,7 @@
 //! schema of its own for each. So one suite is run on both.
 
 use rushes_adapters::catalogs::postgres::{PostgresSettings, address};
-use rushes_core::clock::Clock;
+use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::Routes;
 use rushes_engine::Home;
 use rushes_store::{Mode, PostgresAddress, SqlStore};
@@ -30,8 +30,19 @@ pub(crate) fn told(home: &Path) -> Vec<(&'static str, String)> {
 pub(crate) fn open(home: &Home, owner: &str, clock: Arc<dyn Clock>, routes: Routes) -> SqlStore {
     let mode = Mode::Own { owner: owner.to_owned() };
     let Some(server) = server() else { return SqlStore::open(&home.database(), &mode, clock, routes).unwrap() };
-    let settings = PostgresSettings { address: server, password: None, authority: None, patience: Duration::from_secs(10) };
+    SqlStore::open_postgres(&address_of(&server, &schema_of(home.root())), &mode, clock, routes).unwrap()
+}
+
+/// A look at the store of a home; None where there is none yet.
+pub(crate) fn look(home: &Path) -> Option<SqlStore> {
+    let (clock, routes) = (Arc::new(SystemClock), Routes::default());
+    let Some(server) = server() else { return SqlStore::open(&home.join("rushes.db"), &Mode::Read, clock, routes).ok() };
+    SqlStore::open_postgres(&address_of(&server, &schema_of(home)), &Mode::Read, clock, routes).ok()
+}
+
+/// A schema of a server that nobody guards.
+pub(crate) fn address_of(server: &str, schema: &str) -> PostgresAddress {
+    let settings = PostgresSettings { address: server.to_owned(), password: None, authority: None, patience: Duration::from_secs(10) };
     let (config, tls) = address(&settings).unwrap();
-    let address = PostgresAddress { config, tls, schema: schema_of(home.root()), is_shared: false };
-    SqlStore::open_postgres(&address, &mode, clock, routes).unwrap()
+    PostgresAddress { config, tls, schema: schema.to_owned(), node: None }
 }

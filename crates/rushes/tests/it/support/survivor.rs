@@ -3,17 +3,15 @@
 //! The oracle looks at files and records itself; of the program it believes nothing but the list of what it acknowledged.
 
 use super::program::{End, Program, end, ffmpeg};
+use super::stores;
 use rushes_core::clock::{Clock, SystemClock};
-use rushes_core::delivery::Routes;
 use rushes_core::digest::digest;
 use rushes_core::job::Outcome;
 use rushes_core::store::{AssetFilter, Assets, Jobs, Journal};
 use rushes_core::{JobState, record};
-use rushes_store::{Mode, SqlStore};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Child;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// As small and short as a production can be, and impatient.
@@ -233,8 +231,7 @@ impl Survivor {
     }
 
     fn completed(&self) -> u32 {
-        let path = self.home().join("rushes.db");
-        let Ok(store) = SqlStore::open(&path, &Mode::Read, Arc::new(SystemClock), Routes::default()) else { return 0 };
+        let Some(store) = stores::look(&self.home()) else { return 0 };
         let jobs = runtime().block_on(store.jobs(&all_jobs())).unwrap();
         u32::try_from(jobs.iter().filter(|job| job.state == JobState::Completed).count()).unwrap()
     }
@@ -253,8 +250,7 @@ impl Survivor {
 
     /// What the database says, read directly.
     pub(crate) fn books(&self) -> Seen {
-        let path = self.home().join("rushes.db");
-        let Ok(store) = SqlStore::open(&path, &Mode::Read, Arc::new(SystemClock), Routes::default()) else { return Seen::default() };
+        let Some(store) = stores::look(&self.home()) else { return Seen::default() };
         runtime().block_on(async {
             let mut seen = Seen::default();
             let every = AssetFilter { all_versions: true, ..AssetFilter::default() };
@@ -285,8 +281,7 @@ impl Survivor {
     /// The whole promise, on what lies in the home now that nothing runs.
     pub(crate) fn oracle(&self) {
         let home = self.home();
-        let path = home.join("rushes.db");
-        let store = SqlStore::open(&path, &Mode::Read, Arc::new(SystemClock), Routes::default()).unwrap();
+        let store = stores::look(&home).unwrap();
         let (current, jobs) =
             runtime().block_on(async { (store.assets(&AssetFilter::default()).await.unwrap(), store.jobs(&all_jobs()).await.unwrap()) });
         assert!(!current.is_empty(), "a run in which nothing was made proves nothing");
@@ -306,7 +301,7 @@ impl Survivor {
 /// says, too. Gives the records' keys.
 pub(crate) fn agree(program: &Program, objects: Option<&Objects>) -> Vec<String> {
     let home = program.path("home");
-    let store = SqlStore::open(&home.join("rushes.db"), &Mode::Read, Arc::new(SystemClock), Routes::default()).unwrap();
+    let store = stores::look(&home).unwrap();
     let (current, subjects) = runtime().block_on(async {
         let current = store.assets(&AssetFilter::default()).await.unwrap();
         (current, store.subjects().await.unwrap())

@@ -1,0 +1,175 @@
+//! Several nodes on one store: each a real `rushes serve` with a home of its own, a Postgres server between them, and one
+//! folder that all of them deliver to.
+
+use crate::service::{Served, new_key};
+use crate::support::program::Program;
+use crate::support::stores::address_of;
+use crate::support::survivor::{Dice, TINY, number, report};
+use reqwest::{Method, StatusCode};
+use rushes_core::clock::SystemClock;
+use rushes_core::delivery::Routes;
+use rushes_core::event::Event;
+use rushes_core::store::{AssetFilter, Assets, Events, JobFilter, Jobs};
+use rushes_core::{Asset, Job, JobState};
+use rushes_store::{Mode, SqlStore};
+use rushes_testkit::servers::{Postgres, postgres};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Longer than anything here takes on a busy machine.
+const LONG: Duration = Duration::from_secs(300);
+
+/// Some nodes, and what they share.
+struct Nodes {
+    nodes: Vec<Served>,
+    server: Postgres,
+    shared: tempfile::TempDir,
+}
+
+impl Nodes {
+    /// None where there is no Postgres to be had.
+    fn start(count: usize, more: &str) -> Option<Self> {
+        let server = postgres()?;
+        let shared = tempfile::tempdir().unwrap();
+        let config = format!(
+            "{TINY}[server]\nrequests_per_minute = 100000\njobs_at_once = 2\n[store]\nuri = \"{}\"\n\
+             [[destinations]]\nname = \"cloud\"\nuri = \"file://{}\"\n[[catalogs]]\nname = \"records\"\nuri = \"file://{}\"\n{more}",
+            server.url(),
+            shared.path().join("cloud").display(),
+            shared.path().join("records").display()
+        );
+        let programs: Vec<Program> = (0..count).map(|_| Program::with(&config)).collect();
+        let key = new_key(&programs[0], "admin");
+        let open = |program| {
+            let mut served = Served::open(program);
+            served.key = Some(key.clone());
+            served
+        };
+        Some(Self { nodes: programs.into_iter().map(open).collect(), server, shared })
+    }
+
+    fn store(&self) -> SqlStore {
+        SqlStore::open_postgres(&address_of(&self.server.url(), "rushes"), &Mode::Read, Arc::new(SystemClock), Routes::default()).unwrap()
+    }
+
+    /// Asks a node for a job; the answer may be lost with the node, so it is asked under one key until it comes.
+    async fn submit(&self, node: usize, workflow: &str, input: &Value, idem_key: &str) -> String {
+        let began = Instant::now();
+        for node in (0..self.nodes.len()).cycle().skip(node) {
+            assert!(began.elapsed() < LONG, "{idem_key} is never taken");
+            let request = self.nodes[node].ask(Method::POST, &format!("/api/v1/workflows/{workflow}/jobs"));
+            let sent = request.header("Idempotency-Key", idem_key).timeout(Duration::from_secs(20)).json(input).send().await;
+            if let Ok(answer) = sent {
+                let status = answer.status();
+                let passes = [StatusCode::CONFLICT, StatusCode::TOO_MANY_REQUESTS].contains(&status) || status.is_server_error();
+                let Ok(said) = answer.json::<Value>().await else { continue };
+                assert!(status.is_success() || passes, "{status}: {said}");
+                if status.is_success() {
+                    return said["id"].as_str().or(said["job"].as_str()).unwrap_or_else(|| panic!("{said}")).to_owned();
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        unreachable!("a cycle has no end")
+    }
+}
+
+/// Waits until every topmost job has ended; gives them.
+async fn all_ended(store: &SqlStore, wanted: usize) -> Vec<Job> {
+    let began = Instant::now();
+    loop {
+        let jobs = store.jobs(&JobFilter { limit: u32::MAX, ..JobFilter::default() }).await.unwrap();
+        if jobs.len() == wanted && jobs.iter().all(|job| job.state.has_ended()) {
+            return jobs;
+        }
+        let open: Vec<String> = jobs
+            .iter()
+            .filter(|job| !job.state.has_ended())
+            .map(|job| format!("{} {} {:?} tries {}", job.id, job.state.name(), job.waiting_for, job.tries))
+            .collect();
+        assert!(began.elapsed() < LONG, "not in time, {} of {wanted} there: {open:#?}", jobs.len());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Every fact, in its order.
+async fn facts(store: &SqlStore) -> Vec<Event> {
+    let (mut all, mut after) = (Vec::new(), 0);
+    loop {
+        let page = store.events(after, 1_000).await.unwrap();
+        let Some(last) = page.last() else { return all };
+        after = last.seq;
+        all.extend(page);
+    }
+}
+
+/// What must be true however rough it was: each job ended once and well, each asset is in the cloud once, with its bytes.
+async fn oracle(nodes: &Nodes, jobs: &[Job]) {
+    for job in jobs {
+        assert_eq!(job.state, JobState::Completed, "{} {:?}", job.id, job.fault);
+    }
+    let store = nodes.store();
+    let mut ends: BTreeMap<String, u32> = BTreeMap::new();
+    for fact in facts(&store).await.iter().filter(|fact| fact.event_type == "job.completed") {
+        *ends.entry(fact.job.clone().unwrap()).or_default() += 1;
+    }
+    assert!(jobs.iter().all(|job| ends.get(&job.id.to_string()) == Some(&1)), "each ends once: {ends:?}");
+    let current: Vec<Asset> = store.assets(&AssetFilter::default()).await.unwrap().into_iter().map(|(asset, _)| asset).collect();
+    assert!(!current.is_empty(), "a run in which nothing was made proves nothing");
+    let cloud = nodes.shared.path().join("cloud");
+    let there = crate::support::survivor::hashes(&cloud);
+    let wanted: BTreeMap<String, String> = current.iter().map(|asset| (asset.path.clone(), asset.blob.sha256.clone())).collect();
+    assert_eq!(there, wanted, "the cloud holds every asset and nothing else");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn machines_share_the_work_of_one_store_and_each_job_ends_once() {
+    let Some(nodes) = Nodes::start(3, "") else { return };
+    let count = 6;
+    for n in 0..count {
+        nodes.submit(n % 3, "character", &json!({"parameters": {"seed": 40 + n}}), &format!("job {n}")).await;
+    }
+    let store = nodes.store();
+    let jobs = all_ended(&store, count).await;
+    oracle(&nodes, &jobs).await;
+    let audit = nodes.nodes[1].program.run(&["audit", "--deep", "--json"]).expect(0).json();
+    assert_eq!(audit["clean"], true, "{audit}");
+    assert!(nodes.nodes.iter().filter(|node| node.log().contains("job started")).count() != 1 || count < 2);
+}
+
+/// Kills, stops and starts nodes by a printed seed while productions run.
+#[tokio::test(flavor = "multi_thread")]
+async fn machines_are_killed_and_stopped_at_random_and_every_job_ends_once() {
+    let Some(mut nodes) = Nodes::start(3, "") else { return };
+    let mut dice = Dice::roll("machines");
+    let count = usize::try_from(number("RUSHES_JOBS", 4)).unwrap();
+    for n in 0..count {
+        nodes.submit(n % 3, "production", &json!({"parameters": {"count": 1, "seed": 7 + n}}), &format!("job {n}")).await;
+    }
+    let (store, began) = (nodes.store(), Instant::now());
+    let chaos = Duration::from_secs(number("RUSHES_CHAOS_S", 20));
+    let (mut kills, mut stops) = (0, 0);
+    while began.elapsed() < chaos {
+        tokio::time::sleep(dice.moment()).await;
+        let node = usize::try_from(dice.below(3)).unwrap();
+        if dice.below(2) == 0 {
+            nodes.nodes[node].kill();
+            tokio::time::sleep(dice.moment()).await;
+            nodes.nodes[node].start_again();
+            kills += 1;
+        } else {
+            nodes.nodes[node].send("STOP");
+            // Past its lease, so that another takes over what it has.
+            tokio::time::sleep(Duration::from_secs(2 + dice.below(8))).await;
+            nodes.nodes[node].send("CONT");
+            stops += 1;
+        }
+    }
+    let jobs = all_ended(&store, count).await;
+    oracle(&nodes, &jobs).await;
+    let audit = nodes.nodes[0].program.run(&["audit", "--json"]).expect(0).json();
+    assert_eq!(audit["clean"], true, "{audit}");
+    report("three nodes on one store", &format!("{count} productions, {kills} kills, {stops} stops, seed {}", dice.seed));
+}
