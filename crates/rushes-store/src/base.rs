@@ -173,6 +173,14 @@ impl Base {
         matches!(self, Self::Postgres(link) if link.session.borrow().is_lost())
     }
 
+    /// This node, where others share the store.
+    pub(crate) fn node(&self) -> Option<String> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(link) => link.way.node(),
+        }
+    }
+
     /// Commands in one transaction at most.
     pub(crate) fn batch_max(&self) -> usize {
         match self {

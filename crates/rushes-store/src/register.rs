@@ -279,9 +279,9 @@ fn owe_object(write: &mut Write<'_>, maker: &Maker<'_>, asset: &Asset, route: &R
     let size_bytes = i64::try_from(asset.blob.size_bytes).unwrap_or(i64::MAX);
     let made = rows::one(
         write.sql,
-        "INSERT INTO outbox(op, destination, asset, key, rev, root, state, not_before_ms, size_bytes, created_ms)
-         VALUES ('put_object', ?1, ?2, ?3, ?4, ?5, 'owed', ?6, ?7, ?6) ON CONFLICT DO NOTHING RETURNING id",
-        params![route.name, id, key, asset.version, maker.root.to_string(), write.now_ms, size_bytes],
+        "INSERT INTO outbox(op, destination, asset, key, rev, root, state, not_before_ms, size_bytes, created_ms, home)
+         VALUES ('put_object', ?1, ?2, ?3, ?4, ?5, 'owed', ?6, ?7, ?6, ?8) ON CONFLICT DO NOTHING RETURNING id",
+        params![route.name, id, key, asset.version, maker.root.to_string(), write.now_ms, size_bytes, write.node],
         |row| row.get::<_, i64>(0),
     )?;
     write.wakes.place(&route.name);

@@ -31,6 +31,8 @@ pub(crate) struct Write<'a> {
     pub(crate) clock: &'a dyn Clock,
     /// How long a job's lease lasts.
     pub(crate) lease_ms: i64,
+    /// This node, where others share the store.
+    pub(crate) node: Option<&'a str>,
     tokens: &'a mut i64,
 }
 
@@ -87,7 +89,8 @@ impl Writer {
         std::thread::Builder::new().name("rushes-writer".into()).spawn(move || {
             // 62 random bits of the id, so that two engines never lease under one number.
             let tokens = i64::try_from(clock.new_id().as_u128() & ((1 << 62) - 1)).unwrap_or(1);
-            Thread { base, clock, bells, owner, tokens }.run(&commands);
+            let node = base.node();
+            Thread { base, clock, bells, owner, node, tokens }.run(&commands);
         })?;
         Ok(Self { queue })
     }
@@ -120,6 +123,7 @@ struct Thread {
     clock: Arc<dyn Clock>,
     bells: Arc<Bells>,
     owner: String,
+    node: Option<String>,
     tokens: i64,
 }
 
@@ -195,8 +199,15 @@ impl Thread {
                 self.base.run("SAVEPOINT command")?;
             }
             let (mut woken, sql) = (Wakes::default(), self.base.sql());
-            let is_ok =
-                command.apply(&mut Write { sql: &sql, now_ms, wakes: &mut woken, clock: &*self.clock, lease_ms, tokens: &mut self.tokens });
+            let is_ok = command.apply(&mut Write {
+                sql: &sql,
+                now_ms,
+                wakes: &mut woken,
+                clock: &*self.clock,
+                lease_ms,
+                node: self.node.as_deref(),
+                tokens: &mut self.tokens,
+            });
             if self.base.is_lost() {
                 return Err(Fault::new(Code::StoreFailed, "write").because("the connection to the database broke"));
             }

@@ -49,7 +49,7 @@ pub(crate) fn ready_rows() -> String {
     format!(
         "SELECT ready.id, op, collection, document, key, attempts, replaces, session, a.root, {ASSET} FROM
              (SELECT id, op, asset, collection, document, key, attempts, replaces, session FROM outbox
-              WHERE destination = ?1 AND {READY} AND {UNTOUCHED} AND (size_bytes > {SMALL_BYTES}) = (?4 = 1) ORDER BY id LIMIT ?3) ready
+              WHERE destination = ?1 AND {READY} AND {UNTOUCHED} AND (home IS NULL OR home = ?5) AND (size_bytes > {SMALL_BYTES}) = (?4 = 1) ORDER BY id LIMIT ?3) ready
          LEFT JOIN assets a ON a.id = ready.asset LEFT JOIN blobs b ON b.sha256 = a.sha256 ORDER BY ready.id"
     )
 }
@@ -78,11 +78,11 @@ pub(crate) const RENEW: [&str; 2] = [
     "UPDATE outbox SET state = 'owed', lease = 0 WHERE destination = ?1 AND state = 'sending' AND lease_until_ms < ?2",
 ];
 
-fn ready(sql: &Sql<'_>, destination: &str, now_ms: i64, limit: u32, is_large: bool) -> Result<Vec<Row>, Fault> {
+fn ready(write: &Write<'_>, destination: &str, limit: u32, is_large: bool) -> Result<Vec<Row>, Fault> {
     if limit == 0 {
         return Ok(Vec::new());
     }
-    rows::all(sql, &ready_rows(), params![destination, now_ms, limit, is_large], |row| {
+    rows::all(write.sql, &ready_rows(), params![destination, write.now_ms, limit, is_large, write.node], |row| {
         Ok(Row {
             id: row.get(0)?,
             op: row.get(1)?,
@@ -111,8 +111,8 @@ pub(super) fn lease_due(write: &mut Write<'_>, destination: &str, wanted: &Wante
         let hurried = "UPDATE outbox SET not_before_ms = ?2 WHERE destination = ?1 AND state = 'owed' AND not_before_ms > ?2";
         rows::change(write.sql, hurried, params![destination, write.now_ms])?;
     }
-    let small = ready(write.sql, destination, write.now_ms, wanted.small, false)?;
-    let large = ready(write.sql, destination, write.now_ms, wanted.large, true)?;
+    let small = ready(write, destination, wanted.small, false)?;
+    let large = ready(write, destination, wanted.large, true)?;
     let is_full = |found: &[Row], wanted: u32| found.len() >= wanted as usize;
     let (more_small, more_large) = (is_full(&small, wanted.small), is_full(&large, wanted.large));
     let mut due: Vec<Due> = Vec::with_capacity(small.len() + large.len());
