@@ -88,6 +88,10 @@ places! {
     ScheduleDue "schedule_due";
     /// An occurrence of a schedule is dealt with, and nobody was told.
     ScheduleKept "schedule_kept";
+    /// A queue is about to be asked for a task.
+    Call "call";
+    /// A queue has been asked for a task, and that is not written down.
+    Called "called";
     /// A blob fetched back is about to be placed.
     Fetched "fetched";
     /// Local bytes are about to be removed.

@@ -25,6 +25,7 @@ pub mod ledger;
 pub mod log_lines;
 pub mod provider;
 pub mod publisher;
+pub mod queue;
 pub mod recognise;
 pub mod record;
 pub mod store;

@@ -14,6 +14,7 @@ use rushes_core::compress::Compress;
 use rushes_core::delivery::Routes;
 use rushes_core::destination::Destination;
 use rushes_core::inspect::Inspect;
+use rushes_core::queue::TaskQueue;
 use rushes_core::store::Store;
 use rushes_store::Watch;
 use std::sync::Arc;
@@ -61,10 +62,23 @@ impl<T: ?Sized> Clone for Site<T> {
     }
 }
 
+/// Who sees to it that jobs are driven.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Driver {
+    /// The engine looks for work by itself.
+    #[default]
+    Own,
+    /// Somebody outside asks for each job: [`crate::Desk::drive`]. The engine claims none by itself.
+    Asked,
+}
+
 /// The bounds of jobs; none by default.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct JobRules {
-    /// Driven at once of those that wait for their turn; what they consist of comes on top.
+    /// Who sees to it that they are driven.
+    pub driver: Driver,
+    /// Driven at once of those that wait for their turn; what they consist of comes on top. Who is asked for each job does not
+    /// heed it.
     pub at_once: Option<usize>,
     /// The longest a topmost one may run, from when an engine first took it up.
     pub longest: Option<Duration>,
@@ -103,6 +117,8 @@ pub struct Parts {
     pub keep: KeepRules,
     /// How many jobs, and how long each.
     pub jobs: JobRules,
+    /// What asks for the jobs of [`Driver::Asked`], where that is a queue of tasks.
+    pub tasks: Option<Arc<dyn TaskQueue>>,
     /// What is started by the clock, where somebody serves.
     pub schedules: Arc<[Schedule]>,
     /// What earlier jobs took.

@@ -1,5 +1,6 @@
 //! Jobs: making, claiming, ending, cancelling, listing.
 
+use crate::calls;
 use crate::events::tell;
 use crate::keys::REPLY_KEPT_MS;
 use crate::messages;
@@ -148,7 +149,7 @@ fn take_up(write: &mut Write<'_>, owner: &str, id: JobId, catalogs: &[String]) -
         write.sql,
         &format!(
             "UPDATE jobs SET state = 'running', waiting_for = NULL, owner = ?2, fence = fence + 1, lease_until_ms = ?3, tries = tries + 1, updated_ms = ?4,
-                 started_ms = coalesce(started_ms, ?4) WHERE id = ?1 RETURNING {JOB}, fence, in_turn"
+                 wake_at_ms = 0, started_ms = coalesce(started_ms, ?4) WHERE id = ?1 RETURNING {JOB}, fence, in_turn"
         ),
         params![id.to_string(), owner, write.now_ms + LEASE_MS, write.now_ms],
         |row| Ok((rows::job(row)?, row.get::<_, i64>("fence")?, row.get::<_, bool>("in_turn")?)),
@@ -196,11 +197,14 @@ fn finish(write: &mut Write<'_>, lease: Lease, end: Option<Result<Value, Fault>>
     let is_stopped = "?2 = 'delivering' AND cancel = 1 AND parent IS NULL AND fault IS NULL";
     let end = format!(
         "UPDATE jobs SET state = iif({is_stopped}, 'cancelled', ?2), value = iif({is_stopped}, NULL, ?3), fault = ?4, waiting_for = NULL,
-             owner = NULL, updated_ms = ?5, ended_ms = iif({is_stopped}, ?5, ?6) WHERE id = ?1 RETURNING {JOB}"
+             owner = NULL, wake_at_ms = ?7, updated_ms = ?5, ended_ms = iif({is_stopped}, ?5, ?6) WHERE id = ?1 RETURNING {JOB}"
     );
-    let params = params![lease.job.to_string(), state.name(), value, fault, write.now_ms, ended_ms];
+    let params = params![lease.job.to_string(), state.name(), value, fault, write.now_ms, ended_ms, write.now_ms + calls::DELIVERS_MS];
     let job = rows::one(write.sql, &end, params, rows::job)?;
     write.wakes.job(lease.job);
+    if job.as_ref().is_some_and(|job| job.parent.is_some()) {
+        calls::wake_parent(write, lease.job)?;
+    }
     let state = job.as_ref().map_or(state, |job| job.state);
     tell(write, &format!("job.{}", state.name()), Some(lease.job), &object!({}))?;
     if let Some(job) = job.filter(|_| state.has_ended()) {
@@ -252,6 +256,8 @@ fn ask_to_stop(write: &mut Write<'_>, id: JobId, routes: &Routes) -> Result<(), 
     tell(write, "job.cancel_asked", Some(id), &object!({}))?;
     for (job, has_ended) in asked {
         write.wakes.job(job);
+        calls::wake(write, job)?;
+        calls::wake_parent(write, job)?;
         if has_ended {
             tell(write, "job.cancelled", Some(job), &object!({}))?;
         }

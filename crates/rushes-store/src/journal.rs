@@ -1,6 +1,7 @@
 //! The journal: what the steps of jobs gave, and the signals they wait for.
 
 use crate::attempts;
+use crate::calls;
 use crate::events::tell;
 use crate::jobs::{self, check_lease, load};
 use crate::register::{self, Maker};
@@ -73,6 +74,7 @@ fn send_signal(write: &mut Write<'_>, job: JobId, name: &str, value: &Value) -> 
         params![job.to_string(), name, json(value)?, write.now_ms],
     )?;
     write.wakes.job(job);
+    calls::wake(write, job)?;
     tell(write, "job.signal", Some(job), &object!({"name": name}))
 }
 

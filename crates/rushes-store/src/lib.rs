@@ -6,6 +6,7 @@
 mod assets;
 mod attempts;
 mod bells;
+mod calls;
 mod events;
 #[cfg(any(test, feature = "fill"))]
 pub mod fill;

@@ -25,6 +25,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0011_places.sql"),
     include_str!("migrations/0012_attempts.sql"),
     include_str!("migrations/0013_schedules.sql"),
+    include_str!("migrations/0014_calls.sql"),
 ];
 
 /// The schema this program writes.

@@ -29,6 +29,9 @@ const REMEMBERED: &str = "INSERT INTO places(name, uri, prefix, folder) VALUES (
 const SENT: &str = "INSERT INTO attempts(job, step, number, provider, state, external_id, began_ms, changed_ms)
     VALUES ('00000000-0000-7000-8000-000000000001', 'show', 1, 'instagram', 'done', '179', 1, 2)";
 
+/// Rows for the table that came with schema 13.
+const SCHEDULED: &str = "INSERT INTO schedules(name, timetable, last_ms) VALUES ('nightly', '0 3 * * *', 1)";
+
 /// Makes a database of an older schema at `path` and closes it: jobs in every state, their steps and signals, assets
 /// of two versions, deliveries and what is owed for them, and events. Errors: `input_invalid` when it is there already.
 pub fn open_at_schema(path: &Path, schema: usize) -> Result<(), Fault> {
@@ -38,7 +41,7 @@ pub fn open_at_schema(path: &Path, schema: usize) -> Result<(), Fault> {
     let mut connection = migrate::make(path, 1)?;
     connection.execute_batch(FILLED).map_err(|e| failed("fill older database", e))?;
     migrate::carry_to(&mut connection, schema)?;
-    for (since, rows) in [(2, MARKED), (6, ASKED), (7, TOLD), (11, REMEMBERED), (12, SENT)] {
+    for (since, rows) in [(2, MARKED), (6, ASKED), (7, TOLD), (11, REMEMBERED), (12, SENT), (13, SCHEDULED)] {
         if schema >= since {
             connection.execute_batch(rows).map_err(|e| failed("fill older database", e))?;
         }

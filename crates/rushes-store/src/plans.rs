@@ -2,7 +2,7 @@
 
 use crate::sqlite::{Mode, SqliteStore, TAKE_OVER};
 use crate::upkeep::{expire, old, owe};
-use crate::{assets, attempts, jobs, messages, outbox, pages, register, settle, snapshot};
+use crate::{assets, attempts, calls, jobs, messages, outbox, pages, register, settle, snapshot};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{DeliveryState, Routes};
 use rushes_core::store::{AssetFilter, DeliveryFilter, JobFilter, SubjectFilter};
@@ -19,6 +19,7 @@ const OPEN_ONLY: &[&str] = &[
     "jobs_running",
     "jobs_to_cancel",
     "jobs_choosing",
+    "jobs_to_call_for",
     "outbox_leased",
     "outbox_uploads",
     "outbox_ready",
@@ -165,6 +166,7 @@ fn plans_of_hot_questions_walk_no_table() {
     hot.extend([outbox::ends::PAY, outbox::ends::PROVEN, settle::STANDING, snapshot::RAISE].map(str::to_owned));
     hot.extend([register::VERSIONS, register::AFTER_OLDER, messages::OLD, messages::OWED].map(str::to_owned));
     hot.extend([register::LAST_REV, outbox::REMOVED, outbox::backlog::PLACES, owe::REFUSE_PLACE].map(str::to_owned));
+    hot.push(calls::UNDRIVEN.to_owned());
     hot.extend(of_expiry());
     hot.extend([jobs::COUNTED[1].to_owned(), owe::missing_of(), old::removable_of(true), old::removable_of(false)]);
     let (endpoint, job) = (Some(EndpointId(SystemClock.new_id())), Some(JobId(SystemClock.new_id())));

@@ -41,14 +41,14 @@ fn retry(write: &mut Write<'_>, id: JobId, catalogs: &[String]) -> Result<Job, F
         )?;
         rows::change(
             write.sql,
-            "UPDATE jobs SET state = 'queued', value = NULL, fault = NULL, started_ms = NULL, ended_ms = NULL, updated_ms = ?2
+            "UPDATE jobs SET state = 'queued', value = NULL, fault = NULL, started_ms = NULL, ended_ms = NULL, wake_at_ms = 0, updated_ms = ?2
              WHERE root = ?1 AND (id = ?1 OR (state = 'failed' AND value IS NULL))",
             params![text, write.now_ms],
         )?;
     } else if job.state == JobState::Failed && (refused > 0 || rows::number(write.sql, settle::GOES_ON, [&text])? == 1) {
         rows::change(
             write.sql,
-            "UPDATE jobs SET state = 'delivering', fault = NULL, ended_ms = NULL, updated_ms = ?2 WHERE id = ?1",
+            "UPDATE jobs SET state = 'delivering', fault = NULL, ended_ms = NULL, wake_at_ms = 0, updated_ms = ?2 WHERE id = ?1",
             params![text, write.now_ms],
         )?;
     } else {

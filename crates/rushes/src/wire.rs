@@ -17,7 +17,7 @@ use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::Routes;
 use rushes_core::provider::Providers;
 use rushes_core::{Code, Fault};
-use rushes_engine::{Engine, Home, JobRules, KeepRules, Lanes, Lock, Parts, Role, Webhooks};
+use rushes_engine::{Driver, Engine, Home, JobRules, KeepRules, Lanes, Lock, Parts, Role, Webhooks};
 use rushes_media::builtin::image::BuiltinImage;
 use rushes_media::builtin::motion::BuiltinMotion;
 use rushes_media::builtin::music::BuiltinMusic;
@@ -53,7 +53,8 @@ pub(crate) fn start(home: &Home, config: &Config) -> Result<Running, Fault> {
 pub(crate) fn serve(home: &Home, config: &Config) -> Result<Running, Fault> {
     let server = &config.server;
     let longest = (server.job_limit_s > 0).then(|| Duration::from_secs(server.job_limit_s.into()));
-    let jobs = JobRules { at_once: Some(server.jobs_at_once), longest, first_guess: Some(first_guess(config)) };
+    let driver = Driver::Own;
+    let jobs = JobRules { driver, at_once: Some(server.jobs_at_once), longest, first_guess: Some(first_guess(config)) };
     schedules::check(&schedules::all(home, config)?)?;
     let mut running = start_as(home, config, Role::Service, jobs)?;
     running.engine.follow_schedules();
@@ -139,6 +140,7 @@ fn parts(home: &Home, config: &Config, mode: &Mode) -> Result<Parts, Fault> {
             days: config.keep.kept_days(),
         },
         jobs: JobRules::default(),
+        tasks: None,
         schedules: schedules::all(home, config)?,
         known: Arc::default(),
         pins: Arc::default(),

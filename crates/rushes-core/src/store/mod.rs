@@ -3,6 +3,7 @@
 
 mod assets;
 mod attempts;
+mod calls;
 mod events;
 mod history;
 mod jobs;
@@ -18,6 +19,7 @@ mod webhooks;
 
 pub use assets::{AssetFilter, Assets};
 pub use attempts::{AttemptEnd, Attempts};
+pub use calls::{Calls, Seen};
 pub use events::{Events, Marks};
 pub use history::{History, PastJob, PastStep};
 pub use jobs::{Claim, Family, JobFilter, Jobs, Lease, Room};
@@ -49,6 +51,7 @@ pub trait Store:
     + Marks
     + History
     + Schedules
+    + Calls
 {
 }
 impl<T> Store for T where
@@ -68,5 +71,6 @@ impl<T> Store for T where
         + Marks
         + History
         + Schedules
+        + Calls
 {
 }

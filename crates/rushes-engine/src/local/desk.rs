@@ -1,5 +1,6 @@
 //! Where a running engine is asked: by its own process, by others over its socket, over HTTP.
 
+use super::asked::{self, Driven, Order};
 use super::requests;
 use super::{Live, NewJobRequest, Shared, WAIT_LOOK};
 use crate::owner::Ask;
@@ -7,10 +8,11 @@ use crate::parts::Parts;
 use crate::schedules;
 use rushes_core::flow::Workflows;
 use rushes_core::job::Job;
-use rushes_core::{Fault, JobId};
+use rushes_core::{Code, Fault, JobId};
 use serde_json::Value;
 use std::sync::Arc;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, oneshot};
+use tokio::time::Instant;
 
 /// A way to ask of a running engine. What is asked after it stopped is written down, and done by the next.
 pub struct Desk<W> {
@@ -48,9 +50,32 @@ impl<W: Workflows> Desk<W> {
         requests::submit(&self.shared, request).await
     }
 
-    /// Asks a job to stop; it takes effect within a second.
+    /// Asks a job to stop; it takes effect within a second of its being driven.
     pub async fn cancel(&self, job: JobId) -> Result<Job, Fault> {
-        self.shared.parts.store.cancel(job).await
+        let job = self.shared.parts.store.cancel(job).await?;
+        asked::call_quietly(&self.shared).await;
+        Ok(job)
+    }
+
+    /// Drives one job, with [`crate::Driver::Asked`], until nothing is left to do for it, it only waits, or this moment, and
+    /// hands it back then. Its children are jobs of their own, to be asked for by themselves. What drops this hands it back.
+    /// Errors: `not_found`; `input_invalid` where the engine claims by itself; `engine_gone` when it stops; those of the store and
+    /// the queue: then it is to be asked for again.
+    pub async fn drive(&self, job: JobId, deadline: Instant) -> Result<Driven, Fault> {
+        let fault = |code, why: &str| Fault::new(code, "drive job").with("job", job).because(why);
+        let orders = self.shared.orders.as_ref();
+        let orders =
+            orders.ok_or_else(|| fault(Code::InputInvalid, "this engine takes up its jobs by itself, and drives none it is asked for"))?;
+        let gone = || fault(Code::EngineGone, "the engine stops");
+        let (answer, became) = oneshot::channel();
+        orders.send(Order { job, deadline, answer }).await.map_err(|_| gone())?;
+        became.await.map_err(|_| gone())?
+    }
+
+    /// Asks the queue for every job that nobody drives and nobody was called for; gives how many. Errors: those of the store and
+    /// the queue.
+    pub async fn call_for_all(&self) -> Result<usize, Fault> {
+        asked::call_for_all(&self.shared).await
     }
 
     /// Does what is asked, as for another process. Errors: those of each request.

@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::flow::LocalFlow;
+use super::idle::Idle;
 use futures_util::FutureExt;
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::Workflows;
@@ -23,8 +24,9 @@ const STORE_WAIT_MAX: Duration = Duration::from_secs(30);
 /// How often the time of a bounded job is compared with the clock.
 const CLOCK_LOOK: Duration = Duration::from_secs(10);
 
-/// Runs a job until its workflow ends; then writes the end down. A lost lease ends it without a word.
-pub(super) async fn drive<W: Workflows>(shared: Arc<Shared<W>>, claim: Claim) {
+/// Runs a job until its workflow ends; then writes the end down. A lost lease ends it without a word. `idle` tells meanwhile
+/// whether it only waits.
+pub(super) async fn drive<W: Workflows>(shared: Arc<Shared<W>>, claim: Claim, idle: Idle) {
     let id = claim.job.id;
     let token = Cancel::new();
     if claim.job.cancel {
@@ -34,7 +36,7 @@ pub(super) async fn drive<W: Workflows>(shared: Arc<Shared<W>>, claim: Claim) {
     let span = tracing::info_span!(target: SPANS, "job", job = %id, root = %claim.job.root, workflow = claim.job.workflow, fault = tracing::field::Empty);
     let driven = async {
         tokio::select! {
-            end = persist(&shared, &claim, &token) => end,
+            end = persist(&shared, &claim, &token, &idle) => end,
             never = overdue(&shared, &claim) => match never {},
         }
     };
@@ -83,12 +85,12 @@ async fn overdue<W: Workflows>(shared: &Shared<W>, claim: &Claim) -> Infallible 
 }
 
 /// Drives again after faults of the store, such as a full disk, for as long as the job is ours.
-async fn persist<W: Workflows>(shared: &Arc<Shared<W>>, claim: &Claim, token: &Cancel) -> Result<Job, Fault> {
+async fn persist<W: Workflows>(shared: &Arc<Shared<W>>, claim: &Claim, token: &Cancel, idle: &Idle) -> Result<Job, Fault> {
     let mut wait = STORE_WAIT_FIRST;
     // A job nobody has held before has done no step.
     let mut is_new = claim.lease.fence == 1;
     loop {
-        let caught = std::panic::AssertUnwindSafe(run(shared, claim, token, std::mem::take(&mut is_new))).catch_unwind().await;
+        let caught = std::panic::AssertUnwindSafe(run(shared, claim, (token, idle), std::mem::take(&mut is_new))).catch_unwind().await;
         // A panic of the engine itself leaves a job that is ours and that nobody drives; so it is driven again.
         let end = caught.unwrap_or_else(|panic| Err(Fault::new(Code::Panicked, "drive job").because(panic_text(panic.as_ref()))));
         match end {
@@ -102,12 +104,17 @@ async fn persist<W: Workflows>(shared: &Arc<Shared<W>>, claim: &Claim, token: &C
     }
 }
 
-async fn run<W: Workflows>(shared: &Arc<Shared<W>>, claim: &Claim, token: &Cancel, mut is_new: bool) -> Result<Job, Fault> {
+async fn run<W: Workflows>(
+    shared: &Arc<Shared<W>>,
+    claim: &Claim,
+    (token, idle): (&Cancel, &Idle),
+    mut is_new: bool,
+) -> Result<Job, Fault> {
     let mut drives = 0;
     loop {
         drives += 1;
         let steps = if std::mem::take(&mut is_new) { Vec::new() } else { shared.parts.store.steps(claim.job.id).await? };
-        let flow = LocalFlow::new(shared.clone(), claim, token.clone(), steps);
+        let flow = LocalFlow::new(shared.clone(), claim, (token.clone(), idle.clone()), steps);
         let result = guarded(shared, &claim.job, &flow).await;
         if let Some(fault) = flow.lost() {
             return Err(fault);

@@ -1,8 +1,9 @@
 //! `Flow` on the local journal: each durable call is looked up first, and done and remembered otherwise.
 
 use super::Shared;
+use super::idle::Idle;
 use super::scratch::Scratch;
-use super::{NewJobRequest, WAIT_LOOK, new_job};
+use super::{NewJobRequest, WAIT_LOOK, asked, new_job};
 use futures_util::future::join_all;
 use rushes_core::flow::{Branch, Child, Data, Flow, Step, StepContext, Workflows};
 use rushes_core::job::{Job, JobState, StepRow};
@@ -20,6 +21,8 @@ pub(crate) struct LocalFlow<W> {
     pub(super) job: Job,
     pub(super) lease: Lease,
     pub(super) cancel: Cancel,
+    /// Told of each step and wait.
+    pub(super) idle: Idle,
     pub(super) journal: HashMap<String, StepRow>,
     pub(super) scratch: Arc<Scratch>,
     asked: Mutex<HashSet<String>>,
@@ -29,7 +32,7 @@ pub(crate) struct LocalFlow<W> {
 }
 
 impl<W: Workflows> LocalFlow<W> {
-    pub(super) fn new(shared: Arc<Shared<W>>, claim: &Claim, cancel: Cancel, steps: Vec<StepRow>) -> Self {
+    pub(super) fn new(shared: Arc<Shared<W>>, claim: &Claim, (cancel, idle): (Cancel, Idle), steps: Vec<StepRow>) -> Self {
         let scratch = Scratch::of(&shared.parts.home, claim.lease);
         let journal = steps.into_iter().map(|row| (row.name.clone(), row)).collect();
         Self {
@@ -37,6 +40,7 @@ impl<W: Workflows> LocalFlow<W> {
             job: claim.job.clone(),
             lease: claim.lease,
             cancel,
+            idle,
             journal,
             scratch,
             asked: Mutex::default(),
@@ -98,7 +102,9 @@ impl<W: Workflows> LocalFlow<W> {
             Ok(job) => job,
             Err(fault) => return self.lose(fault).await,
         };
+        asked::call_quietly(&self.shared).await;
         let mut bell = self.shared.parts.watch.job(job.id);
+        let _waits = self.idle.wait(None);
         while matches!(job.state, JobState::Queued | JobState::Running) {
             bell.mark_unchanged();
             job = match store.job(job.id).await {
@@ -166,10 +172,12 @@ impl<W: Workflows> Flow for LocalFlow<W> {
         let left_ms = until_ms.saturating_sub(self.shared.parts.clock.now_ms());
         let Ok(left_ms @ 1..) = u64::try_from(left_ms) else { return Ok(()) };
         self.wait(Some(Wait::Sleep(name.to_owned()))).await;
+        let waits = self.idle.wait(Some(until_ms));
         let is_awake = tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(left_ms)) => true,
             () = self.cancel.cancelled(), if !self.given.load(Ordering::SeqCst) => false,
         };
+        drop(waits);
         self.wait(None).await;
         if !is_awake && self.take_cancel() { Err(Stop::Cancelled) } else { Ok(()) }
     }
@@ -181,6 +189,7 @@ impl<W: Workflows> Flow for LocalFlow<W> {
         let mut value = None;
         if !self.journal.contains_key(&got) {
             self.wait(Some(Wait::Signal(name.to_owned()))).await;
+            let _waits = self.idle.wait(Some(until_ms));
             let mut bell = self.shared.parts.watch.job(self.job.id);
             loop {
                 bell.mark_unchanged();

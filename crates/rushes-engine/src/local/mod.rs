@@ -1,23 +1,27 @@
-//! The local engine: claims jobs of its home, drives each as one task, and replays what a crash left.
+//! The local engine: claims jobs of its home, or is asked for each; drives each as one task, and replays what a crash left.
 
+mod asked;
 mod attempt;
 mod desk;
 mod drive;
 mod flow;
+mod idle;
 pub(crate) mod requests;
 mod scratch;
 mod step;
 
+use self::idle::Idle;
 use crate::halt::Halt;
 use crate::home::{Anchor, Lock};
 use crate::keep;
 use crate::loose;
 use crate::outbox;
 use crate::owner;
-use crate::parts::Parts;
+use crate::parts::{Driver, Parts};
 use crate::schedules;
 use crate::view;
 use crate::webhooks;
+pub use asked::Driven;
 pub use attempt::library;
 pub use desk::Desk;
 use rushes_core::faults::{self, Place};
@@ -30,7 +34,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Mutex as AsyncMutex, Notify, broadcast, mpsc};
 use tokio::task::JoinSet;
 
 /// Jobs driven at once; a waiting one costs some kilobytes.
@@ -85,6 +89,10 @@ pub(crate) struct Shared<W> {
     owner: String,
     /// A library link could not be made.
     pub(crate) unlinked: Notify,
+    /// Where jobs to be driven are handed in, where the engine claims none by itself.
+    orders: Option<mpsc::Sender<asked::Order>>,
+    /// Held while jobs without a task are looked up and asked for.
+    calling: AsyncMutex<()>,
 }
 
 /// A running engine. Dropping it stops it where it stands; the next one goes on from there.
@@ -107,9 +115,17 @@ impl<W: Workflows> Engine<W> {
         let halt = Halt::new(&stop);
         let senders = outbox::start(&parts, &stop, &halt);
         let unlinked = Notify::new();
-        let shared = Arc::new(Shared { parts, workflows, live, driven: Mutex::new(HashMap::new()), owner, unlinked });
+        let (orders, taken) = mpsc::channel(asked::ORDERS_MAX);
+        let is_asked = parts.jobs.driver == Driver::Asked;
+        let (driven, orders, calling) = (Mutex::default(), is_asked.then_some(orders), AsyncMutex::default());
+        let shared = Arc::new(Shared { parts, workflows, live, driven, owner, unlinked, orders, calling });
         let mut tasks = JoinSet::new();
-        tasks.spawn(halt.guard("claim jobs", claim_loop(shared.clone(), stop.clone())));
+        if is_asked {
+            tasks.spawn(halt.guard("drive jobs", asked::take_orders(shared.clone(), taken, stop.clone())));
+            tasks.spawn(halt.guard("ask for tasks", asked::keep_calling(shared.clone(), stop.clone())));
+        } else {
+            tasks.spawn(halt.guard("claim jobs", claim_loop(shared.clone(), stop.clone())));
+        }
         tasks.spawn(halt.guard("cancel jobs", cancel_loop(shared.clone(), stop.clone())));
         tasks.spawn(halt.guard("mend the library", mend_view(shared.clone(), stop.clone())));
         tasks.spawn(halt.guard("send messages", webhooks::run(shared.parts.clone(), stop.clone())));
@@ -257,7 +273,7 @@ async fn claim_loop<W: Workflows>(shared: Arc<Shared<W>>, stop: Cancel) {
                 }
                 for claim in claims {
                     let among = if claim.in_turn { &mut in_turn } else { &mut driven };
-                    among.spawn(drive::drive(shared.clone(), claim));
+                    among.spawn(drive::drive(shared.clone(), claim, Idle::default()));
                 }
                 is_more
             }

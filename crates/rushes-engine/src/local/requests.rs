@@ -1,6 +1,6 @@
 //! What is asked of a running engine, by its own process or by another, and the answers.
 
-use super::{LOOK_EVERY, NewJobRequest, Shared, new_job};
+use super::{LOOK_EVERY, NewJobRequest, Shared, asked, new_job};
 use crate::audit::audit;
 use crate::choices;
 use crate::keep;
@@ -22,7 +22,9 @@ use tokio::task::JoinSet;
 const TALKS_MAX: usize = 64;
 
 pub(super) async fn submit<W: Workflows>(shared: &Shared<W>, request: NewJobRequest) -> Result<Job, Fault> {
-    shared.parts.store.create(asked_for(shared, request)?).await
+    let job = shared.parts.store.create(asked_for(shared, request)?).await?;
+    asked::call_quietly(shared).await;
+    Ok(job)
 }
 
 /// The job to be made of a request. Errors: `workflow_unknown`, `input_invalid`.
@@ -34,6 +36,13 @@ pub(crate) fn asked_for<W: Workflows>(shared: &Shared<W>, request: NewJobRequest
 }
 
 pub(super) async fn answer<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result<Value, Fault> {
+    let answer = carry_out(shared, ask).await?;
+    // Whatever it was, a job may have something to do now.
+    asked::call_quietly(shared).await;
+    Ok(answer)
+}
+
+async fn carry_out<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result<Value, Fault> {
     let parts = &shared.parts;
     match ask {
         Ask::Submit { workflow, input, new } => {

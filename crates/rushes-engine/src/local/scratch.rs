@@ -13,6 +13,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Letters of a step's hash in the names of its folders.
+const MARK_LENGTH: usize = 8;
+
 /// The scratch folders of one drive of one job.
 pub(super) struct Scratch {
     root: PathBuf,
@@ -89,7 +92,7 @@ impl Room {
 
     fn name(&self) -> String {
         let name: String = self.step.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).take(60).collect();
-        let mark = &rushes_core::flow::hash(&self.step)[..8];
+        let mark = &rushes_core::flow::hash(&self.step)[..MARK_LENGTH];
         format!("{name}-{mark}-{}-{}", self.scratch.fence, self.attempt)
     }
 }
@@ -104,6 +107,21 @@ fn make(folder: PathBuf) -> Result<PathBuf, Fault> {
     }
     std::fs::create_dir_all(&folder).map_err(failed)?;
     Ok(folder)
+}
+
+/// Removes what the attempts of one claim of a job have left. What was laid there for the job itself stays.
+pub(super) async fn clear(home: &crate::Home, lease: Lease) {
+    let Ok(mut entries) = tokio::fs::read_dir(home.scratch(lease.job)).await else { return };
+    while let Ok(Some(entry)) = entries.next_entry().await {
+        let name = entry.file_name();
+        let mut parts = name.to_str().unwrap_or_default().rsplitn(4, '-');
+        let (attempt, fence, mark) = (parts.next(), parts.next(), parts.next());
+        let is_attempt =
+            attempt.is_some_and(|attempt| attempt.parse::<u32>().is_ok()) && mark.is_some_and(|mark| mark.len() == MARK_LENGTH);
+        if is_attempt && fence.is_some_and(|fence| fence.parse() == Ok(lease.fence)) {
+            let _ = tokio::fs::remove_dir_all(entry.path()).await;
+        }
+    }
 }
 
 fn is_empty(folder: &Path) -> bool {

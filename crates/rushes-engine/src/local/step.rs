@@ -82,6 +82,7 @@ impl<W: Workflows> LocalFlow<W> {
     /// Attempts a step until it has an outcome. A body can run only once; a further attempt needs the job driven
     /// again, which [`super::drive`] does on `Retry`.
     async fn perform(&self, step: &Step, work: Work, is_undoing: bool) -> Result<Value, Stop> {
+        let _goes_on = self.idle.step();
         let before = self.journal.get(&step.name);
         let number = before.map_or(0, |row| row.attempts) + 1;
         let started_ms = before.map_or_else(|| self.shared.parts.clock.now_ms(), |row| row.started_ms);

@@ -4,7 +4,7 @@ use super::*;
 use crate::Mode;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::job::{Asked, Outcome};
-use rushes_core::store::{Journal, StepCommit};
+use rushes_core::store::{Calls, Journal, Seen, StepCommit};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -127,4 +127,82 @@ async fn jobs_that_are_handed_back_are_free_at_once_and_their_lease_counts_no_mo
     let claims = home.store.claim("one", room).await.unwrap();
     assert_eq!(claims.iter().map(|claim| claim.job.id).collect::<Vec<_>>(), [job]);
     assert_eq!(home.store.steps(job).await.unwrap().len(), 1, "what was done is done");
+}
+
+impl Home {
+    async fn undriven(&self) -> Vec<JobId> {
+        self.store.undriven(10).await.unwrap().into_iter().map(|seen| seen.job).collect()
+    }
+
+    async fn child(&self, parent: JobId, name: &str) -> JobId {
+        let id = JobId(self.clock.new_id());
+        let job = NewJob {
+            id,
+            workflow: "w".into(),
+            version: 1,
+            input: object!({}),
+            input_hash: "h".into(),
+            parent: Some((parent, name.into())),
+            root: parent,
+            in_turn: false,
+            collection: None,
+            asked: Asked::default(),
+        };
+        self.store.create(job).await.unwrap();
+        id
+    }
+}
+
+#[tokio::test]
+async fn jobs_nobody_drives_are_found_until_they_were_called_for_and_again_when_something_happens() {
+    let home = Home::new();
+    let job = home.job(true).await;
+    let seen = home.store.undriven(10).await.unwrap().remove(0);
+    assert_eq!(seen, Seen { job, fence: 0, wake_at_ms: 0 });
+    home.store.put_off(seen, 60_000).await.unwrap();
+    assert!(home.undriven().await.is_empty(), "it was called for");
+    home.clock.0.fetch_add(60_000, Ordering::SeqCst);
+    assert_eq!(home.undriven().await, [job], "nobody came");
+
+    let lease = home.take("one", job).await.unwrap();
+    assert!(home.undriven().await.is_empty(), "somebody drives it");
+    home.store.put_off(seen, 60_000).await.unwrap();
+    home.store.release(lease).await.unwrap();
+    assert_eq!(home.undriven().await, [job], "a call of before it was taken up puts nothing off");
+
+    home.store.put_off(Seen::handed_back(lease), 60_000).await.unwrap();
+    assert!(home.undriven().await.is_empty(), "it has nothing to do for a minute");
+    home.store.send_signal(job, "go", object!(1)).await.unwrap();
+    assert_eq!(home.undriven().await, [job], "what it was sent ends that");
+
+    let lease = home.take("two", job).await.unwrap();
+    home.store.cancel(job).await.unwrap();
+    home.store.release(lease).await.unwrap();
+    home.store.put_off(Seen::handed_back(lease), 60_000).await.unwrap();
+    assert_eq!(home.undriven().await, [job], "what happened while it was driven may not have been seen");
+    let lease = home.take("one", job).await.unwrap();
+    home.store.finish(lease, None).await.unwrap();
+    assert!(home.undriven().await.is_empty(), "it has ended");
+}
+
+#[tokio::test]
+async fn jobs_that_wait_for_children_are_called_for_when_the_last_of_them_has_ended() {
+    let home = Home::new();
+    let parent = home.job(false).await;
+    let lease = home.take("one", parent).await.unwrap();
+    let children = [home.child(parent, "a").await, home.child(parent, "b").await];
+    home.store.release(lease).await.unwrap();
+    for seen in home.store.undriven(10).await.unwrap() {
+        home.store.put_off(seen, 60_000).await.unwrap();
+    }
+    for (n, child) in children.into_iter().enumerate() {
+        let lease = home.take("one", child).await.unwrap();
+        home.store.finish(lease, Some(Ok(object!(n)))).await.unwrap();
+        let expected: &[JobId] = if n == 1 { &[parent] } else { &[] };
+        assert_eq!(home.undriven().await, expected, "after child {n}");
+    }
+    // Nothing was made, so nothing is owed, and the job ends with its workflow.
+    let lease = home.take("one", parent).await.unwrap();
+    let ended = home.store.finish(lease, Some(Ok(object!(2)))).await.unwrap();
+    assert_eq!(ended.state, JobState::Completed);
 }

@@ -175,6 +175,7 @@ pub(crate) fn parts(home: Home, clock: Arc<dyn Clock>, routes: Routes, (destinat
         webhooks: Webhooks { post: Arc::new(Poster::new(true)), retries: [20, 40, 80].map(Duration::from_millis).into() },
         keep: KeepRules::default(),
         jobs: JobRules::default(),
+        tasks: None,
         schedules: Arc::default(),
         known: Arc::default(),
         pins: Arc::default(),

@@ -1,0 +1,16 @@
+//! The port of a queue that calls for jobs: an engine that does not look for work by itself asks it for a task, and the
+//! task, once its moment has come, asks an engine to drive that job.
+
+use crate::fault::Fault;
+use crate::ids::JobId;
+use async_trait::async_trait;
+
+/// A queue of tasks outside.
+#[async_trait]
+pub trait TaskQueue: Send + Sync {
+    /// Asks that this job be driven, not before `not_before_ms` (milliseconds since 1970; None: at once). Each call asks for a
+    /// task of its own; two tasks for one job do no harm, as the second finds it taken or ended. The queue keeps a task until
+    /// it was answered well.
+    /// Errors: transient where the queue does not answer, and then nobody knows whether the task is there.
+    async fn ask(&self, job: JobId, not_before_ms: Option<i64>) -> Result<(), Fault>;
+}
