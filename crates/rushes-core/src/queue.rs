@@ -4,6 +4,16 @@
 use crate::fault::Fault;
 use crate::ids::JobId;
 use async_trait::async_trait;
+use std::time::Duration;
+
+/// What every service has for a handler; its request is `{"job": ID}`.
+pub const HANDLER: &str = "drive";
+
+/// The name by which jobs of this version of a workflow are called for, where a queue tells versions apart.
+#[must_use]
+pub fn service_of(workflow: &str, version: u32) -> String {
+    format!("rushes.{workflow}.v{version}")
+}
 
 /// A queue of tasks outside.
 #[async_trait]
@@ -13,4 +23,15 @@ pub trait TaskQueue: Send + Sync {
     /// it was answered well.
     /// Errors: transient where the queue does not answer, and then nobody knows whether the task is there.
     async fn ask(&self, job: JobId, not_before_ms: Option<i64>) -> Result<(), Fault>;
+
+    /// Makes this engine known to the queue, where that is needed. Asked again until it is done.
+    /// Errors: transient where the queue does not answer.
+    async fn announce(&self) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// How often jobs that nobody drives are looked for while nothing rings.
+    fn look_every(&self) -> Duration {
+        Duration::from_secs(30)
+    }
 }

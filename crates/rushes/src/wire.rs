@@ -5,6 +5,7 @@ mod catalogs;
 mod destinations;
 mod google;
 mod publishers;
+mod queue;
 mod remembered;
 mod schedules;
 
@@ -79,11 +80,14 @@ fn start_as(home: &Home, config: &Config, role: Role, jobs: JobRules) -> Result<
     home.prepare()?;
     let owner = SystemClock.new_id().to_string();
     let mode = if lock.is_alone() { Mode::Own { owner: owner.clone() } } else { Mode::Join { owner: owner.clone() } };
+    let outside = queue::Outside::bind(config, role)?;
     let parts = Parts { jobs, ..parts(home, config, &mode)? };
     remembered::check(home, config)?;
     let styles = Styles::with(&home.styles())?;
     let registry = Registry::new(kit(home, config, &parts, &styles)?);
+    let parts = outside.fit(config, parts, &registry)?;
     let mut engine = Engine::start(parts, registry, owner);
+    outside.answer(&mut engine)?;
     engine.listen(&mut lock)?;
     Ok(Running { engine, styles, _lock: lock })
 }

@@ -36,8 +36,6 @@ const CHILDREN_MS: i64 = 24 * 60 * 60 * 1_000;
 const AHEAD_MAX_MS: i64 = 20 * 24 * 60 * 60 * 1_000;
 /// How long a request stays after its job's end for those who are told of it.
 const TOLD_LIMIT: Duration = Duration::from_secs(5);
-/// How often jobs without a task are looked for while nothing rings.
-const CALL_EVERY: Duration = Duration::from_secs(30);
 
 /// What became of a job that was to be driven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +55,8 @@ pub enum Driven {
 pub(crate) struct Order {
     pub(super) job: JobId,
     pub(super) deadline: Instant,
+    /// Whether it also waits until everything is delivered.
+    pub(super) stays: bool,
     pub(super) answer: oneshot::Sender<Result<Driven, Fault>>,
 }
 
@@ -116,7 +116,7 @@ async fn one<W: Workflows>(shared: &Arc<Shared<W>>, order: &mut Order, stop: &Ca
                 };
                 return hand_back(shared, lease, left).await;
             }
-            JobState::Delivering if job.parent.is_none() => {
+            JobState::Delivering if job.parent.is_none() && order.stays => {
                 let left = tokio::select! {
                     _ = tokio::time::timeout(WAIT_LOOK, bell.changed()) => continue,
                     left = leave(order, stop) => left,
@@ -127,7 +127,7 @@ async fn one<W: Workflows>(shared: &Arc<Shared<W>>, order: &mut Order, stop: &Ca
                 };
             }
             state => {
-                if job.parent.is_none() {
+                if job.parent.is_none() && order.stays {
                     tell(shared, id, order.deadline, stop).await?;
                 }
                 return Ok(Driven::Ended(state));
@@ -263,6 +263,14 @@ pub(super) async fn call_quietly<W: Workflows>(shared: &Shared<W>) {
 
 /// Asks for what has no task until `stop`: at the start, when something rings, and now and then.
 pub(super) async fn keep_calling<W: Workflows>(shared: Arc<Shared<W>>, stop: Cancel) {
+    let Some(queue) = &shared.parts.tasks else { return };
+    while let Err(fault) = queue.announce().await {
+        tracing::error!(%fault, "the queue could not be told of this engine; it is tried again");
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
     let mut bell = shared.parts.watch.queued.clone();
     while !stop.is_cancelled() {
         bell.mark_unchanged();
@@ -275,7 +283,7 @@ pub(super) async fn keep_calling<W: Workflows>(shared: Arc<Shared<W>>, stop: Can
         tokio::select! {
             () = stop.cancelled() => return,
             changed = bell.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(CALL_EVERY) => {}
+            () = tokio::time::sleep(queue.look_every()) => {}
         }
     }
 }

@@ -14,6 +14,10 @@ use std::sync::Arc;
 use tokio::sync::{broadcast, oneshot};
 use tokio::time::Instant;
 
+/// Longer than any job.
+#[cfg(feature = "restate")]
+const FOR_EVER: std::time::Duration = std::time::Duration::from_hours(24 * 365);
+
 /// A way to ask of a running engine. What is asked after it stopped is written down, and done by the next.
 pub struct Desk<W> {
     pub(super) shared: Arc<Shared<W>>,
@@ -62,13 +66,23 @@ impl<W: Workflows> Desk<W> {
     /// Errors: `not_found`; `input_invalid` where the engine claims by itself; `engine_gone` when it stops; those of the store and
     /// the queue: then it is to be asked for again.
     pub async fn drive(&self, job: JobId, deadline: Instant) -> Result<Driven, Fault> {
+        self.order(job, deadline, true).await
+    }
+
+    /// As [`Desk::drive`], for as long as it takes, and without a wait for what it delivers: for engines that stay.
+    #[cfg(feature = "restate")]
+    pub(crate) async fn drive_only(&self, job: JobId) -> Result<Driven, Fault> {
+        self.order(job, Instant::now() + FOR_EVER, false).await
+    }
+
+    async fn order(&self, job: JobId, deadline: Instant, stays: bool) -> Result<Driven, Fault> {
         let fault = |code, why: &str| Fault::new(code, "drive job").with("job", job).because(why);
         let orders = self.shared.orders.as_ref();
         let orders =
             orders.ok_or_else(|| fault(Code::InputInvalid, "this engine takes up its jobs by itself, and drives none it is asked for"))?;
         let gone = || fault(Code::EngineGone, "the engine stops");
         let (answer, became) = oneshot::channel();
-        orders.send(Order { job, deadline, answer }).await.map_err(|_| gone())?;
+        orders.send(Order { job, deadline, stays, answer }).await.map_err(|_| gone())?;
         became.await.map_err(|_| gone())?
     }
 

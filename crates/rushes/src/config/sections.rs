@@ -83,6 +83,9 @@ impl Default for ScheduleSection {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct EngineSection {
+    /// Who hands out jobs: the engine itself, or a Restate server.
+    pub(crate) kind: EngineKind,
+    pub(crate) restate: RestateSection,
     /// Steps at once that use processors; 0 = as many as there are cores.
     pub(crate) cpu_lane: usize,
     /// Settings that files of earlier programs have, and nothing heeds.
@@ -90,6 +93,46 @@ pub(crate) struct EngineSection {
     _net_lane: IgnoredAny,
     #[serde(rename = "gpu_lane", skip_serializing)]
     _gpu_lane: IgnoredAny,
+}
+
+/// Who hands out jobs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum EngineKind {
+    /// The engine itself looks for them.
+    #[default]
+    Local,
+    /// A Restate server, to any engine it knows.
+    Restate,
+}
+
+/// Where a Restate server is, and where it finds this engine; with `kind = "restate"`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RestateSection {
+    /// Where it takes invocations.
+    pub(crate) ingress: String,
+    /// Where it is told of engines.
+    pub(crate) admin: String,
+    /// Where this engine listens for it.
+    pub(crate) listen: String,
+    /// The address by which it reaches this engine, or any of several equal ones; none = `http://` and where it listens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) advertise: Option<String>,
+    /// Whether commands such as `rushes run` have their jobs handed out by it, too.
+    pub(crate) for_commands: bool,
+}
+
+impl Default for RestateSection {
+    fn default() -> Self {
+        Self {
+            ingress: "http://127.0.0.1:8080".to_owned(),
+            admin: "http://127.0.0.1:9070".to_owned(),
+            listen: "127.0.0.1:9080".to_owned(),
+            advertise: None,
+            for_commands: false,
+        }
+    }
 }
 
 /// The shape of pictures and films.

@@ -1,0 +1,3 @@
+//! What asks engines to drive jobs, a room each.
+
+pub mod restate;
