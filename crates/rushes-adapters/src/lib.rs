@@ -9,5 +9,6 @@ pub mod google;
 mod http;
 pub mod otlp;
 pub mod publishers;
+pub mod queue;
 pub mod webhook;
 pub use http::HttpOptions;
