@@ -21,7 +21,7 @@ pub trait TaskQueue: Send + Sync {
     /// Asks that this job be driven, not before `not_before_ms` (milliseconds since 1970; None: at once). Each call asks for a
     /// task of its own; two tasks for one job do no harm, as the second finds it taken or ended. The queue keeps a task until
     /// it was answered well.
-    /// Errors: transient where the queue does not answer, and then nobody knows whether the task is there.
+    /// Errors: `queue_down`, and then nobody knows whether the task is there; `queue_refused`.
     async fn ask(&self, job: JobId, not_before_ms: Option<i64>) -> Result<(), Fault>;
 
     /// Makes this engine known to the queue, where that is needed. Asked again until it is done.

@@ -206,7 +206,7 @@ fn gone(job: JobId) -> Fault {
 async fn call(queue: &dyn TaskQueue, job: JobId, not_before_ms: Option<i64>) -> Result<(), Fault> {
     faults::pass(Place::Call)?;
     let asked = tokio::time::timeout(CALL_LIMIT, queue.ask(job, not_before_ms)).await;
-    let slow = || Fault::new(Code::DestinationDown, "ask for task").because(format!("no answer within {} s", CALL_LIMIT.as_secs()));
+    let slow = || Fault::new(Code::QueueDown, "ask for task").because(format!("no answer within {} s", CALL_LIMIT.as_secs()));
     asked.map_err(|_| slow()).and_then(|asked| asked).map_err(|fault| fault.with("job", job))
 }
 

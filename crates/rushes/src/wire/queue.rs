@@ -16,7 +16,7 @@ fn is_restate(config: &Config, role: Role) -> bool {
 #[cfg(feature = "restate")]
 mod restate {
     use super::{Config, Engine, Fault, JobRules, Parts, Registry, Role, is_restate};
-    use rushes_adapters::queues::restate::{RestateQueue, RestateSettings};
+    use rushes_adapters::restate::{RestateQueue, RestateSettings};
     use rushes_engine::Driver;
     use rushes_engine::restate::{Listening, generation};
     use std::sync::Arc;

@@ -4,7 +4,7 @@ use crate::support::program::{Program, end};
 use crate::support::survivor::{Survivor, TINY};
 use crate::support::{Places, TestEngine, outside, recipes::Recipes};
 use async_trait::async_trait;
-use rushes_adapters::queues::restate::{RestateQueue, RestateSettings};
+use rushes_adapters::restate::{RestateQueue, RestateSettings};
 use rushes_core::clock::SystemClock;
 use rushes_core::queue::TaskQueue;
 use rushes_core::{Fault, JobId, JobState};

@@ -61,7 +61,8 @@ impl RestateQueue {
             headers.insert(KEY, key);
         }
         let body = Body::Bytes(body.to_string().into());
-        self.client.send(Request { method: Method::POST, url, headers, body, operation, answers_within: None }).await
+        let sent = self.client.send(Request { method: Method::POST, url, headers, body, operation, answers_within: None }).await;
+        sent.map_err(|fault| Fault::new(Code::QueueDown, operation).because(fault))
     }
 }
 
@@ -78,7 +79,7 @@ impl TaskQueue for RestateQueue {
             // A server that has lost its deployments, or was never told of this one.
             StatusCode::NOT_FOUND => {
                 self.announce().await?;
-                Err(Fault::new(Code::DestinationDown, operation).because("Restate did not know the service, and has been told of it"))
+                Err(Fault::new(Code::QueueDown, operation).because("Restate did not know the service, and has been told of it"))
             }
             status => Err(refused(status, answer, operation).await),
         }
@@ -99,10 +100,9 @@ impl TaskQueue for RestateQueue {
 }
 
 async fn refused(status: StatusCode, answer: Answer, operation: &'static str) -> Fault {
-    let wait = answer.retry_after();
-    let fault = passing(status, operation, wait).unwrap_or_else(|| Fault::new(Code::DestinationRefused, operation));
+    let code = if passing(status, operation, None).is_some() { Code::QueueDown } else { Code::QueueRefused };
     let said = answer.bytes().await.unwrap_or_default();
-    fault.because(format!("Restate answered {status}: {}", words(&said)))
+    Fault::new(code, operation).because(format!("Restate answered {status}: {}", words(&said)))
 }
 
 fn send_url(ingress: &str, job: &Job, wait_ms: i64) -> String {

@@ -1,3 +1,0 @@
-//! What asks engines to drive jobs, a room each.
-
-pub mod restate;
