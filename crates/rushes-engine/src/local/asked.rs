@@ -7,6 +7,7 @@
 use super::idle::Idle;
 use super::scratch;
 use super::{LOOK_EVERY, Shared, WAIT_LOOK, drive};
+use crate::parts::Parts;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::Workflows;
@@ -36,6 +37,8 @@ const CHILDREN_MS: i64 = 24 * 60 * 60 * 1_000;
 const AHEAD_MAX_MS: i64 = 20 * 24 * 60 * 60 * 1_000;
 /// How long a request stays after its job's end for those who are told of it.
 const TOLD_LIMIT: Duration = Duration::from_secs(5);
+/// What is owed and gets no less for this long is not waited for.
+const STILL: Duration = Duration::from_secs(5);
 /// How often jobs without a task are looked for while nothing rings.
 const CALL_EVERY: Duration = Duration::from_secs(30);
 
@@ -230,6 +233,30 @@ async fn tell<W: Workflows>(shared: &Shared<W>, root: JobId, deadline: Instant, 
         }
     }
     Ok(())
+}
+
+/// Waits until nothing is owed to any place, for as long as something moves; gives how much is.
+pub(super) async fn sent_within(parts: &Parts, limit: Duration) -> Result<u64, Fault> {
+    let until = Instant::now() + limit;
+    let (mut records, mut messages) = (parts.watch.outbox.clone(), parts.watch.messages.clone());
+    let (mut least, mut moved) = (u64::MAX, Instant::now());
+    loop {
+        records.mark_unchanged();
+        messages.mark_unchanged();
+        let places = parts.store.backlog().await?;
+        let owed = places.values().map(|place| place.owed).sum::<u64>() + parts.store.owed_messages().await?;
+        if owed < least {
+            (least, moved) = (owed, Instant::now());
+        }
+        if owed == 0 || parts.routes.hold || moved.elapsed() > STILL || Instant::now() >= until {
+            return Ok(owed);
+        }
+        tokio::select! {
+            _ = records.changed() => {}
+            _ = messages.changed() => {}
+            () = tokio::time::sleep_until(until.min(Instant::now() + LOOK_EVERY)) => {}
+        }
+    }
 }
 
 /// Asks the queue for each job that nobody drives and nobody was called for; gives how many. Errors: the first one of the
