@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const HAND_OVER: &str = "hand job over";
 /// A lost lease is seen after so long.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const PATIENCE: HttpOptions = HttpOptions { stalled_after: Duration::from_secs(8) };
@@ -55,6 +56,18 @@ impl RestateQueue {
         Ok(Self { client: Client::new(PATIENCE)?, settings, store })
     }
 
+    /// Hands a job over; false where nobody has such a service.
+    async fn send(&self, service: &str, job: &Job, not_before_ms: Option<i64>) -> Result<bool, Fault> {
+        let wait_ms = not_before_ms.map_or(0, |at_ms| at_ms.saturating_sub(SystemClock.now_ms()).max(0));
+        let url = send_url(&self.settings.ingress, service, wait_ms);
+        let answer = self.post(url, Some(key_of(job, not_before_ms)), json!({ "job": job.id }), HAND_OVER).await?;
+        match answer.status {
+            status if status.is_success() => Ok(true),
+            StatusCode::NOT_FOUND => Ok(false),
+            status => Err(refused(status, answer, HAND_OVER).await),
+        }
+    }
+
     async fn post(&self, url: String, key: Option<String>, body: Value, operation: &'static str) -> Result<Answer, Fault> {
         let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         if let Some(key) = key.and_then(|key| HeaderValue::from_str(&key).ok()) {
@@ -69,20 +82,17 @@ impl RestateQueue {
 #[async_trait]
 impl TaskQueue for RestateQueue {
     async fn ask(&self, job: JobId, not_before_ms: Option<i64>) -> Result<(), Fault> {
-        let operation = "hand job over";
         let job = self.store.job(job).await?;
-        let wait_ms = not_before_ms.map_or(0, |at_ms| at_ms.saturating_sub(SystemClock.now_ms()).max(0));
-        let url = send_url(&self.settings.ingress, &job, wait_ms);
-        let answer = self.post(url, Some(key_of(&job, not_before_ms)), json!({ "job": job.id }), operation).await?;
-        match answer.status {
-            status if status.is_success() => Ok(()),
-            // A server that has lost its deployments, or was never told of this one.
-            StatusCode::NOT_FOUND => {
-                self.announce().await?;
-                Err(Fault::new(Code::QueueDown, operation).because("Restate did not know the service, and has been told of it"))
-            }
-            status => Err(refused(status, answer, operation).await),
+        let service = queue::service_of(&job.workflow, job.version);
+        if self.send(&service, &job, not_before_ms).await? {
+            return Ok(());
         }
+        // A server that has lost its deployments, or was never told of this one; or nobody has that version any more.
+        self.announce().await?;
+        if self.send(&service, &job, not_before_ms).await? || self.send(queue::STRAYS, &job, not_before_ms).await? {
+            return Ok(());
+        }
+        Err(Fault::new(Code::QueueDown, HAND_OVER).because("Restate does not know the services it was told of a moment ago"))
     }
 
     async fn announce(&self) -> Result<(), Fault> {
@@ -92,6 +102,10 @@ impl TaskQueue for RestateQueue {
         let body = json!({"uri": self.settings.deployment, "force": false});
         let answer = self.post(url, None, body, operation).await?;
         if answer.status.is_success() { Ok(()) } else { Err(refused(answer.status, answer, operation).await) }
+    }
+
+    fn heeds_turns(&self) -> bool {
+        true
     }
 
     fn look_every(&self) -> Duration {
@@ -105,10 +119,9 @@ async fn refused(status: StatusCode, answer: Answer, operation: &'static str) ->
     Fault::new(code, operation).because(format!("Restate answered {status}: {}", words(&said)))
 }
 
-fn send_url(ingress: &str, job: &Job, wait_ms: i64) -> String {
-    let service = encode_path(&queue::service_of(&job.workflow, job.version));
+fn send_url(ingress: &str, service: &str, wait_ms: i64) -> String {
     let delay = if wait_ms > 0 { format!("?delay={wait_ms}ms") } else { String::new() };
-    format!("{}/{service}/{}/send{delay}", ingress.trim_end_matches('/'), queue::HANDLER)
+    format!("{}/{}/{}/send{delay}", ingress.trim_end_matches('/'), encode_path(service), queue::HANDLER)
 }
 
 /// The same for as long as nothing has happened to the job: nobody took it up, retried it, or asked it to stop.

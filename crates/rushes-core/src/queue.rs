@@ -9,6 +9,9 @@ use std::time::Duration;
 /// What every service has for a handler; its request is `{"job": ID}`.
 pub const HANDLER: &str = "drive";
 
+/// The name by which a job is called for that no engine has the version of.
+pub const STRAYS: &str = "rushes.strays";
+
 /// The name by which jobs of this version of a workflow are called for, where a queue tells versions apart.
 #[must_use]
 pub fn service_of(workflow: &str, version: u32) -> String {
@@ -28,6 +31,11 @@ pub trait TaskQueue: Send + Sync {
     /// Errors: transient where the queue does not answer.
     async fn announce(&self) -> Result<(), Fault> {
         Ok(())
+    }
+
+    /// Whether new jobs that wait for their turn are asked for one after the other, as bounded over all engines.
+    fn heeds_turns(&self) -> bool {
+        false
     }
 
     /// How often jobs that nobody drives are looked for while nothing rings.

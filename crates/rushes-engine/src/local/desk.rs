@@ -11,6 +11,7 @@ use rushes_core::job::Job;
 use rushes_core::{Code, Fault, JobId};
 use serde_json::Value;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{broadcast, oneshot};
 use tokio::time::Instant;
 
@@ -90,6 +91,12 @@ impl<W: Workflows> Desk<W> {
     /// the queue.
     pub async fn call_for_all(&self) -> Result<usize, Fault> {
         asked::call_for_all(&self.shared).await
+    }
+
+    /// Waits until nothing is owed to any place, for as long as that gets less, and at most so long; gives how much is.
+    /// Errors: those of the store.
+    pub async fn sent_within(&self, limit: Duration) -> Result<u64, Fault> {
+        asked::sent_within(&self.shared.parts, limit).await
     }
 
     /// Does what is asked, as for another process. Errors: those of each request.

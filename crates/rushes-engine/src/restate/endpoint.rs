@@ -8,7 +8,7 @@ use restate_sdk::serde::Json;
 use restate_sdk::service::Service;
 use restate_sdk::service::macro_support::{ServiceBoxFuture, service_definition};
 use rushes_core::flow::Workflows;
-use rushes_core::queue::{HANDLER, service_of};
+use rushes_core::queue::{HANDLER, STRAYS, service_of};
 use rushes_core::{Code, Fault, JobId, JobState};
 use serde::Deserialize;
 use serde_json::json;
@@ -18,8 +18,6 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Takes what is called by a name that this program does not have.
-pub(super) const STRAYS: &str = "rushes.strays";
 /// A job of another version is refused for so long, as somebody else may have that version; then it fails, and says so.
 const STRAY_PATIENCE: Duration = Duration::from_mins(1);
 /// Refused jobs that are remembered at most.

@@ -1,11 +1,11 @@
 //! The listening end of a node for Restate: HTTP/2, whose pings tell either side that the other is gone.
 
-use super::endpoint::{Node, STRAYS};
+use super::endpoint::Node;
 use hyper::Uri;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rushes_core::queue::HANDLER;
+use rushes_core::queue::{HANDLER, STRAYS};
 use rushes_core::{Cancel, Code, Fault};
 use std::convert::Infallible;
 use std::net::SocketAddr;

@@ -108,6 +108,10 @@ impl Node {
             ("DEFAULT_REPLICATION", replication.into()),
             ("DEFAULT_NUM_PARTITIONS", PARTITIONS.into()),
             ("ROCKSDB_TOTAL_MEMORY_SIZE", MEMORY.into()),
+            // A stopped engine is found soon, and several share the work though a balancer only spreads connections.
+            ("WORKER__INVOKER__HTTP2_KEEP_ALIVE_INTERVAL", "2s".into()),
+            ("WORKER__INVOKER__HTTP2_KEEP_ALIVE_TIMEOUT", "2s".into()),
+            ("WORKER__INVOKER__HTTP2_STREAMS_PER_CONNECTION_LIMIT", "1".into()),
             ("DISABLE_TELEMETRY", "true".into()),
             ("LOG_DISABLE_ANSI_CODES", "true".into()),
         ];

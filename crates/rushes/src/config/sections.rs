@@ -88,6 +88,8 @@ pub(crate) struct EngineSection {
     pub(crate) restate: RestateSection,
     /// Steps at once that use processors; 0 = as many as there are cores.
     pub(crate) cpu_lane: usize,
+    /// What asks for jobs from outside, in place of the engine's own look.
+    pub(crate) tasks: TasksSection,
     /// Settings that files of earlier programs have, and nothing heeds.
     #[serde(rename = "net_lane", skip_serializing)]
     _net_lane: IgnoredAny,
@@ -132,6 +134,41 @@ impl Default for RestateSection {
             advertise: None,
             for_commands: false,
         }
+    }
+}
+
+/// A queue of Google's Cloud Tasks that asks for each job; without one the engine looks for work by itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TasksSection {
+    /// `projects/PROJECT/locations/REGION/queues/NAME`; none = the engine looks for work by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) queue: Option<String>,
+    /// Where its tasks ask: the address of this service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<String>,
+    /// As whom they ask, for whoever stands before this service: an account's e-mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) service_account: Option<String>,
+    /// What that is proven for; none = `url`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) audience: Option<String>,
+    /// Our own key they carry: `env:NAME` or `file:/path`; none = PIPELINE_API_KEY.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<String>,
+    /// For how long one request drives its job before it hands it back, seconds.
+    pub(crate) drive_s: u32,
+    /// None = Google's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) endpoint: Option<String>,
+    /// An account's key (JSON) that fills the queue: `env:NAME` or `file:/path`; none = what the machine offers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) credentials: Option<String>,
+}
+
+impl Default for TasksSection {
+    fn default() -> Self {
+        Self { queue: None, url: None, service_account: None, audience: None, key: None, drive_s: 1_500, endpoint: None, credentials: None }
     }
 }
 

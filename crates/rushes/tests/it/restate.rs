@@ -37,6 +37,10 @@ impl TaskQueue for Noted {
         self.queue.announce().await
     }
 
+    fn heeds_turns(&self) -> bool {
+        self.queue.heeds_turns()
+    }
+
     fn look_every(&self) -> Duration {
         self.queue.look_every()
     }
@@ -96,7 +100,7 @@ impl Stand {
         let asked = |parts: Parts| {
             let queue = RestateQueue::new(settings, parts.store.clone()).unwrap();
             let queue = noted.insert(Arc::new(Noted { queue, timers: Mutex::default() })).clone();
-            let jobs = JobRules { driver: Driver::Asked, ..JobRules::default() };
+            let jobs = JobRules { driver: Driver::Asked, at_once: Some(2), ..JobRules::default() };
             Parts { jobs, tasks: Some(queue), ..parts }
         };
         let mut test = TestEngine::start_as(self.folder.path(), &self.places, recipes, Arc::new(SystemClock), asked);
@@ -168,6 +172,25 @@ async fn restate_does_not_try_for_ever_what_has_failed_and_tries_again_what_may_
     let again = engine.engine.answer(rushes_engine::Ask::Retry { job: failed.id, had_failed: true }).await;
     again.unwrap();
     assert_eq!(engine.ended(failed.id).await.tries, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn restate_gives_out_as_many_jobs_at_once_as_may_run_and_the_oldest_first() {
+    let Some(stand) = Stand::new() else { return };
+    let engine = stand.start();
+    let mut jobs = Vec::new();
+    for _ in 0..4 {
+        jobs.push(engine.submit("undo", json!({})).await);
+    }
+    for turn in [0, 2] {
+        engine.until("two work", || async { stand.recipes.runs("work") == turn + 2 }).await;
+        assert_eq!(engine.parts().store.count_open().await.unwrap().get(&JobState::Running), Some(&2));
+        for _ in 0..2 {
+            let job = jobs.remove(0);
+            engine.engine.cancel(job).await.unwrap();
+            assert_eq!(engine.ended(job).await.state, JobState::Cancelled);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
