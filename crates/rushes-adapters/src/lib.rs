@@ -9,5 +9,7 @@ pub mod google;
 mod http;
 pub mod otlp;
 pub mod publishers;
+pub mod queue;
+pub mod restate;
 pub mod webhook;
 pub use http::HttpOptions;

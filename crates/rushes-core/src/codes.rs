@@ -76,6 +76,9 @@ codes! {
     DestinationConflict "destination_conflict" Conflict Permanent "Someone else wrote to that key." "Move the other object away, then `rushes jobs retry`.";
     ProofFailed "proof_failed" Corrupt Transient "What was read back differs from what was sent." "It is sent again by itself.";
     CatalogDown "catalog_down" Unavailable Transient "The catalog does not answer." "It is tried again by itself.";
+    QueueDown "queue_down" Unavailable Transient "The queue that calls for jobs does not answer." "It is asked again by itself.";
+    QueueRefused "queue_refused" Refused Permanent "The queue that calls for jobs will not take a task." "Mend the cause named; what was not asked for is asked for by the next look.";
+    JobTaken "job_taken" Conflict Transient "Somebody else drives that job." "Nothing: it goes on there; whoever asks again later finds how it ended.";
     NameTaken "name_taken" AlreadyExists Transient "That name was taken a moment ago." "Another is drawn by itself.";
     LeaseLost "lease_lost" Conflict Permanent "Another engine has taken the job over." "Nothing: it goes on there.";
     BlobMissing "blob_missing" NotFound Permanent "The bytes of an asset are not on this machine." "Run `rushes audit --fix`, which fetches them back where a destination has them.";

@@ -1,7 +1,7 @@
 //! The engine: runs jobs durably, makes files assets by one door, and pays what is owed until it is proven.
 //!
 //! [`home`] is the folder and its lock; [`ingest`] with [`blobs`] is the one door; [`local`] drives jobs and their
-//! steps; [`outbox`] sends; [`webhooks`] tells of the ends of jobs; [`schedules`] starts them by the clock; [`audit`] compares local truth with what destinations and catalogs hold.
+//! steps; `restate` takes them from a Restate server; [`outbox`] sends; [`webhooks`] tells of the ends of jobs; [`schedules`] starts them by the clock; [`audit`] compares local truth with what destinations and catalogs hold.
 //! Which destinations, catalogs and workflows there are is not known here.
 
 pub mod address;
@@ -27,6 +27,8 @@ mod pages;
 mod parts;
 pub mod pins;
 pub mod records;
+#[cfg(feature = "restate")]
+pub mod restate;
 pub mod restore;
 pub mod schedules;
 pub mod verify;

@@ -78,8 +78,8 @@ pub enum Driver {
 pub struct JobRules {
     /// Who sees to it that they are driven.
     pub driver: Driver,
-    /// Driven at once of those that wait for their turn; what they consist of comes on top. Who is asked for each job does not
-    /// heed it.
+    /// Driven at once of those that wait for their turn; what they consist of comes on top. A queue that asks for
+    /// each job heeds it over all engines, or not at all.
     pub at_once: Option<usize>,
     /// The longest a topmost one may run, from when an engine first took it up.
     pub longest: Option<Duration>,

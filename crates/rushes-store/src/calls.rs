@@ -1,7 +1,8 @@
 //! Jobs that nobody drives: which somebody is to be called for, and from when on.
 
 use crate::rows;
-use crate::sql::params;
+use crate::sql::value::NONE;
+use crate::sql::{Row, params};
 use crate::store::SqlStore;
 use crate::writer::Write;
 use async_trait::async_trait;
@@ -13,6 +14,16 @@ pub(crate) const UNDRIVEN: &str =
     "SELECT id, fence, wake_at_ms FROM jobs WHERE state IN ('queued', 'running', 'delivering') AND wake_at_ms <= ?1
     AND (state = 'queued' OR state = 'running' AND lease_until_ms < ?1 OR state = 'delivering' AND parent IS NULL)
     ORDER BY wake_at_ms LIMIT ?2";
+/// The same without those that wait for their turn.
+pub(crate) const UNDRIVEN_BUT_TURNS: &str =
+    "SELECT id, fence, wake_at_ms FROM jobs WHERE state IN ('queued', 'running', 'delivering') AND wake_at_ms <= ?1
+    AND (state = 'queued' AND in_turn = 0 OR state = 'running' AND lease_until_ms < ?1 OR state = 'delivering' AND parent IS NULL)
+    ORDER BY wake_at_ms LIMIT ?2";
+/// Who has had a turn and is not through, on every engine.
+pub(crate) const IN_TURN: &str = "SELECT count(*) FROM jobs WHERE state = 'running' AND in_turn = 1";
+/// Whose turn is next. One that was called for holds its place until it is taken up.
+pub(crate) const NEXT: &str =
+    "SELECT id, fence, wake_at_ms FROM jobs WHERE state = 'queued' AND in_turn = 1 ORDER BY created_ms, id LIMIT ?1";
 /// How long after its workflow's end a job that still delivers is worth a call: its driver waits for that end.
 pub(crate) const DELIVERS_MS: i64 = 10 * 60_000;
 
@@ -40,12 +51,17 @@ pub(crate) fn wake_parent(write: &mut Write<'_>, child: JobId) -> Result<(), Fau
 
 #[async_trait]
 impl Calls for SqlStore {
-    async fn undriven(&self, limit: u32) -> Result<Vec<Seen>, Fault> {
+    async fn undriven(&self, limit: u32, at_once: Option<u32>) -> Result<Vec<Seen>, Fault> {
         let now_ms = self.clock.now_ms();
         self.read(move |sql| {
-            rows::all(sql, UNDRIVEN, params![now_ms, limit], |row| {
-                Ok(Seen { job: rows::parsed(row, 0)?, fence: row.get(1)?, wake_at_ms: row.get(2)? })
-            })
+            let seen = |row: &Row<'_>| Ok(Seen { job: rows::parsed(row, 0)?, fence: row.get(1)?, wake_at_ms: row.get(2)? });
+            let Some(at_once) = at_once else { return rows::all(sql, UNDRIVEN, params![now_ms, limit], seen) };
+            let mut found = rows::all(sql, UNDRIVEN_BUT_TURNS, params![now_ms, limit], seen)?;
+            let taken = rows::number(sql, IN_TURN, NONE)?;
+            let left = (i64::from(at_once) - taken).clamp(0, i64::from(limit) - i64::try_from(found.len()).unwrap_or(i64::MAX));
+            let next = rows::all(sql, NEXT, [left], seen)?;
+            found.extend(next.into_iter().filter(|seen| seen.wake_at_ms <= now_ms));
+            Ok(found)
         })
         .await
     }

@@ -167,7 +167,7 @@ fn plans_of_hot_questions_walk_no_table() {
     hot.extend([outbox::ends::PAY, outbox::ends::PROVEN, settle::STANDING, snapshot::RAISE].map(str::to_owned));
     hot.extend([register::VERSIONS, register::AFTER_OLDER, messages::OLD, messages::OWED].map(str::to_owned));
     hot.extend([register::LAST_REV, outbox::REMOVED, outbox::backlog::PLACES, owe::REFUSE_PLACE].map(str::to_owned));
-    hot.push(calls::UNDRIVEN.to_owned());
+    hot.extend([calls::UNDRIVEN, calls::UNDRIVEN_BUT_TURNS, calls::IN_TURN, calls::NEXT].map(str::to_owned));
     hot.extend(of_expiry());
     hot.extend([jobs::COUNTED[1].to_owned(), owe::missing_of(), old::removable_of(true), old::removable_of(false)]);
     let (endpoint, job) = (Some(EndpointId(SystemClock.new_id())), Some(JobId(SystemClock.new_id())));

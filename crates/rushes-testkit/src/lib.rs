@@ -16,6 +16,7 @@ pub mod gcs;
 pub mod google;
 pub mod instagram;
 mod links;
+pub mod queue;
 pub mod replay;
 pub mod rhythms;
 pub mod servers;

@@ -4,12 +4,15 @@ mod apart;
 mod catalogs;
 mod destinations;
 mod google;
+mod outside;
 mod publishers;
+mod queue;
 mod remembered;
 mod schedules;
 pub(crate) mod store;
 
 use crate::config::{Config, Quality};
+use outside::Outside;
 pub(crate) use publishers::publisher;
 use rushes_adapters::google::login::Login;
 pub(crate) use rushes_adapters::google::login::check as check_login;
@@ -46,7 +49,7 @@ pub(crate) struct Running {
 
 /// Opens a home for one command: takes its lock, migrates, starts the engine. Errors: `home_busy`, `config_invalid`, ….
 pub(crate) fn start(home: &Home, config: &Config) -> Result<Running, Fault> {
-    start_as(home, config, Role::Command, JobRules::default())
+    start_as(home, config, Role::Command, |parts| parts)
 }
 
 /// Opens a home for as long as this process runs, and takes the jobs of others, as bounded by `[server]`. Errors: those
@@ -54,10 +57,11 @@ pub(crate) fn start(home: &Home, config: &Config) -> Result<Running, Fault> {
 pub(crate) fn serve(home: &Home, config: &Config) -> Result<Running, Fault> {
     let server = &config.server;
     let longest = (server.job_limit_s > 0).then(|| Duration::from_secs(server.job_limit_s.into()));
-    let driver = Driver::Own;
+    let tasks = queue::queue(config)?;
+    let driver = if tasks.is_some() { Driver::Asked } else { Driver::Own };
     let jobs = JobRules { driver, at_once: Some(server.jobs_at_once), longest, first_guess: Some(first_guess(config)) };
     schedules::check(&schedules::all(home, config)?)?;
-    let mut running = start_as(home, config, Role::Service, jobs)?;
+    let mut running = start_as(home, config, Role::Service, |parts| Parts { jobs, tasks, ..parts })?;
     running.engine.follow_schedules();
     Ok(running)
 }
@@ -75,17 +79,20 @@ fn first_guess(config: &Config) -> Duration {
     Duration::from_secs_f64(guess_s.clamp(5.0, 86_400.0))
 }
 
-fn start_as(home: &Home, config: &Config, role: Role, jobs: JobRules) -> Result<Running, Fault> {
+fn start_as(home: &Home, config: &Config, role: Role, bounded: impl FnOnce(Parts) -> Parts) -> Result<Running, Fault> {
     let mut lock = home.lock(role)?;
     home.prepare()?;
     let owner = SystemClock.new_id().to_string();
     let mode = if lock.is_alone() { Mode::Own { owner: owner.clone() } } else { Mode::Join { owner: owner.clone() } };
+    let outside = Outside::bind(config, role)?;
     let (parts, store) = opened(home, config, &mode)?;
-    let parts = Parts { jobs, ..parts };
+    let parts = bounded(parts);
     remembered::check(&store, home, config)?;
     let styles = Styles::with(&home.styles())?;
     let registry = Registry::new(kit(home, config, &parts, &styles)?);
+    let parts = outside.fit(config, parts, &registry)?;
     let mut engine = Engine::start(parts, registry, owner);
+    outside.answer(&mut engine)?;
     engine.listen(&mut lock)?;
     Ok(Running { engine, styles, _lock: lock })
 }

@@ -30,7 +30,8 @@ pub trait Calls: Send + Sync {
     /// Jobs that are queued, or running without a valid lease, or topmost and delivering, and whose moment has come; at most
     /// `limit`. The moment of a new job, of one that was handed back, retried, sent a signal, asked to stop, or whose last
     /// child has ended, is now; that of one that begins to deliver is some minutes later, as who drove it waits for that.
-    async fn undriven(&self, limit: u32) -> Result<Vec<Seen>, Fault>;
+    /// Where turns count, new jobs that wait for theirs are among them while fewer than `at_once` run, the oldest first.
+    async fn undriven(&self, limit: u32, at_once: Option<u32>) -> Result<Vec<Seen>, Fault>;
 
     /// Puts a job's moment off by so many milliseconds: somebody was called for it, or it has nothing to do before then. Does
     /// nothing where it was taken up since it was seen, or something has happened to it.

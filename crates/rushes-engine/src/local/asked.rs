@@ -7,6 +7,7 @@
 use super::idle::Idle;
 use super::scratch;
 use super::{LOOK_EVERY, Shared, WAIT_LOOK, drive};
+use crate::parts::Parts;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::Workflows;
@@ -28,6 +29,8 @@ const CALLS_AT_ONCE: usize = 8;
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 /// A job that was asked for is asked for again after this, should its task have been lost; in the queue it may wait for longer.
 const CALLED_MS: i64 = 60 * 60 * 1_000;
+/// A job that the queue would not take is tried again after this.
+const REFUSED_MS: i64 = 60 * 1_000;
 /// A task that was not answered is tried again by its queue within this.
 const TRIED_AGAIN_MS: i64 = 10 * 60 * 1_000;
 /// What waits for its children alone is looked at after this even so.
@@ -36,8 +39,8 @@ const CHILDREN_MS: i64 = 24 * 60 * 60 * 1_000;
 const AHEAD_MAX_MS: i64 = 20 * 24 * 60 * 60 * 1_000;
 /// How long a request stays after its job's end for those who are told of it.
 const TOLD_LIMIT: Duration = Duration::from_secs(5);
-/// How often jobs without a task are looked for while nothing rings.
-const CALL_EVERY: Duration = Duration::from_secs(30);
+/// What is owed and gets no less for this long is not waited for.
+const STILL: Duration = Duration::from_secs(5);
 
 /// What became of a job that was to be driven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +60,8 @@ pub enum Driven {
 pub(crate) struct Order {
     pub(super) job: JobId,
     pub(super) deadline: Instant,
+    /// Whether it also waits until everything is delivered.
+    pub(super) stays: bool,
     pub(super) answer: oneshot::Sender<Result<Driven, Fault>>,
 }
 
@@ -116,7 +121,7 @@ async fn one<W: Workflows>(shared: &Arc<Shared<W>>, order: &mut Order, stop: &Ca
                 };
                 return hand_back(shared, lease, left).await;
             }
-            JobState::Delivering if job.parent.is_none() => {
+            JobState::Delivering if job.parent.is_none() && order.stays => {
                 let left = tokio::select! {
                     _ = tokio::time::timeout(WAIT_LOOK, bell.changed()) => continue,
                     left = leave(order, stop) => left,
@@ -127,7 +132,7 @@ async fn one<W: Workflows>(shared: &Arc<Shared<W>>, order: &mut Order, stop: &Ca
                 };
             }
             state => {
-                if job.parent.is_none() {
+                if job.parent.is_none() && order.stays {
                     tell(shared, id, order.deadline, stop).await?;
                 }
                 return Ok(Driven::Ended(state));
@@ -206,7 +211,7 @@ fn gone(job: JobId) -> Fault {
 async fn call(queue: &dyn TaskQueue, job: JobId, not_before_ms: Option<i64>) -> Result<(), Fault> {
     faults::pass(Place::Call)?;
     let asked = tokio::time::timeout(CALL_LIMIT, queue.ask(job, not_before_ms)).await;
-    let slow = || Fault::new(Code::DestinationDown, "ask for task").because(format!("no answer within {} s", CALL_LIMIT.as_secs()));
+    let slow = || Fault::new(Code::QueueDown, "ask for task").because(format!("no answer within {} s", CALL_LIMIT.as_secs()));
     asked.map_err(|_| slow()).and_then(|asked| asked).map_err(|fault| fault.with("job", job))
 }
 
@@ -232,17 +237,49 @@ async fn tell<W: Workflows>(shared: &Shared<W>, root: JobId, deadline: Instant, 
     Ok(())
 }
 
-/// Asks the queue for each job that nobody drives and nobody was called for; gives how many. Errors: the first one of the
-/// queue or the store; what was not asked for is found by the next look.
+/// Waits until nothing is owed to any place, for as long as something moves; gives how much is.
+pub(super) async fn sent_within(parts: &Parts, limit: Duration) -> Result<u64, Fault> {
+    let until = Instant::now() + limit;
+    let (mut records, mut messages) = (parts.watch.outbox.clone(), parts.watch.messages.clone());
+    let (mut least, mut moved) = (u64::MAX, Instant::now());
+    loop {
+        records.mark_unchanged();
+        messages.mark_unchanged();
+        let places = parts.store.backlog().await?;
+        let owed = places.values().map(|place| place.owed).sum::<u64>() + parts.store.owed_messages().await?;
+        if owed < least {
+            (least, moved) = (owed, Instant::now());
+        }
+        if owed == 0 || parts.routes.hold || moved.elapsed() > STILL || Instant::now() >= until {
+            return Ok(owed);
+        }
+        tokio::select! {
+            _ = records.changed() => {}
+            _ = messages.changed() => {}
+            () = tokio::time::sleep_until(until.min(Instant::now() + LOOK_EVERY)) => {}
+        }
+    }
+}
+
+/// Asks the queue for each job that nobody drives and nobody was called for; gives how many. A job that the queue will not take
+/// holds up no other. Errors: the first one of the queue or the store; what was not asked for is found by the next look.
 pub(super) async fn call_for_all<W: Workflows>(shared: &Shared<W>) -> Result<usize, Fault> {
     let (Some(queue), store) = (&shared.parts.tasks, &shared.parts.store) else { return Ok(0) };
     let _alone = shared.calling.lock().await;
+    let at_once = shared.parts.jobs.at_once.filter(|_| queue.heeds_turns());
+    let turns = at_once.map(|jobs| u32::try_from(jobs).unwrap_or(u32::MAX));
     let mut called = 0;
     loop {
-        let found = store.undriven(CALLS).await?;
+        let found = store.undriven(CALLS, turns).await?;
         let count = found.len();
         let each = |seen: Seen| async move {
-            call(queue.as_ref(), seen.job, None).await?;
+            match call(queue.as_ref(), seen.job, None).await {
+                Err(fault) if !fault.is_transient() => {
+                    tracing::error!(%fault, "a job could not be handed to the queue; it is tried again later");
+                    return store.put_off(seen, REFUSED_MS).await;
+                }
+                called => called?,
+            }
             faults::pass(Place::Called)?;
             store.put_off(seen, CALLED_MS).await
         };
@@ -263,6 +300,14 @@ pub(super) async fn call_quietly<W: Workflows>(shared: &Shared<W>) {
 
 /// Asks for what has no task until `stop`: at the start, when something rings, and now and then.
 pub(super) async fn keep_calling<W: Workflows>(shared: Arc<Shared<W>>, stop: Cancel) {
+    let Some(queue) = &shared.parts.tasks else { return };
+    while let Err(fault) = queue.announce().await {
+        tracing::error!(%fault, "the queue could not be told of this engine; it is tried again");
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
     let mut bell = shared.parts.watch.queued.clone();
     while !stop.is_cancelled() {
         bell.mark_unchanged();
@@ -275,7 +320,7 @@ pub(super) async fn keep_calling<W: Workflows>(shared: Arc<Shared<W>>, stop: Can
         tokio::select! {
             () = stop.cancelled() => return,
             changed = bell.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(CALL_EVERY) => {}
+            () = tokio::time::sleep(queue.look_every()) => {}
         }
     }
 }

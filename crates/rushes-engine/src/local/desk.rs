@@ -11,8 +11,13 @@ use rushes_core::job::Job;
 use rushes_core::{Code, Fault, JobId};
 use serde_json::Value;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{broadcast, oneshot};
 use tokio::time::Instant;
+
+/// Longer than any job.
+#[cfg(feature = "restate")]
+const FOR_EVER: std::time::Duration = std::time::Duration::from_hours(24 * 365);
 
 /// A way to ask of a running engine. What is asked after it stopped is written down, and done by the next.
 pub struct Desk<W> {
@@ -62,13 +67,23 @@ impl<W: Workflows> Desk<W> {
     /// Errors: `not_found`; `input_invalid` where the engine claims by itself; `engine_gone` when it stops; those of the store and
     /// the queue: then it is to be asked for again.
     pub async fn drive(&self, job: JobId, deadline: Instant) -> Result<Driven, Fault> {
+        self.order(job, deadline, true).await
+    }
+
+    /// As [`Desk::drive`], for as long as it takes, and without a wait for what it delivers: for engines that stay.
+    #[cfg(feature = "restate")]
+    pub(crate) async fn drive_only(&self, job: JobId) -> Result<Driven, Fault> {
+        self.order(job, Instant::now() + FOR_EVER, false).await
+    }
+
+    async fn order(&self, job: JobId, deadline: Instant, stays: bool) -> Result<Driven, Fault> {
         let fault = |code, why: &str| Fault::new(code, "drive job").with("job", job).because(why);
         let orders = self.shared.orders.as_ref();
         let orders =
             orders.ok_or_else(|| fault(Code::InputInvalid, "this engine takes up its jobs by itself, and drives none it is asked for"))?;
         let gone = || fault(Code::EngineGone, "the engine stops");
         let (answer, became) = oneshot::channel();
-        orders.send(Order { job, deadline, answer }).await.map_err(|_| gone())?;
+        orders.send(Order { job, deadline, stays, answer }).await.map_err(|_| gone())?;
         became.await.map_err(|_| gone())?
     }
 
@@ -76,6 +91,12 @@ impl<W: Workflows> Desk<W> {
     /// the queue.
     pub async fn call_for_all(&self) -> Result<usize, Fault> {
         asked::call_for_all(&self.shared).await
+    }
+
+    /// Waits until nothing is owed to any place, for as long as that gets less, and at most so long; gives how much is.
+    /// Errors: those of the store.
+    pub async fn sent_within(&self, limit: Duration) -> Result<u64, Fault> {
+        asked::sent_within(&self.shared.parts, limit).await
     }
 
     /// Does what is asked, as for another process. Errors: those of each request.

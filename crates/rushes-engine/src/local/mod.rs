@@ -18,6 +18,8 @@ use crate::loose;
 use crate::outbox;
 use crate::owner;
 use crate::parts::{Driver, Parts};
+#[cfg(feature = "restate")]
+use crate::restate::{Listening, Node};
 use crate::schedules;
 use crate::view;
 use crate::webhooks;
@@ -164,6 +166,14 @@ impl<W: Workflows> Engine<W> {
         if !self.desk.parts().schedules.is_empty() {
             self.tasks.spawn(self.halt.guard("follow schedules", schedules::run(self.desk.shared.clone(), self.stop.clone())));
         }
+    }
+
+    /// Answers Restate from now on, for these workflows. Errors: `config_invalid` where Restate would not take a workflow's name.
+    #[cfg(feature = "restate")]
+    pub fn answer_restate(&mut self, listening: Listening, workflows: &[&str]) -> Result<(), Fault> {
+        let node = Arc::new(Node::new(self.desk(), workflows)?);
+        self.tasks.spawn(self.halt.guard("answer Restate", listening.serve(node, self.stop.clone())));
+        Ok(())
     }
 
     /// Stops: bodies are cancelled, children killed, uploads handed back. Jobs stay as they are and go on later.

@@ -133,7 +133,7 @@ async fn jobs_that_are_handed_back_are_free_at_once_and_their_lease_counts_no_mo
 
 impl Home {
     async fn undriven(&self) -> Vec<JobId> {
-        self.store.undriven(10).await.unwrap().into_iter().map(|seen| seen.job).collect()
+        self.store.undriven(10, None).await.unwrap().into_iter().map(|seen| seen.job).collect()
     }
 
     async fn child(&self, parent: JobId, name: &str) -> JobId {
@@ -160,7 +160,7 @@ impl Home {
 async fn jobs_nobody_drives_are_found_until_they_were_called_for_and_again_when_something_happens() {
     let home = Home::new();
     let job = home.job(true).await;
-    let seen = home.store.undriven(10).await.unwrap().remove(0);
+    let seen = home.store.undriven(10, None).await.unwrap().remove(0);
     assert_eq!(seen, Seen { job, fence: 0, wake_at_ms: 0 });
     home.store.put_off(seen, 60_000).await.unwrap();
     assert!(home.undriven().await.is_empty(), "it was called for");
@@ -195,7 +195,7 @@ async fn jobs_that_wait_for_children_are_called_for_when_the_last_of_them_has_en
     let lease = home.take("one", parent).await.unwrap();
     let children = [home.child(parent, "a").await, home.child(parent, "b").await];
     home.store.release(lease).await.unwrap();
-    for seen in home.store.undriven(10).await.unwrap() {
+    for seen in home.store.undriven(10, None).await.unwrap() {
         home.store.put_off(seen, 60_000).await.unwrap();
     }
     for (n, child) in children.into_iter().enumerate() {
@@ -208,4 +208,26 @@ async fn jobs_that_wait_for_children_are_called_for_when_the_last_of_them_has_en
     let lease = home.take("one", parent).await.unwrap();
     let ended = home.store.finish(lease, Some(Ok(object!(2)))).await.unwrap();
     assert_eq!(ended.state, JobState::Completed);
+}
+
+#[tokio::test]
+async fn jobs_that_wait_for_their_turn_are_called_for_while_fewer_run_than_may() {
+    let home = Home::new();
+    let jobs = [home.job(true).await, home.job(true).await, home.job(true).await];
+    let short = home.job(false).await;
+    let due = async || home.store.undriven(10, Some(2)).await.unwrap();
+    let ids = async || due().await.into_iter().map(|seen| seen.job).collect::<Vec<_>>();
+    assert_eq!(ids().await, [short, jobs[0], jobs[1]], "what needs no turn, and two in order");
+    for seen in due().await {
+        home.store.put_off(seen, 60_000).await.unwrap();
+    }
+    assert!(ids().await.is_empty(), "those who were called for hold their places");
+    let lease = home.take("one", jobs[0]).await.unwrap();
+    home.take("one", jobs[1]).await.unwrap();
+    assert!(ids().await.is_empty(), "two run");
+    home.store.release(lease).await.unwrap();
+    assert_eq!(ids().await, [jobs[0]], "who was begun needs no other turn");
+    let lease = home.take("two", jobs[0]).await.unwrap();
+    home.store.finish(lease, None).await.unwrap();
+    assert_eq!(ids().await, [jobs[2]]);
 }

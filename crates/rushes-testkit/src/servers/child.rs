@@ -17,6 +17,7 @@ pub(super) struct Running {
     child: Child,
     ending: Signal,
     words: PathBuf,
+    program: PathBuf,
 }
 
 /// How a program is to be run.
@@ -54,29 +55,40 @@ impl Plan<'_> {
     /// Starts the server and waits until `address` takes connections that `is_ready` likes. An error, with what the server
     /// said, if it ended instead.
     pub(super) fn start(&self, address: SocketAddr, is_ready: fn(TcpStream) -> bool) -> Result<Running, String> {
+        let mut running = self.begin()?;
+        running.answers(address, is_ready)?;
+        Ok(running)
+    }
+
+    /// Starts the server, and waits for nothing.
+    pub(super) fn begin(&self) -> Result<Running, String> {
         use std::os::unix::process::CommandExt;
         let words = self.home.join("server.log");
         let log = File::create(&words).expect("a log in the server's folder");
         let mut command = self.command();
         command.process_group(0).stdin(Stdio::null()).stderr(log.try_clone().expect("a second handle")).stdout(log);
         let child = spawn(command).map_err(|error| error.to_string())?;
-        let mut running = Running { child, ending: self.ending, words };
-        let started = Instant::now();
-        loop {
-            let is_answering = TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok_and(is_ready);
-            if let Ok(Some(status)) = running.child.try_wait() {
-                return Err(format!("{} ended with {status}: {}", self.program.display(), running.said()));
-            }
-            if is_answering {
-                return Ok(running);
-            }
-            assert!(started.elapsed() < START_WITHIN, "{} does not answer: {}", self.program.display(), running.said());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        Ok(Running { child, ending: self.ending, words, program: self.program.to_path_buf() })
     }
 }
 
 impl Running {
+    /// Waits until `address` takes connections that `is_ready` likes. An error, with what the server said, if it ended instead.
+    pub(super) fn answers(&mut self, address: SocketAddr, is_ready: fn(TcpStream) -> bool) -> Result<(), String> {
+        let started = Instant::now();
+        loop {
+            let is_answering = TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok_and(is_ready);
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(format!("{} ended with {status}: {}", self.program.display(), self.said()));
+            }
+            if is_answering {
+                return Ok(());
+            }
+            assert!(started.elapsed() < START_WITHIN, "{} does not answer: {}", self.program.display(), self.said());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// What the server has said so far.
     pub(super) fn said(&self) -> String {
         std::fs::read_to_string(&self.words).unwrap_or_default()

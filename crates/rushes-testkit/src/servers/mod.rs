@@ -1,4 +1,4 @@
-//! Real servers for tests, and real verifiers of webhooks: S3 (s3s-fs, moto), emulators of Google Cloud Storage and of Firestore, and Postgres, each on a free port of 127.0.0.1 and with a folder of its own.
+//! Real servers for tests, and real verifiers of webhooks: S3 (s3s-fs, moto), emulators of Google Cloud Storage and of Firestore, Postgres and Restate, each on a free port of 127.0.0.1 and with a folder of its own.
 //!
 //! A server is found by its override in the environment, on PATH, or where `scripts/setup.sh develop` put it. Where it is
 //! missing, the test says `skipped: NAME` and returns early; with `RUSHES_REQUIRE_SERVERS=1` it fails instead. Each start
@@ -10,6 +10,7 @@ mod firestore;
 mod gcs;
 mod port;
 mod postgres;
+mod restate;
 mod s3;
 mod schemathesis;
 mod verifiers;
@@ -18,6 +19,7 @@ pub use self::curl::curl;
 pub use self::firestore::{FirestoreEmulator, firestore_emulator};
 pub use self::gcs::{GcsEmulator, gcs_emulator};
 pub use self::postgres::{Postgres, postgres};
+pub use self::restate::{Restate, restate, restate_cluster};
 pub use self::s3::{S3Server, moto, s3s_fs};
 pub use self::schemathesis::schemathesis;
 pub use self::verifiers::{Verifier, node_verifier, python_verifier};

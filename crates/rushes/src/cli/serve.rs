@@ -1,6 +1,7 @@
 //! `rushes serve`: the engine of a home, and its HTTP interface.
 
 use super::{Context, exit, print};
+use crate::config::EngineKind;
 use crate::http::{App, Listening, tail};
 use crate::wire;
 use rushes_core::log_lines::CLOUD_ENABLED;
@@ -16,10 +17,15 @@ pub(crate) struct Args {
     /// Address and port; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
+    /// Who hands out jobs: the engine itself, or the Restate server of the configuration.
+    #[arg(long, value_enum, value_name = "KIND")]
+    engine: Option<EngineKind>,
 }
 
 pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
-    let config = &context.loaded.config;
+    let mut config = context.loaded.config.clone();
+    config.engine.kind = args.engine.unwrap_or(config.engine.kind);
+    let config = &config;
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     open_files();
     let running = wire::serve(&context.home, config)?;

@@ -46,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) schedules: Vec<ScheduleSection>,
 }
 
+/// A minute less than the queue waits for an answer.
+const DRIVE_MAX_S: u32 = 1_740;
 /// Steps at once at most, whatever is configured.
 const STEPS_MAX: usize = 4_096;
 
@@ -166,9 +168,7 @@ const KEEP_MAX_DAYS: u32 = 36_500;
 fn check(config: &Config) -> Result<(), Fault> {
     check_days(config)?;
     check_schedules(config)?;
-    if config.engine.cpu_lane > STEPS_MAX {
-        return refuse("engine.cpu_lane", "steps at once are at most 4096; 0 means as many as there are cores");
-    }
+    check_engine(config)?;
     let media = &config.media;
     if !(64..=4096).contains(&media.width) || !(64..=4096).contains(&media.height) || media.width % 2 == 1 || media.height % 2 == 1 {
         return refuse("media.width, media.height", "sizes are even numbers from 64 to 4096");
@@ -228,6 +228,26 @@ fn check(config: &Config) -> Result<(), Fault> {
     names.sort_unstable();
     if names.iter().any(|name| name.is_empty()) || names.windows(2).any(|pair| pair[0] == pair[1]) {
         return refuse("destinations, catalogs", "each has a name, and no two the same");
+    }
+    Ok(())
+}
+
+fn check_engine(config: &Config) -> Result<(), Fault> {
+    if config.engine.cpu_lane > STEPS_MAX {
+        return refuse("engine.cpu_lane", "steps at once are at most 4096; 0 means as many as there are cores");
+    }
+    let tasks = &config.engine.tasks;
+    if !(1..=DRIVE_MAX_S).contains(&tasks.drive_s) {
+        return refuse("engine.tasks.drive_s", "a request drives its job for 1 to 1740 s: the queue waits for half an hour at most");
+    }
+    if tasks.queue.is_some() && config.engine.kind == EngineKind::Restate {
+        return refuse("engine.kind, engine.tasks.queue", "jobs are handed out by a Restate server or asked for by a queue, not both");
+    }
+    if tasks.queue.is_some() != tasks.url.is_some() {
+        return refuse(
+            "engine.tasks.queue, engine.tasks.url",
+            "a queue needs both, or neither is set and the engine looks for work by itself",
+        );
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Who asks: a key in the `Authorization` header, or in the cookie the dashboard's login sets. What is kept of a key is
+//! Who asks: a key in the `Authorization` header, in `X-Rushes-Key`, or in the cookie the dashboard's login sets. What is kept of a key is
 //! its hash. Without any key this is a server for its own machine, and whoever can reach it may do everything.
 
 use super::app::App;
@@ -23,6 +23,8 @@ use std::time::{Duration, Instant};
 
 /// The cookie of the dashboard's login.
 pub(crate) const COOKIE_NAME: &str = "rushes_key";
+/// A header for the key alone.
+const OWN_HEADER: &str = "x-rushes-key";
 /// Wrong keys that one address may show at once; as many come back in a minute, one after the other.
 const GUESSES: u32 = 10;
 /// How long a key that was looked up counts without looking again: a revoked one opens for at most this long.
@@ -253,15 +255,16 @@ async fn identify(app: &App, request: &Parts) -> Result<Caller, Problem> {
     }
 }
 
-/// The key a request shows.
+/// The key a request shows: in a header of our own where `Authorization` is for whoever stands before us, such as Google.
 fn shown(headers: &HeaderMap) -> Option<&str> {
+    let own = headers.get(OWN_HEADER).and_then(|value| value.to_str().ok()).map(str::trim);
     let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
         let (scheme, key) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
     });
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
     let cookie = || cookies.filter_map(|pair| pair.trim().split_once('=')).find(|(name, _)| *name == COOKIE_NAME).map(|(_, key)| key);
-    bearer.or_else(cookie).filter(|key| !key.is_empty())
+    own.or(bearer).or_else(cookie).filter(|key| !key.is_empty())
 }
 
 fn is_loopback_name(host: &str) -> bool {
@@ -315,5 +318,8 @@ mod tests {
         assert_eq!(shown(&headers(AUTHORIZATION, "Basic abc")), None);
         assert_eq!(shown(&headers(COOKIE, "a=b; rushes_key=xyz; c=d")), Some("xyz"));
         assert_eq!(shown(&headers(COOKIE, "rushes_key=")), None);
+        let mut both = headers(AUTHORIZATION, "Bearer of-google");
+        both.insert(OWN_HEADER, " ours ".parse().unwrap());
+        assert_eq!(shown(&both), Some("ours"), "the other is for whoever stands before us");
     }
 }

@@ -11,6 +11,7 @@ mod choices;
 mod content;
 mod deliveries;
 mod docs;
+mod drive;
 mod events;
 mod health;
 mod idempotency;

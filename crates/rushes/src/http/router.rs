@@ -2,8 +2,8 @@
 
 use super::app::App;
 use super::{
-    assets, audit, caller, choices, content, deliveries, docs, events, health, jobs, keys, metrics, openapi, pipeline, problem, schedules,
-    subjects, trace, upload, webhooks, workflows,
+    assets, audit, caller, choices, content, deliveries, docs, drive, events, health, jobs, keys, metrics, openapi, pipeline, problem,
+    schedules, subjects, trace, upload, webhooks, workflows,
 };
 use crate::ui;
 use axum::Router;
@@ -38,6 +38,8 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(jobs::retry))
         .routes(routes!(jobs::steps))
         .routes(routes!(jobs::signal))
+        .routes(routes!(drive::drive))
+        .routes(routes!(drive::look))
         .routes(routes!(choices::choose))
         .routes(routes!(workflows::list))
         .routes(routes!(workflows::start))

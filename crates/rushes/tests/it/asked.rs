@@ -25,7 +25,7 @@ struct Heard {
 impl TaskQueue for Heard {
     async fn ask(&self, job: JobId, not_before_ms: Option<i64>) -> Result<(), Fault> {
         if self.is_down.load(Ordering::SeqCst) {
-            return Err(Fault::new(Code::DestinationDown, "ask for task"));
+            return Err(Fault::new(Code::QueueDown, "ask for task"));
         }
         self.asked.lock().unwrap().push((job, not_before_ms));
         Ok(())
@@ -179,7 +179,7 @@ async fn asked_jobs_whose_queue_is_down_are_asked_for_by_a_later_look() {
     let stand = Stand::new();
     stand.queue.is_down.store(true, Ordering::SeqCst);
     let job = stand.engine.submit("steps", json!({})).await;
-    assert_eq!(stand.engine.engine.call_for_all().await.unwrap_err().code, Code::DestinationDown);
+    assert_eq!(stand.engine.engine.call_for_all().await.unwrap_err().code, Code::QueueDown);
     assert_eq!(stand.state(job).await, JobState::Queued, "it stands all the same");
     stand.queue.is_down.store(false, Ordering::SeqCst);
     stand.engine.engine.call_for_all().await.unwrap();

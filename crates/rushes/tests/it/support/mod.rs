@@ -3,6 +3,7 @@
 pub(crate) mod journals;
 pub(crate) mod library;
 pub(crate) mod messy;
+pub(crate) mod outside;
 pub(crate) mod program;
 pub(crate) mod recipes;
 pub(crate) mod stores;

@@ -15,6 +15,8 @@ pub(crate) const SMALL: &str = "[media]\nwidth = 180\nheight = 320\nfps = 15\nda
 /// A folder with a home in it, and the program that works on it.
 pub(crate) struct Program {
     folder: tempfile::TempDir,
+    /// Set for each of its processes.
+    pub(crate) variables: Vec<(&'static str, String)>,
 }
 
 /// How a run ended.
@@ -47,7 +49,8 @@ impl End {
 impl Program {
     /// With this `rushes.toml`; none at all when it is empty.
     pub(crate) fn with(config: &str) -> Self {
-        let program = Self { folder: tempfile::tempdir().unwrap() };
+        let variables = super::outside::variables();
+        let program = Self { folder: tempfile::tempdir().unwrap(), variables };
         if !config.is_empty() {
             program.write("rushes.toml", config.as_bytes());
         }
@@ -74,6 +77,7 @@ impl Program {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("RUSHES_")) {
             command.env_remove(name);
         }
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         // Where [`Program::watch_tools`] puts its own; mostly there is nothing.
         let path = std::env::join_paths([self.path("tools")].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())));
         command.envs(super::stores::told(&self.path(home)));

@@ -116,7 +116,8 @@ impl Survivor {
         Self::of(program, options, Some(objects))
     }
 
-    fn of(program: Program, options: &[&str], objects: Option<Objects>) -> Self {
+    /// One on this home, which nothing was done to.
+    pub(crate) fn of(program: Program, options: &[&str], objects: Option<Objects>) -> Self {
         make_reference(&program);
         Self {
             program,

@@ -1,0 +1,199 @@
+//! What Restate invokes: one service for each workflow with its version, all of them answered alike.
+
+use crate::local::{Desk, Driven};
+use restate_sdk::discovery;
+use restate_sdk::endpoint::{ContextInternal, Endpoint};
+use restate_sdk::errors::{HandlerError, HandlerResult, TerminalError};
+use restate_sdk::serde::Json;
+use restate_sdk::service::Service;
+use restate_sdk::service::macro_support::{ServiceBoxFuture, service_definition};
+use rushes_core::flow::Workflows;
+use rushes_core::queue::{HANDLER, STRAYS, service_of};
+use rushes_core::{Code, Fault, JobId, JobState};
+use serde::Deserialize;
+use serde_json::json;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// A job of another version is refused for so long, as somebody else may have that version; then it fails, and says so.
+const STRAY_PATIENCE: Duration = Duration::from_mins(1);
+/// Refused jobs that are remembered at most.
+const STRAYS_MAX: usize = 10_000;
+/// A job that another engine has is looked at for so long: two leases. Then that engine lives, and goes on with it.
+const BUSY_PATIENCE: Duration = Duration::from_secs(6);
+const BUSY_LOOK: Duration = Duration::from_millis(500);
+/// Restate asks nothing of a drive meanwhile, which may be one long render, and sees by itself when a node is gone.
+const LONGEST: Duration = Duration::from_hours(24 * 30);
+/// A key that was answered is free again after this; what is in flight keeps it.
+const KEY_KEPT: Duration = Duration::from_mins(1);
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+const RETRY_MAX: Duration = Duration::from_secs(3);
+/// Letters of a hash: few generations are ever in use side by side.
+const GENERATION_LENGTH: usize = 8;
+/// Of a number that is never reached: an invocation is tried for as long as its job is not done.
+const RETRIES_MAX: u64 = 1_000_000_000;
+
+#[derive(Deserialize)]
+struct Task {
+    job: JobId,
+}
+
+/// What became of a drive, once it is over.
+type Became = watch::Receiver<Option<Result<Driven, Fault>>>;
+
+/// The jobs driven here.
+struct Jobs<W> {
+    desk: Desk<W>,
+    /// A drive outlives the invocation that began it: a Restate that comes back finds it again.
+    under_way: Mutex<HashMap<JobId, Became>>,
+    /// Jobs of other versions, and since when.
+    strays: Mutex<HashMap<JobId, Instant>>,
+}
+
+/// What each service is answered by.
+struct Answers<W>(Arc<Jobs<W>>);
+
+impl<W: Workflows> Service for Answers<W> {
+    type Future = ServiceBoxFuture;
+
+    fn handle(&self, context: ContextInternal) -> Self::Future {
+        let jobs = self.0.clone();
+        Box::pin(async move {
+            let (Json(task), _) = context.input::<Json<Task>>().await;
+            let answer = jobs.answer(task.job, context.service_name() == STRAYS).await;
+            context.handle_handler_result(answer);
+            context.end();
+            Ok(())
+        })
+    }
+}
+
+impl<W: Workflows> Jobs<W> {
+    /// Ends well when this invocation has nothing left to do; else Restate tries it again, here or elsewhere.
+    async fn answer(self: &Arc<Self>, job: JobId, is_stray: bool) -> HandlerResult<()> {
+        if is_stray {
+            self.refuse_stray(job).await?;
+        }
+        let since = Instant::now();
+        loop {
+            match self.follow(job).await {
+                Ok(Driven::Ended(_) | Driven::HandedBack { .. }) => return Ok(()),
+                // If its owner dies after all, whoever looks for such jobs hands it over anew.
+                Ok(Driven::Busy) if since.elapsed() > BUSY_PATIENCE => return Ok(()),
+                Ok(Driven::Busy) => tokio::time::sleep(BUSY_LOOK).await,
+                Err(fault) if fault.code == Code::NotFound => return Err(for_good(&fault)),
+                Err(fault) => return Err(again(&fault)),
+            }
+        }
+    }
+
+    /// Drives a job, or waits for the end of the drive that is under way here.
+    async fn follow(self: &Arc<Self>, job: JobId) -> Result<Driven, Fault> {
+        let mut became = self.under_way().entry(job).or_insert_with(|| self.begin(job)).clone();
+        let gone = |_| Fault::new(Code::EngineGone, "drive job").with("job", job);
+        became.wait_for(Option::is_some).await.map_err(gone)?.clone().unwrap_or(Ok(Driven::Busy))
+    }
+
+    fn begin(self: &Arc<Self>, job: JobId) -> Became {
+        let (tell, became) = watch::channel(None);
+        let jobs = self.clone();
+        tokio::spawn(async move {
+            let end = jobs.desk.drive_only(job).await;
+            jobs.under_way().remove(&job);
+            // Whoever followed may have gone.
+            let _ = tell.send(Some(end));
+        });
+        became
+    }
+
+    /// A job begun with a version that is not here. It is not touched while somebody who has that version may come for it.
+    async fn refuse_stray(&self, id: JobId) -> HandlerResult<()> {
+        let job = self.desk.parts().store.job(id).await.map_err(|fault| again(&fault))?;
+        let is_open = matches!(job.state, JobState::Queued | JobState::Running);
+        if !is_open || self.desk.workflows().version(&job.workflow) == Some(job.version) {
+            return Ok(());
+        }
+        let mut strays = self.strays.lock().unwrap_or_else(PoisonError::into_inner);
+        if strays.len() >= STRAYS_MAX {
+            strays.clear();
+        }
+        let since = *strays.entry(id).or_insert_with(Instant::now);
+        if since.elapsed() > STRAY_PATIENCE {
+            strays.remove(&id);
+            return Ok(());
+        }
+        let reason = format!("this engine has no version {} of {}", job.version, job.workflow);
+        Err(again(&Fault::new(Code::WorkflowChanged, "drive job").with("job", id).because(reason)))
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, HashMap<JobId, Became>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What makes Restate try again. Only here does a fault become an error of that sort.
+fn again(fault: &Fault) -> HandlerError {
+    fault.to_string().into()
+}
+
+fn for_good(fault: &Fault) -> HandlerError {
+    TerminalError::new_with_code(404, fault.to_string()).into()
+}
+
+/// The endpoint of a node, and the names of its services.
+pub(crate) struct Node {
+    pub(super) endpoint: Endpoint,
+    names: BTreeSet<String>,
+}
+
+impl Node {
+    /// Errors: `config_invalid` where Restate would not take a workflow's name.
+    pub(crate) fn new<W: Workflows>(desk: Desk<W>, workflows: &[&str]) -> Result<Self, Fault> {
+        let names = names_of(desk.workflows(), workflows);
+        let jobs = Arc::new(Jobs { desk, under_way: Mutex::default(), strays: Mutex::default() });
+        let mut builder = Endpoint::builder();
+        for name in &names {
+            builder = builder.bind(service_definition(Answers(jobs.clone()), service(name)?));
+        }
+        Ok(Self { endpoint: builder.build(), names })
+    }
+
+    pub(super) fn has(&self, service: &str) -> bool {
+        self.names.contains(service)
+    }
+}
+
+/// Which workflows in which versions are here, as a short name: equal for all nodes that have the same.
+#[must_use]
+pub fn generation<W: Workflows>(has: &W, workflows: &[&str]) -> String {
+    rushes_core::flow::hash(&names_of(has, workflows))[..GENERATION_LENGTH].to_owned()
+}
+
+fn names_of<W: Workflows>(has: &W, workflows: &[&str]) -> BTreeSet<String> {
+    let versions = workflows.iter().filter_map(|name| Some(service_of(name, has.version(name)?)));
+    versions.chain([STRAYS.to_owned()]).collect()
+}
+
+/// One service as Restate is told of it.
+fn service(name: &str) -> Result<discovery::Service, Fault> {
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let described = json!({
+        "name": name,
+        "ty": "SERVICE",
+        "handlers": [{"name": HANDLER, "input": {"required": true, "contentType": "application/json"}}],
+        "inactivityTimeout": ms(LONGEST),
+        "abortTimeout": ms(LONGEST),
+        "idempotencyRetention": ms(KEY_KEPT),
+        "journalRetention": 0,
+        "retryPolicyInitialInterval": ms(RETRY_FIRST),
+        "retryPolicyExponentiationFactor": 2.0,
+        "retryPolicyMaxInterval": ms(RETRY_MAX),
+        "retryPolicyMaxAttempts": RETRIES_MAX,
+        "retryPolicyOnMaxAttempts": "PAUSE",
+    });
+    serde_json::from_value(described)
+        .map_err(|e| Fault::new(Code::ConfigInvalid, "name workflow for Restate").with("name", name).because(e))
+}
