@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use rushes_core::clock::SystemClock;
 use rushes_core::queue::TaskQueue;
 use rushes_core::{Code, Fault, JobId, JobState};
-use rushes_engine::{Driven, Driver, JobRules, Parts};
+use rushes_engine::{Driven, Driver, JobRules, NewJobRequest, Parts};
 use serde_json::json;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -88,6 +88,18 @@ async fn asked_jobs_wait_for_a_request_and_end_with_it_delivered_and_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn asked_jobs_that_need_what_lies_here_are_driven_here_and_by_nobody_else() {
+    let stand = Stand::new();
+    let request = || NewJobRequest { workflow: "undo".into(), input: json!({}), ..Default::default() };
+    let job = stand.engine.engine.submit_here(request(), soon()).await.unwrap().id;
+    assert_eq!((stand.state(job).await, stand.drive(job).await), (JobState::Running, Driven::Busy), "from its first moment on");
+    stand.engine.until("it works", || async { stand.recipes.runs("work") == 1 }).await;
+    assert_eq!(stand.queue.count(job), 0);
+    stand.engine.engine.cancel(job).await.unwrap();
+    assert_eq!(stand.engine.ended(job).await.state, JobState::Cancelled);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn asked_jobs_are_handed_back_before_their_request_must_end() {
     let stand = Stand::new();
     let job = stand.engine.submit("undo", json!({})).await;
@@ -166,7 +178,7 @@ async fn asked_jobs_wait_for_their_children_without_a_request_and_go_on_after_th
         assert_eq!((stand.queue.count(*child), stand.queue.count(parent)), (1, 1), "child {n}");
         assert_eq!(stand.drive(*child).await, Driven::Ended(JobState::Delivering));
     }
-    stand.asked_for(parent, 2).await;
+    assert_eq!(stand.queue.count(parent), 2, "whoever drove the last child has asked for it before the answer");
     assert_eq!(stand.drive(parent).await, Driven::Ended(JobState::Completed));
     for child in children {
         assert_eq!(stand.drive(child).await, Driven::Ended(JobState::Completed));
