@@ -6,14 +6,14 @@
 
 use super::idle::Idle;
 use super::scratch;
-use super::{LOOK_EVERY, Shared, WAIT_LOOK, drive};
+use super::{LOOK_EVERY, NewJobRequest, Shared, WAIT_LOOK, drive, requests};
 use crate::parts::Parts;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::Workflows;
 use rushes_core::queue::TaskQueue;
-use rushes_core::store::{Lease, Seen};
-use rushes_core::{Cancel, Code, Fault, JobId, JobState};
+use rushes_core::store::{Claim, Lease, Seen};
+use rushes_core::{Cancel, Code, Fault, Job, JobId, JobState};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -62,6 +62,8 @@ pub(crate) struct Order {
     pub(super) deadline: Instant,
     /// Whether it also waits until everything is delivered.
     pub(super) stays: bool,
+    /// Where it was claimed before.
+    pub(super) claim: Option<Claim>,
     pub(super) answer: oneshot::Sender<Result<Driven, Fault>>,
 }
 
@@ -104,7 +106,11 @@ async fn one<W: Workflows>(shared: &Arc<Shared<W>>, order: &mut Order, stop: &Ca
         let job = store.job(id).await?;
         match job.state {
             JobState::Queued | JobState::Running => {
-                let Some(claim) = store.claim_one(&shared.owner, id).await? else {
+                let claimed = match order.claim.take() {
+                    Some(claim) => Some(claim),
+                    None => store.claim_one(&shared.owner, id).await?,
+                };
+                let Some(claim) = claimed else {
                     // It may have ended in between.
                     let is_going_on = matches!(store.job(id).await?.state, JobState::Queued | JobState::Running);
                     if is_going_on {
@@ -139,6 +145,17 @@ async fn one<W: Workflows>(shared: &Arc<Shared<W>>, order: &mut Order, stop: &Ca
             }
         }
     }
+}
+
+/// Makes a job and claims it, before anybody is asked for it. One that was made before is given as it is.
+pub(super) async fn create_claimed<W: Workflows>(shared: &Shared<W>, request: NewJobRequest) -> Result<(Job, Option<Claim>), Fault> {
+    let new = requests::asked_for(shared, request)?;
+    let id = new.id;
+    let _alone = shared.calling.lock().await;
+    let job = shared.parts.store.create(new).await?;
+    let is_new = job.id == id && job.state == JobState::Queued;
+    let claim = if is_new { shared.parts.store.claim_one(&shared.owner, id).await? } else { None };
+    Ok((job, claim))
 }
 
 /// Ends when a drive must end although its job has not.

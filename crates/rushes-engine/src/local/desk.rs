@@ -55,6 +55,21 @@ impl<W: Workflows> Desk<W> {
         requests::submit(&self.shared, request).await
     }
 
+    /// As [`Self::submit`], for a job that needs what lies on this machine alone: with [`crate::Driver::Asked`] it is claimed at
+    /// once and driven here, for so long at most, whether or not anybody asks.
+    pub async fn submit_here(&self, request: NewJobRequest, limit: Duration) -> Result<Job, Fault> {
+        let Some(orders) = &self.shared.orders else { return self.submit(request).await };
+        let (job, claim) = asked::create_claimed(&self.shared, request).await?;
+        if claim.is_some() {
+            let (answer, became) = oneshot::channel();
+            // An engine that stops lets its leases run out.
+            let _ = orders.send(Order { job: job.id, deadline: Instant::now() + limit, stays: true, claim, answer }).await;
+            // What nobody waits for is handed back.
+            tokio::spawn(became);
+        }
+        Ok(job)
+    }
+
     /// Asks a job to stop; it takes effect within a second of its being driven.
     pub async fn cancel(&self, job: JobId) -> Result<Job, Fault> {
         let job = self.shared.parts.store.cancel(job).await?;
@@ -83,7 +98,7 @@ impl<W: Workflows> Desk<W> {
             orders.ok_or_else(|| fault(Code::InputInvalid, "this engine takes up its jobs by itself, and drives none it is asked for"))?;
         let gone = || fault(Code::EngineGone, "the engine stops");
         let (answer, became) = oneshot::channel();
-        orders.send(Order { job, deadline, stays, answer }).await.map_err(|_| gone())?;
+        orders.send(Order { job, deadline, stays, claim: None, answer }).await.map_err(|_| gone())?;
         became.await.map_err(|_| gone())?
     }
 

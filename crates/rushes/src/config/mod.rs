@@ -1,9 +1,11 @@
 //! Configuration: `rushes.toml` < `.env` < environment < flags, each value with the place it came from.
 //! No file at all works. What the values mean to adapters is `wire`'s business.
 
+mod engine;
 mod older;
 mod sections;
 
+pub(crate) use engine::*;
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::{Figment, Profile};
 use rushes_core::{Code, Fault};

@@ -116,7 +116,9 @@ pub(super) async fn upload(
 async fn submit(app: &App, id: JobId, caller: &Caller, idem_key: Option<String>, input: &put::Input) -> Result<Job, Problem> {
     let value = serde_json::to_value(input).map_err(|e| Fault::new(Code::Unexpected, "take file").because(e))?;
     let asked = Asked { key: caller.key_id(), idem_key, webhook_url: None };
-    let job = app.desk.submit(NewJobRequest { id: Some(id), workflow: put::CARD.name.to_owned(), input: value.clone(), asked }).await?;
+    let request = NewJobRequest { id: Some(id), workflow: put::CARD.name.to_owned(), input: value.clone(), asked };
+    // The file lies on this machine: no other could drive the job.
+    let job = app.desk.submit_here(request, Duration::from_secs(app.config.engine.tasks.drive_s.into())).await?;
     let what = |input: &serde_json::Value| ["sha256", "kind", "subject", "title", "names"].map(|field| input[field].clone());
     if job.workflow != put::CARD.name || what(&job.input) != what(&value) {
         return Err(Problem::new(Code::RequestDiffers, "take file", "another file or request was sent with this Idempotency-Key"));

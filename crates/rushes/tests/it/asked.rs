@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use rushes_core::clock::SystemClock;
 use rushes_core::queue::TaskQueue;
 use rushes_core::{Code, Fault, JobId, JobState};
-use rushes_engine::{Driven, Driver, JobRules, Parts};
+use rushes_engine::{Driven, Driver, JobRules, NewJobRequest, Parts};
 use serde_json::json;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -85,6 +85,18 @@ async fn asked_jobs_wait_for_a_request_and_end_with_it_delivered_and_told() {
     assert_eq!(stand.drive(job).await, Driven::Ended(JobState::Completed), "a second task for it changes nothing");
     assert_eq!((stand.recipes.runs("file 0"), stand.queue.count(job)), (1, 1));
     stand.engine.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asked_jobs_that_need_what_lies_here_are_driven_here_and_by_nobody_else() {
+    let stand = Stand::new();
+    let request = || NewJobRequest { workflow: "undo".into(), input: json!({}), ..Default::default() };
+    let job = stand.engine.engine.submit_here(request(), soon()).await.unwrap().id;
+    assert_eq!((stand.state(job).await, stand.drive(job).await), (JobState::Running, Driven::Busy), "from its first moment on");
+    stand.engine.until("it works", || async { stand.recipes.runs("work") == 1 }).await;
+    assert_eq!(stand.queue.count(job), 0);
+    stand.engine.engine.cancel(job).await.unwrap();
+    assert_eq!(stand.engine.ended(job).await.state, JobState::Cancelled);
 }
 
 #[tokio::test(flavor = "multi_thread")]
