@@ -103,8 +103,13 @@ impl<W: Workflows> Jobs<W> {
         tokio::spawn(async move {
             let end = jobs.desk.drive_only(job).await;
             jobs.under_way().remove(&job);
+            let has_ended = matches!(end, Ok(Driven::Ended(_)));
             // Whoever followed may have gone.
             let _ = tell.send(Some(end));
+            // Its parent may have waited for it, or the next one for its turn: a second is long between short jobs.
+            if has_ended && let Err(fault) = jobs.desk.call_for_all().await {
+                tracing::warn!(%fault, "what a job's end has made due could not be handed over yet");
+            }
         });
         became
     }
