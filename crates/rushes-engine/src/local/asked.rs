@@ -38,7 +38,7 @@ const CHILDREN_MS: i64 = 24 * 60 * 60 * 1_000;
 /// How far ahead a task is asked for at most: queues keep none for longer than a month.
 const AHEAD_MAX_MS: i64 = 20 * 24 * 60 * 60 * 1_000;
 /// How long a request stays after its job's end for those who are told of it.
-const TOLD_LIMIT: Duration = Duration::from_secs(5);
+const TOLD_LIMIT: Duration = Duration::from_secs(15);
 /// What is owed and gets no less for this long is not waited for.
 const STILL: Duration = Duration::from_secs(5);
 
@@ -86,7 +86,12 @@ pub(super) async fn take_orders<W: Workflows>(shared: Arc<Shared<W>>, mut orders
                 let Some(mut order) = order else { break };
                 let (shared, stop) = (shared.clone(), stop.clone());
                 driven.spawn(async move {
-                    let became = one(&shared, &mut order, &stop).await;
+                    let became = match one(&shared, &mut order, &stop).await {
+                        Ok(Driven::Busy) => Ok(Driven::Busy),
+                        // Its parent may have something to do now. Before the answer: after it, this may be frozen for good.
+                        Ok(became) => call_for_all(&shared).await.map(|_| became),
+                        Err(fault) => Err(fault),
+                    };
                     // Who asked may have gone.
                     let _ = order.answer.send(became);
                 });
@@ -139,7 +144,7 @@ async fn one<W: Workflows>(shared: &Arc<Shared<W>>, order: &mut Order, stop: &Ca
             }
             state => {
                 if job.parent.is_none() && order.stays {
-                    tell(shared, id, order.deadline, stop).await?;
+                    tell(shared, id, stop).await?;
                 }
                 return Ok(Driven::Ended(state));
             }
@@ -233,12 +238,12 @@ async fn call(queue: &dyn TaskQueue, job: JobId, not_before_ms: Option<i64>) -> 
     asked.map_err(|_| slow()).and_then(|asked| asked).map_err(|fault| fault.with("job", job))
 }
 
-/// Stays while the end of a job is being told, so that no instance goes to sleep over it; what is not told in a moment is left
-/// to the next one.
-async fn tell<W: Workflows>(shared: &Shared<W>, root: JobId, deadline: Instant, stop: &Cancel) -> Result<(), Fault> {
+/// Stays while the end of a job is being told, so that no instance goes to sleep over it, also a little beyond its deadline, as
+/// a job may end in the last moment. What is not told in a while is left to the next request.
+async fn tell<W: Workflows>(shared: &Shared<W>, root: JobId, stop: &Cancel) -> Result<(), Fault> {
     let parts = &shared.parts;
     let (mut records, mut messages) = (parts.watch.outbox.clone(), parts.watch.messages.clone());
-    let until = deadline.min(Instant::now() + TOLD_LIMIT);
+    let until = Instant::now() + TOLD_LIMIT;
     while !parts.routes.hold && Instant::now() < until && !stop.is_cancelled() {
         records.mark_unchanged();
         messages.mark_unchanged();

@@ -157,3 +157,15 @@ fn config_an_account_that_publishes_is_whole_or_not_there() {
         assert!(fault.to_string().contains(setting), "{lines}: {fault}");
     }
 }
+
+#[test]
+fn config_a_queue_has_an_address_to_ask_and_a_time_it_can_wait() {
+    let queue = "[engine.tasks]\nqueue = \"projects/p/locations/l/queues/q\"\n";
+    let fault = |text: &str| load(folder(&[("rushes.toml", text)]).path()).err().map(|fault| fault.to_string());
+    assert!(fault(queue).unwrap().contains("engine.tasks.url"));
+    let whole = format!("{queue}url = \"https://here.example\"\n");
+    assert_eq!(fault(&whole), None);
+    for drive_s in [0, 1_741] {
+        assert!(fault(&format!("{whole}drive_s = {drive_s}\n")).unwrap().contains("engine.tasks.drive_s"));
+    }
+}

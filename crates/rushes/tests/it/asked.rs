@@ -178,7 +178,7 @@ async fn asked_jobs_wait_for_their_children_without_a_request_and_go_on_after_th
         assert_eq!((stand.queue.count(*child), stand.queue.count(parent)), (1, 1), "child {n}");
         assert_eq!(stand.drive(*child).await, Driven::Ended(JobState::Delivering));
     }
-    stand.asked_for(parent, 2).await;
+    assert_eq!(stand.queue.count(parent), 2, "whoever drove the last child has asked for it before the answer");
     assert_eq!(stand.drive(parent).await, Driven::Ended(JobState::Completed));
     for child in children {
         assert_eq!(stand.drive(child).await, Driven::Ended(JobState::Completed));

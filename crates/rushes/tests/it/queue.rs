@@ -171,6 +171,23 @@ impl Fleet {
         self.job(id).await.is_some_and(|job| ["completed", "failed", "cancelled"].contains(&job["state"].as_str().unwrap()))
     }
 
+    /// Each of these has completed once, and none of their steps was done twice.
+    async fn ended_once(&self, jobs: &[String], seed: u64) {
+        let facts = self.facts().await;
+        let of = |job: &str, ends: &[&str]| {
+            facts.iter().filter(|fact| fact["job"] == job && ends.iter().any(|end| fact["type"] == *end)).count()
+        };
+        for job in jobs {
+            let ends = [of(job, &["job.completed"]), of(job, &["job.failed", "job.cancelled"])];
+            assert_eq!(ends, [1, 0], "{job}: {:?}, seed {seed}", self.job(job).await);
+        }
+        let mut steps: BTreeMap<(String, String), u32> = BTreeMap::new();
+        for fact in facts.iter().filter(|fact| fact["type"] == "step.done") {
+            *steps.entry((fact["job"].to_string(), fact["data"]["step"].to_string())).or_default() += 1;
+        }
+        assert!(!steps.is_empty() && steps.values().all(|times| *times == 1), "no step is done twice");
+    }
+
     /// All facts there are.
     async fn facts(&self) -> Vec<Value> {
         let url = format!("http://{}/api/v1/events?after=0&follow=false", self.instances[0].address);
@@ -236,18 +253,7 @@ async fn queue_every_job_ends_once_while_servers_are_killed_and_tasks_go_astray(
     fleet.queue.behave();
     assert!(fleet.queue.is_empty_within(LONG).await, "a task of an ended job is answered well: {:?}", fleet.queue.sent().last());
 
-    let facts = fleet.facts().await;
-    let of =
-        |job: &str, ends: &[&str]| facts.iter().filter(|fact| fact["job"] == job && ends.iter().any(|end| fact["type"] == *end)).count();
-    for job in &jobs {
-        let ends = [of(job, &["job.completed"]), of(job, &["job.failed", "job.cancelled"])];
-        assert_eq!(ends, [1, 0], "{job}: {:?}, seed {}", fleet.job(job).await, dice.seed);
-    }
-    let mut steps: BTreeMap<(String, String), u32> = BTreeMap::new();
-    for fact in facts.iter().filter(|fact| fact["type"] == "step.done") {
-        *steps.entry((fact["job"].to_string(), fact["data"]["step"].to_string())).or_default() += 1;
-    }
-    assert!(!steps.is_empty() && steps.values().all(|times| *times == 1), "no step is done twice");
+    fleet.ended_once(&jobs, dice.seed).await;
     let (_, audit) = fleet.ask(Method::GET, "/api/v1/audit", None).await.unwrap();
     assert_eq!(audit["clean"], true, "{audit}");
     let sent = fleet.queue.sent();
@@ -342,7 +348,7 @@ async fn queue_an_instance_that_is_there_for_requests_only_leaves_nothing_undone
     fleet.door = Some(gate.address);
     fleet.lead();
 
-    let run = json!({"count": 2, "seed": 5, "generate_variants": false, "create_soundtracks": false});
+    let run = json!({"count": 1, "seed": 5, "generate_variants": false, "create_soundtracks": false});
     let job = fleet.submit("production", &run).await;
     let other = fleet.submit("character", &json!({"seed": 77})).await;
     assert!(fleet.queue.is_empty_within(LONG).await, "{} tasks left", fleet.queue.pending());
@@ -351,7 +357,8 @@ async fn queue_an_instance_that_is_there_for_requests_only_leaves_nothing_undone
 
     // Nobody wakes it any more: everything must be there.
     let told: Vec<String> = receiver.received().iter().map(|one| one.json()["data"]["job_id"].as_str().unwrap().to_owned()).collect();
-    assert!([&job, &other].iter().all(|job| told.contains(job)), "both ends were told: {told:?}");
+    let sent = || fleet.queue.sent().into_iter().map(|one| format!("{} {:?}", one.path, one.status)).collect::<Vec<_>>().join("\n");
+    assert!([&job, &other].iter().all(|job| told.contains(job)), "both ends were told: {told:?} of {job} {other}\n{}", sent());
     let record = std::fs::read_to_string(fleet.place.path().join(format!("records/pipeline_jobs/{job}.json"))).unwrap();
     let record: Value = serde_json::from_str(&record).unwrap();
     assert!(record.to_string().contains("\"completed\""), "its mirror says so: {record}");
