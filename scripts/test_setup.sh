@@ -20,8 +20,8 @@ fresh() {
     for tool in $tools; do ln -s "$(command -v "$tool")" "$room/bin/$tool"; done
     touch "$room/log" "$room/fonts/LeckerliOne-Regular.ttf" "$room/fonts/DejaVuSans.ttf"
     for tool in ffmpeg ffprobe make cc cargo s3s-fs moto_server gcp-storage-emulator schemathesis postgres initdb rclone curl chromium; do stub "$tool" 'exit 0'; done
-    mkdir -p "$room/servers/firestore" "$room/servers/browser" "$room/servers/webhooks-node" "$room/servers/webhooks-python/bin"
-    for file in firestore/node browser/node webhooks-node/node webhooks-python/bin/python; do cp "$room/bin/cargo" "$room/servers/$file"; done
+    mkdir -p "$room/servers/firestore" "$room/servers/restate" "$room/servers/browser" "$room/servers/webhooks-node" "$room/servers/webhooks-python/bin"
+    for file in firestore/node restate/node browser/node webhooks-node/node webhooks-python/bin/python; do cp "$room/bin/cargo" "$room/servers/$file"; done
     stub rustc 'echo "rustc 9.9.0 (stub)"'
     stub id 'echo 0'
     stub apt-get "echo \"apt-get \$*\" >>'$room/log'"
@@ -158,6 +158,7 @@ did "pip install --quiet --disable-pip-version-check gcp-storage-emulator"
 did "pip install --quiet --disable-pip-version-check standardwebhooks"
 did "no-install-recommends postgresql"
 did "npm install --silent --ignore-scripts --no-audit --no-fund --prefix $room/servers/firestore @firestore-emulator/server@"
+did "npm install --silent --ignore-scripts --no-audit --no-fund --prefix $room/servers/restate @restatedev/restate-server@"
 did "npm install --silent --ignore-scripts --no-audit --no-fund --prefix $room/servers/webhooks-node standardwebhooks@"
 [ -x "$room/servers/firestore/node" ] || fail "the mark that the emulator is there is missing"
 did "no-install-recommends rclone"
@@ -173,7 +174,7 @@ stub cargo "case \"\$1\" in install) exit 101 ;; esac"
 stub python3 'exit 1'
 stub apt-get 'exit 100'
 setup 0
-for name in s3s-fs moto gcp-storage-emulator Postgres firestore-emulator "the Python verifier of webhooks" "the JavaScript verifier of webhooks" rclone curl chromium playwright-core; do says "without $name its tests are skipped"; done
+for name in s3s-fs moto gcp-storage-emulator Postgres firestore-emulator Restate "the Python verifier of webhooks" "the JavaScript verifier of webhooks" rclone curl chromium playwright-core; do says "without $name its tests are skipped"; done
 
 case="real servers lie where they were installed"
 fresh

@@ -23,6 +23,8 @@ const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const HAND_OVER: &str = "hand job over";
 /// A lost lease is seen after so long.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Restate tries again within this, unless the address it has for the engine leads nowhere.
+const TRIES_AGAIN_MS: i64 = 5_000;
 const PATIENCE: HttpOptions = HttpOptions { stalled_after: Duration::from_secs(8) };
 
 /// Where Restate is, and where it finds this engine.
@@ -106,6 +108,10 @@ impl TaskQueue for RestateQueue {
 
     fn heeds_turns(&self) -> bool {
         true
+    }
+
+    fn tries_again_ms(&self) -> i64 {
+        TRIES_AGAIN_MS
     }
 
     fn look_every(&self) -> Duration {

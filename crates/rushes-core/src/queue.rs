@@ -38,6 +38,11 @@ pub trait TaskQueue: Send + Sync {
         false
     }
 
+    /// Within how many milliseconds the queue itself tries a task again that was not answered well.
+    fn tries_again_ms(&self) -> i64 {
+        600_000
+    }
+
     /// How often jobs that nobody drives are looked for while nothing rings.
     fn look_every(&self) -> Duration {
         Duration::from_secs(30)

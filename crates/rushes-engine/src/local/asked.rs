@@ -193,7 +193,8 @@ async fn hand_back<W: Workflows>(shared: &Arc<Shared<W>>, lease: Lease, left: Le
     let now_ms = shared.parts.clock.now_ms();
     match left {
         Left::Unheard => {
-            store.put_off(seen, TRIED_AGAIN_MS).await?;
+            let again_ms = shared.parts.tasks.as_ref().map_or(TRIED_AGAIN_MS, |queue| queue.tries_again_ms());
+            store.put_off(seen, again_ms).await?;
             Err(gone(lease.job))
         }
         Left::Waits(None) => {

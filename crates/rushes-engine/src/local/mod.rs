@@ -172,7 +172,7 @@ impl<W: Workflows> Engine<W> {
     /// Answers Restate from now on, for these workflows. Errors: `config_invalid` where Restate would not take a workflow's name.
     #[cfg(feature = "restate")]
     pub fn answer_restate(&mut self, listening: Listening, workflows: &[&str]) -> Result<(), Fault> {
-        let node = Arc::new(Node::new(self.desk(), workflows)?);
+        let node = Arc::new(Node::new(self.desk(), workflows, listening.patience())?);
         self.tasks.spawn(self.halt.guard("answer Restate", listening.serve(node, self.stop.clone())));
         Ok(())
     }

@@ -18,8 +18,6 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// A job of another version is refused for so long, as somebody else may have that version; then it fails, and says so.
-const STRAY_PATIENCE: Duration = Duration::from_mins(1);
 /// Refused jobs that are remembered at most.
 const STRAYS_MAX: usize = 10_000;
 /// A job that another engine has is looked at for so long: two leases. Then that engine lives, and goes on with it.
@@ -51,6 +49,8 @@ struct Jobs<W> {
     under_way: Mutex<HashMap<JobId, Became>>,
     /// Jobs of other versions, and since when.
     strays: Mutex<HashMap<JobId, Instant>>,
+    /// How long such a job is refused, as somebody else may have its version; then it fails, and says so.
+    patience: Duration,
 }
 
 /// What each service is answered by.
@@ -103,8 +103,13 @@ impl<W: Workflows> Jobs<W> {
         tokio::spawn(async move {
             let end = jobs.desk.drive_only(job).await;
             jobs.under_way().remove(&job);
+            let has_ended = matches!(end, Ok(Driven::Ended(_)));
             // Whoever followed may have gone.
             let _ = tell.send(Some(end));
+            // Its parent may have waited for it, or the next one for its turn: a second is long between short jobs.
+            if has_ended && let Err(fault) = jobs.desk.call_for_all().await {
+                tracing::warn!(%fault, "what a job's end has made due could not be handed over yet");
+            }
         });
         became
     }
@@ -121,7 +126,7 @@ impl<W: Workflows> Jobs<W> {
             strays.clear();
         }
         let since = *strays.entry(id).or_insert_with(Instant::now);
-        if since.elapsed() > STRAY_PATIENCE {
+        if since.elapsed() > self.patience {
             strays.remove(&id);
             return Ok(());
         }
@@ -151,9 +156,9 @@ pub(crate) struct Node {
 
 impl Node {
     /// Errors: `config_invalid` where Restate would not take a workflow's name.
-    pub(crate) fn new<W: Workflows>(desk: Desk<W>, workflows: &[&str]) -> Result<Self, Fault> {
+    pub(crate) fn new<W: Workflows>(desk: Desk<W>, workflows: &[&str], patience: Duration) -> Result<Self, Fault> {
         let names = names_of(desk.workflows(), workflows);
-        let jobs = Arc::new(Jobs { desk, under_way: Mutex::default(), strays: Mutex::default() });
+        let jobs = Arc::new(Jobs { desk, under_way: Mutex::default(), strays: Mutex::default(), patience });
         let mut builder = Endpoint::builder();
         for name in &names {
             builder = builder.bind(service_definition(Answers(jobs.clone()), service(name)?));

@@ -21,12 +21,15 @@ const PING_LIMIT: Duration = Duration::from_secs(10);
 const END_LIMIT: Duration = Duration::from_millis(1_500);
 /// After an accept that failed, as when no file may be opened any more.
 const ACCEPT_WAIT: Duration = Duration::from_millis(100);
+/// A rolling restart takes no longer to lead a job to an engine of its version, where there is one.
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Connections at once; Restate has a few for each of its nodes.
 const CONNECTIONS_MAX: usize = 4_096;
 
 /// A port where Restate finds this engine.
 pub struct Listening {
     listener: TcpListener,
+    patience: Duration,
 }
 
 impl Listening {
@@ -39,7 +42,17 @@ impl Listening {
         let refuse = |e: std::io::Error| {
             Fault::new(Code::ConfigInvalid, "listen").with("setting", "engine.restate.listen").because(format!("{address}: {e}"))
         };
-        Ok(Self { listener: bound.map_err(refuse)? })
+        Ok(Self { listener: bound.map_err(refuse)?, patience: PATIENCE })
+    }
+
+    /// Refuses a job whose version of its workflow is not here for so long, as another engine behind the same address may have it.
+    #[must_use]
+    pub fn refusing_for(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// Where it listens. Errors: `io`.

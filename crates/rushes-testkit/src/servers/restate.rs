@@ -65,11 +65,6 @@ impl Restate {
         format!("http://127.0.0.1:{}", self.nodes[node].admin.number)
     }
 
-    /// Where a node takes invocations, for a proxy before it.
-    pub fn ingress_address(&self, node: usize) -> SocketAddr {
-        address(&self.nodes[node].ingress)
-    }
-
     /// Kills a node as by `kill -9`.
     pub fn kill(&mut self, node: usize) {
         self.nodes[node].running = None;
@@ -168,11 +163,11 @@ mod tests {
     #[test]
     fn restate_nodes_end_and_begin_again_alone() {
         let Some(mut server) = restate_cluster(3) else { return };
-        let address = server.ingress_address(1);
+        let [address, other] = [1, 2].map(|node| address(&server.nodes[node].ingress));
         assert!(is_healthy(TcpStream::connect(address).expect("a connection")));
         server.kill(1);
         assert!(TcpStream::connect(address).is_err(), "it no longer listens");
-        assert!(is_healthy(TcpStream::connect(server.ingress_address(2)).expect("the others go on")));
+        assert!(is_healthy(TcpStream::connect(other).expect("the others go on")));
         server.start(1);
         assert!(is_healthy(TcpStream::connect(address).expect("it is back, where it was")));
         drop(server);

@@ -1,9 +1,11 @@
 //! Configuration: `rushes.toml` < `.env` < environment < flags, each value with the place it came from.
 //! No file at all works. What the values mean to adapters is `wire`'s business.
 
+mod engine;
 mod older;
 mod sections;
 
+pub(crate) use engine::*;
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::{Figment, Profile};
 use rushes_core::{Code, Fault};
@@ -169,6 +171,7 @@ fn check(config: &Config) -> Result<(), Fault> {
     check_days(config)?;
     check_schedules(config)?;
     check_engine(config)?;
+    check_tasks(config)?;
     let media = &config.media;
     if !(64..=4096).contains(&media.width) || !(64..=4096).contains(&media.height) || media.width % 2 == 1 || media.height % 2 == 1 {
         return refuse("media.width, media.height", "sizes are even numbers from 64 to 4096");
@@ -236,12 +239,16 @@ fn check_engine(config: &Config) -> Result<(), Fault> {
     if config.engine.cpu_lane > STEPS_MAX {
         return refuse("engine.cpu_lane", "steps at once are at most 4096; 0 means as many as there are cores");
     }
+    if config.engine.tasks.queue.is_some() && config.engine.kind == EngineKind::Restate {
+        return refuse("engine.kind, engine.tasks.queue", "jobs are handed out by a Restate server or asked for by a queue, not both");
+    }
+    Ok(())
+}
+
+fn check_tasks(config: &Config) -> Result<(), Fault> {
     let tasks = &config.engine.tasks;
     if !(1..=DRIVE_MAX_S).contains(&tasks.drive_s) {
         return refuse("engine.tasks.drive_s", "a request drives its job for 1 to 1740 s: the queue waits for half an hour at most");
-    }
-    if tasks.queue.is_some() && config.engine.kind == EngineKind::Restate {
-        return refuse("engine.kind, engine.tasks.queue", "jobs are handed out by a Restate server or asked for by a queue, not both");
     }
     if tasks.queue.is_some() != tasks.url.is_some() {
         return refuse(

@@ -2,7 +2,7 @@
 
 use crate::config::{Config, EngineKind};
 use rushes_core::Fault;
-use rushes_engine::{Engine, JobRules, Parts, Role};
+use rushes_engine::{Engine, Parts, Role};
 use rushes_workflows::Registry;
 
 #[cfg(feature = "restate")]
@@ -15,10 +15,10 @@ fn is_restate(config: &Config, role: Role) -> bool {
 
 #[cfg(feature = "restate")]
 mod restate {
-    use super::{Config, Engine, Fault, JobRules, Parts, Registry, Role, is_restate};
+    use super::{Config, Engine, Fault, Parts, Registry, Role, is_restate};
     use rushes_adapters::restate::{RestateQueue, RestateSettings};
-    use rushes_engine::Driver;
     use rushes_engine::restate::{Listening, generation};
+    use rushes_engine::{Driver, JobRules};
     use std::sync::Arc;
 
     /// Where somebody outside finds this engine; none where the engine looks for jobs by itself.

@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use rushes_adapters::restate::{RestateQueue, RestateSettings};
 use rushes_core::clock::SystemClock;
 use rushes_core::queue::TaskQueue;
-use rushes_core::{Fault, JobId, JobState};
+use rushes_core::{Code, Fault, JobId, JobState};
 use rushes_engine::restate::{Listening, generation};
 use rushes_engine::{Driver, JobRules, Parts};
-use rushes_testkit::servers::{Restate, restate};
+use rushes_testkit::servers::{Restate, restate, restate_cluster};
 use serde_json::json;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -39,6 +39,10 @@ impl TaskQueue for Noted {
 
     fn heeds_turns(&self) -> bool {
         self.queue.heeds_turns()
+    }
+
+    fn tries_again_ms(&self) -> i64 {
+        self.queue.tries_again_ms()
     }
 
     fn look_every(&self) -> Duration {
@@ -82,9 +86,12 @@ struct Stand {
 impl Stand {
     /// None where there is no server.
     fn new() -> Option<Self> {
-        let server = restate()?;
+        restate().map(Self::of)
+    }
+
+    fn of(server: Restate) -> Self {
         let (folder, recipes) = (tempfile::tempdir().unwrap(), Recipes::default());
-        Some(Self { recipes, places: Places::memory(folder.path()), folder, server })
+        Self { recipes, places: Places::memory(folder.path()), folder, server }
     }
 
     fn start(&self) -> Node {
@@ -92,7 +99,7 @@ impl Stand {
     }
 
     fn start_at(&self, address: &str, recipes: &Recipes) -> Node {
-        let listening = Listening::bind(address).unwrap();
+        let listening = Listening::bind(address).unwrap().refusing_for(Duration::from_secs(1));
         let address = listening.address().unwrap().to_string();
         let deployment = format!("http://{address}/{}", generation(recipes, NAMES));
         let settings = RestateSettings { ingress: self.server.ingress(0), admin: self.server.admin(0), deployment };
@@ -245,6 +252,40 @@ async fn restate_gives_no_job_to_a_program_with_another_version_of_its_workflow(
     let older = stand.start();
     older.parts().store.send_signal(job, "word", json!("two")).await.unwrap();
     assert_eq!(older.ended(job).await.value.unwrap(), json!(["one", "two", [1, 1]]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn restate_jobs_whose_version_is_nowhere_any_more_fail_and_say_so() {
+    let Some(stand) = Stand::new() else { return };
+    let older = stand.start();
+    let job = older.submit("wait", json!({"limit_ms": 600_000})).await;
+    older.has_waited(job, 1).await;
+    let Node { test, address, .. } = older;
+    test.engine.stop().await;
+    // Whoever is behind the old address now has another version.
+    let newer = stand.start_at(&address, &Recipes::of_version(1));
+    newer.parts().store.send_signal(job, "word", json!("one")).await.unwrap();
+    let ended = newer.ended(job).await;
+    assert_eq!((ended.state, ended.fault.map(|fault| fault.code)), (JobState::Failed, Some(Code::WorkflowChanged)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn restate_may_lose_a_node_of_its_cluster_and_get_it_back() {
+    let Some(server) = restate_cluster(3) else { return };
+    let mut stand = Stand::of(server);
+    let engine = stand.start();
+    let job = engine.submit("wait", json!({"nap_ms": 5_000, "limit_ms": 600_000})).await;
+    engine.has_waited(job, 1).await;
+    stand.server.kill(1);
+    let files = engine.run("files", json!({"count": 2})).await;
+    assert_eq!(files.state, JobState::Completed, "{:?}", files.fault);
+    stand.server.start(1);
+    stand.server.kill(2);
+    engine.until("the others wake it", || async { stand.recipes.runs("after nap") == 1 }).await;
+    for word in ["one", "two"] {
+        engine.parts().store.send_signal(job, "word", json!(word)).await.unwrap();
+    }
+    assert_eq!(engine.ended(job).await.value.unwrap(), json!(["one", "two", [1, 1]]));
 }
 
 #[test]
