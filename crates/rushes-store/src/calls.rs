@@ -12,18 +12,17 @@ use rushes_core::{Fault, JobId};
 /// The very words of the index come first.
 pub(crate) const UNDRIVEN: &str =
     "SELECT id, fence, wake_at_ms FROM jobs WHERE state IN ('queued', 'running', 'delivering') AND wake_at_ms <= ?1
-    AND (state = 'queued' OR state = 'running' AND lease_until_ms < ?1 OR state = 'delivering' AND parent IS NULL)
+    AND (home IS NULL OR cancel = 1) AND (state = 'queued' OR state = 'running' AND lease_until_ms < ?1 OR state = 'delivering' AND parent IS NULL)
     ORDER BY wake_at_ms LIMIT ?2";
 /// The same without those that wait for their turn.
 pub(crate) const UNDRIVEN_BUT_TURNS: &str =
     "SELECT id, fence, wake_at_ms FROM jobs WHERE state IN ('queued', 'running', 'delivering') AND wake_at_ms <= ?1
-    AND (state = 'queued' AND in_turn = 0 OR state = 'running' AND lease_until_ms < ?1 OR state = 'delivering' AND parent IS NULL)
+    AND (home IS NULL OR cancel = 1) AND (state = 'queued' AND in_turn = 0 OR state = 'running' AND lease_until_ms < ?1 OR state = 'delivering' AND parent IS NULL)
     ORDER BY wake_at_ms LIMIT ?2";
 /// Who has had a turn and is not through, on every engine.
 pub(crate) const IN_TURN: &str = "SELECT count(*) FROM jobs WHERE state = 'running' AND in_turn = 1";
 /// Whose turn is next. One that was called for holds its place until it is taken up.
-pub(crate) const NEXT: &str =
-    "SELECT id, fence, wake_at_ms FROM jobs WHERE state = 'queued' AND in_turn = 1 ORDER BY created_ms, id LIMIT ?1";
+pub(crate) const NEXT: &str = "SELECT id, fence, wake_at_ms FROM jobs WHERE state = 'queued' AND in_turn = 1 AND (home IS NULL OR cancel = 1) ORDER BY created_ms, id LIMIT ?1";
 /// How long after its workflow's end a job that still delivers is worth a call: its driver waits for that end.
 pub(crate) const DELIVERS_MS: i64 = 10 * 60_000;
 

@@ -104,32 +104,43 @@ fn create_or_join(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> R
     }
 }
 
+/// A job that this node may have, by the numbers of two parameters: itself, and whether it looks only for those that work on
+/// its own files. What is to be stopped any node may stop.
+fn ours(node: u8, own_only: u8) -> String {
+    format!("(home = ?{node} OR ?{own_only} = 0 AND (home IS NULL OR cancel = 1))")
+}
+
 /// Running jobs of nobody, and of others whose lease is over: one range of the index each. In any order: all of them are
 /// taken back, one look after the other, whether or not it is their turn.
-pub(crate) const ABANDONED: &str = "SELECT id, in_turn FROM jobs WHERE state = 'running' AND owner IS NULL AND lease_until_ms < ?1 AND (home IS NULL OR home = ?4 OR cancel = 1)
-    UNION ALL SELECT id, in_turn FROM jobs WHERE state = 'running' AND owner < ?2 AND lease_until_ms < ?1 AND (home IS NULL OR home = ?4 OR cancel = 1)
-    UNION ALL SELECT id, in_turn FROM jobs WHERE state = 'running' AND owner > ?2 AND lease_until_ms < ?1 AND (home IS NULL OR home = ?4 OR cancel = 1)
-    LIMIT ?3";
+pub(crate) fn abandoned() -> String {
+    let of = |owner: &str| {
+        format!("SELECT id, in_turn FROM jobs WHERE state = 'running' AND owner {owner} AND lease_until_ms < ?1 AND {}", ours(4, 5))
+    };
+    format!("{} UNION ALL {} UNION ALL {} LIMIT ?3", of("IS NULL"), of("< ?2"), of("> ?2"))
+}
+
 /// Those that need no turn, and those that wait for theirs; the oldest first. What is expected of a job that waits counts
 /// what goes before it: whoever changes this order changes `before` in the engine's `estimate.rs`.
-pub(crate) const QUEUED: [&str; 2] = [
-    "SELECT id FROM jobs WHERE state = 'queued' AND in_turn = 0 AND (home IS NULL OR home = ?2 OR cancel = 1) ORDER BY created_ms, id LIMIT ?1",
-    "SELECT id FROM jobs WHERE state = 'queued' AND in_turn = 1 AND (home IS NULL OR home = ?2 OR cancel = 1) ORDER BY created_ms, id LIMIT ?1",
-];
+pub(crate) fn queued() -> [String; 2] {
+    [0, 1].map(|in_turn| {
+        let ours = ours(2, 3);
+        format!("SELECT id FROM jobs WHERE state = 'queued' AND in_turn = {in_turn} AND {ours} ORDER BY created_ms, id LIMIT ?1")
+    })
+}
 
 /// What may be taken up: what was begun before goes first, then what needs no turn (children of any job, and short jobs), then
 /// those whose turn it is.
 fn free(write: &Write<'_>, owner: &str, node: Option<&str>, room: Room) -> Result<Vec<JobId>, Fault> {
-    let begun = rows::all(write.sql, ABANDONED, params![write.now_ms, owner, room.all, node], |row| {
+    let begun = rows::all(write.sql, &abandoned(), params![write.now_ms, owner, room.all, node, room.own_files_only], |row| {
         Ok((rows::parsed::<JobId>(row, 0)?, row.get::<_, bool>(1)?))
     })?;
     let in_turn = begun.iter().filter(|(_, in_turn)| *in_turn).count();
     let mut free: Vec<JobId> = begun.into_iter().map(|(id, _)| id).collect();
     let rest = |bound: u32, taken: usize| bound.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX));
-    let [at_once, waiting] = QUEUED;
+    let [at_once, waiting] = queued();
     for (which, bound) in [(at_once, u32::MAX), (waiting, rest(room.in_turn, in_turn))] {
         let left = rest(room.all, free.len()).min(bound);
-        free.extend(rows::all(write.sql, which, params![left, node], |row| rows::parsed::<JobId>(row, 0))?);
+        free.extend(rows::all(write.sql, &which, params![left, node, room.own_files_only], |row| rows::parsed::<JobId>(row, 0))?);
     }
     Ok(free)
 }
@@ -161,11 +172,13 @@ fn take_up(write: &mut Write<'_>, owner: &str, id: JobId, catalogs: &[String]) -
 }
 
 /// Own leases are renewed for as long as the engine lives: one of them that is over is so for a moment only.
-const MAY_BE_HAD: &str = "SELECT count(*) FROM jobs WHERE id = ?1 AND (home IS NULL OR home = ?4 OR cancel = 1)
-    AND (state = 'queued' OR state = 'running' AND lease_until_ms < ?2 AND (owner IS NULL OR owner <> ?3))";
+fn may_be_had() -> String {
+    let open = "state = 'queued' OR state = 'running' AND lease_until_ms < ?2 AND (owner IS NULL OR owner <> ?3)";
+    format!("SELECT count(*) FROM jobs WHERE id = ?1 AND ({open}) AND {}", ours(4, 5))
+}
 
 fn claim_one(write: &mut Write<'_>, owner: &str, node: Option<&str>, id: JobId, catalogs: &[String]) -> Result<Option<Claim>, Fault> {
-    let may_be_had = rows::number(write.sql, MAY_BE_HAD, params![id.to_string(), write.now_ms, owner, node])? > 0;
+    let may_be_had = rows::number(write.sql, &may_be_had(), params![id.to_string(), write.now_ms, owner, node, false])? > 0;
     if may_be_had { take_up(write, owner, id, catalogs) } else { Ok(None) }
 }
 

@@ -19,6 +19,7 @@ mod keys;
 mod loose;
 mod messages;
 mod migrate;
+mod moving;
 #[cfg(any(test, feature = "older"))]
 pub mod older;
 mod outbox;
@@ -44,6 +45,7 @@ mod writer;
 
 pub use bells::{JobBell, Watch};
 pub use migrate::SCHEMA_VERSION;
+pub use moving::Moved;
 pub use places::{Changed, Place};
 pub use postgres::PostgresAddress;
 pub use store::{Mode, SqlStore};

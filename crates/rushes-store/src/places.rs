@@ -2,11 +2,12 @@
 //! or without its configuration.
 
 use crate::bells::Wakes;
+use crate::moving::is_moving;
 use crate::rows;
 use crate::sql::value::NONE;
 use crate::sql::{Read, Row, Sql, params};
 use crate::store::{SqlStore, apart};
-use rushes_core::Fault;
+use rushes_core::{Code, Fault};
 
 /// A configured destination or catalog, as it is remembered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +49,10 @@ impl SqlStore {
 }
 
 fn compare(sql: &Sql<'_>, configured: &[Place], forget: &[String]) -> Result<Changed, Fault> {
+    if is_moving(sql)? {
+        let reason = "a move into it was begun and has not ended; run `rushes migrate` again, it goes on where it stopped";
+        return Err(Fault::new(Code::ConfigInvalid, "open store").because(reason));
+    }
     let known = rows::all(sql, "SELECT name, uri, prefix, folder FROM places ORDER BY name", NONE, place)?;
     let mut changed = Changed::default();
     for place in known.iter().filter(|place| !forget.contains(&place.name)) {

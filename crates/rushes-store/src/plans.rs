@@ -153,8 +153,9 @@ fn plans_of_hot_questions_walk_no_table() {
     let store = SqlStore::open(&path, &Mode::Own { owner: "test".into() }, Arc::new(SystemClock), Routes::default()).unwrap();
     let sql = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     let mut hot: Vec<String> = TAKE_OVER.iter().map(|statement| (*statement).to_owned()).collect();
-    hot.extend(jobs::QUEUED.map(str::to_owned));
-    hot.extend([jobs::ABANDONED, settle::GOES_ON, settle::PAID_BEFORE, jobs::RENEW_LEASES].map(str::to_owned));
+    hot.extend(jobs::queued());
+    hot.push(jobs::abandoned());
+    hot.extend([settle::GOES_ON, settle::PAID_BEFORE, jobs::RENEW_LEASES].map(str::to_owned));
     hot.extend([crate::history::past_jobs(), crate::history::past_steps(), attempts::of_job(), attempts::last_of_step()]);
     hot.extend(lists(false));
     hot.push(pages::PAID_BY.to_owned());

@@ -47,7 +47,16 @@ impl Row<'_> {
         }
     }
 
-    fn cell(&self, at: usize) -> Read<Value<'_>> {
+    /// How many columns it has.
+    pub(crate) fn width(&self) -> usize {
+        match self {
+            Self::Sqlite(row) => row.as_ref().column_count(),
+            Self::Postgres(row) => row.len(),
+        }
+    }
+
+    /// What stands in a column, whatever it is.
+    pub(crate) fn cell(&self, at: usize) -> Read<Value<'_>> {
         match self {
             Self::Sqlite(row) => value::of_sqlite(row, at),
             Self::Postgres(row) => value::of_postgres(row, at),

@@ -16,12 +16,17 @@ use std::sync::{Arc, Mutex};
 /// The server that is to be tested, and a schema of its own for each path.
 fn address(path: &Path) -> Option<PostgresAddress> {
     let server = std::env::var("RUSHES_TEST_POSTGRES").ok()?;
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let tls = rustls::ClientConfig::builder().with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
     let hash = Sha256::digest(path.as_os_str().as_encoded_bytes());
     let schema = format!("test_{}", hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>());
+    Some(PostgresAddress { schema, ..reach(&server) })
+}
+
+/// A server on this machine, and the schema `test` there.
+pub(crate) fn reach(server: &str) -> PostgresAddress {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let tls = rustls::ClientConfig::builder().with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
     let config = server.parse().expect("the address of a server");
-    Some(PostgresAddress { config, tls: tokio_postgres_rustls::MakeRustlsConnect::new(tls), schema, node: None })
+    PostgresAddress { config, tls: tokio_postgres_rustls::MakeRustlsConnect::new(tls), schema: "test".into(), node: None }
 }
 
 /// The store that belongs to a path.
@@ -66,7 +71,7 @@ fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 fn store_passes_its_suite_on_postgres() {
     let Some(server) = rushes_testkit::servers::postgres() else { return };
     // Those of the file itself, and those that fill one with years of work.
-    let of_the_file = ["store_passes", "plans", "migrate", "older", "fill", "upkeep", "pages", "snapshot", "bells", "dialect"];
+    let of_the_file = ["store_passes", "plans", "migrate", "older", "fill", "upkeep", "moving", "pages", "snapshot", "bells", "dialect"];
     #[expect(clippy::disallowed_methods, reason = "this very test binary, with another store")]
     let mut suite = std::process::Command::new(std::env::current_exe().unwrap());
     suite.env("RUSHES_TEST_POSTGRES", server.url()).arg("--test-threads=4");

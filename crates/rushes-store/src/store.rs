@@ -132,6 +132,11 @@ impl SqlStore {
         Self { place, readers, reading, writer, watch, _bells: bells, clock, routes: Arc::new(routes), node }
     }
 
+    /// A connection that reads.
+    pub(crate) fn reader(&self) -> Result<Base, Fault> {
+        self.place.reader()
+    }
+
     /// A connection that writes beside the writer.
     pub(crate) fn beside(&self) -> Result<Base, Fault> {
         match &self.place {

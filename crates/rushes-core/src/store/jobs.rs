@@ -37,6 +37,8 @@ pub struct Room {
     pub all: u32,
     /// Of those, new ones that wait for their turn.
     pub in_turn: u32,
+    /// Only jobs that work on files of this very node.
+    pub own_files_only: bool,
 }
 
 /// Which jobs to list, newest first; topmost jobs only, unless told otherwise.

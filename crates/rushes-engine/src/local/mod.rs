@@ -125,7 +125,8 @@ impl<W: Workflows> Engine<W> {
         if is_asked {
             tasks.spawn(halt.guard("drive jobs", asked::take_orders(shared.clone(), taken, stop.clone())));
             tasks.spawn(halt.guard("ask for tasks", asked::keep_calling(shared.clone(), stop.clone())));
-        } else {
+        }
+        if !is_asked || shared.parts.node.is_some() {
             tasks.spawn(halt.guard("claim jobs", claim_loop(shared.clone(), stop.clone())));
         }
         tasks.spawn(halt.guard("cancel jobs", cancel_loop(shared.clone(), stop.clone())));
@@ -261,6 +262,8 @@ fn names_file(input: &Value) -> bool {
 }
 
 async fn claim_loop<W: Workflows>(shared: Arc<Shared<W>>, stop: Cancel) {
+    // Where others hand out the jobs, nobody else can do those that work on files of this node.
+    let own_files_only = shared.orders.is_some();
     let mut bell = shared.parts.watch.queued.clone();
     // Those that waited for their turn, and all others.
     let (mut in_turn, mut driven): (JoinSet<()>, JoinSet<()>) = (JoinSet::new(), JoinSet::new());
@@ -279,7 +282,7 @@ async fn claim_loop<W: Workflows>(shared: Arc<Shared<W>>, stop: Cancel) {
         }
         let free = CLAIM_MAX.min(DRIVEN_MAX.saturating_sub(driven.len() + in_turn.len()));
         let count = |jobs: usize| u32::try_from(jobs).unwrap_or(1);
-        let room = Room { all: count(free), in_turn: count(at_once.saturating_sub(in_turn.len())) };
+        let room = Room { all: count(free), in_turn: count(at_once.saturating_sub(in_turn.len())), own_files_only };
         let is_asked = is_due && free > 0;
         let claims = if is_asked { shared.parts.store.claim(&shared.owner, room).await } else { Ok(Vec::new()) };
         let is_more = match claims {

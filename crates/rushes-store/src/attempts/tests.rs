@@ -36,7 +36,7 @@ impl Home {
             asked: Asked::default(),
         };
         store.create(job).await.unwrap();
-        let lease = store.claim("test", Room { all: 1, in_turn: 1 }).await.unwrap().remove(0).lease;
+        let lease = store.claim("test", Room { all: 1, in_turn: 1, own_files_only: false }).await.unwrap().remove(0).lease;
         Self { store, lease, _folder: folder }
     }
 

@@ -125,7 +125,7 @@ async fn jobs_that_are_handed_back_are_free_at_once_and_their_lease_counts_no_mo
     let again = home.take("two", job).await.expect("it waits for no lease");
     home.store.release(again).await.unwrap();
     // The look of an engine that claims by itself finds it, too.
-    let room = Room { all: 1, in_turn: 1 };
+    let room = Room { all: 1, in_turn: 1, own_files_only: false };
     let claims = home.store.claim("one", room).await.unwrap();
     assert_eq!(claims.iter().map(|claim| claim.job.id).collect::<Vec<_>>(), [job]);
     assert_eq!(home.store.steps(job).await.unwrap().len(), 1, "what was done is done");

@@ -78,7 +78,7 @@ impl Home {
     }
 
     async fn end(&self, id: JobId, end: Option<Result<Value, Fault>>) {
-        let claims = self.store.claim("test", Room { all: 10, in_turn: 10 }).await.unwrap();
+        let claims = self.store.claim("test", Room { all: 10, in_turn: 10, own_files_only: false }).await.unwrap();
         let claim = claims.into_iter().find(|claim| claim.job.id == id).expect("it was queued");
         self.store.finish(claim.lease, end).await.unwrap();
     }
@@ -140,7 +140,7 @@ async fn webhooks_children_owe_nothing_and_a_cancelled_job_one_message() {
     assert!(log.iter().all(|one| one.message_type == "job.cancelled" && one.job == Some(parent)), "{child} {log:?}");
 
     let running = home.job(Some(OWN_URL), None, None).await;
-    let claim = home.store.claim("test", Room { all: 10, in_turn: 10 }).await.unwrap().remove(0);
+    let claim = home.store.claim("test", Room { all: 10, in_turn: 10, own_files_only: false }).await.unwrap().remove(0);
     home.store.cancel(running).await.unwrap();
     assert_eq!(home.log(None).await.len(), 2, "it is only asked to stop");
     home.store.finish(claim.lease, None).await.unwrap();

@@ -64,7 +64,7 @@ impl Home {
             asked: Asked::default(),
         };
         self.store.create(job).await.unwrap();
-        self.store.claim("test", Room { all: 1, in_turn: 1 }).await.unwrap().remove(0).lease
+        self.store.claim("test", Room { all: 1, in_turn: 1, own_files_only: false }).await.unwrap().remove(0).lease
     }
 
     async fn commit(&self, lease: Lease, step: &str, file: Ingested) {

@@ -119,7 +119,7 @@ async fn settle_a_child_that_is_made_is_completed_although_its_parent_is_cancell
     let home = Home::with_a_mirrored_job().await;
     let child = JobId(SystemClock.new_id());
     home.job(child, Some("child")).await;
-    let claims = home.store.claim("test", Room { all: 9, in_turn: 9 }).await.unwrap();
+    let claims = home.store.claim("test", Room { all: 9, in_turn: 9, own_files_only: false }).await.unwrap();
     let lease = |id| claims.iter().find(|claim| claim.job.id == id).unwrap().lease;
     home.store.finish(lease(child), Some(Ok(json!("made")))).await.unwrap();
     home.store.cancel(home.root).await.unwrap();
@@ -132,7 +132,7 @@ async fn settle_a_child_that_is_made_is_completed_although_its_parent_is_cancell
 #[tokio::test]
 async fn settle_a_cancel_that_was_taken_holds_although_the_job_came_to_its_end() {
     let home = Home::with_a_mirrored_job().await;
-    let lease = home.store.claim("test", Room { all: 9, in_turn: 9 }).await.unwrap()[0].lease;
+    let lease = home.store.claim("test", Room { all: 9, in_turn: 9, own_files_only: false }).await.unwrap()[0].lease;
     home.store.cancel(home.root).await.unwrap();
     let ended = home.store.finish(lease, Some(Ok(json!("made")))).await.unwrap();
     assert_eq!((ended.state, ended.value), (JobState::Cancelled, None));
@@ -140,7 +140,7 @@ async fn settle_a_cancel_that_was_taken_holds_although_the_job_came_to_its_end()
     assert_eq!(facts.last().map(|fact| fact.event_type.as_str()), Some("job.cancelled"));
 
     let home = Home::with_a_mirrored_job().await;
-    let lease = home.store.claim("test", Room { all: 9, in_turn: 9 }).await.unwrap()[0].lease;
+    let lease = home.store.claim("test", Room { all: 9, in_turn: 9, own_files_only: false }).await.unwrap()[0].lease;
     let late = rushes_core::Fault::new(rushes_core::Code::JobLimit, "drive job");
     home.store.give_up(lease, &late).await.unwrap();
     let ended = home.store.finish(lease, Some(Ok(json!("made")))).await.unwrap();

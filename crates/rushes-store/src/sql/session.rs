@@ -153,6 +153,7 @@ struct Bound<'a>(Value<'a>);
 impl Bound<'_> {
     fn sort(&self) -> Type {
         match self.0 {
+            Value::Null(Sort::Any) => Type::UNKNOWN,
             Value::Null(Sort::Integer) | Value::Integer(_) => Type::INT8,
             Value::Null(Sort::Text) | Value::Text(_) => Type::TEXT,
         }

@@ -18,6 +18,8 @@ pub(crate) enum Value<'a> {
 pub(crate) enum Sort {
     Integer,
     Text,
+    /// Whatever its place is of.
+    Any,
 }
 
 /// What is of one sort, also where there is none.

@@ -50,13 +50,14 @@ pub(crate) fn removable_of(is_retired: bool) -> String {
 
 /// Of some hashes, a list in JSON, those whose bytes may go.
 pub(crate) fn removable_among_of(is_retired: bool) -> String {
-    let among = "IN (SELECT value FROM json_each(?4))";
+    // Which node has them is not written down.
+    let (among, present) = ("IN (SELECT value FROM json_each(?4))", "b.state = 'present' AND ");
     if is_retired {
         return removable_of(true)
             .replace("old INDEXED BY assets_retired", "old")
             .replace("WHERE old.", &format!("WHERE old.sha256 {among} AND old."));
     }
-    removable_of(false).replace("INDEXED BY blobs_by_use WHERE", &format!("WHERE b.sha256 {among} AND"))
+    removable_of(false).replace(present, "").replace("INDEXED BY blobs_by_use WHERE", &format!("WHERE b.sha256 {among} AND"))
 }
 
 pub(super) fn removable_among(

@@ -14,6 +14,7 @@ mod import;
 mod init;
 mod jobs;
 mod keys;
+mod migrate;
 pub(crate) mod print;
 mod put;
 mod restore;
@@ -83,6 +84,8 @@ enum Command {
     Verify(verify::Args),
     /// Rebuild the library from catalogs and destinations alone, or prove that it can be done.
     Restore(restore::Args),
+    /// Move all rows to a server that nodes may share, or back into the home.
+    Migrate(migrate::Args),
     /// Serve the HTTP interface, and work on what is asked there.
     Serve(serve::Args),
     /// Ask the server of this configuration whether it lives.
@@ -145,6 +148,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Audit(args) => audit::run(&context, &args).await,
         Command::Verify(args) => verify::run(&context, &args).await,
         Command::Restore(args) => restore::run(&context, &args).await,
+        Command::Migrate(args) => migrate::run(&context, args).await,
         Command::Serve(args) => serve::run(&context, args).await,
         Command::Health(args) => health::run(&context, args).await,
         Command::Keys(command) => keys::run(&context, command).await,

@@ -1,12 +1,12 @@
 //! The store of a home: a file in it, or a server that it may share with others.
 
-use crate::config::Config;
+use crate::config::{Config, StoreSection};
 use rushes_adapters::catalogs::postgres::{self, PostgresSettings};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::Routes;
 use rushes_core::{Code, Fault};
-use rushes_engine::Home;
-use rushes_store::{Mode, PostgresAddress, SqlStore};
+use rushes_engine::{Home, Role};
+use rushes_store::{Mode, Moved, PostgresAddress, SqlStore};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +22,24 @@ pub(super) fn open(home: &Home, config: &Config, mode: &Mode, clock: Arc<dyn Clo
 pub(crate) fn is_there(home: &Home, config: &Config) -> bool {
     config.store.uri.is_some() || home.database().exists()
 }
+
+/// Copies every row of a home's store to another place: `home`, or an address with a schema. Blocks; `told` hears of each table
+/// how many rows are there. Errors: `home_busy` while an engine works on the home, `config_invalid`, those of
+/// [`SqlStore::move_to`].
+pub(crate) fn migrate(home: &Home, config: &Config, (to, schema): (&str, &str), told: Told<'_>) -> Result<Vec<Moved>, Fault> {
+    let _lock = home.lock(Role::Command)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let from = open(home, config, &Mode::Read, clock.clone(), Routes::default())?;
+    let mode = Mode::Join { owner: clock.new_id().to_string() };
+    let section =
+        StoreSection { uri: (to != "home").then(|| to.to_owned()), schema: schema.to_owned(), shared: false, ..config.store.clone() };
+    let mut config = config.clone();
+    config.store = section;
+    from.move_to(&open(home, &config, &mode, clock, Routes::default())?, told)
+}
+
+/// Who hears how far it is.
+type Told<'a> = &'a mut (dyn FnMut(&str, u64) + Send);
 
 /// The name of this home among those that share a store: drawn once, and kept in it. Errors: `io`, `disk_full`.
 pub(super) fn node(home: &Home, config: &Config) -> Result<Option<String>, Fault> {
