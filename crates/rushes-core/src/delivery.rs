@@ -331,6 +331,21 @@ pub struct Owed {
     pub proven: u64,
 }
 
+/// Below a destination's prefix: bytes that one node has put there for the others, by their hash, until they are delivered.
+pub const STAGED: &str = ".rushes/bytes/";
+
+/// The key under which bytes wait for delivery, where nodes share no disk.
+#[must_use]
+pub fn staged_key(prefix: &str, sha256: &str) -> String {
+    format!("{prefix}{STAGED}{sha256}")
+}
+
+/// Whether a key is such a one.
+#[must_use]
+pub fn is_staged(prefix: &str, key: &str) -> bool {
+    key.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(STAGED))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

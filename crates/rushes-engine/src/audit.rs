@@ -8,7 +8,7 @@ use crate::pages::{Pages, owners};
 use crate::parts::{Parts, Site};
 use crate::view;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use rushes_core::delivery::{Delivery, DeliveryState};
+use rushes_core::delivery::{Delivery, DeliveryState, is_staged};
 use rushes_core::destination::{Compared, Destination, compare};
 use rushes_core::record::Listed;
 use rushes_core::store::Owe;
@@ -261,6 +261,10 @@ async fn listed(parts: &Parts, site: &Site<dyn Destination>, report: &mut Report
         let page = site.port.list(&site.prefix, cursor.as_deref()).await?;
         let known = parts.store.kinds_at(&site.name, page.keys.clone()).await?;
         for key in &page.keys {
+            // On its way from one node to another, and gone once it has arrived.
+            if is_staged(&site.prefix, key) {
+                continue;
+            }
             if let Some(kind) = known.get(key) {
                 report.held(kind.name(), &site.name).objects += 1;
                 continue;

@@ -4,6 +4,7 @@
 use crate::blobs::hash_file_without_md5;
 use crate::parts::Parts;
 use crate::pins::Pinned;
+use crate::staging;
 use crate::view;
 use rushes_core::delivery::DeliveryState;
 use rushes_core::destination::Destination;
@@ -21,6 +22,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A local path of these bytes, which stay there as long as the pin is held. Errors: `blob_missing` when no destination has
 /// them; `destination_down`, `disk_full`.
 pub async fn fetch(parts: &Parts, blob: &Blob) -> Result<(PathBuf, Pinned), Fault> {
+    fetch_within(parts, blob, ON_THE_WAY).await
+}
+
+/// As [`fetch`]; what another node has made is waited for no longer than this.
+pub(crate) async fn fetch_within(parts: &Parts, blob: &Blob, patience: Duration) -> Result<(PathBuf, Pinned), Fault> {
     // Before the look: from here on no sweep removes them, and one that was about to has done so.
     let pin = parts.pins.pin(&blob.sha256).await;
     let path = parts.blobs().path(&blob.sha256);
@@ -38,7 +44,7 @@ pub async fn fetch(parts: &Parts, blob: &Blob) -> Result<(PathBuf, Pinned), Faul
         match found {
             Looked::Here => return Ok((path, pin)),
             // Another node has them, and they are on their way to where this one finds them.
-            Looked::OnTheWay if begun.elapsed() < ON_THE_WAY => drop(tokio::time::timeout(LOOK_EVERY, paid.changed()).await),
+            Looked::OnTheWay if begun.elapsed() < patience => drop(tokio::time::timeout(LOOK_EVERY, paid.changed()).await),
             Looked::OnTheWay => {
                 let reason = "another node has made them, and no destination has them yet; `rushes status` says what is owed";
                 return Err(Fault::new(Code::DestinationDown, "fetch bytes back").with("sha256", &blob.sha256).because(reason));
@@ -81,7 +87,14 @@ async fn look(parts: &Parts, blob: &Blob, path: &Path) -> Result<Looked, Fault> 
             }
         }
     }
-    Ok(if is_on_the_way && parts.node.is_some() { Looked::OnTheWay } else { Looked::Nowhere(last) })
+    if !is_on_the_way || parts.node.is_none() {
+        return Ok(Looked::Nowhere(last));
+    }
+    if staging::unstage(parts, blob).await? {
+        parts.used(&blob.sha256).await?;
+        return Ok(Looked::Here);
+    }
+    Ok(Looked::OnTheWay)
 }
 
 /// Reads a file, and gives the hashes of its bytes.

@@ -6,6 +6,7 @@ mod own_blobs;
 
 use crate::loose;
 use crate::parts::Parts;
+use crate::staging;
 use crate::view;
 use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::digest::is_sha256;
@@ -74,6 +75,8 @@ pub struct Swept {
     pub links: u64,
     /// Uploads in parts removed that nobody would have finished.
     pub uploads: u64,
+    /// Bytes put aside for other nodes that nobody waits for any more.
+    pub staged: u64,
     /// Webhooks whose log is too old.
     pub messages: u64,
     /// Facts older than thirty days.
@@ -108,6 +111,7 @@ pub async fn sweep(parts: &Parts, walk: bool) -> Result<Swept, Fault> {
     (swept.links, swept.uploads) = (loose::renew_links(parts).await?, loose::remove_uploads(parts).await?);
     swept.messages = forget_old(parts, |before_ms, limit| parts.store.forget_messages(before_ms, limit)).await?;
     swept.events = forget_old(parts, |before_ms, limit| parts.store.forget_events(before_ms, limit)).await?;
+    swept.staged = staging::sweep(parts).await?;
     if walk {
         swept.garbage = garbage(parts).await?;
         let mark = walked(parts);

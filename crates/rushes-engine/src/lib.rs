@@ -31,6 +31,7 @@ pub mod records;
 pub mod restate;
 pub mod restore;
 pub mod schedules;
+mod staging;
 pub mod verify;
 pub mod view;
 pub mod webhooks;

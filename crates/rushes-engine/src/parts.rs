@@ -18,7 +18,8 @@ use rushes_core::inspect::Inspect;
 use rushes_core::queue::TaskQueue;
 use rushes_core::store::Store;
 use rushes_store::Watch;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// One configured place: its name, what it is, and how much goes there at once.
@@ -94,6 +95,8 @@ pub struct Parts {
     pub home: Home,
     /// The database.
     pub store: Arc<dyn Store>,
+    /// Bytes put aside for other nodes that no row tells of, each with when they were seen first.
+    pub strays: Arc<Mutex<HashMap<String, i64>>>,
     /// The name of this node, where others work on the same rows, each with files of its own; None where it is alone.
     pub node: Option<String>,
     /// Its bells.

@@ -6,7 +6,7 @@ use crate::rows::{self, json};
 use crate::settle::owe_record;
 use crate::sql::{Row, params};
 use crate::writer::Write;
-use rushes_core::delivery::{Route, Routes};
+use rushes_core::delivery::{Route, Routes, staged_key};
 use rushes_core::kinds::Slot;
 use rushes_core::record::{self, Document};
 use rushes_core::store::Ingested;
@@ -99,6 +99,7 @@ fn owe(write: &mut Write<'_>, maker: &Maker<'_>, made: &[Asset], routes: &Routes
             // Records wait for the primary destination only: a slow second one must not hold them up.
             if rank == 0 {
                 of_subject.needed.push(row);
+                owe_unstaging(write, asset, routes, row)?;
             }
         }
         let document = record::document_of(asset.kind, of_subject.owner, subject, &asset.id.to_string());
@@ -297,6 +298,20 @@ fn owe_object(write: &mut Write<'_>, maker: &Maker<'_>, asset: &Asset, route: &R
         params![id, route.name, key],
     )?;
     Ok(row)
+}
+
+/// Where nodes share no disk, its bytes may wait at the first destination of all: they go once the object is there.
+fn owe_unstaging(write: &Write<'_>, asset: &Asset, routes: &Routes, row: i64) -> Result<(), Fault> {
+    let Some(first) = routes.destinations.first().filter(|_| write.node.is_some()) else { return Ok(()) };
+    let made = rows::one(
+        write.sql,
+        "INSERT INTO outbox(op, destination, key, rev, state, not_before_ms, created_ms)
+         VALUES ('delete_object', ?1, ?2, ?3, 'owed', ?4, ?4) ON CONFLICT DO NOTHING RETURNING id",
+        params![first.name, staged_key(&first.prefix, &asset.blob.sha256), row, write.now_ms],
+        |row| row.get::<_, i64>(0),
+    )?;
+    let Some(made) = made else { return Ok(()) };
+    rows::change(write.sql, "INSERT INTO outbox_needs(row, needs) VALUES (?1, ?2) ON CONFLICT DO NOTHING", params![made, row]).map(drop)
 }
 
 /// Has an object wait for the older ones that are still to come under its key, and for a removal from there that is under way.

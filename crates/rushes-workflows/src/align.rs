@@ -58,12 +58,12 @@ async fn image(library: &dyn rushes_core::flow::Library, who: &str) -> Result<As
 
 pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Value, Stop> {
     let reference = references::choose_in_step(flow, kit, std::slice::from_ref(&input.reference)).await?.remove(0);
-    let (width, height) = (kit.width, kit.height);
+    let (width, height, film) = (kit.width, kit.height, reference.here(kit));
     let step = Step::new("align").lane(Lane::Cpu).inputs(&json!([input.character, reference, width, height]));
     flow.step(step, move |context: StepContext| async move {
         let still = context.path_of(&image(context.library.as_ref(), &input.character).await?).await?;
         let (out, cancel) = (context.scratch()?.join("aligned.png"), context.cancel.clone());
-        let aligned = blocking(move || align(&still, &reference.file, width, height, &out, &cancel)).await?;
+        let aligned = blocking(move || align(&still, &film, width, height, &out, &cancel)).await?;
         Ok(Done::value(serde_json::to_value(aligned).map_err(|e| Stop::Failed(Fault::new(Code::Unexpected, "tell alignment").because(e)))?))
     })
     .await

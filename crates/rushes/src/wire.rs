@@ -135,6 +135,7 @@ fn opened(home: &Home, config: &Config, mode: &Mode) -> Result<(Parts, Arc<SqlSt
         home: home.clone(),
         watch: store.watch(),
         node: store::node(home, config)?,
+        strays: Arc::default(),
         store: store.clone(),
         clock,
         inspect: Arc::new(MediaInspector),

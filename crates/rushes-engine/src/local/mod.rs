@@ -247,16 +247,20 @@ pub(crate) fn new_job<W: Workflows>(
     let collection = parent.is_none().then(|| workflows.collection(&request.workflow)).flatten().map(str::to_owned);
     let NewJobRequest { workflow, input, asked, .. } = request;
     let in_turn = parent.is_none() && workflows.takes_turns(&workflow);
-    let home = parts.node.clone().filter(|_| names_file(&input));
+    let home = parts.node.clone().filter(|_| names_file(&input, &parts.home.references()));
     Ok(NewJob { home, id, version, input_hash: hash(&input), workflow, input, parent, root, collection, in_turn, asked })
 }
 
-/// Whether parameters name a file or folder of this machine: other nodes would not find it.
-fn names_file(input: &Value) -> bool {
+/// Whether parameters name a file or folder of this machine: other nodes would not find it. Their own libraries of references
+/// are equal.
+fn names_file(input: &Value, references: &std::path::Path) -> bool {
     match input {
-        Value::String(text) => text.starts_with('/') && std::path::Path::new(text).exists(),
-        Value::Array(all) => all.iter().any(names_file),
-        Value::Object(all) => all.values().any(names_file),
+        Value::String(text) => {
+            let path = std::path::Path::new(text);
+            path.is_absolute() && !path.starts_with(references) && path.exists()
+        }
+        Value::Array(all) => all.iter().any(|one| names_file(one, references)),
+        Value::Object(all) => all.values().any(|one| names_file(one, references)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }

@@ -4,7 +4,7 @@ use super::attempt::{Attempt, Made, Work};
 use super::drive::panic_text;
 use super::flow::LocalFlow;
 use super::scratch::{Left, Room};
-use crate::{ingest, view};
+use crate::{ingest, staging, view};
 use futures_util::FutureExt;
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::{Branch, Data, Step, Workflows};
@@ -167,6 +167,7 @@ impl<W: Workflows> LocalFlow<W> {
             checked = ingest::look(files, scratch.as_deref(), &self.shared.parts) => checked?,
         };
         let (assets, _kept) = ingest::take(checked, &self.shared.parts).await?;
+        staging::stage(&self.shared.parts, &assets).await;
         let assets =
             self.commit(StepCommit { outcome: Outcome::Value(value.clone()), assets, subjects, renewed, shown, gone, ..commit }).await?;
         faults::note("kept", &format_args!("{}/{}", self.job.id, step.name));

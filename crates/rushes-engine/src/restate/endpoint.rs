@@ -21,7 +21,7 @@ use tokio::time::Instant;
 /// Refused jobs that are remembered at most.
 const STRAYS_MAX: usize = 10_000;
 /// A job that another engine has is looked at for so long: two leases. Then that engine lives, and goes on with it.
-const BUSY_PATIENCE: Duration = Duration::from_secs(6);
+const BUSY_PATIENCE: Duration = Duration::from_secs(12);
 const BUSY_LOOK: Duration = Duration::from_millis(500);
 /// Restate asks nothing of a drive meanwhile, which may be one long render, and sees by itself when a node is gone.
 const LONGEST: Duration = Duration::from_hours(24 * 30);

@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a row's lease lasts without renewal; its sender renews it whenever it asks for more.
 const LEASE_MS: i64 = 15_000;
+/// Who has the bytes sends them; after this long others try, who may find them where they were put for all nodes.
+const OTHERS_AFTER_MS: i64 = 10_000;
 /// Files up to this size never wait behind larger ones. The index `outbox_ready` is made for this very number.
 const SMALL_BYTES: u64 = SMALL_MAX_BYTES;
 
@@ -49,7 +51,7 @@ pub(crate) fn ready_rows() -> String {
     format!(
         "SELECT ready.id, op, collection, document, key, attempts, replaces, session, a.root, {ASSET} FROM
              (SELECT id, op, asset, collection, document, key, attempts, replaces, session FROM outbox
-              WHERE destination = ?1 AND {READY} AND {UNTOUCHED} AND (home IS NULL OR home = ?5) AND (size_bytes > {SMALL_BYTES}) = (?4 = 1) ORDER BY id LIMIT ?3) ready
+              WHERE destination = ?1 AND {READY} AND {UNTOUCHED} AND (home IS NULL OR home = ?5 OR created_ms < ?2 - {OTHERS_AFTER_MS}) AND (size_bytes > {SMALL_BYTES}) = (?4 = 1) ORDER BY id LIMIT ?3) ready
          LEFT JOIN assets a ON a.id = ready.asset LEFT JOIN blobs b ON b.sha256 = a.sha256 ORDER BY ready.id"
     )
 }

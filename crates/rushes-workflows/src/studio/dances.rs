@@ -37,12 +37,12 @@ impl<F: Flow> Studio<'_, F> {
     /// that `titles` has for that name, else the one given.
     pub(crate) async fn follow(&self, reference: &Reference, title: &str, titles: &BTreeMap<String, String>) -> Result<Followed, Stop> {
         let (subject, reference, title, is_aside) = (self.person.id.clone(), reference.clone(), title.to_owned(), self.is_aside);
-        let titles = titles.clone();
+        let (titles, file) = (titles.clone(), reference.here(self.kit));
         let step = Step::new(format!("reference {title}")).inputs(&json!([reference, title]));
         self.flow
             .step(step, move |context: StepContext| async move {
                 let copy = context.scratch()?.join("reference");
-                tokio::fs::copy(&reference.file, &copy).await.map_err(|e| Stop::from(Fault::io("copy reference", &reference.file, &e)))?;
+                tokio::fs::copy(&file, &copy).await.map_err(|e| Stop::from(Fault::io("copy reference", &file, &e)))?;
                 let sha256 = blocking({
                     let copy = copy.clone();
                     move || {

@@ -37,6 +37,14 @@ impl Reference {
     }
 }
 
+impl Reference {
+    /// Where it is on this machine: a job that was begun on another node names it in that one's library.
+    pub(crate) fn here(&self, kit: &Kit) -> PathBuf {
+        let own = self.file.file_name().map(|name| kit.references.join(name));
+        own.filter(|own| !self.file.exists() && own.exists()).unwrap_or_else(|| self.file.clone())
+    }
+}
+
 /// The field by which several references are named.
 pub(crate) fn field(about: &str) -> Field {
     Field::texts("reference_videos", "reference", REFERENCES_MAX, about).file()

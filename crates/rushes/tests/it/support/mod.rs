@@ -165,6 +165,7 @@ pub(crate) fn parts(home: Home, clock: Arc<dyn Clock>, routes: Routes, (destinat
         home,
         watch: store.watch(),
         node: None,
+        strays: Arc::default(),
         store: Arc::new(store),
         clock,
         inspect: Arc::new(AnyFile),
