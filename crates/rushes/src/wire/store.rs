@@ -1,7 +1,7 @@
 //! The store of a home: a file in it, or a server that it may share with others.
 
 use crate::config::{Config, StoreSection};
-use rushes_adapters::catalogs::postgres::{self, PostgresSettings};
+use rushes_adapters::catalogs::postgres::{PostgresSettings, address as reach};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::Routes;
 use rushes_core::{Code, Fault};
@@ -75,7 +75,7 @@ fn address(config: &Config, node: Option<String>) -> Result<Option<PostgresAddre
         authority: store.authority.as_ref().map(read).transpose()?,
         patience: Duration::from_secs_f64(config.delivery.stalled_after_s),
     };
-    let (config, tls) = postgres::address(&settings).map_err(|fault| fault.with("setting", "store.uri"))?;
+    let (config, tls) = reach(&settings).map_err(|fault| fault.with("setting", "store.uri"))?;
     Ok(Some(PostgresAddress { config, tls, schema: store.schema.clone(), node }))
 }
 
