@@ -52,24 +52,20 @@ impl Link {
         statements.iter().try_for_each(|statement| rows::change(&Sql::Postgres(&self.session), statement, NONE).map(drop))
     }
 
+    /// As [`Link::open`]; a server that is away is waited for a while.
+    pub(crate) fn open_patiently(way: Arc<Way>) -> Result<Self, Fault> {
+        let session = patiently(&way)?;
+        Ok(Self { session: RefCell::new(session), way, transaction: String::new() })
+    }
+
     fn run(&self, statements: &str) -> Result<Vec<Option<String>>, Fault> {
         self.session.borrow_mut().run(statements)
     }
 
     /// Another session in place of a lost one; the last fault after a while of trying.
     fn renew(&mut self) -> Result<(), Fault> {
-        let begun = Instant::now();
-        loop {
-            match self.way.connect() {
-                Ok(session) => {
-                    self.session = RefCell::new(session);
-                    return Ok(());
-                }
-                Err(fault) if begun.elapsed() > PATIENCE => return Err(fault),
-                Err(fault) => tracing::warn!(%fault, "the database cannot be reached"),
-            }
-            std::thread::sleep(TRY_EVERY);
-        }
+        self.session = RefCell::new(patiently(&self.way)?);
+        Ok(())
     }
 
     /// All writes of all nodes pass one at a time: each transaction sees what those before it wrote, whoever wrote them,
@@ -195,6 +191,19 @@ impl Base {
             Self::Postgres(link) if link.way.is_shared() => SHARED_LEASE_MS,
             Self::Sqlite(_) | Self::Postgres(_) => LEASE_MS,
         }
+    }
+}
+
+/// A session, as soon as the server lets one in; the last fault after a while of trying.
+fn patiently(way: &Way) -> Result<Session, Fault> {
+    let begun = Instant::now();
+    loop {
+        match way.connect() {
+            Ok(session) => return Ok(session),
+            Err(fault) if begun.elapsed() > PATIENCE => return Err(fault),
+            Err(fault) => tracing::warn!(%fault, "the database cannot be reached"),
+        }
+        std::thread::sleep(TRY_EVERY);
     }
 }
 

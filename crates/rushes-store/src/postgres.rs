@@ -63,13 +63,14 @@ impl Way {
         self.address.node.is_some()
     }
 
-    /// A new session. Who stands still in the middle of a write is shown out, so that the others go on.
+    /// A new session. Who stands still in the middle of a write is shown out, so that the others go on; and what is committed
+    /// stays, whatever the server does elsewhere.
     pub(crate) fn connect(&self) -> Result<Session, Fault> {
         let config = postgres::Config::from(self.address.config.clone());
         let mut session = Session::new(config.connect(self.address.tls.clone()).map_err(|e| session::failed("connect", &e))?);
         session.run(&format!(
             "SET search_path TO {}; SET client_min_messages TO warning; SET idle_in_transaction_session_timeout TO '3s';
-             SET lock_timeout TO '30s'; SET jit TO off",
+             SET lock_timeout TO '30s'; SET jit TO off; SET synchronous_commit TO on",
             self.address.schema
         ))?;
         Ok(session)

@@ -46,7 +46,7 @@ impl Place {
     fn reader(&self) -> Result<Base, Fault> {
         match self {
             Self::File(path) => sqlite::open_reader(path).map(Base::Sqlite),
-            Self::Server(way) => Link::open(way.clone()).map(|link| Base::Postgres(Box::new(link))),
+            Self::Server(way) => Link::open_patiently(way.clone()).map(|link| Base::Postgres(Box::new(link))),
         }
     }
 }

@@ -13,7 +13,8 @@ const SERVICE_USER: &str = "postgres";
 
 /// A Postgres cluster of one test, with the empty database `postgres`.
 pub struct Postgres {
-    _running: Running,
+    running: Option<Running>,
+    programs: PathBuf,
     /// `127.0.0.1`
     pub host: String,
     /// Its port.
@@ -22,11 +23,20 @@ pub struct Postgres {
     pub user: String,
     /// The database that is there from the start.
     pub database: String,
-    _home: tempfile::TempDir,
+    home: tempfile::TempDir,
     _port: Port,
 }
 
 impl Postgres {
+    /// Ends it at once, as a machine does that is switched off, and starts it again with what it has on disk. Returns when it
+    /// lets sessions in; `away` is how long it stays away.
+    pub fn restart(&mut self, away: Duration) {
+        self.running = None;
+        std::thread::sleep(away);
+        let started = start(&self.programs, self.home.path(), self.port);
+        self.running = Some(started.expect("it starts where it was"));
+    }
+
     /// `postgres://USER@HOST:PORT/DATABASE`
     pub fn url(&self) -> String {
         format!("postgres://{}@{}:{}/{}", self.user, self.host, self.port, self.database)
@@ -51,32 +61,37 @@ pub fn postgres() -> Option<Postgres> {
     }
     let data = home.path().join("data").display().to_string();
     make_cluster(&programs.join("initdb"), user, home.path(), &data);
-    let program = programs.join("postgres");
-    let (running, port) = start_on_a_port(|port| {
-        let mut arguments: Vec<String> = ["-D", &data, "-p", &port.to_string()].map(str::to_owned).into();
-        let settings = [
-            "listen_addresses=127.0.0.1",
-            "unix_socket_directories=",
-            "fsync=off",
-            "synchronous_commit=off",
-            "full_page_writes=off",
-            "shared_buffers=16MB",
-            "max_connections=50",
-        ];
-        arguments.extend(settings.iter().flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]));
-        // QUIT ends it at once, and it still gives its shared memory back.
-        let plan = Plan { program: &program, arguments, user, ending: Signal::QUIT, home: home.path() };
-        plan.start(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), takes_sessions)
-    });
+    let (running, port) = start_on_a_port(|port| start(&programs, home.path(), port));
     Some(Postgres {
-        _running: running,
+        running: Some(running),
+        programs,
         host: "127.0.0.1".into(),
         port: port.number,
         user: "postgres".into(),
         database: "postgres".into(),
-        _home: home,
+        home,
         _port: port,
     })
+}
+
+/// Starts the server of a cluster on a port.
+fn start(programs: &Path, home: &Path, port: u16) -> Result<Running, String> {
+    let data = home.join("data").display().to_string();
+    let mut arguments: Vec<String> = ["-D", &data, "-p", &port.to_string()].map(str::to_owned).into();
+    let settings = [
+        "listen_addresses=127.0.0.1",
+        "unix_socket_directories=",
+        "fsync=off",
+        "synchronous_commit=off",
+        "full_page_writes=off",
+        "shared_buffers=16MB",
+        "max_connections=50",
+    ];
+    arguments.extend(settings.iter().flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]));
+    let user = rustix::process::geteuid().is_root().then_some(SERVICE_USER);
+    // QUIT ends it at once, and it still gives its shared memory back.
+    let plan = Plan { program: &programs.join("postgres"), arguments, user, ending: Signal::QUIT, home };
+    plan.start(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), takes_sessions)
 }
 
 /// The folder with `postgres` and `initdb`: named in the environment, on PATH, or the newest Debian has.

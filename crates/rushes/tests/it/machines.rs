@@ -12,11 +12,13 @@ use rushes_core::event::Event;
 use rushes_core::store::{AssetFilter, Assets, Events, JobFilter, Jobs};
 use rushes_core::{Asset, Job, JobState};
 use rushes_store::{Mode, SqlStore};
-use rushes_testkit::servers::{Postgres, postgres};
+use rushes_testkit::servers::{Postgres, postgres, restate};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::net::{TcpListener, TcpStream};
 
 /// Longer than anything here takes on a busy machine.
 const LONG: Duration = Duration::from_secs(300);
@@ -30,17 +32,22 @@ struct Nodes {
 
 impl Nodes {
     /// None where there is no Postgres to be had.
-    fn start(count: usize, more: &str) -> Option<Self> {
+    fn start(count: usize) -> Option<Self> {
+        Self::start_with(count, |_| String::new())
+    }
+
+    /// As [`Nodes::start`], each with some more configuration of its own.
+    fn start_with(count: usize, more: impl Fn(usize) -> String) -> Option<Self> {
         let server = postgres()?;
         let shared = tempfile::tempdir().unwrap();
         let config = format!(
             "{TINY}[server]\nrequests_per_minute = 100000\njobs_at_once = 2\n[store]\nuri = \"{}\"\n\
-             [[destinations]]\nname = \"cloud\"\nuri = \"file://{}\"\n[[catalogs]]\nname = \"records\"\nuri = \"file://{}\"\n{more}",
+             [[destinations]]\nname = \"cloud\"\nuri = \"file://{}\"\n[[catalogs]]\nname = \"records\"\nuri = \"file://{}\"\n",
             server.url(),
             shared.path().join("cloud").display(),
             shared.path().join("records").display()
         );
-        let programs: Vec<Program> = (0..count).map(|_| Program::with(&config)).collect();
+        let programs: Vec<Program> = (0..count).map(|node| Program::with(&format!("{}{config}", more(node)))).collect();
         // As a folder that all of them have: without one, each renders a library of its own first.
         make_reference(&programs[0]);
         let reference = std::fs::read(programs[0].path("step.mp4")).unwrap();
@@ -88,14 +95,22 @@ async fn all_ended(store: &SqlStore, wanted: usize) -> Vec<Job> {
         if jobs.len() == wanted && jobs.iter().all(|job| job.state.has_ended()) {
             return jobs;
         }
-        let open: Vec<String> = jobs
-            .iter()
-            .filter(|job| !job.state.has_ended())
-            .map(|job| format!("{} {} {:?} tries {}", job.id, job.state.name(), job.waiting_for, job.tries))
-            .collect();
-        assert!(began.elapsed() < LONG, "not in time, {} of {wanted} there: {open:#?}", jobs.len());
+        if began.elapsed() > LONG {
+            panic!("not in time, {} of {wanted} there: {:#?}", jobs.len(), open_of(store, &jobs).await);
+        }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// The jobs that go on, children too, and how they stand.
+async fn open_of(store: &SqlStore, jobs: &[Job]) -> Vec<String> {
+    let mut open = Vec::new();
+    for root in jobs.iter().filter(|job| !job.state.has_ended()) {
+        for job in store.family(root.id).await.unwrap().jobs.iter().filter(|job| !job.state.has_ended()) {
+            open.push(format!("{} {} {} {:?} tries {}", job.id, job.workflow, job.state.name(), job.waiting_for, job.tries));
+        }
+    }
+    open
 }
 
 /// Every fact, in its order.
@@ -111,10 +126,12 @@ async fn facts(store: &SqlStore) -> Vec<Event> {
 
 /// What must be true however rough it was: each job ended once and well, each asset is in the cloud once, with its bytes.
 async fn oracle(nodes: &Nodes, jobs: &[Job]) {
-    for job in jobs {
-        assert_eq!(job.state, JobState::Completed, "{} {:?}", job.id, job.fault);
-    }
     let store = nodes.store();
+    for job in jobs {
+        let family = store.family(job.id).await.unwrap().jobs;
+        let faults: Vec<String> = family.iter().filter_map(|job| Some(format!("{}: {}", job.id, job.fault.as_ref()?))).collect();
+        assert_eq!(job.state, JobState::Completed, "{faults:#?}");
+    }
     let mut ends: BTreeMap<String, u32> = BTreeMap::new();
     for fact in facts(&store).await.iter().filter(|fact| fact.event_type == "job.completed") {
         *ends.entry(fact.job.clone().unwrap()).or_default() += 1;
@@ -141,7 +158,7 @@ async fn oracle(nodes: &Nodes, jobs: &[Job]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn machines_share_the_work_of_one_store_and_each_job_ends_once() {
-    let Some(nodes) = Nodes::start(3, "") else { return };
+    let Some(nodes) = Nodes::start(3) else { return };
     let count = 6;
     for n in 0..count {
         nodes.submit(n % 3, "character", &json!({"parameters": {"seed": 40 + n}}), &format!("job {n}")).await;
@@ -153,45 +170,123 @@ async fn machines_share_the_work_of_one_store_and_each_job_ends_once() {
     assert_eq!(audit["clean"], true, "{audit}");
 }
 
-/// Kills, stops and starts nodes by a printed seed while productions run.
+/// What is done to nodes and to what they share, and how often.
+#[derive(Default)]
+struct Done {
+    kills: u32,
+    stops: u32,
+    restarts: u32,
+}
+
+/// Kills, stops and starts nodes, and restarts their database, by a seed for as long as `RUSHES_CHAOS_S` says.
+async fn torment(nodes: &mut Nodes, dice: &mut Dice) -> Done {
+    let (mut done, began) = (Done::default(), Instant::now());
+    let chaos = Duration::from_secs(number("RUSHES_CHAOS_S", 20));
+    while began.elapsed() < chaos {
+        tokio::time::sleep(dice.moment()).await;
+        let node = usize::try_from(dice.below(nodes.nodes.len() as u64)).unwrap();
+        match dice.below(5) {
+            0 | 1 => {
+                nodes.nodes[node].kill();
+                tokio::time::sleep(dice.moment()).await;
+                nodes.nodes[node].start_again();
+                done.kills += 1;
+            }
+            2 | 3 => {
+                nodes.nodes[node].send("STOP");
+                // Past its lease, so that another takes over what it has.
+                tokio::time::sleep(Duration::from_secs(2 + dice.below(8))).await;
+                nodes.nodes[node].send("CONT");
+                done.stops += 1;
+            }
+            _ => {
+                let away = dice.moment();
+                tokio::task::block_in_place(|| nodes.server.restart(away));
+                done.restarts += 1;
+            }
+        }
+    }
+    done
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn machines_are_killed_and_stopped_at_random_and_every_job_ends_once() {
-    let Some(mut nodes) = Nodes::start(3, "") else { return };
+async fn machines_and_their_database_are_killed_at_random_and_every_job_ends_once() {
+    let Some(mut nodes) = Nodes::start(3) else { return };
     let mut dice = Dice::roll("machines");
     let count = usize::try_from(number("RUSHES_JOBS", 4)).unwrap();
     for n in 0..count {
         nodes.submit(n % 3, "production", &json!({"parameters": {"count": 1, "seed": 7 + n}}), &format!("job {n}")).await;
     }
-    let (store, began) = (nodes.store(), Instant::now());
-    let chaos = Duration::from_secs(number("RUSHES_CHAOS_S", 20));
-    let (mut kills, mut stops) = (0, 0);
-    while began.elapsed() < chaos {
-        tokio::time::sleep(dice.moment()).await;
-        let node = usize::try_from(dice.below(3)).unwrap();
-        if dice.below(2) == 0 {
-            nodes.nodes[node].kill();
-            tokio::time::sleep(dice.moment()).await;
-            nodes.nodes[node].start_again();
-            kills += 1;
-        } else {
-            nodes.nodes[node].send("STOP");
-            // Past its lease, so that another takes over what it has.
-            tokio::time::sleep(Duration::from_secs(2 + dice.below(8))).await;
-            nodes.nodes[node].send("CONT");
-            stops += 1;
-        }
-    }
-    let jobs = all_ended(&store, count).await;
+    let done = torment(&mut nodes, &mut dice).await;
+    let jobs = all_ended(&nodes.store(), count).await;
     oracle(&nodes, &jobs).await;
     let audit = nodes.nodes[0].program.run(&["audit", "--json"]).expect(0).json();
     assert_eq!(audit["clean"], true, "{audit}");
-    report("three nodes on one store", &format!("{count} productions, {kills} kills, {stops} stops, seed {}", dice.seed));
+    let Done { kills, stops, restarts } = done;
+    let seen = format!("{count} productions, {kills} kills, {stops} stops, {restarts} restarts of Postgres, seed {}", dice.seed);
+    report("three nodes on one store", &seen);
+}
+
+/// One address before several: a new connection goes to the next that takes it.
+async fn balance(targets: Vec<SocketAddr>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut turn = 0;
+        while let Ok((mut stream, _)) = listener.accept().await {
+            turn += 1;
+            let targets: Vec<SocketAddr> = targets.iter().cycle().skip(turn % targets.len()).take(targets.len()).copied().collect();
+            tokio::spawn(async move {
+                for target in targets {
+                    if let Ok(mut to) = TcpStream::connect(target).await {
+                        let _ = tokio::io::copy_bidirectional(&mut stream, &mut to).await;
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+/// A port that was free a moment ago.
+async fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+}
+
+/// The same, where a Restate server says who drives what.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "known to fail: now and then a production is not called for after its child has ended (docs/machines.md)"]
+async fn machines_called_by_restate_are_killed_at_random_and_every_job_ends_once() {
+    let Some(restate) = restate() else { return };
+    let ports = [free_port().await, free_port().await, free_port().await];
+    let balanced = balance(ports.to_vec()).await;
+    let more = |node: usize| {
+        format!(
+            "[engine]\nkind = \"restate\"\n[engine.restate]\ningress = \"{}\"\nadmin = \"{}\"\nlisten = \"{}\"\nadvertise = \"http://{balanced}\"\n",
+            restate.ingress(0),
+            restate.admin(0),
+            ports[node]
+        )
+    };
+    let Some(mut nodes) = Nodes::start_with(3, more) else { return };
+    let mut dice = Dice::roll("machines called by Restate");
+    let count = usize::try_from(number("RUSHES_JOBS", 3)).unwrap();
+    for n in 0..count {
+        nodes.submit(n % 3, "production", &json!({"parameters": {"count": 1, "seed": 70 + n}}), &format!("job {n}")).await;
+    }
+    let done = torment(&mut nodes, &mut dice).await;
+    let jobs = all_ended(&nodes.store(), count).await;
+    oracle(&nodes, &jobs).await;
+    let Done { kills, stops, restarts } = done;
+    let seen = format!("{count} productions, {kills} kills, {stops} stops, {restarts} restarts of Postgres, seed {}", dice.seed);
+    report("three nodes called by Restate", &seen);
 }
 
 /// A node is lost with its disk in the middle of productions: what it has made is found by the others, and they go on.
 #[tokio::test(flavor = "multi_thread")]
 async fn machines_go_on_without_a_node_that_is_lost_with_its_disk() {
-    let Some(mut nodes) = Nodes::start(2, "") else { return };
+    let Some(mut nodes) = Nodes::start(2) else { return };
     let mut dice = Dice::roll("lost");
     let count = 3;
     for n in 0..count {

@@ -4,9 +4,10 @@
 //! `RUSHES_JOBS` says how many jobs, `RUSHES_SEED` repeats a run.
 
 use crate::support::program::{Program, signal};
-use crate::support::survivor::{Dice, TINY, number, report};
+use crate::support::survivor::{Dice, TINY, make_reference, number, report};
 use reqwest::{Client, Method, StatusCode};
 use rushes_testkit::queue::{Habits, Queue};
+use rushes_testkit::servers::{Postgres, postgres};
 use rushes_testkit::webhooks::Receiver;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -21,15 +22,21 @@ const LONG: Duration = Duration::from_secs(240);
 const KEY: &str = "a-key-for-the-tests-of-the-queue";
 const LOG: &str = "serve.log";
 
-/// How many servers work together, and the store they share; without one each has its own, and there is one server.
+/// How many servers work together, on the store they share; without one there is one server with its own.
 struct Together {
     instances: usize,
-    /// `store.uri`
-    store: Option<String>,
+    server: Option<Postgres>,
 }
 
-fn together() -> Together {
-    Together { instances: 1, store: None }
+impl Together {
+    fn alone() -> Self {
+        Self { instances: 1, server: None }
+    }
+
+    /// None where there is no Postgres to be had.
+    fn three() -> Option<Self> {
+        Some(Self { instances: 3, server: Some(postgres()?) })
+    }
 }
 
 /// One server and its home.
@@ -100,11 +107,14 @@ impl Fleet {
             Queue::NAME,
             queue.url,
         );
-        if let Some(uri) = &together.store {
-            config.push_str(&format!("[store]\nuri = \"{uri}\"\n"));
+        if let Some(server) = &together.server {
+            config.push_str(&format!("[store]\nuri = \"{}\"\n", server.url()));
         }
         let one = |_| {
             let program = Program::with(&config);
+            // A library of its own would take longer to render than a request lasts.
+            make_reference(&program);
+            program.write("home/references/step.mp4", &std::fs::read(program.path("step.mp4")).unwrap());
             program.write(".env", format!("PIPELINE_API_KEY={KEY}\n").as_bytes());
             Instance::new(program, plan)
         };
@@ -197,7 +207,18 @@ impl Fleet {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn queue_every_job_ends_once_while_servers_are_killed_and_tasks_go_astray() {
+async fn queue_every_job_ends_once_while_a_server_is_killed_and_tasks_go_astray() {
+    every_job_ends_once(&Together::alone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queue_every_job_ends_once_while_three_servers_on_one_store_are_killed_and_tasks_go_astray() {
+    if let Some(together) = Together::three() {
+        every_job_ends_once(&together).await;
+    }
+}
+
+async fn every_job_ends_once(together: &Together) {
     let mut dice = Dice::roll("jobs asked for by a queue");
     let count = number("RUSHES_JOBS", 16);
     let habits = Habits {
@@ -211,7 +232,7 @@ async fn queue_every_job_ends_once_while_servers_are_killed_and_tasks_go_astray(
         at_once: 6,
         ..Habits::default()
     };
-    let mut fleet = Fleet::start(&together(), habits, 12, "").await;
+    let mut fleet = Fleet::start(together, habits, 12, "").await;
     let mut jobs = Vec::new();
     for seed in 0..count {
         jobs.push(fleet.submit("character", &json!({ "seed": seed })).await);
@@ -261,13 +282,14 @@ async fn queue_every_job_ends_once_while_servers_are_killed_and_tasks_go_astray(
     assert!(kills > 0 && good > jobs.len(), "{kills} kills, {good} good answers");
     assert!(fleet.instances.iter().all(|instance| !instance.log().contains(KEY)), "no log shows the key");
     let seen = format!("{} jobs, {kills} kills, {again} requests of tasks, {good} answered well, seed {}", jobs.len(), dice.seed);
-    report("kill -9 of a server that a queue asks", &seen);
+    let what = format!("kill -9 of {} servers that a queue asks", fleet.instances.len());
+    report(&what, &seen);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn queue_a_job_whose_task_was_never_asked_for_is_found_by_the_next_look() {
     for plan in ["call:1=kill", "called:1=kill"] {
-        let mut fleet = Fleet::start(&together(), Habits::default(), 5, plan).await;
+        let mut fleet = Fleet::start(&Together::alone(), Habits::default(), 5, plan).await;
         let parameters = json!({"parameters": {"seed": 1}});
         let cut = fleet.ask(Method::POST, "/api/v1/workflows/character/jobs", Some(parameters)).await;
         assert!(cut.is_none(), "it was killed: {cut:?}");
@@ -337,7 +359,7 @@ async fn pass(mut stream: TcpStream, upstream: SocketAddr, pid: u32, open: Arc<M
 
 #[tokio::test(flavor = "multi_thread")]
 async fn queue_an_instance_that_is_there_for_requests_only_leaves_nothing_undone() {
-    let mut fleet = Fleet::start(&Together { instances: 1, store: None }, Habits::default(), 20, "").await;
+    let mut fleet = Fleet::start(&Together::alone(), Habits::default(), 20, "").await;
     // One request a connection: an idle connection is no request.
     fleet.client = Client::builder().pool_max_idle_per_host(0).build().unwrap();
     let receiver = Receiver::start().await;
