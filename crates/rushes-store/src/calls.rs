@@ -30,19 +30,24 @@ pub(crate) const DELIVERS_MS: i64 = 10 * 60_000;
 /// it off.
 const TOLD_MS: i64 = -1;
 
-/// Something has happened to a job.
+/// Something has happened to a job. It counts as changed: a queue that knows calls by what they are about takes another one.
 pub(crate) fn wake(write: &mut Write<'_>, job: JobId) -> Result<(), Fault> {
     write.wakes.queued = true;
-    rows::change(write.sql, "UPDATE jobs SET wake_at_ms = ?2 WHERE id = ?1", params![job.to_string(), TOLD_MS]).map(drop)
+    rows::change(
+        write.sql,
+        "UPDATE jobs SET wake_at_ms = ?2, updated_ms = ?3 WHERE id = ?1",
+        params![job.to_string(), TOLD_MS, write.now_ms],
+    )
+    .map(drop)
 }
 
 /// A child has ended; that happens to its parent, where no other child of it goes on.
 pub(crate) fn wake_parent(write: &mut Write<'_>, child: JobId) -> Result<(), Fault> {
     let woken = rows::change(
         write.sql,
-        "UPDATE jobs SET wake_at_ms = ?2 WHERE id = (SELECT parent FROM jobs WHERE id = ?1) AND state = 'running'
+        "UPDATE jobs SET wake_at_ms = ?2, updated_ms = ?3 WHERE id = (SELECT parent FROM jobs WHERE id = ?1) AND state = 'running'
          AND NOT EXISTS (SELECT 1 FROM jobs c WHERE c.parent = jobs.id AND c.state IN ('queued', 'running'))",
-        params![child.to_string(), TOLD_MS],
+        params![child.to_string(), TOLD_MS, write.now_ms],
     )?;
     write.wakes.queued |= woken > 0;
     Ok(())

@@ -256,7 +256,6 @@ async fn free_port() -> SocketAddr {
 
 /// The same, where a Restate server says who drives what.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "known to fail: now and then a production is not called for after its child has ended (docs/machines.md)"]
 async fn machines_called_by_restate_are_killed_at_random_and_every_job_ends_once() {
     let Some(restate) = restate() else { return };
     let ports = [free_port().await, free_port().await, free_port().await];
