@@ -1,5 +1,6 @@
 //! Bytes that are not on this machine are fetched back from wherever they were proven, checked by their hash, and shown
-//! in the library again. What another node has made is waited for until a destination has it. What a destination holds as a rendition is not the asset and never comes back as it.
+//! in the library again. What another node has made is waited for until a destination has it. What a destination holds as
+//! a rendition is not the asset and never comes back as it.
 
 use crate::blobs::hash_file_without_md5;
 use crate::parts::Parts;

@@ -170,7 +170,8 @@ fn plans_of_hot_questions_walk_no_table() {
     hot.extend([register::LAST_REV, outbox::REMOVED, outbox::backlog::PLACES, owe::REFUSE_PLACE].map(str::to_owned));
     hot.extend([calls::UNDRIVEN, calls::UNDRIVEN_BUT_TURNS, calls::IN_TURN, calls::NEXT].map(str::to_owned));
     hot.extend(of_expiry());
-    hot.extend([jobs::COUNTED[1].to_owned(), owe::missing_of(), old::removable_of(true), old::removable_of(false)]);
+    hot.extend([jobs::COUNTED[1].to_owned(), owe::missing_of()]);
+    hot.extend([old::Among::Present, old::Among::Listed].iter().flat_map(|among| [true, false].map(|old| old::removable_of(old, *among))));
     let (endpoint, job) = (Some(EndpointId(SystemClock.new_id())), Some(JobId(SystemClock.new_id())));
     hot.extend(
         [(None, None), (endpoint, None), (None, job)]

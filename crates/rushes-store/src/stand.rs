@@ -59,6 +59,11 @@ impl Look {
     pub(crate) fn number(&self, query: &str) -> i64 {
         apart(|| rows::number(&self.0.lock().unwrap().sql(), query, crate::sql::value::NONE).unwrap())
     }
+
+    pub(crate) fn text(&self, query: &str) -> String {
+        let read = |row: &crate::sql::Row<'_>| row.get::<_, String>(0);
+        apart(|| rows::one(&self.0.lock().unwrap().sql(), query, crate::sql::value::NONE, read).unwrap().unwrap())
+    }
 }
 
 /// Where blocking is allowed.

@@ -23,16 +23,29 @@ fn proven_everywhere() -> String {
     )
 }
 
+/// Whose bytes are asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Among {
+    /// All that are here, where one machine has the store to itself.
+    Present,
+    /// The hashes `?4` lists in JSON, wherever they are: which node has them is not written down.
+    Listed,
+}
+
 /// Bytes that may go: of versions replaced before a moment, found from those; and of what is proven everywhere, in the
 /// order in which they were used.
-pub(crate) fn removable_of(is_retired: bool) -> String {
+pub(crate) fn removable_of(is_retired: bool, among: Among) -> String {
     let proven_everywhere = proven_everywhere();
     let current = "SELECT 1 FROM assets a WHERE a.sha256 = b.sha256 AND a.retired_ms IS NULL";
     let blob = "b.sha256, b.md5, b.crc32c, b.size_bytes, b.mime";
+    let (asked, joined, used_by) = match among {
+        Among::Present => ("b.state = 'present'", "INDEXED BY assets_retired CROSS JOIN", "INDEXED BY blobs_by_use"),
+        Among::Listed => ("b.sha256 IN (SELECT value FROM json_each(?4))", "JOIN", ""),
+    };
     if is_retired {
         return format!(
-            "SELECT DISTINCT {blob} FROM assets old INDEXED BY assets_retired CROSS JOIN blobs b ON b.sha256 = old.sha256
-             WHERE old.retired_ms <= ?2 AND b.state = 'present' AND NOT EXISTS ({current})
+            "SELECT DISTINCT {blob} FROM assets old {joined} blobs b ON b.sha256 = old.sha256
+             WHERE old.retired_ms <= ?2 AND {asked} AND NOT EXISTS ({current})
                  AND NOT EXISTS (SELECT 1 FROM assets r WHERE r.sha256 = b.sha256 AND (r.retired_ms > ?2
                      OR EXISTS (SELECT 1 FROM outbox o WHERE o.root = r.root AND o.state IN ('owed', 'sending') AND o.asset = r.id)
                      OR EXISTS (SELECT 1 FROM jobs j WHERE j.id = r.root AND (j.state IN ('queued', 'running', 'delivering')
@@ -42,24 +55,13 @@ pub(crate) fn removable_of(is_retired: bool) -> String {
         );
     }
     format!(
-        "SELECT {blob} FROM blobs b INDEXED BY blobs_by_use WHERE b.state = 'present' AND ?2 >= 0
+        "SELECT {blob} FROM blobs b {used_by} WHERE {asked} AND ?2 >= 0
              AND EXISTS ({current}) AND NOT EXISTS ({current} AND NOT ({proven_everywhere}))
          ORDER BY b.used_ms, b.sha256 LIMIT ?3"
     )
 }
 
-/// Of some hashes, a list in JSON, those whose bytes may go.
-pub(crate) fn removable_among_of(is_retired: bool) -> String {
-    // Which node has them is not written down.
-    let (among, present) = ("IN (SELECT value FROM json_each(?4))", "b.state = 'present' AND ");
-    if is_retired {
-        return removable_of(true)
-            .replace("old INDEXED BY assets_retired", "old")
-            .replace("WHERE old.", &format!("WHERE old.sha256 {among} AND old."));
-    }
-    removable_of(false).replace(present, "").replace("INDEXED BY blobs_by_use WHERE", &format!("WHERE b.sha256 {among} AND"))
-}
-
+/// Of some hashes those whose bytes may go, in the order given.
 pub(super) fn removable_among(
     sql: &Sql<'_>,
     hashes: &[String],
@@ -72,9 +74,8 @@ pub(super) fn removable_among(
     }
     let before_ms = (now_ms - RETIRED_MS).max(0);
     let params = params![json(&routes.destinations)?, before_ms, u32::MAX, json(&hashes)?];
-    let found = rows::all(sql, &removable_among_of(is_retired), params, |row| rows::blob(row, 0))?;
+    let mut found = rows::all(sql, &removable_of(is_retired, Among::Listed), params, |row| rows::blob(row, 0))?;
     let place: BTreeMap<&str, usize> = hashes.iter().enumerate().map(|(at, hash)| (hash.as_str(), at)).collect();
-    let mut found = found;
     found.sort_by_key(|blob| place.get(blob.sha256.as_str()).copied());
     Ok(found)
 }
@@ -84,7 +85,8 @@ pub(super) fn removable(sql: &Sql<'_>, is_retired: bool, limit: u32, now_ms: i64
         return Ok(Vec::new());
     }
     let before_ms = (now_ms - RETIRED_MS).max(0);
-    rows::all(sql, &removable_of(is_retired), params![json(&routes.destinations)?, before_ms, limit], |row| rows::blob(row, 0))
+    let params = params![json(&routes.destinations)?, before_ms, limit];
+    rows::all(sql, &removable_of(is_retired, Among::Present), params, |row| rows::blob(row, 0))
 }
 
 /// Up to when a look goes, so that it ends with a whole moment; and the paths of what was retired until then.

@@ -124,6 +124,24 @@ async fn upkeep_bytes_that_may_go_are_those_replaced_and_those_proven_the_longes
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn upkeep_bytes_a_node_asks_for_come_back_in_its_order_wherever_else_they_are() {
+    let home = home(&["cloud"]);
+    home.sql.execute("UPDATE assets SET retired_ms = 1 WHERE rowid <= 3", NONE).unwrap();
+    home.sql.execute("UPDATE assets SET retired_ms = ?1 WHERE rowid = 4", [SystemClock.now_ms()]).unwrap();
+    home.sql.execute("UPDATE deliveries SET state = 'owed' WHERE asset = (SELECT id FROM assets WHERE rowid = 12)", NONE).unwrap();
+    let hash = |row: u32| home.sql.text(&format!("SELECT sha256 FROM assets WHERE rowid = {row}"));
+    let asked: Vec<String> = [13, 3, 11, 4, 12, 1, 10].map(hash).to_vec();
+    for state in ["present", "remote"] {
+        home.sql.execute("UPDATE blobs SET state = ?1", [state]).unwrap();
+        for (is_retired, wanted) in [(true, vec![3, 1]), (false, vec![13, 11, 10])] {
+            let found = home.store.removable_of(asked.clone(), is_retired).await.unwrap();
+            let found: Vec<String> = found.into_iter().map(|blob| blob.sha256).collect();
+            assert_eq!(found, wanted.into_iter().map(hash).collect::<Vec<_>>(), "{state}, of those replaced: {is_retired}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn upkeep_jobs_are_counted_by_state_and_those_that_have_not_ended_alone() {
     let home = home(&["cloud"]);
     home.sql.execute("UPDATE jobs SET state = 'running' WHERE rowid = 1", NONE).unwrap();

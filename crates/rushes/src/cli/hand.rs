@@ -13,7 +13,8 @@ use tokio::sync::broadcast::Receiver;
 /// Without any progress for this long, a command stops waiting for deliveries.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// After the end of a server, another may come for so long, as after a restart.
+/// After the end of a server, another may come for so long, as after a restart; and a command that works on the home may be
+/// one that is over in a moment.
 const ANOTHER: Duration = Duration::from_secs(10);
 
 /// Who carries requests out.
@@ -47,7 +48,8 @@ impl<'a> Hand<'a> {
         Self::find(context, To::Anybody, None).await
     }
 
-    /// As [`Hand::open`], for long jobs. Errors: `home_busy` where the one that works does so for one command only.
+    /// As [`Hand::open`], for long jobs. Errors: `home_busy` where the one that works does so for one command only, and has
+    /// not ended in a while.
     pub(super) async fn open_for_long(context: &'a Context) -> anyhow::Result<Self> {
         Self::find(context, To::Servers, None).await
     }
@@ -55,7 +57,7 @@ impl<'a> Hand<'a> {
     /// `told` is whose process was told of already.
     async fn find(context: &'a Context, to: To, told: Option<u32>) -> anyhow::Result<Self> {
         let (home, config) = (&context.home, &context.loaded.config);
-        let end = Instant::now() + ANOTHER;
+        let (end, mut waits_for) = (Instant::now() + ANOTHER, None);
         loop {
             let busy = match wire::start(home, config) {
                 Ok(running) => {
@@ -71,6 +73,12 @@ impl<'a> Hand<'a> {
                         print::note(format!("Handed to process {}, which works on this home.", owner.pid));
                     }
                     return Ok(Self { context, to, by: By::Owner(owner), parts: wire::look(home, config)?, gone_since: None });
+                }
+                Some(owner) if Instant::now() < end => {
+                    if waits_for.replace(owner.pid) != Some(owner.pid) {
+                        print::note(format!("Waiting for process {}, which works on this home, to end.", owner.pid));
+                    }
+                    tokio::time::sleep(LOOK_EVERY).await;
                 }
                 // It went between the two looks: the next one finds the home free, or who came.
                 None if Instant::now() < end => tokio::time::sleep(LOOK_EVERY).await,

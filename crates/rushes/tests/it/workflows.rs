@@ -118,12 +118,14 @@ fn workflows_each_go_on_after_a_kill_and_repeat_nothing() {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let log = studio.program.path("places.log");
         let _ = std::fs::remove_file(&log);
-        let mut kills = 0;
+        let (mut kills, mut has_ended) = (0, false);
         // Before a transaction, after a step's, and while a file is on its way.
         for plan in ["commit:4=kill", "step_kept:2=kill", "object_put:2=kill"] {
             let env = [("RUSHES_FAULTS", plan), ("RUSHES_FAULTS_LOG", log.to_str().unwrap())];
             let ended = end(studio.program.start_with(&args, &env));
-            if ended.code == 0 {
+            // On a busy machine what a plan waits for may have happened before the last kill.
+            has_ended = ended.code == 0;
+            if has_ended {
                 break;
             }
             assert_eq!(ended.code, -1, "{} under {plan}: {}", row.args, ended.stderr);
@@ -131,7 +133,9 @@ fn workflows_each_go_on_after_a_kill_and_repeat_nothing() {
         }
         assert!(kills > 0, "{}: it was never killed", row.args);
         let env = [("RUSHES_FAULTS_LOG", log.to_str().unwrap())];
-        end(studio.program.start_with(&args, &env)).expect(0);
+        if !has_ended {
+            end(studio.program.start_with(&args, &env)).expect(0);
+        }
         let log = std::fs::read_to_string(&log).unwrap();
         let mut kept: Vec<&str> = Vec::new();
         for line in log.lines() {
