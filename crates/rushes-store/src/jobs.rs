@@ -159,7 +159,8 @@ fn take_up(write: &mut Write<'_>, owner: &str, id: JobId, catalogs: &[String]) -
     let claimed = rows::one(
         write.sql,
         &format!(
-            "UPDATE jobs SET state = 'running', waiting_for = NULL, owner = ?2, fence = fence + 1, lease_until_ms = ?3, tries = tries + 1, updated_ms = ?4,
+            // What somebody is asked may be answered while the job comes to its question again.
+            "UPDATE jobs SET state = 'running', waiting_for = iif(substr(waiting_for, 1, 7) = 'signal ', waiting_for, NULL), owner = ?2, fence = fence + 1, lease_until_ms = ?3, tries = tries + 1, updated_ms = ?4,
                  wake_at_ms = 0, started_ms = coalesce(started_ms, ?4) WHERE id = ?1 RETURNING {JOB}, fence, in_turn"
         ),
         params![id.to_string(), owner, write.now_ms + write.lease_ms, write.now_ms],

@@ -3,6 +3,7 @@
 use super::*;
 use crate::base::LEASE_MS;
 use crate::{Mode, stand};
+use rushes_core::Wait;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::job::{Asked, Outcome};
 use rushes_core::store::{Calls, Journal, Seen, StepCommit};
@@ -37,6 +38,10 @@ impl Home {
     }
 
     async fn job(&self, in_turn: bool) -> JobId {
+        self.create(None, in_turn).await
+    }
+
+    async fn create(&self, parent: Option<(JobId, String)>, in_turn: bool) -> JobId {
         let id = JobId(self.clock.new_id());
         let job = NewJob {
             id,
@@ -44,8 +49,8 @@ impl Home {
             version: 1,
             input: object!({}),
             input_hash: "h".into(),
-            parent: None,
-            root: id,
+            root: parent.as_ref().map_or(id, |(parent, _)| *parent),
+            parent,
             in_turn,
             home: None,
             collection: None,
@@ -108,6 +113,24 @@ async fn jobs_of_a_lease_that_is_over_are_claimed_by_another_and_the_first_is_re
 }
 
 #[tokio::test]
+async fn jobs_may_be_answered_while_they_are_taken_up_again_and_come_to_their_question() {
+    let home = Home::new();
+    let job = home.job(false).await;
+    for (wait, is_kept) in [(Wait::Signal("choose film".into()), true), (Wait::Sleep("a while".into()), false)] {
+        let lease = home.take("two", job).await.unwrap();
+        home.store.waiting(lease, Some(wait.clone())).await.unwrap();
+        home.clock.0.fetch_add(LEASE_MS + 1, Ordering::SeqCst);
+        let again = home.take("three", job).await.unwrap();
+        assert_eq!(home.store.job(job).await.unwrap().waiting_for, Some(wait).filter(|_| is_kept));
+        if is_kept {
+            home.store.answer(job, "choose film", object!({"take": 2})).await.unwrap();
+            assert!(home.store.take_signal(again, "choose film", "1").await.unwrap().is_some());
+        }
+        home.store.release(again).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn jobs_that_are_handed_back_are_free_at_once_and_their_lease_counts_no_more() {
     let home = Home::new();
     let job = home.job(false).await;
@@ -137,22 +160,7 @@ impl Home {
     }
 
     async fn child(&self, parent: JobId, name: &str) -> JobId {
-        let id = JobId(self.clock.new_id());
-        let job = NewJob {
-            id,
-            workflow: "w".into(),
-            version: 1,
-            input: object!({}),
-            input_hash: "h".into(),
-            parent: Some((parent, name.into())),
-            root: parent,
-            in_turn: false,
-            home: None,
-            collection: None,
-            asked: Asked::default(),
-        };
-        self.store.create(job).await.unwrap();
-        id
+        self.create(Some((parent, name.into())), false).await
     }
 }
 

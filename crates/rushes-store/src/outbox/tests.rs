@@ -68,8 +68,13 @@ impl Home {
     }
 
     async fn commit(&self, lease: Lease, step: &str, file: Ingested) {
+        self.commit_and_show(lease, step, file, Vec::new()).await;
+    }
+
+    /// And shows what was kept back.
+    async fn commit_and_show(&self, lease: Lease, step: &str, file: Ingested, shown: Vec<AssetId>) {
         let commit = StepCommit {
-            shown: Vec::new(),
+            shown,
             gone: Vec::new(),
             lease,
             step: step.into(),
@@ -98,6 +103,23 @@ impl Home {
     async fn asked(&self) -> u32 {
         self.store.write(|_| Ok(rows::ASKED.replace(0))).await.unwrap()
     }
+}
+
+#[tokio::test]
+async fn outbox_what_is_shown_is_written_last_and_what_is_made_next_comes_after_it() {
+    let home = home();
+    let lease = home.job().await;
+    let mut kept_back = file("local/a.png", 1);
+    kept_back.asset = kept_back.asset.aside(true);
+    let id = kept_back.asset.id;
+    home.commit(lease, "take", kept_back).await;
+    home.commit_and_show(lease, "show", file("local/b.png", 2), vec![id]).await;
+    for byte in 3..6 {
+        home.commit(lease, &format!("put {byte}"), file(&format!("local/{byte}.png"), byte)).await;
+    }
+    let row_of = |path: &str| home.sql.number(&format!("SELECT rowid FROM assets WHERE path = 'local/{path}.png'"));
+    let rows = ["b", "a", "3", "4", "5"].map(row_of);
+    assert!(rows.is_sorted() && rows[0] < rows[4], "{rows:?}");
 }
 
 #[tokio::test]

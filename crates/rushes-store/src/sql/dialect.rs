@@ -4,6 +4,11 @@
 /// Postgres's limit on parameters is far above what is asked here.
 pub(crate) type Names = Vec<String>;
 
+/// The next number of an asset's row.
+const NEXT_ROW: &str = "(SELECT max(rowid) + 1 FROM assets)";
+/// There the table counts by itself, and does not see what was set past it.
+const NEXT_ROW_COUNTED: &str = "nextval(pg_get_serial_sequence('assets', 'rowid'))";
+
 /// A statement as Postgres reads it, and the names of its parameters in the order of their numbers; empty where they are
 /// numbered already.
 pub(crate) fn statement(text: &str) -> (String, Names) {
@@ -21,6 +26,7 @@ pub(crate) fn statement(text: &str) -> (String, Names) {
             }
             // Its order of tables is Postgres's own affair.
             'C' if rest.starts_with("CROSS JOIN ") => ("CROSS ".len(), String::new()),
+            '(' if rest.starts_with(NEXT_ROW) => (NEXT_ROW.len(), NEXT_ROW_COUNTED.to_owned()),
             'L' if rest.starts_with("LIMIT :limit") => {
                 let (_, number) = named(":limit", &mut names);
                 // A limit below zero is none.
