@@ -11,12 +11,20 @@ fn main() -> anyhow::Result<ExitCode> {
         Some("tidy") => tidy(root),
         Some("docs") => tell(&xtask::docs::write(root)?),
         Some("performance") => {
-            let [printed, noted, commit] = arguments()?;
             let read = |path: &str| std::fs::read_to_string(path).with_context(|| format!("read {path}"));
-            tell(&xtask::measured::performance(root, &read(&printed)?, &read(&noted)?, &commit)?)
+            match std::env::args().nth(5) {
+                None => {
+                    let [printed, noted, commit] = arguments()?;
+                    tell(&xtask::measured::performance(root, &read(&printed)?, &read(&noted)?, &commit)?)
+                }
+                Some(_) => {
+                    let [printed, noted, commit, part] = arguments()?;
+                    tell(&xtask::measured::performance_of(root, &read(&printed)?, &read(&noted)?, &commit, &part)?)
+                }
+            }
         }
         Some("reliability") => tell(&xtask::measured::reliability(root)?),
-        _ => bail!("usage: cargo run -p xtask -- tidy | docs | reliability | performance PRINTED NOTED COMMIT"),
+        _ => bail!("usage: cargo run -p xtask -- tidy | docs | reliability | performance PRINTED NOTED COMMIT [PART]"),
     }
 }
 

@@ -16,6 +16,9 @@ struct Part {
     plots: &'static [(&'static str, Draw)],
 }
 
+/// What is written from a run of the bench.
+const PAGE: &str = "docs/performance.md";
+
 type Draw = fn(&[Figure]) -> Result<String>;
 
 const PARTS: &[Part] = &[
@@ -65,6 +68,15 @@ const PARTS: &[Part] = &[
             ("stream", |figures| plots::bars("From a file's closing to its object", "ms", figures, None)),
         ],
     },
+    Part {
+        name: "machines",
+        title: "One node and several",
+        about: "All on one machine, on one Postgres server that syncs what it commits; beside apalis. What it means: [machines.md](machines.md#sizing).",
+        plots: &[
+            ("machines", |figures| plots::bars("Steps a second, each with a file of 100 KB delivered", "/s", figures, None)),
+            ("machines_cpu", |figures| plots::bars("Processor time a step, servers included", "ms", figures, None)),
+        ],
+    },
 ];
 
 /// Writes `docs/performance.md` and its plots from what the bench printed and noted. Tells what was written. Errors: a
@@ -77,23 +89,56 @@ pub fn performance(root: &Path, printed: &str, noted: &str, commit: &str) -> Res
     );
     let mut files = Vec::new();
     for part in PARTS {
-        let lines: Vec<&str> = printed.lines().filter(|line| line.split_whitespace().next() == Some(part.name)).collect();
-        if lines.is_empty() {
-            bail!("the bench printed nothing of {}", part.name);
-        }
-        write!(page, "\n## {}\n{}\n", part.title, part.about)?;
-        for (plot, draw) in part.plots {
-            let figures = of_plot(noted, plot);
-            if figures.is_empty() {
-                bail!("the bench noted no figure of {plot}");
-            }
-            files.push((format!("docs/pictures/{plot}.svg"), draw(&figures)?));
-            write!(page, "\n![{}](pictures/{plot}.svg)\n", part.title)?;
-        }
-        let lines: Vec<&str> = lines.iter().map(|line| line[part.name.len()..].trim_start()).collect();
-        write!(page, "\n```text\n{}\n```\n", lines.join("\n"))?;
+        let (text, plots) = section(part, printed, noted, None)?;
+        page += &text;
+        files.extend(plots);
     }
-    files.push(("docs/performance.md".to_owned(), page));
+    write_all(root, page, files)
+}
+
+/// Writes the section of one part anew, with its plots, from what the bench printed and noted of it; everything else in
+/// `docs/performance.md` stays. A part that the page lacks comes last. Tells what was written. Errors: a part that nobody knows,
+/// or of which nothing was printed.
+pub fn performance_of(root: &Path, printed: &str, noted: &str, commit: &str, name: &str) -> Result<Vec<String>> {
+    let part = PARTS.iter().find(|part| part.name == name).with_context(|| format!("the bench has no part {name}"))?;
+    let (text, plots) = section(part, printed, noted, Some(commit))?;
+    let page = std::fs::read_to_string(root.join(PAGE)).with_context(|| format!("read {PAGE}"))?;
+    let page = match page.split_once(&format!("\n## {}\n", part.title)) {
+        None => page + &text,
+        Some((before, old)) => before.to_owned() + &text + old.find("\n## ").map_or("", |next| &old[next..]),
+    };
+    write_all(root, page, plots)
+}
+
+/// A file below the root, and what stands in it.
+type Written = (String, String);
+
+/// The text of a part, and its plots. `commit`: where it was measured, when not with all others.
+fn section(part: &Part, printed: &str, noted: &str, commit: Option<&str>) -> Result<(String, Vec<Written>)> {
+    let lines: Vec<&str> = printed.lines().filter(|line| line.split_whitespace().next() == Some(part.name)).collect();
+    if lines.is_empty() {
+        bail!("the bench printed nothing of {}", part.name);
+    }
+    let mut text = format!("\n## {}\n{}\n", part.title, part.about);
+    if let Some(commit) = commit {
+        writeln!(text, "Measured by itself, at {commit}.")?;
+    }
+    let mut plots = Vec::new();
+    for (plot, draw) in part.plots {
+        let figures = of_plot(noted, plot);
+        if figures.is_empty() {
+            bail!("the bench noted no figure of {plot}");
+        }
+        plots.push((format!("docs/pictures/{plot}.svg"), draw(&figures)?));
+        write!(text, "\n![{}](pictures/{plot}.svg)\n", part.title)?;
+    }
+    let lines: Vec<&str> = lines.iter().map(|line| line[part.name.len()..].trim_start()).collect();
+    write!(text, "\n```text\n{}\n```\n", lines.join("\n"))?;
+    Ok((text, plots))
+}
+
+fn write_all(root: &Path, page: String, mut files: Vec<Written>) -> Result<Vec<String>> {
+    files.push((PAGE.to_owned(), page));
     files.iter().try_for_each(|(path, text)| save(root, path, text))?;
     Ok(files.into_iter().map(|(path, _)| path).collect())
 }
@@ -179,6 +224,33 @@ mod tests {
         let fault = performance(folder.path(), &half, &noted, "1234567").unwrap_err();
         assert!(fault.to_string().contains("service"), "{fault}");
         assert!(!folder.path().join("docs/performance.md").exists());
+    }
+
+    #[test]
+    fn measured_parts_are_written_anew_and_leave_the_others_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("docs/pictures")).unwrap();
+        let (printed, noted) = run();
+        performance(folder.path(), &printed, &noted, "1234567").unwrap();
+        let page = || std::fs::read_to_string(folder.path().join(PAGE)).unwrap();
+        let first = page();
+        for part in ["growth", "machines", "growth"] {
+            let printed = format!("other       not ours\n{part:<12}what was seen later\n");
+            performance_of(folder.path(), &printed, &noted, "89abcde", part).unwrap();
+        }
+        let later = page();
+        assert_eq!((later.matches("what was seen later").count(), later.matches("at 89abcde").count()), (2, 2), "{later}");
+        let shown = |line: &&str| !line.contains("later") && !line.contains("Measured by itself");
+        let (before, after): (Vec<&str>, Vec<&str>) = (first.lines().collect(), later.lines().filter(shown).collect());
+        assert_eq!(before.len(), after.len() + 2, "only what was printed of the two is another");
+        assert_eq!(before.iter().filter(|line| line.starts_with("## ")).count(), PARTS.len());
+        assert!(performance_of(folder.path(), &printed, &noted, "89abcde", "nothing").is_err());
+
+        // A page from before there was such a part.
+        let without = first.split("\n## One node and several").next().unwrap();
+        save(folder.path(), PAGE, without).unwrap();
+        performance_of(folder.path(), &printed, &noted, "89abcde", "machines").unwrap();
+        assert!(page().starts_with(without) && page().ends_with("what was seen\n```\n"), "{}", page());
     }
 
     #[test]

@@ -28,6 +28,12 @@ const SHARED_LEASE_MS: i64 = 6_000;
 /// Between two tries to reach it.
 const TRY_EVERY: Duration = Duration::from_millis(200);
 
+/// After so many commits of one session the server is asked to look at its tables. A statement's plan is kept for as long as
+/// nobody did; those made while a schema was empty walk whole tables, and by itself the server looks after a minute or more.
+const LOOKED_AT: [u64; 3] = [100, 1_000, 10_000];
+/// Those that grow with each asset.
+const GROWING: [&str; 9] = ["deliveries", "outbox", "outbox_needs", "assets", "blobs", "steps", "jobs", "subjects", "events"];
+
 /// One connection, of a writer or of a reader.
 pub(crate) enum Base {
     Sqlite(Connection),
@@ -40,11 +46,12 @@ pub(crate) struct Link {
     session: RefCell<Session>,
     /// The number of the transaction under way, by which its end can be asked for.
     transaction: String,
+    commits: u64,
 }
 
 impl Link {
     pub(crate) fn open(way: Arc<Way>) -> Result<Self, Fault> {
-        Ok(Self { session: RefCell::new(way.connect()?), way, transaction: String::new() })
+        Ok(Self { session: RefCell::new(way.connect()?), way, transaction: String::new(), commits: 0 })
     }
 
     /// Runs statements of the house, each for itself.
@@ -55,7 +62,7 @@ impl Link {
     /// As [`Link::open`]; a server that is away is waited for a while.
     pub(crate) fn open_patiently(way: Arc<Way>) -> Result<Self, Fault> {
         let session = patiently(&way)?;
-        Ok(Self { session: RefCell::new(session), way, transaction: String::new() })
+        Ok(Self { session: RefCell::new(session), way, transaction: String::new(), commits: 0 })
     }
 
     fn run(&self, statements: &str) -> Result<Vec<Option<String>>, Fault> {
@@ -145,6 +152,21 @@ impl Base {
         }
     }
 
+    /// Between two transactions, after one that was committed.
+    pub(crate) fn look_after_tables(&mut self) {
+        let Self::Postgres(link) = self else { return };
+        link.commits += 1;
+        if !LOOKED_AT.contains(&link.commits) {
+            return;
+        }
+        for table in GROWING {
+            if let Err(fault) = link.run(&format!("ANALYZE {table}")) {
+                // It does so by itself sooner or later.
+                tracing::debug!(%fault, table, "the database did not look at a table");
+            }
+        }
+    }
+
     /// Ends a transaction without a trace, if one is under way.
     pub(crate) fn roll_back(&self) {
         match self {
@@ -175,6 +197,11 @@ impl Base {
             Self::Sqlite(_) => None,
             Self::Postgres(link) => link.way.node(),
         }
+    }
+
+    /// Whether each statement is a way to a server and back.
+    pub(crate) fn is_server(&self) -> bool {
+        matches!(self, Self::Postgres(_))
     }
 
     /// Commands in one transaction at most.
@@ -211,4 +238,30 @@ fn patiently(way: &Way) -> Result<Session, Fault> {
 fn run(connection: &Connection, statement: &'static str) -> Result<(), Fault> {
     connection.prepare_cached(statement).and_then(|mut prepared| prepared.execute([])).map_err(|e| failed(statement, e))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Mode, SqlStore, rows, sql::params, stand};
+    use rushes_core::clock::SystemClock;
+    use rushes_core::delivery::Routes;
+    use rushes_core::store::Marks;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn base_has_a_server_look_at_tables_that_have_grown() {
+        let Some(server) = rushes_testkit::servers::postgres() else { return };
+        let (address, mode) = (stand::reach(&server.url()), Mode::Own { owner: "one".into() });
+        let store = SqlStore::open_postgres(&address, &mode, Arc::new(SystemClock), Routes::default()).unwrap();
+        let looked_at = || {
+            let known = "SELECT count(*) FROM pg_class WHERE relname = ?1 AND relnamespace = ?2::regnamespace AND reltuples >= 0";
+            store.read(move |sql| rows::number(sql, known, params!["outbox", "test"]))
+        };
+        for n in 0..super::LOOKED_AT[0] {
+            store.set_mark("so far", n.try_into().unwrap()).await.unwrap();
+        }
+        // The next write is answered after what came before it.
+        store.set_mark("so far", 0).await.unwrap();
+        assert_eq!(looked_at().await.unwrap(), 1);
+    }
 }

@@ -40,6 +40,8 @@ mod stand;
 mod store;
 mod upkeep;
 mod webhooks;
+#[cfg(any(test, feature = "fill"))]
+pub mod weigh;
 mod which;
 mod writer;
 

@@ -76,7 +76,8 @@ fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 fn store_passes_its_suite_on_postgres() {
     let Some(server) = rushes_testkit::servers::postgres() else { return };
     // Those of the file itself, and those that fill one with years of work.
-    let of_the_file = ["store_passes", "plans", "migrate", "older", "fill", "upkeep", "moving", "pages", "snapshot", "bells", "dialect"];
+    let of_the_file =
+        ["store_passes", "plans", "migrate", "older", "fill", "upkeep", "moving", "pages", "snapshot", "bells", "dialect", "weigh"];
     #[expect(clippy::disallowed_methods, reason = "this very test binary, with another store")]
     let mut suite = std::process::Command::new(std::env::current_exe().unwrap());
     suite.env("RUSHES_TEST_POSTGRES", server.url()).arg("--test-threads=4");

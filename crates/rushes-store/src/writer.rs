@@ -3,6 +3,7 @@
 
 use crate::base::Base;
 use crate::bells::{Bells, Wakes};
+use crate::events::{self, Fact};
 use crate::jobs::RENEW_LEASES;
 use crate::rows;
 use crate::sql::{Sql, params};
@@ -28,6 +29,8 @@ pub(crate) struct Write<'a> {
     pub(crate) sql: &'a Sql<'a>,
     pub(crate) now_ms: i64,
     pub(crate) wakes: &'a mut Wakes,
+    /// What it tells, written down before the commit.
+    pub(crate) facts: &'a mut Vec<Fact>,
     pub(crate) clock: &'a dyn Clock,
     /// How long a job's lease lasts.
     pub(crate) lease_ms: i64,
@@ -118,6 +121,9 @@ impl Writer {
     }
 }
 
+/// What the commands of a transaction have said so far: whom to wake, and what has happened.
+type Told<'a> = (&'a mut Wakes, &'a mut Vec<Fact>);
+
 struct Thread {
     base: Base,
     clock: Arc<dyn Clock>,
@@ -165,6 +171,7 @@ impl Thread {
                     renewed_ms = now_ms;
                 }
                 self.bells.ring(&wakes);
+                self.base.look_after_tables();
             }
         }
     }
@@ -185,24 +192,53 @@ impl Thread {
         }
     }
 
-    /// One transaction; false when it came to nothing and may be tried again.
+    /// One transaction; false when it came to nothing and may be tried again. On a server each savepoint is two more ways there
+    /// and back, for every command, while others wait: there a batch is tried without, and gets them once something in it fails.
     fn attempt(&mut self, batch: &mut [Box<dyn Command>], renew: bool, wakes: &mut Wakes) -> Result<bool, Fault> {
-        let now_ms = self.base.begin_write(&*self.clock)?;
-        let lease_ms = self.base.lease_ms();
-        if renew {
-            rows::change(&self.base.sql(), RENEW_LEASES, params![now_ms + lease_ms, self.owner])?;
-        }
         // One alone is undone with the whole transaction; a savepoint costs a copy of every page it changes.
         let is_alone = batch.len() == 1 && !renew;
+        let mut is_guarded = !is_alone && !self.base.is_server();
+        let mut facts = Vec::new();
+        loop {
+            let now_ms = self.base.begin_write(&*self.clock)?;
+            if renew {
+                rows::change(&self.base.sql(), RENEW_LEASES, params![now_ms + self.base.lease_ms(), self.owner])?;
+            }
+            let is_whole = self.apply(batch, is_guarded, now_ms, (wakes, &mut facts))?;
+            if is_whole {
+                break;
+            }
+            self.base.run("ROLLBACK")?;
+            if is_alone {
+                return Ok(true);
+            }
+            is_guarded = true;
+            *wakes = Wakes::default();
+            facts.clear();
+        }
+        events::write_down(&self.base.sql(), &facts)?;
+        faults::pass(Place::Commit)?;
+        let is_written = self.base.commit(wakes)?;
+        if is_written {
+            faults::pass_quietly(Place::Committed);
+        }
+        Ok(is_written)
+    }
+
+    /// Applies each command, inside a savepoint of its own where it is guarded; false when one failed that was not, and with it
+    /// the transaction.
+    fn apply(&mut self, batch: &mut [Box<dyn Command>], is_guarded: bool, now_ms: i64, (wakes, facts): Told<'_>) -> Result<bool, Fault> {
+        let lease_ms = self.base.lease_ms();
         for command in batch {
-            if !is_alone {
+            if is_guarded {
                 self.base.run("SAVEPOINT command")?;
             }
-            let (mut woken, sql) = (Wakes::default(), self.base.sql());
+            let (mut woken, mut told, sql) = (Wakes::default(), Vec::new(), self.base.sql());
             let is_ok = command.apply(&mut Write {
                 sql: &sql,
                 now_ms,
                 wakes: &mut woken,
+                facts: &mut told,
                 clock: &*self.clock,
                 lease_ms,
                 node: self.node.as_deref(),
@@ -211,23 +247,19 @@ impl Thread {
             if self.base.is_lost() {
                 return Err(Fault::new(Code::StoreFailed, "write").because("the connection to the database broke"));
             }
-            if is_ok {
-                wakes.add(woken);
-            } else if is_alone {
-                return self.base.run("ROLLBACK").map(|()| true);
-            } else {
-                self.base.run("ROLLBACK TO command")?;
+            match (is_ok, is_guarded) {
+                (true, _) => {
+                    wakes.add(woken);
+                    facts.append(&mut told);
+                }
+                (false, false) => return Ok(false),
+                (false, true) => self.base.run("ROLLBACK TO command")?,
             }
-            if !is_alone {
+            if is_guarded {
                 self.base.run("RELEASE command")?;
             }
         }
-        faults::pass(Place::Commit)?;
-        let is_written = self.base.commit(wakes)?;
-        if is_written {
-            faults::pass_quietly(Place::Committed);
-        }
-        Ok(is_written)
+        Ok(true)
     }
 }
 
@@ -235,4 +267,54 @@ impl Thread {
 pub(crate) fn failed(operation: &str, error: rusqlite::Error) -> Fault {
     let is_full = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
     Fault::new(if is_full { Code::DiskFull } else { Code::StoreFailed }, operation).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::events::tell;
+    use crate::{Mode, rows, sql::params, stand};
+    use rushes_core::clock::SystemClock;
+    use rushes_core::delivery::Routes;
+    use rushes_core::store::{Events, Marks};
+    use rushes_core::{Code, Fault};
+    use serde_json::json;
+    use std::sync::{Arc, mpsc};
+
+    #[tokio::test]
+    async fn writer_undoes_what_fails_in_a_batch_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let mode = Mode::Own { owner: "one".into() };
+        let store = stand::open(&folder.path().join("rushes.db"), &mode, Arc::new(SystemClock), Routes::default()).unwrap();
+        let mark = |name: &'static str, is_well: bool| {
+            store.write(move |write| {
+                tell(write, "job.signal", None, &json!({ "name": name }))?;
+                rows::change(write.sql, "INSERT INTO marks(name, value) VALUES (?1, 1)", params![name])?;
+                if is_well { Ok(()) } else { Err(Fault::new(Code::NotFound, "mark")) }
+            })
+        };
+        // The writer stands still until all of them wait for it; where it does the batch again, no second time.
+        let (go, wait) = mpsc::channel::<()>();
+        let held = store.write(move |_| {
+            let _ = wait.recv();
+            Ok(())
+        });
+        let all_wait = async move { drop(go) };
+        let (held, one, unwell, two, again, three, ()) = tokio::join!(
+            held,
+            mark("one", true),
+            mark("unwell", false),
+            mark("two", true),
+            mark("one", true),
+            mark("three", true),
+            all_wait
+        );
+        assert!([held, one, two, three].iter().all(Result::is_ok));
+        assert_eq!(unwell.unwrap_err().code, Code::NotFound);
+        assert_eq!(again.unwrap_err().code, Code::StoreFailed, "the statement itself was refused");
+        for (name, value) in [("one", 1), ("two", 1), ("three", 1), ("unwell", 0)] {
+            assert_eq!(store.mark(name).await.unwrap(), value, "{name}");
+        }
+        let told = store.events(0, 100).await.unwrap();
+        assert_eq!(told.iter().map(|fact| fact.data["name"].as_str().unwrap()).collect::<Vec<_>>(), ["one", "two", "three"]);
+    }
 }

@@ -16,6 +16,10 @@ fn member(path: &str, text: &str) -> Vec<Finding> {
         Ok(table) => table,
         Err(error) => return vec![Finding::new(path, RULE, format!("cannot be read: {error}"))],
     };
+    // A workspace of its own, which nothing here is built with.
+    if table.contains_key("workspace") {
+        return Vec::new();
+    }
     let mut found = sections(path, &table);
     let targets = table.get("target").and_then(Value::as_table).into_iter().flatten();
     found.extend(targets.filter_map(|(_, target)| target.as_table()).flat_map(|target| sections(path, target)));
@@ -64,6 +68,11 @@ mod tests {
         let good = "[dependencies]\na.workspace = true\nb = { workspace = true, optional = true }\n\
                     [dev-dependencies]\nc = { workspace = true, features = [\"test-util\"] }\n";
         assert_eq!(findings(&format!("{good}{lints}")), []);
+    }
+
+    #[test]
+    fn tidy_manifests_leaves_other_workspaces_to_themselves() {
+        assert_eq!(findings("[workspace]\n[dependencies]\nserde = \"1\"\n"), []);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! SQL stays in the store: no statement and no database crate anywhere else.
 //!
 //! Left out are the testkit's Supabase, which plays a server with a database inside, and its manifest, for that server's
-//! sake: nothing of them is part of the product; and the catalog `postgres://`, whose other side speaks nothing else. That
-//! one may speak to Postgres and to no other database.
+//! sake, and what the bench compares with: nothing of them is part of the product; and the catalog `postgres://`, whose
+//! other side speaks nothing else. That one may speak to Postgres and to no other database.
 //!
 //! Without a database crate no statement can run, so the crates are the strict half; the texts are the hint that
 //! somebody writes SQL to hand it over.
@@ -13,8 +13,9 @@ use super::{Finding, House};
 const RULE: &str = "sql";
 const ROOM: &str = "crates/rushes-store/";
 
-/// Plays a server whose inside is a database; it and the manifest that brings its client.
-const PLAYED: &[&str] = &["crates/rushes-testkit/src/supabase/", "crates/rushes-testkit/Cargo.toml"];
+/// Plays a server whose inside is a database; it and the manifest that brings its client. And packages of others' making that
+/// the bench compares with, which are outside of the workspace.
+const PLAYED: &[&str] = &["crates/rushes-testkit/src/supabase/", "crates/rushes-testkit/Cargo.toml", "crates/rushes/benches/peers/"];
 
 /// The catalog whose records lie in a database of somebody else's, its manifest, and the one client they may use.
 const CATALOG: &str = "crates/rushes-adapters/src/catalogs/postgres/";

@@ -13,14 +13,30 @@ use tokio_postgres::{Error, Row, Statement};
 /// Where a session is, or why it is of no more use.
 pub(crate) struct Session {
     client: Held,
-    prepared: HashMap<(String, Vec<Type>), Statement>,
+    /// By their texts as the house has them: to say one in Postgres's words is work, and a step asks for dozens.
+    known: HashMap<String, Known>,
     /// Its last error was that of the way there, or of the server's moment: another session may do the same.
     is_lost: bool,
 }
 
+/// A statement this session has met before.
+struct Known {
+    said: String,
+    names: dialect::Names,
+    /// Prepared, once for each way its values were of this or that sort.
+    prepared: Vec<(Vec<Type>, Statement)>,
+}
+
+impl Known {
+    fn new(text: &str) -> Self {
+        let (said, names) = dialect::statement(text);
+        Self { said, names, prepared: Vec::new() }
+    }
+}
+
 impl Session {
     pub(crate) fn new(client: Client) -> Self {
-        Self { client: Held(Some(client)), prepared: HashMap::new(), is_lost: false }
+        Self { client: Held(Some(client)), known: HashMap::new(), is_lost: false }
     }
 
     /// Whether what failed may be done again, in another session.
@@ -55,22 +71,32 @@ impl Session {
 
     /// The types are those of the values, so that nothing is guessed.
     fn prepare<'a>(&mut self, text: &str, given: &Given<'a>) -> Result<(Statement, Vec<Bound<'a>>), Fault> {
-        let (said, names) = dialect::statement(text);
+        if !self.known.contains_key(text) {
+            self.known.insert(text.to_owned(), Known::new(text));
+        }
+        let known = self.known.get_mut(text).expect("it was put there above");
         let values: Vec<Bound<'a>> = match given {
             Given::Numbered(values) => values.iter().copied().map(Bound).collect(),
             Given::Named(pairs) => {
                 let of = |name: &String| pairs.iter().find(|(given, _)| given == name).map_or(Value::Null(Sort::Text), |(_, value)| *value);
-                names.iter().map(of).map(Bound).collect()
+                known.names.iter().map(of).map(Bound).collect()
             }
         };
-        let types = values.iter().map(Bound::sort).collect::<Vec<_>>();
-        let key = (said, types);
-        if let Some(known) = self.prepared.get(&key) {
-            return Ok((known.clone(), values));
+        let types = || values.iter().map(Bound::sort);
+        if let Some((_, statement)) = known.prepared.iter().find(|(sorts, _)| types().eq(sorts.iter().cloned())) {
+            return Ok((statement.clone(), values));
         }
-        let statement = self.client.prepare_typed(&key.0, &key.1).map_err(|e| self.failed("prepare", &e).with("statement", &key.0))?;
-        self.prepared.insert(key, statement.clone());
-        Ok((statement, values))
+        let sorts: Vec<Type> = types().collect();
+        match self.client.prepare_typed(&known.said, &sorts) {
+            Ok(statement) => {
+                known.prepared.push((sorts, statement.clone()));
+                Ok((statement, values))
+            }
+            Err(error) => {
+                let said = known.said.clone();
+                Err(self.failed("prepare", &error).with("statement", said))
+            }
+        }
     }
 
     fn failed(&mut self, operation: &str, error: &Error) -> Fault {

@@ -89,6 +89,11 @@ impl Running {
         }
     }
 
+    /// Its process, which others may descend from.
+    pub(super) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What the server has said so far.
     pub(super) fn said(&self) -> String {
         std::fs::read_to_string(&self.words).unwrap_or_default()

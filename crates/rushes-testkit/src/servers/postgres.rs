@@ -1,4 +1,5 @@
-//! A Postgres of one test: a fresh cluster in a temporary folder, any user trusted, nothing synced to disk.
+//! A Postgres of one test: a fresh cluster in a temporary folder, any user trusted; nothing synced to disk, unless it is to be
+//! measured.
 
 use super::child::{Plan, Running, start_on_a_port};
 use super::port::Port;
@@ -10,11 +11,18 @@ use std::time::Duration;
 
 /// The user who owns the cluster where the test is run by root, as whom Postgres will not start.
 const SERVICE_USER: &str = "postgres";
+/// For a test: quick, and forgotten with the machine.
+const QUICK: &[&str] = &["fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=50"];
+/// For a measurement: as the server is by itself, with room for several nodes and their peers.
+const SYNCED: &[&str] = &["max_connections=100"];
+/// Counts statements, where it is installed.
+const COUNTER: &str = "pg_stat_statements";
 
 /// A Postgres cluster of one test, with the empty database `postgres`.
 pub struct Postgres {
     running: Option<Running>,
     programs: PathBuf,
+    settings: Vec<String>,
     /// `127.0.0.1`
     pub host: String,
     /// Its port.
@@ -33,13 +41,18 @@ impl Postgres {
     pub fn restart(&mut self, away: Duration) {
         self.running = None;
         std::thread::sleep(away);
-        let started = start(&self.programs, self.home.path(), self.port);
+        let started = start(&self.programs, self.home.path(), self.port, &self.settings);
         self.running = Some(started.expect("it starts where it was"));
     }
 
     /// `postgres://USER@HOST:PORT/DATABASE`
     pub fn url(&self) -> String {
         format!("postgres://{}@{}:{}/{}", self.user, self.host, self.port, self.database)
+    }
+
+    /// The process all others of it descend from.
+    pub fn process(&self) -> u32 {
+        self.running.as_ref().map_or(0, Running::process)
     }
 
     /// Where it listens, for a proxy before it.
@@ -50,6 +63,21 @@ impl Postgres {
 
 /// Starts Postgres, or says that it is skipped.
 pub fn postgres() -> Option<Postgres> {
+    started(|_| QUICK.iter().map(|setting| (*setting).to_owned()).collect())
+}
+
+/// As [`postgres`], but what is committed is on disk, as in earnest, and statements are counted where the server can.
+pub fn postgres_synced() -> Option<Postgres> {
+    started(|programs| {
+        // Where a name on PATH is a link, what belongs to it is not beside that.
+        let program = programs.join("postgres").canonicalize().unwrap_or_default();
+        let counts = program.ancestors().nth(2).is_some_and(|folder| folder.join("lib").join(format!("{COUNTER}.so")).is_file());
+        let counter = counts.then(|| format!("shared_preload_libraries={COUNTER}"));
+        SYNCED.iter().map(|setting| (*setting).to_owned()).chain(counter).collect()
+    })
+}
+
+fn started(settings: impl Fn(&Path) -> Vec<String>) -> Option<Postgres> {
     let is_root = rustix::process::geteuid().is_root();
     let Some(programs) = programs().filter(|_| !is_root || has_service_user()) else {
         return super::skip("postgres", "RUSHES_POSTGRES_BIN");
@@ -61,10 +89,12 @@ pub fn postgres() -> Option<Postgres> {
     }
     let data = home.path().join("data").display().to_string();
     make_cluster(&programs.join("initdb"), user, home.path(), &data);
-    let (running, port) = start_on_a_port(|port| start(&programs, home.path(), port));
+    let settings = settings(&programs);
+    let (running, port) = start_on_a_port(|port| start(&programs, home.path(), port, &settings));
     Some(Postgres {
         running: Some(running),
         programs,
+        settings,
         host: "127.0.0.1".into(),
         port: port.number,
         user: "postgres".into(),
@@ -75,19 +105,11 @@ pub fn postgres() -> Option<Postgres> {
 }
 
 /// Starts the server of a cluster on a port.
-fn start(programs: &Path, home: &Path, port: u16) -> Result<Running, String> {
+fn start(programs: &Path, home: &Path, port: u16, settings: &[String]) -> Result<Running, String> {
     let data = home.join("data").display().to_string();
     let mut arguments: Vec<String> = ["-D", &data, "-p", &port.to_string()].map(str::to_owned).into();
-    let settings = [
-        "listen_addresses=127.0.0.1",
-        "unix_socket_directories=",
-        "fsync=off",
-        "synchronous_commit=off",
-        "full_page_writes=off",
-        "shared_buffers=16MB",
-        "max_connections=50",
-    ];
-    arguments.extend(settings.iter().flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]));
+    let fixed = ["listen_addresses=127.0.0.1", "unix_socket_directories="].map(str::to_owned);
+    arguments.extend(fixed.iter().chain(settings).flat_map(|setting| ["-c".to_owned(), setting.clone()]));
     let user = rustix::process::geteuid().is_root().then_some(SERVICE_USER);
     // QUIT ends it at once, and it still gives its shared memory back.
     let plan = Plan { program: &programs.join("postgres"), arguments, user, ending: Signal::QUIT, home };

@@ -65,6 +65,11 @@ impl Restate {
         format!("http://127.0.0.1:{}", self.nodes[node].admin.number)
     }
 
+    /// A node's process; 0 while it is killed.
+    pub fn process(&self, node: usize) -> u32 {
+        self.nodes[node].running.as_ref().map_or(0, Running::process)
+    }
+
     /// Kills a node as by `kill -9`.
     pub fn kill(&mut self, node: usize) {
         self.nodes[node].running = None;

@@ -4,7 +4,9 @@
 //! [`steps`] durable steps a second; [`delivery`] the time from a file's commit to its proof, beside what the disk alone
 //! needs; [`growth`] what looking and starting cost as a home grows; [`outputs`] five files of one remix, beside other
 //! ways to make them; [`beat`] how rightly tempo and beats are heard; [`production`] one whole production by the real
-//! program; [`service`] the served one beside a bare route; [`clouds`] `s3://` beside rclone on one server. Names of parts as arguments run those parts only: `cargo bench -p rushes --bench house -- steps`.
+//! program; [`service`] the served one beside a bare route; [`clouds`] `s3://` beside rclone on one server; [`machines`] one
+//! node and several, beside apalis. Names of parts as arguments run those parts only:
+//! `cargo bench -p rushes --bench house -- steps`.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, times and stops at once when it fails")]
 
@@ -13,6 +15,8 @@ mod clouds;
 mod delivery;
 mod figures;
 mod growth;
+#[cfg(feature = "restate")]
+mod machines;
 mod measure;
 mod outputs;
 mod production;
@@ -29,6 +33,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
     if clouds::was_child() || service::was_child() {
+        return;
+    }
+    #[cfg(feature = "restate")]
+    if machines::was_child() {
         return;
     }
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
@@ -57,5 +65,9 @@ fn main() {
     }
     if is_wanted("clouds") {
         runtime.block_on(clouds::measure());
+    }
+    #[cfg(feature = "restate")]
+    if is_wanted("machines") {
+        runtime.block_on(machines::measure());
     }
 }

@@ -24,6 +24,7 @@ use rushes_core::{Code, Fault, Job, JobId, Kind};
 use rushes_engine::{Access, Engine, Home, JobRules, KeepRules, Lanes, NewJobRequest, Parts, Site, Webhooks};
 use rushes_media::compress::MediaCompressor;
 use rushes_media::inspect::MediaInspector;
+use rushes_store::SqlStore;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -158,10 +159,15 @@ impl Places {
 }
 
 /// An engine's parts on a home of its own, where files are taken for what they are called; and who owns it.
-pub(crate) fn parts(home: Home, clock: Arc<dyn Clock>, routes: Routes, (destinations, catalogs): Sites) -> (Parts, String) {
+pub(crate) fn parts(home: Home, clock: Arc<dyn Clock>, routes: Routes, sites: Sites) -> (Parts, String) {
     let owner = clock.new_id().to_string();
     let store = stores::open(&home, &owner, clock.clone(), routes.clone());
-    let parts = Parts {
+    (parts_on(store, home, clock, routes, sites), owner)
+}
+
+/// The same over a store that is open already.
+pub(crate) fn parts_on(store: SqlStore, home: Home, clock: Arc<dyn Clock>, routes: Routes, (destinations, catalogs): Sites) -> Parts {
+    Parts {
         home,
         watch: store.watch(),
         node: None,
@@ -183,8 +189,7 @@ pub(crate) fn parts(home: Home, clock: Arc<dyn Clock>, routes: Routes, (destinat
         known: Arc::default(),
         pins: Arc::default(),
         sweeping: Arc::default(),
-    };
-    (parts, owner)
+    }
 }
 
 /// Where objects go, and where records go.
