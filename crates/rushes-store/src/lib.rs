@@ -39,6 +39,7 @@ mod sqlite;
 mod stand;
 mod store;
 mod upkeep;
+mod versions;
 mod webhooks;
 mod which;
 mod writer;
