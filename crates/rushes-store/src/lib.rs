@@ -12,6 +12,8 @@ mod calls;
 mod events;
 #[cfg(any(test, feature = "fill"))]
 pub mod fill;
+#[cfg(any(test, feature = "held"))]
+pub mod held;
 mod history;
 mod jobs;
 mod journal;

@@ -47,10 +47,17 @@ struct Jobs<W> {
     desk: Desk<W>,
     /// A drive outlives the invocation that began it: a Restate that comes back finds it again.
     under_way: Mutex<HashMap<JobId, Became>>,
-    /// Jobs of other versions, how often each had been taken up when it came, and since when.
-    strays: Mutex<HashMap<JobId, (u32, Instant)>>,
+    /// Jobs of other versions, as they stood when they came first.
+    strays: Mutex<HashMap<JobId, Stray>>,
     /// How long such a job is refused, as somebody else may have its version; then it fails, and says so.
     patience: Duration,
+}
+
+/// A job of another version. Once something has happened to it, it is as new: it was taken up, or tried anew by a person.
+struct Stray {
+    tries: u32,
+    updated_ms: i64,
+    since: Instant,
 }
 
 /// What each service is answered by.
@@ -81,6 +88,8 @@ impl<W: Workflows> Jobs<W> {
         loop {
             match self.follow(job).await {
                 Ok(Driven::Ended(_) | Driven::HandedBack { .. }) => return Ok(()),
+                // It may be somebody's who has its version, or be left to them: never is it given up here.
+                Ok(Driven::Busy) if is_stray => return Err(again(&Fault::new(Code::JobTaken, "drive job").with("job", job))),
                 // If its owner dies after all, whoever looks for such jobs hands it over anew.
                 Ok(Driven::Busy) if since.elapsed() > BUSY_PATIENCE => return Ok(()),
                 Ok(Driven::Busy) => tokio::time::sleep(BUSY_LOOK).await,
@@ -128,14 +137,12 @@ impl<W: Workflows> Jobs<W> {
         if strays.len() >= STRAYS_MAX {
             strays.clear();
         }
-        // Whoever has taken it up since has its version.
-        let seen = strays.entry(id).or_insert_with(|| (job.tries, Instant::now()));
-        if seen.0 != job.tries {
-            *seen = (job.tries, Instant::now());
+        let as_new = || Stray { tries: job.tries, updated_ms: job.updated_ms, since: Instant::now() };
+        let stray = strays.entry(id).or_insert_with(as_new);
+        if (stray.tries, stray.updated_ms) != (job.tries, job.updated_ms) {
+            *stray = as_new();
         }
-        let since = seen.1;
-        if since.elapsed() > self.patience {
-            strays.remove(&id);
+        if stray.since.elapsed() > self.patience {
             return Ok(());
         }
         let reason = format!("this engine has no version {} of {}", job.version, job.workflow);

@@ -7,7 +7,6 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 /// The user who owns the cluster where the test is run by root, as whom Postgres will not start.
 const SERVICE_USER: &str = "postgres";
@@ -41,16 +40,6 @@ impl Postgres {
     /// `postgres://USER@HOST:PORT/DATABASE`
     pub fn url(&self) -> String {
         format!("postgres://{}@{}:{}/{}", self.user, self.host, self.port, self.database)
-    }
-
-    /// The rows of one question, as texts; what is NULL is empty.
-    pub async fn ask(&self, question: &str) -> Vec<Vec<String>> {
-        let (client, connection) = tokio_postgres::connect(&self.url(), NoTls).await.expect("it lets sessions in");
-        let talk = tokio::spawn(connection);
-        let answer = client.simple_query(question).await.expect("a question it understands");
-        talk.abort();
-        let rows = answer.iter().filter_map(|message| if let SimpleQueryMessage::Row(row) = message { Some(row) } else { None });
-        rows.map(|row| (0..row.len()).map(|at| row.get(at).unwrap_or_default().to_owned()).collect()).collect()
     }
 
     /// Where it listens, for a proxy before it.

@@ -3,7 +3,11 @@
 use super::balance::called_by;
 use super::{LONG, Nodes, all_ended, facts, oracle};
 use crate::support::survivor::{Dice, report};
-use rushes_testkit::servers::{Postgres, restate};
+use rushes_core::clock::{Clock, SystemClock};
+use rushes_core::event::Event;
+use rushes_core::store::Journal;
+use rushes_store::held::{Held, held};
+use rushes_testkit::servers::restate;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -33,16 +37,8 @@ async fn machines_go_on_without_a_node_that_is_lost_with_its_disk() {
     report("a node lost with its disk", &format!("{count} productions, after {wanted} assets, seed {}", dice.seed));
 }
 
-/// What the rows say of the jobs that somebody has: which, who, and until when.
-const HELD: &str = "SELECT id, owner, lease_until_ms FROM rushes.jobs WHERE state = 'running' AND owner IS NOT NULL";
-/// The server's clock.
-const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 /// Of a store that is shared.
 const LEASE_MS: i64 = 6_000;
-
-async fn moment(server: &Postgres, question: &str) -> Option<i64> {
-    server.ask(question).await.first().and_then(|row| row[0].parse().ok())
-}
 
 /// Kills the one of two nodes that has a production, and reads from the rows how the other came to it: the dead one's leases end
 /// within a lease of its death, nobody comes before, and whoever comes goes on with the very next step. How long all of that took
@@ -50,40 +46,37 @@ async fn moment(server: &Postgres, question: &str) -> Option<i64> {
 async fn taken_over(mut nodes: Nodes, what: &str) {
     // Whoever is not there takes nothing up.
     nodes.nodes[1].stop();
-    nodes.submit(0, "production", &json!({"parameters": {"count": 1, "seed": 95, "reference_videos": ["step.mp4"]}}), "job").await;
+    let input = json!({"parameters": {"count": 1, "seed": 95, "reference_videos": ["step.mp4"]}});
+    nodes.submit(0, "production", &input, "job").await;
     let store = nodes.store();
     let began = Instant::now();
     while !facts(&store).await.iter().any(|fact| fact.event_type == "asset.made") {
         assert!(began.elapsed() < LONG, "nothing is made");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let owner = nodes.server.ask(HELD).await.remove(0).remove(1);
+    let owner = held(&store).await.unwrap().remove(0).owner;
     nodes.nodes[1].start_again();
     let mut lost = nodes.nodes.remove(0);
     lost.kill();
-    let killed_ms = moment(&nodes.server, NOW).await.unwrap();
-    let left: Vec<Vec<String>> = nodes.server.ask(HELD).await.into_iter().filter(|row| row[1] == owner).collect();
+    let killed_ms = SystemClock.now_ms();
+    let left: Vec<Held> = held(&store).await.unwrap().into_iter().filter(|held| held.owner == owner).collect();
     assert!(!left.is_empty(), "it was killed in the midst of something");
     let jobs = all_ended(&store, 1).await;
-    let mut taken_ms = 0;
-    for row in &left {
-        let until_ms: i64 = row[2].parse().unwrap();
-        assert!(until_ms <= killed_ms + LEASE_MS, "what is dead holds nothing for longer than a lease");
-        let next =
-            format!("SELECT min(at_ms) FROM rushes.events WHERE type = 'job.started' AND job = '{}' AND at_ms > {killed_ms}", row[0]);
-        let next_ms = moment(&nodes.server, &next).await.unwrap();
-        assert!(next_ms >= until_ms, "nobody comes while a lease holds");
+    let facts = facts(&store).await;
+    let (mut taken_ms, mut step_ms) = (0, i64::MAX);
+    for Held { job, until_ms, .. } in &left {
+        assert!(*until_ms <= killed_ms + LEASE_MS, "what is dead holds nothing for longer than a lease");
+        let is_next = |fact: &&Event| fact.event_type == "job.started" && fact.at_ms > killed_ms && fact.job == Some(job.to_string());
+        let next_ms = facts.iter().find(is_next).expect("somebody goes on with it").at_ms;
+        assert!(next_ms >= *until_ms, "nobody comes while a lease holds");
         taken_ms = taken_ms.max(next_ms);
+        let ends = store.steps(*job).await.unwrap().into_iter().filter_map(|step| step.ended_ms);
+        step_ms = ends.filter(|ended_ms| *ended_ms > killed_ms).fold(step_ms, i64::min);
     }
-    let ids = left.iter().map(|row| format!("'{}'", row[0])).collect::<Vec<_>>().join(", ");
-    let step = format!("SELECT min(ended_ms) FROM rushes.steps WHERE job IN ({ids}) AND ended_ms > {killed_ms}");
-    let step_ms = moment(&nodes.server, &step).await.unwrap();
     oracle(&nodes, &jobs).await;
-    let seconds = |until_ms: i64| format!("{}.{} s", (until_ms - killed_ms) / 1_000, (until_ms - killed_ms) % 1_000 / 100);
-    report(
-        what,
-        &format!("{} jobs taken over {} after the kill, the next step done {} after it", left.len(), seconds(taken_ms), seconds(step_ms)),
-    );
+    let after = |at_ms: i64| format!("{}.{} s", (at_ms - killed_ms) / 1_000, (at_ms - killed_ms) % 1_000 / 100);
+    let (taken, step) = (after(taken_ms), after(step_ms));
+    report(what, &format!("{} jobs taken over {taken} after the kill, the next step done {step} after it", left.len()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
