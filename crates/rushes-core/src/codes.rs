@@ -51,7 +51,7 @@ codes! {
     ConfigInvalid "config_invalid" ConfigInvalid Permanent "The configuration cannot be used." "Mend the named setting; `rushes config show` prints them all with their origin.";
     InputInvalid "input_invalid" InvalidInput Permanent "The request cannot be carried out as written." "Change the named parameter.";
     WorkflowUnknown "workflow_unknown" NotFound Permanent "There is no workflow of that name." "Use one of the names listed.";
-    WorkflowChanged "workflow_changed" Conflict Permanent "The workflow no longer asks for steps this job has already done." "Finish the job with the version that began it, or start it anew with `--new`.";
+    WorkflowChanged "workflow_changed" Conflict Permanent "The workflow no longer asks for steps this job has already done." "Start the program that began it, and `rushes jobs retry` goes on from where it was; or start it anew with `--new`.";
     StepTwice "step_twice" Unexpected Permanent "Two steps of one job carry the same name." "Give each step its own name.";
     ValueTooLarge "value_too_large" InvalidInput Permanent "A step's value is larger than 256 KB." "Return a file instead.";
     ReferenceUnknown "reference_unknown" NotFound Permanent "There is no reference of that name in the library." "Use a name from the list, or give the path of a video.";

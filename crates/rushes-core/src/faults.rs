@@ -3,7 +3,8 @@
 //!
 //! The plan is read once, from `RUSHES_FAULTS`: `blob_placed:3=kill,object_put:1=disk_full` means "the third time a blob
 //! was placed, die; the first object put fails for want of room". `RUSHES_FAULTS_LOG` names a file that gets a line for
-//! each place passed.
+//! each place passed. `RUSHES_FAULTS_VERSIONS` makes the program one whose workflows have changed: with `character=9` it has
+//! version 9 of that workflow, whatever its steps are.
 
 #[cfg(not(feature = "faults"))]
 use crate::fault::Fault;
@@ -134,8 +135,17 @@ pub fn lets_past(_: Place) -> bool {
     false
 }
 
+/// The version a workflow has in this program, which is the one its card says.
+#[cfg(not(feature = "faults"))]
+#[inline(always)]
+#[must_use]
+#[expect(clippy::inline_always, reason = "nothing of it stays in the product")]
+pub fn version(_: &str, card: u32) -> u32 {
+    card
+}
+
 #[cfg(feature = "faults")]
-pub use planned::{lets_past, note, pass};
+pub use planned::{lets_past, note, pass, version};
 
 /// Writes a line of the engine's own into the log of places passed.
 #[cfg(not(feature = "faults"))]
@@ -251,6 +261,21 @@ mod planned {
         planned(place) == Some(Action::LetPast)
     }
 
+    /// The version a workflow has in this program: what its card says, or the plan.
+    pub fn version(workflow: &str, card: u32) -> u32 {
+        static VERSIONS: OnceLock<HashMap<String, u32>> = OnceLock::new();
+        let versions =
+            VERSIONS.get_or_init(|| std::env::var("RUSHES_FAULTS_VERSIONS").map(|text| parse_versions(&text)).unwrap_or_default());
+        versions.get(workflow).copied().unwrap_or(card)
+    }
+
+    #[expect(clippy::panic, reason = "test builds only")]
+    fn parse_versions(text: &str) -> HashMap<String, u32> {
+        let one =
+            |entry: &str| entry.split_once('=').and_then(|(name, version)| Some((name.trim().to_owned(), version.trim().parse().ok()?)));
+        text.split(',').map(|entry| one(entry).unwrap_or_else(|| panic!("RUSHES_FAULTS_VERSIONS: {entry:?} cannot be read"))).collect()
+    }
+
     /// Writes a line of the engine's own into the log of places passed.
     pub fn note(what: &str, which: &dyn std::fmt::Display) {
         if let Some(log) = &plan().log {
@@ -270,6 +295,12 @@ mod planned {
             assert_eq!(plan[&(Place::BlobMove as usize, 3)], Action::Kill);
             assert_eq!(plan[&(Place::Commit as usize, 1)], Action::DiskFull);
             assert_eq!(plan[&(Place::Leased as usize, 0)], Action::Pause(Duration::from_millis(20)));
+        }
+
+        #[test]
+        fn faults_versions_are_read_by_workflow() {
+            let versions = parse_versions("character=9, production=5");
+            assert_eq!((versions["character"], versions["production"], versions.len()), (9, 5, 2));
         }
     }
 }

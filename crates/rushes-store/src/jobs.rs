@@ -10,6 +10,7 @@ use crate::snapshot;
 use crate::sql::value::NONE;
 use crate::sql::{Sql, params};
 use crate::store::SqlStore;
+use crate::versions::Versions;
 use crate::which::Which;
 use crate::writer::Write;
 use async_trait::async_trait;
@@ -112,58 +113,69 @@ fn ours(node: u8, own_only: u8) -> String {
 
 /// Running jobs of nobody, and of others whose lease is over: one range of the index each. In any order: all of them are
 /// taken back, one look after the other, whether or not it is their turn.
-pub(crate) fn abandoned() -> String {
+pub(crate) fn abandoned(versions: &Versions) -> String {
     let of = |owner: &str| {
-        format!("SELECT id, in_turn FROM jobs WHERE state = 'running' AND owner {owner} AND lease_until_ms < ?1 AND {}", ours(4, 5))
+        let (ours, fit) = (ours(4, 5), versions.fit(1));
+        format!("SELECT id, in_turn FROM jobs WHERE state = 'running' AND owner {owner} AND lease_until_ms < ?1 AND {ours} AND {fit}")
     };
     format!("{} UNION ALL {} UNION ALL {} LIMIT ?3", of("IS NULL"), of("< ?2"), of("> ?2"))
 }
 
 /// Those that need no turn, and those that wait for theirs; the oldest first. What is expected of a job that waits counts
 /// what goes before it: whoever changes this order changes `before` in the engine's `estimate.rs`.
-pub(crate) fn queued() -> [String; 2] {
+pub(crate) fn queued(versions: &Versions) -> [String; 2] {
     [0, 1].map(|in_turn| {
-        let ours = ours(2, 3);
-        format!("SELECT id FROM jobs WHERE state = 'queued' AND in_turn = {in_turn} AND {ours} ORDER BY created_ms, id LIMIT ?1")
+        let (ours, fit) = (ours(2, 3), versions.fit(4));
+        format!("SELECT id FROM jobs WHERE state = 'queued' AND in_turn = {in_turn} AND {ours} AND {fit} ORDER BY created_ms, id LIMIT ?1")
     })
+}
+
+/// Who takes jobs up.
+struct Taker<'a> {
+    owner: &'a str,
+    node: Option<&'a str>,
+    versions: &'a Versions,
 }
 
 /// What may be taken up: what was begun before goes first, then what needs no turn (children of any job, and short jobs), then
 /// those whose turn it is.
-fn free(write: &Write<'_>, owner: &str, node: Option<&str>, room: Room) -> Result<Vec<JobId>, Fault> {
-    let begun = rows::all(write.sql, &abandoned(), params![write.now_ms, owner, room.all, node, room.own_files_only], |row| {
+fn free(write: &Write<'_>, taker: &Taker<'_>, room: Room) -> Result<Vec<JobId>, Fault> {
+    let Taker { owner, node, versions } = *taker;
+    let begun = rows::all(write.sql, &abandoned(versions), params![write.now_ms, owner, room.all, node, room.own_files_only], |row| {
         Ok((rows::parsed::<JobId>(row, 0)?, row.get::<_, bool>(1)?))
     })?;
     let in_turn = begun.iter().filter(|(_, in_turn)| *in_turn).count();
     let mut free: Vec<JobId> = begun.into_iter().map(|(id, _)| id).collect();
     let rest = |bound: u32, taken: usize| bound.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX));
-    let [at_once, waiting] = queued();
+    let [at_once, waiting] = queued(versions);
     for (which, bound) in [(at_once, u32::MAX), (waiting, rest(room.in_turn, in_turn))] {
         let left = rest(room.all, free.len()).min(bound);
-        free.extend(rows::all(write.sql, &which, params![left, node, room.own_files_only], |row| rows::parsed::<JobId>(row, 0))?);
+        let params = params![left, node, room.own_files_only, write.now_ms];
+        free.extend(rows::all(write.sql, &which, params, |row| rows::parsed::<JobId>(row, 0))?);
     }
     Ok(free)
 }
 
-fn claim(write: &mut Write<'_>, owner: &str, node: Option<&str>, room: Room, catalogs: &[String]) -> Result<Vec<Claim>, Fault> {
-    let free = free(write, owner, node, room)?;
+fn claim(write: &mut Write<'_>, taker: &Taker<'_>, room: Room, catalogs: &[String]) -> Result<Vec<Claim>, Fault> {
+    let free = free(write, taker, room)?;
     let mut claims = Vec::with_capacity(free.len());
     for id in free {
-        claims.extend(take_up(write, owner, id, catalogs)?);
+        claims.extend(take_up(write, taker, id, catalogs)?);
     }
     Ok(claims)
 }
 
-/// Gives this job to this owner, who knows that it may be had.
-fn take_up(write: &mut Write<'_>, owner: &str, id: JobId, catalogs: &[String]) -> Result<Option<Claim>, Fault> {
+/// Gives this job to this taker, who knows that it may be had.
+fn take_up(write: &mut Write<'_>, taker: &Taker<'_>, id: JobId, catalogs: &[String]) -> Result<Option<Claim>, Fault> {
     let claimed = rows::one(
         write.sql,
         &format!(
             // What somebody is asked may be answered while the job comes to its question again.
             "UPDATE jobs SET state = 'running', waiting_for = iif(substr(waiting_for, 1, 7) = 'signal ', waiting_for, NULL), owner = ?2, fence = fence + 1, lease_until_ms = ?3, tries = tries + 1, updated_ms = ?4,
-                 wake_at_ms = 0, started_ms = coalesce(started_ms, ?4) WHERE id = ?1 RETURNING {JOB}, fence, in_turn"
+                 wake_at_ms = 0, started_ms = coalesce(started_ms, ?4), version = {} WHERE id = ?1 RETURNING {JOB}, fence, in_turn",
+            taker.versions.begun()
         ),
-        params![id.to_string(), owner, write.now_ms + write.lease_ms, write.now_ms],
+        params![id.to_string(), taker.owner, write.now_ms + write.lease_ms, write.now_ms],
         |row| Ok((rows::job(row)?, row.get::<_, i64>("fence")?, row.get::<_, bool>("in_turn")?)),
     )?;
     let Some((job, fence, in_turn)) = claimed else { return Ok(None) };
@@ -173,14 +185,15 @@ fn take_up(write: &mut Write<'_>, owner: &str, id: JobId, catalogs: &[String]) -
 }
 
 /// Own leases are renewed for as long as the engine lives: one of them that is over is so for a moment only.
-fn may_be_had() -> String {
+fn may_be_had(versions: &Versions) -> String {
     let open = "state = 'queued' OR state = 'running' AND lease_until_ms < ?2 AND (owner IS NULL OR owner <> ?3)";
-    format!("SELECT count(*) FROM jobs WHERE id = ?1 AND ({open}) AND {}", ours(4, 5))
+    format!("SELECT count(*) FROM jobs WHERE id = ?1 AND ({open}) AND {} AND {}", ours(4, 5), versions.fit(2))
 }
 
-fn claim_one(write: &mut Write<'_>, owner: &str, node: Option<&str>, id: JobId, catalogs: &[String]) -> Result<Option<Claim>, Fault> {
-    let may_be_had = rows::number(write.sql, &may_be_had(), params![id.to_string(), write.now_ms, owner, node, false])? > 0;
-    if may_be_had { take_up(write, owner, id, catalogs) } else { Ok(None) }
+fn claim_one(write: &mut Write<'_>, taker: &Taker<'_>, id: JobId, catalogs: &[String]) -> Result<Option<Claim>, Fault> {
+    let params = params![id.to_string(), write.now_ms, taker.owner, taker.node, false];
+    let may_be_had = rows::number(write.sql, &may_be_had(taker.versions), params)? > 0;
+    if may_be_had { take_up(write, taker, id, catalogs) } else { Ok(None) }
 }
 
 /// The fence goes up: what a body that has not yet noticed writes after this is refused.
@@ -357,13 +370,21 @@ impl Jobs for SqlStore {
     }
 
     async fn claim(&self, owner: &str, room: Room) -> Result<Vec<Claim>, Fault> {
-        let (owner, routes, node) = (owner.to_owned(), self.routes.clone(), self.node.clone());
-        self.write(move |write| claim(write, &owner, node.as_deref(), room, &routes.catalogs)).await
+        let (owner, routes, node, versions) = (owner.to_owned(), self.routes.clone(), self.node.clone(), self.versions.clone());
+        self.write(move |write| {
+            let taker = Taker { owner: &owner, node: node.as_deref(), versions: &versions };
+            claim(write, &taker, room, &routes.catalogs)
+        })
+        .await
     }
 
     async fn claim_one(&self, owner: &str, job: JobId) -> Result<Option<Claim>, Fault> {
-        let (owner, routes, node) = (owner.to_owned(), self.routes.clone(), self.node.clone());
-        self.write(move |write| claim_one(write, &owner, node.as_deref(), job, &routes.catalogs)).await
+        let (owner, routes, node, versions) = (owner.to_owned(), self.routes.clone(), self.node.clone(), self.versions.clone());
+        self.write(move |write| {
+            let taker = Taker { owner: &owner, node: node.as_deref(), versions: &versions };
+            claim_one(write, &taker, job, &routes.catalogs)
+        })
+        .await
     }
 
     async fn release(&self, lease: Lease) -> Result<(), Fault> {

@@ -12,6 +12,8 @@ mod calls;
 mod events;
 #[cfg(any(test, feature = "fill"))]
 pub mod fill;
+#[cfg(any(test, feature = "held"))]
+pub mod held;
 mod history;
 mod jobs;
 mod journal;
@@ -39,6 +41,7 @@ mod sqlite;
 mod stand;
 mod store;
 mod upkeep;
+mod versions;
 mod webhooks;
 #[cfg(any(test, feature = "fill"))]
 pub mod weigh;

@@ -3,6 +3,7 @@
 use crate::sqlite::TAKE_OVER;
 use crate::store::{Mode, SqlStore};
 use crate::upkeep::{expire, old, owe};
+use crate::versions::Versions;
 use crate::{assets, attempts, calls, jobs, messages, outbox, pages, register, settle, snapshot};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{DeliveryState, Routes};
@@ -12,6 +13,7 @@ use rushes_core::webhook::MessageFilter;
 use rushes_core::{AssetId, EndpointId, JobId, JobState, Kind};
 use rusqlite::{Connection, OpenFlags};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Indexes that hold only what is open: walking all of one is walking what there is to do.
 const OPEN_ONLY: &[&str] = &[
@@ -153,8 +155,11 @@ fn plans_of_hot_questions_walk_no_table() {
     let store = SqlStore::open(&path, &Mode::Own { owner: "test".into() }, Arc::new(SystemClock), Routes::default()).unwrap();
     let sql = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     let mut hot: Vec<String> = TAKE_OVER.iter().map(|statement| (*statement).to_owned()).collect();
-    hot.extend(jobs::queued());
-    hot.push(jobs::abandoned());
+    let several = Versions::new([("production", 4), ("character", 5)].into_iter(), Duration::from_mins(1));
+    for versions in [Versions::default(), several] {
+        hot.extend(jobs::queued(&versions));
+        hot.push(jobs::abandoned(&versions));
+    }
     hot.extend([settle::GOES_ON, settle::PAID_BEFORE, jobs::RENEW_LEASES].map(str::to_owned));
     hot.extend([crate::history::past_jobs(), crate::history::past_steps(), attempts::of_job(), attempts::last_of_step()]);
     hot.extend(lists(false));

@@ -5,12 +5,14 @@ use crate::bells::{Bells, Watch};
 use crate::postgres::{self, PostgresAddress, Way};
 use crate::sql::Sql;
 use crate::sqlite::{self, TAKE_OVER};
+use crate::versions::Versions;
 use crate::writer::{Write, Writer};
 use rushes_core::clock::Clock;
 use rushes_core::delivery::Routes;
 use rushes_core::{Code, Fault};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Read connections at most; who finds none free waits.
@@ -64,6 +66,7 @@ pub struct SqlStore {
     pub(crate) routes: Arc<Routes>,
     /// This node among others; None where it is alone.
     pub(crate) node: Option<String>,
+    pub(crate) versions: Arc<Versions>,
 }
 
 impl SqlStore {
@@ -129,7 +132,14 @@ impl SqlStore {
             Place::Server(way) => way.node(),
         };
         let (readers, reading) = (Arc::new(Mutex::new(readers)), Arc::new(Semaphore::new(READERS)));
-        Self { place, readers, reading, writer, watch, _bells: bells, clock, routes: Arc::new(routes), node }
+        Self { place, readers, reading, writer, watch, _bells: bells, clock, routes: Arc::new(routes), node, versions: Arc::default() }
+    }
+
+    /// From now on jobs that were begun with other versions of their workflows than these are left, for so long after they were
+    /// last touched, to others that have theirs. Without it every job is taken up.
+    #[must_use]
+    pub fn having<'a>(self, versions: impl Iterator<Item = (&'a str, u32)>, patience: Duration) -> Self {
+        Self { versions: Arc::new(Versions::new(versions, patience)), ..self }
     }
 
     /// A connection that reads.

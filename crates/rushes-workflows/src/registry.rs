@@ -2,6 +2,7 @@
 
 use crate::kit::Kit;
 use crate::outside::Outside;
+use rushes_core::faults;
 use rushes_core::flow::{Flow, Workflows};
 use rushes_core::{Code, Fault, Stop};
 use serde::de::DeserializeOwned;
@@ -43,6 +44,11 @@ impl Registry {
         CARDS
     }
 
+    /// The version of every workflow, by its name.
+    pub fn versions() -> impl Iterator<Item = (&'static str, u32)> {
+        CARDS.iter().map(|card| (card.name, faults::version(card.name, card.version)))
+    }
+
     /// What its workflows work with.
     #[must_use]
     pub fn kit(&self) -> &Kit {
@@ -70,7 +76,7 @@ macro_rules! workflows {
 
         impl Workflows for Registry {
             fn version(&self, workflow: &str) -> Option<u32> {
-                card(workflow).map(|card| card.version)
+                card(workflow).map(|card| faults::version(card.name, card.version))
             }
 
             fn collection(&self, workflow: &str) -> Option<&'static str> {

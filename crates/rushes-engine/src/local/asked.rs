@@ -173,22 +173,40 @@ async fn leave(order: &mut Order, stop: &Cancel) -> Left {
 }
 
 /// The drive has been dropped, and with it its bodies and their children: its folders go, and its lease.
-async fn hand_back<W: Workflows>(shared: &Arc<Shared<W>>, lease: Lease, left: Left) -> Result<Driven, Fault> {
+pub(super) async fn let_go<W: Workflows>(shared: &Shared<W>, lease: Lease) {
+    clear(shared, lease).await;
+    release(shared, lease).await;
+}
+
+async fn clear<W: Workflows>(shared: &Shared<W>, lease: Lease) {
     if let Some(token) = shared.driven.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&lease.job) {
         token.cancel();
     }
     scratch::clear(&shared.parts.home, lease).await;
-    let store = &shared.parts.store;
-    // Until it is noted, whoever looks for jobs without a task would ask for this one, too.
-    let _alone = shared.calling.lock().await;
+}
+
+/// False where somebody else has the job.
+async fn release<W: Workflows>(shared: &Shared<W>, lease: Lease) -> bool {
     // This engine renews its leases for as long as it lives: a job that it neither drives nor hands back would be nobody's.
-    while let Err(fault) = store.release(lease).await {
+    while let Err(fault) = shared.parts.store.release(lease).await {
         if fault.code == Code::LeaseLost {
-            return Ok(Driven::Busy);
+            return false;
         }
         tracing::error!(job = %lease.job, %fault, "a job could not be handed back; it is tried again");
         tokio::time::sleep(LOOK_EVERY).await;
     }
+    true
+}
+
+/// Lets go of a job, and says when it is to be asked for again.
+async fn hand_back<W: Workflows>(shared: &Arc<Shared<W>>, lease: Lease, left: Left) -> Result<Driven, Fault> {
+    clear(shared, lease).await;
+    // Until it is noted, whoever looks for jobs without a task would ask for this one, too.
+    let _alone = shared.calling.lock().await;
+    if !release(shared, lease).await {
+        return Ok(Driven::Busy);
+    }
+    let store = &shared.parts.store;
     let seen = Seen::handed_back(lease);
     let now_ms = shared.parts.clock.now_ms();
     match left {

@@ -156,7 +156,8 @@ async fn pause<W: Workflows>(after: Option<Duration>, token: &Cancel, flow: &Loc
 async fn guarded<W: Workflows>(shared: &Arc<Shared<W>>, job: &Job, flow: &LocalFlow<W>) -> Result<Value, Stop> {
     if shared.workflows.version(&job.workflow) != Some(job.version) {
         let now = shared.workflows.version(&job.workflow).map_or_else(|| "none".to_owned(), |v| v.to_string());
-        let reason = format!("the job was begun with version {}, this program has {now}", job.version);
+        let reason =
+            format!("the job was begun with version {} of its workflow, and no engine that has it came; this one has {now}", job.version);
         return Err(Stop::Failed(Fault::new(Code::WorkflowChanged, "go on with job").with("workflow", &job.workflow).because(reason)));
     }
     let run = shared.workflows.run(&job.workflow, flow, job.input.clone());

@@ -29,7 +29,7 @@ pub use desk::Desk;
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::{Workflows, hash};
 use rushes_core::job::{Asked, NewJob};
-use rushes_core::store::{JobFilter, Room};
+use rushes_core::store::{Claim, JobFilter, Room};
 use rushes_core::{Cancel, Code, Fault, JobId};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -301,7 +301,7 @@ async fn claim_loop<W: Workflows>(shared: Arc<Shared<W>>, stop: Cancel) {
                 }
                 for claim in claims {
                     let among = if claim.in_turn { &mut in_turn } else { &mut driven };
-                    among.spawn(drive::drive(shared.clone(), claim, Idle::default()));
+                    among.spawn(drive_here(shared.clone(), claim, stop.clone()));
                 }
                 is_more
             }
@@ -321,8 +321,21 @@ async fn claim_loop<W: Workflows>(shared: Arc<Shared<W>>, stop: Cancel) {
             _ = looks.tick() => is_due = true,
         }
     }
+    if shared.parts.node.is_some() {
+        // Each lets go of its job, which the others need not wait for then.
+        while driven.join_next().await.is_some() || in_turn.join_next().await.is_some() {}
+    }
     in_turn.shutdown().await;
     driven.shutdown().await;
+}
+
+/// Drives a job to its end, or until `stop`: then it is handed back where others may go on with it at once.
+async fn drive_here<W: Workflows>(shared: Arc<Shared<W>>, claim: Claim, stop: Cancel) {
+    let lease = claim.lease;
+    tokio::select! {
+        () = drive::drive(shared.clone(), claim, Idle::default()) => {}
+        () = stop.cancelled(), if shared.parts.node.is_some() => asked::let_go(&shared, lease).await,
+    }
 }
 
 /// Hands the wish to stop on to the tokens of the jobs driven here.

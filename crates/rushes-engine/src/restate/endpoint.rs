@@ -47,10 +47,17 @@ struct Jobs<W> {
     desk: Desk<W>,
     /// A drive outlives the invocation that began it: a Restate that comes back finds it again.
     under_way: Mutex<HashMap<JobId, Became>>,
-    /// Jobs of other versions, and since when.
-    strays: Mutex<HashMap<JobId, Instant>>,
+    /// Jobs of other versions, as they stood when they came first.
+    strays: Mutex<HashMap<JobId, Stray>>,
     /// How long such a job is refused, as somebody else may have its version; then it fails, and says so.
     patience: Duration,
+}
+
+/// A job of another version. Once something has happened to it, it is as new: it was taken up, or tried anew by a person.
+struct Stray {
+    tries: u32,
+    updated_ms: i64,
+    since: Instant,
 }
 
 /// What each service is answered by.
@@ -81,6 +88,8 @@ impl<W: Workflows> Jobs<W> {
         loop {
             match self.follow(job).await {
                 Ok(Driven::Ended(_) | Driven::HandedBack { .. }) => return Ok(()),
+                // It may be somebody's who has its version, or be left to them: never is it given up here.
+                Ok(Driven::Busy) if is_stray => return Err(again(&Fault::new(Code::JobTaken, "drive job").with("job", job))),
                 // If its owner dies after all, whoever looks for such jobs hands it over anew.
                 Ok(Driven::Busy) if since.elapsed() > BUSY_PATIENCE => return Ok(()),
                 Ok(Driven::Busy) => tokio::time::sleep(BUSY_LOOK).await,
@@ -118,16 +127,22 @@ impl<W: Workflows> Jobs<W> {
     async fn refuse_stray(&self, id: JobId) -> HandlerResult<()> {
         let job = self.desk.parts().store.job(id).await.map_err(|fault| again(&fault))?;
         let is_open = matches!(job.state, JobState::Queued | JobState::Running);
-        if !is_open || self.desk.workflows().version(&job.workflow) == Some(job.version) {
+        let version = self.desk.workflows().version(&job.workflow);
+        // What nobody has begun, a newer program begins.
+        let is_new = job.tries == 0 && job.parent.is_none() && Some(job.version) < version;
+        if !is_open || is_new || version == Some(job.version) {
             return Ok(());
         }
         let mut strays = self.strays.lock().unwrap_or_else(PoisonError::into_inner);
         if strays.len() >= STRAYS_MAX {
             strays.clear();
         }
-        let since = *strays.entry(id).or_insert_with(Instant::now);
-        if since.elapsed() > self.patience {
-            strays.remove(&id);
+        let as_new = || Stray { tries: job.tries, updated_ms: job.updated_ms, since: Instant::now() };
+        let stray = strays.entry(id).or_insert_with(as_new);
+        if (stray.tries, stray.updated_ms) != (job.tries, job.updated_ms) {
+            *stray = as_new();
+        }
+        if stray.since.elapsed() > self.patience {
             return Ok(());
         }
         let reason = format!("this engine has no version {} of {}", job.version, job.workflow);
@@ -152,18 +167,25 @@ fn for_good(fault: &Fault) -> HandlerError {
 pub(crate) struct Node {
     pub(super) endpoint: Endpoint,
     names: BTreeSet<String>,
+    generation: String,
 }
 
 impl Node {
     /// Errors: `config_invalid` where Restate would not take a workflow's name.
     pub(crate) fn new<W: Workflows>(desk: Desk<W>, workflows: &[&str], patience: Duration) -> Result<Self, Fault> {
-        let names = names_of(desk.workflows(), workflows);
+        let (names, generation) = (names_of(desk.workflows(), workflows), generation(desk.workflows(), workflows));
         let jobs = Arc::new(Jobs { desk, under_way: Mutex::default(), strays: Mutex::default(), patience });
         let mut builder = Endpoint::builder();
         for name in &names {
             builder = builder.bind(service_definition(Answers(jobs.clone()), service(name)?));
         }
-        Ok(Self { endpoint: builder.build(), names })
+        Ok(Self { endpoint: builder.build(), names, generation })
+    }
+
+    /// Whether somebody asks at this path what services there are, and means those of another program.
+    pub(super) fn is_other(&self, path: &str) -> bool {
+        let mut parts = path.rsplit('/');
+        parts.next() == Some("discover") && parts.next().is_some_and(|of| !of.is_empty() && of != self.generation)
     }
 
     pub(super) fn has(&self, service: &str) -> bool {

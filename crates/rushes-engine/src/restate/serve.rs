@@ -87,8 +87,11 @@ impl Listening {
 async fn converse(stream: TcpStream, node: Arc<Node>, stop: Cancel) {
     // Each step of the protocol is a small message that the other side waits for.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |mut request| {
-        find(&node, &mut request);
+    let is_led_astray = Cancel::new();
+    let service = service_fn(|mut request| {
+        if lead(&node, &mut request) {
+            is_led_astray.cancel();
+        }
         let answer = node.endpoint.handle(request);
         async move { Ok::<_, Infallible>(answer) }
     });
@@ -102,14 +105,27 @@ async fn converse(stream: TcpStream, node: Arc<Node>, stop: Cancel) {
         // A Restate that broke off asks again.
         _ = talk.as_mut() => return,
         () = stop.cancelled() => talk.as_mut().graceful_shutdown(),
+        // What is under way here ends in its own time.
+        () = is_led_astray.cancelled() => talk.as_mut().graceful_shutdown(),
     }
     let _ = talk.await;
 }
 
-/// Leads what is called by a name that is not here to where that is explained.
-fn find<B>(node: &Node, request: &mut hyper::Request<B>) {
-    let called = request.uri().path().rsplit_once("/invoke/").and_then(|(_, call)| call.split('/').next());
-    if called.is_some_and(|name| !node.has(name)) {
+/// Where nothing is: the endpoint takes no shorter path apart.
+const NOWHERE: &str = "/none/of/ours";
+
+/// Leads what is called by a name that is not here to where that is explained. True where whoever asks should ask again by
+/// another connection: behind the address of this node may be one that is meant, and this connection leads here for ever.
+fn lead<B>(node: &Node, request: &mut hyper::Request<B>) -> bool {
+    let path = request.uri().path();
+    let called = path.rsplit_once("/invoke/").and_then(|(_, call)| call.split('/').next());
+    let is_stray = called.is_some_and(|name| name == STRAYS || !node.has(name));
+    let is_other = node.is_other(path);
+    if is_stray {
         *request.uri_mut() = format!("/invoke/{STRAYS}/{HANDLER}").parse().unwrap_or_else(|_| Uri::default());
+    } else if is_other || called.is_none() && !path.ends_with("/discover") && !path.ends_with("/health") {
+        // Whoever asks for another program must not hear what there is here: Restate would take it for what that one has.
+        *request.uri_mut() = Uri::from_static(NOWHERE);
     }
+    is_stray || is_other
 }

@@ -9,6 +9,7 @@ use rushes_core::job::{Asked, Outcome};
 use rushes_core::store::{Calls, Journal, Seen, StepCommit};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 /// Set by hand.
 struct HandClock(AtomicI64);
@@ -238,4 +239,67 @@ async fn jobs_that_wait_for_their_turn_are_called_for_while_fewer_run_than_may()
     let lease = home.take("two", jobs[0]).await.unwrap();
     home.store.finish(lease, None).await.unwrap();
     assert_eq!(ids().await, [jobs[2]]);
+}
+
+impl Home {
+    /// From now on its program has this version of the workflow.
+    fn having(self, version: u32) -> Self {
+        Self { store: self.store.having([("w", version)].into_iter(), Duration::from_millis(PATIENCE_MS.unsigned_abs())), ..self }
+    }
+
+    async fn version(&self, job: JobId) -> u32 {
+        self.store.job(job).await.unwrap().version
+    }
+
+    async fn claimed(&self) -> Vec<JobId> {
+        let claims = self.store.claim("two", Room { all: 9, in_turn: 9, own_files_only: false }).await.unwrap();
+        claims.into_iter().map(|claim| claim.job.id).collect()
+    }
+}
+
+const PATIENCE_MS: i64 = 60_000;
+
+#[tokio::test]
+async fn jobs_begun_with_another_version_are_left_to_those_who_have_it_for_a_while() {
+    let home = Home::new();
+    let begun = home.job(true).await;
+    let lease = home.take("one", begun).await.unwrap();
+    home.store.release(lease).await.unwrap();
+    let home = home.having(2);
+    assert!(home.take("two", begun).await.is_none(), "its version is not here");
+    home.clock.0.fetch_add(PATIENCE_MS, Ordering::SeqCst);
+    assert!(home.claimed().await.is_empty(), "others may still come");
+    home.clock.0.fetch_add(1, Ordering::SeqCst);
+    assert_eq!(home.claimed().await, [begun], "nobody came");
+    assert_eq!(home.version(begun).await, 1, "what was begun keeps its version");
+    let home = home.having(1);
+    let other = home.job(true).await;
+    assert_eq!(home.claimed().await, [other], "and whoever has it waits for nothing");
+}
+
+#[tokio::test]
+async fn jobs_nobody_has_begun_are_begun_by_a_newer_program_with_its_version() {
+    let home = Home::new();
+    let asked = home.job(true).await;
+    let parent = home.job(false).await;
+    let lease = home.take("one", parent).await.unwrap();
+    let child = home.child(parent, "a").await;
+    let home = home.having(2);
+    assert_eq!(home.claimed().await, [asked]);
+    assert_eq!((home.version(asked).await, home.version(child).await), (2, 1), "its parent waits for the value of the older one");
+    home.clock.0.fetch_add(PATIENCE_MS + 1, Ordering::SeqCst);
+    assert!(home.take("two", child).await.is_some());
+    assert_eq!(home.version(child).await, 2, "no older program is left");
+    home.store.finish(lease, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn jobs_of_a_newer_program_are_not_begun_by_an_older_one_while_the_newer_may_come() {
+    let home = Home::new();
+    let job = home.job(true).await;
+    let home = home.having(0);
+    assert!(home.claimed().await.is_empty());
+    home.clock.0.fetch_add(PATIENCE_MS + 1, Ordering::SeqCst);
+    assert_eq!(home.claimed().await, [job]);
+    assert_eq!(home.version(job).await, 0);
 }

@@ -2,9 +2,10 @@
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// How much runs at once.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct EngineSection {
     /// Who hands out jobs: the engine itself, or a Restate server.
@@ -12,6 +13,8 @@ pub(crate) struct EngineSection {
     pub(crate) restate: RestateSection,
     /// Steps at once that use processors; 0 = as many as there are cores.
     pub(crate) cpu_lane: usize,
+    /// How long a job that was begun with another version of its workflow is left to nodes that have it, seconds.
+    pub(crate) version_patience_s: u32,
     /// What asks for jobs from outside, in place of the engine's own look.
     pub(crate) tasks: TasksSection,
     /// Settings that files of earlier programs have, and nothing heeds.
@@ -19,6 +22,27 @@ pub(crate) struct EngineSection {
     _net_lane: IgnoredAny,
     #[serde(rename = "gpu_lane", skip_serializing)]
     _gpu_lane: IgnoredAny,
+}
+
+impl Default for EngineSection {
+    fn default() -> Self {
+        Self {
+            kind: EngineKind::default(),
+            restate: RestateSection::default(),
+            cpu_lane: 0,
+            version_patience_s: 60,
+            tasks: TasksSection::default(),
+            _net_lane: IgnoredAny,
+            _gpu_lane: IgnoredAny,
+        }
+    }
+}
+
+impl EngineSection {
+    /// How long a job of another version is left to others.
+    pub(crate) fn version_patience(&self) -> Duration {
+        Duration::from_secs(self.version_patience_s.into())
+    }
 }
 
 /// Who hands out jobs.

@@ -27,7 +27,8 @@ mod restate {
     impl Outside {
         /// Binds, where somebody is to find this engine. Errors: `config_invalid`.
         pub(in crate::wire) fn bind(config: &Config, role: Role) -> Result<Self, Fault> {
-            Ok(Self(is_restate(config, role).then(|| Listening::bind(&config.engine.restate.listen)).transpose()?))
+            let bind = || Listening::bind(&config.engine.restate.listen).map(|bound| bound.refusing_for(config.engine.version_patience()));
+            Ok(Self(is_restate(config, role).then(bind).transpose()?))
         }
 
         /// The parts of an engine whose jobs are handed out so. Errors: `config_invalid`.

@@ -7,6 +7,7 @@ use rushes_core::delivery::Routes;
 use rushes_core::{Code, Fault};
 use rushes_engine::{Home, Role};
 use rushes_store::{Mode, Moved, PostgresAddress, SqlStore};
+use rushes_workflows::Registry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,11 @@ use std::time::Duration;
 pub(super) fn open(home: &Home, config: &Config, mode: &Mode, clock: Arc<dyn Clock>, routes: Routes) -> Result<SqlStore, Fault> {
     match address(config, node(home, config)?)? {
         None => SqlStore::open(&home.database(), mode, clock, routes),
-        Some(address) => SqlStore::open_postgres(&address, mode, clock, routes),
+        Some(address) => {
+            let is_shared = address.node.is_some();
+            let store = SqlStore::open_postgres(&address, mode, clock, routes)?;
+            Ok(if is_shared { store.having(Registry::versions(), config.engine.version_patience()) } else { store })
+        }
     }
 }
 

@@ -269,6 +269,21 @@ async fn restate_jobs_whose_version_is_nowhere_any_more_fail_and_say_so() {
     assert_eq!((ended.state, ended.fault.map(|fault| fault.code)), (JobState::Failed, Some(Code::WorkflowChanged)));
 }
 
+/// Behind one address may be nodes of two programs: what one has must not be taken for what the other has.
+#[tokio::test(flavor = "multi_thread")]
+async fn restate_is_not_told_of_one_program_by_a_node_of_another() {
+    let Some(stand) = Stand::new() else { return };
+    let node = stand.start();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (client, url) = (reqwest::Client::new(), format!("{}/deployments", stand.server.admin(0)));
+    let tell = async |of: &str| {
+        let body = json!({"uri": format!("http://{}/{of}", node.address), "force": false});
+        client.post(&url).json(&body).send().await.unwrap().status().is_success()
+    };
+    assert!(!tell("0badc0de").await);
+    assert!(tell(&generation(&stand.recipes, NAMES)).await, "a node of that program tells it");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn restate_may_lose_a_node_of_its_cluster_and_get_it_back() {
     let Some(server) = restate_cluster(3) else { return };
