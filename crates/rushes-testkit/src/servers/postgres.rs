@@ -85,7 +85,7 @@ fn start(programs: &Path, home: &Path, port: u16) -> Result<Running, String> {
         "synchronous_commit=off",
         "full_page_writes=off",
         "shared_buffers=16MB",
-        "max_connections=50",
+        "max_connections=100",
     ];
     arguments.extend(settings.iter().flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]));
     let user = rustix::process::geteuid().is_root().then_some(SERVICE_USER);

@@ -40,7 +40,15 @@ impl Nodes {
 
     /// As [`Nodes::start`], each with some more configuration of its own.
     fn start_with(count: usize, more: impl Fn(usize) -> String) -> Option<Self> {
-        let server = postgres()?;
+        let prepare = |node: usize, program: &mut Program| {
+            let config = std::fs::read_to_string(program.path("rushes.toml")).unwrap();
+            program.write("rushes.toml", format!("{}{config}", more(node)).as_bytes());
+        };
+        Some(Self::start_on(postgres()?, count, prepare))
+    }
+
+    /// Those who share this database, each prepared before it is started.
+    fn start_on(server: Postgres, count: usize, prepare: impl Fn(usize, &mut Program)) -> Self {
         let shared = tempfile::tempdir().unwrap();
         let config = format!(
             "{TINY}[server]\nrequests_per_minute = 100000\njobs_at_once = 2\n[store]\nuri = \"{}\"\n\
@@ -49,7 +57,8 @@ impl Nodes {
             shared.path().join("cloud").display(),
             shared.path().join("records").display()
         );
-        let programs: Vec<Program> = (0..count).map(|node| Program::with(&format!("{}{config}", more(node)))).collect();
+        let mut programs: Vec<Program> = (0..count).map(|_| Program::with(&config)).collect();
+        programs.iter_mut().enumerate().for_each(|(node, program)| prepare(node, program));
         // As a folder that all of them have: without one, each renders a library of its own first.
         make_reference(&programs[0]);
         let reference = std::fs::read(programs[0].path("step.mp4")).unwrap();
@@ -60,7 +69,7 @@ impl Nodes {
             served.key = Some(key.clone());
             served
         };
-        Some(Self { nodes: programs.into_iter().map(open).collect(), server, shared })
+        Self { nodes: programs.into_iter().map(open).collect(), server, shared }
     }
 
     fn store(&self) -> SqlStore {

@@ -102,7 +102,12 @@ impl Stand {
         let listening = Listening::bind(address).unwrap().refusing_for(Duration::from_secs(1));
         let address = listening.address().unwrap().to_string();
         let deployment = format!("http://{address}/{}", generation(recipes, NAMES));
-        let settings = RestateSettings { ingress: self.server.ingress(0), admin: self.server.admin(0), deployment };
+        let nodes = || 0..self.server.nodes();
+        let settings = RestateSettings {
+            ingress: nodes().map(|node| self.server.ingress(node)).collect(),
+            admin: nodes().map(|node| self.server.admin(node)).collect(),
+            deployment,
+        };
         let mut noted = None;
         let asked = |parts: Parts| {
             let queue = RestateQueue::new(settings, parts.store.clone()).unwrap();
@@ -276,11 +281,12 @@ async fn restate_may_lose_a_node_of_its_cluster_and_get_it_back() {
     let engine = stand.start();
     let job = engine.submit("wait", json!({"nap_ms": 5_000, "limit_ms": 600_000})).await;
     engine.has_waited(job, 1).await;
-    stand.server.kill(1);
+    // The one that is asked first.
+    stand.server.kill(0);
     let files = engine.run("files", json!({"count": 2})).await;
     assert_eq!(files.state, JobState::Completed, "{:?}", files.fault);
-    stand.server.start(1);
-    stand.server.kill(2);
+    stand.server.start(0);
+    stand.server.kill(1);
     engine.until("the others wake it", || async { stand.recipes.runs("after nap") == 1 }).await;
     for word in ["one", "two"] {
         engine.parts().store.send_signal(job, "word", json!(word)).await.unwrap();
