@@ -100,7 +100,9 @@ impl RestateQueue {
     async fn send(&self, service: &str, job: &Job, not_before_ms: Option<i64>) -> Result<bool, Fault> {
         let wait_ms = not_before_ms.map_or(0, |at_ms| at_ms.saturating_sub(SystemClock.now_ms()).max(0));
         let path = send_path(service, wait_ms);
-        let answer = self.post((&self.ingress, &path), Some(key_of(job, not_before_ms)), json!({ "job": job.id }), HAND_OVER).await?;
+        let answer = self
+            .post((&self.ingress, &path), Some(key_of(job, not_before_ms)), json!({"job": job.id, "tries": job.tries}), HAND_OVER)
+            .await?;
         Ok(answer.is_some())
     }
 
