@@ -12,8 +12,10 @@ export RUSHES_KILLS="${RUSHES_KILLS:-500}" RUSHES_ALL_POINTS=1 RUSHES_CHARACTERS
 # 15 weathers before three stores, 220 small files and one large under each; then 1,200 at once in a storm before each.
 export RUSHES_EVERYTHING=1 RUSHES_CLOUD_KILLS="${RUSHES_CLOUD_KILLS:-40}" RUSHES_FILES=220 RUSHES_LARGE_MB=110
 export RUSHES_STORM_FILES=300 RUSHES_SOON_S=600
+# Five minutes of everything that can happen to several nodes, with work all the time.
+export RUSHES_CHAOS_S="${RUSHES_CHAOS_S:-300}" RUSHES_JOBS="${RUSHES_JOBS:-190}"
 failed=0
-for part in ${1:-survives_ clouds_ finish_all_ redo_}; do
+for part in ${1:-survives_ clouds_ finish_all_ redo_ machines_}; do
     cargo test --locked -p rushes --test it -- --test-threads=1 --nocapture "$part" || failed=1
 done
 # What did not hold has no row; what held need not be gone through again.
@@ -31,7 +33,9 @@ fi
     printf 'What `make reliability` last went through, each row at the commit it names. The drivers are outside of Rushes\n'
     printf '(`crates/rushes/tests/it/support/survivor.rs`, `crates/rushes/tests/it/clouds`); after each row its oracle held:\n'
     printf 'everything acknowledged is at its destination once, with equal bytes, in one record; the library shows it; no\n'
-    printf 'finished step ran again; scratch is empty; no process is left; `rushes audit --deep` is clean.\n\n'
+    printf 'finished step ran again; scratch is empty; no process is left; `rushes audit --deep` is clean. Of several nodes\n'
+    printf '(`crates/rushes/tests/it/machines.rs`): each job ended once and well; every object is at its destination once, with\n'
+    printf 'equal bytes; what was published was shown once, by the other side'\''s count; `rushes audit` is clean.\n\n'
     printf '![Each weather before each store](pictures/weathers.svg)\n\n'
     printf '| what was done | what was seen | commit |\n|---|---|---|\n'
     sort "$new"

@@ -1,11 +1,12 @@
 //! Conformance suites over the ports of `rushes-core`: what every destination and every catalog must keep; bad files with
 //! the verdict each must get; [`mod@replay`], which runs recorded journals through today's workflows; [`rhythms`],
-//! drummers whose beats are known; real servers ([`servers`]), and the weather before them ([`chaos`]).
+//! drummers whose beats are known; real servers ([`servers`]), the weather before them ([`chaos`]), and the way there ([`cable`]).
 //!
 //! A suite panics with a sentence on the first promise that is broken; each adapter runs it in its own tests.
 //! Development only: nothing here is part of the product.
 
 pub mod bad_files;
+pub mod cable;
 mod catalog;
 pub mod chaos;
 mod destination;

@@ -37,6 +37,13 @@ const RETRIES_MAX: u64 = 1_000_000_000;
 #[derive(Deserialize)]
 struct Task {
     job: JobId,
+    /// How often the job had been taken up when it was called for; those called for by an older program do not say.
+    #[serde(default = "unknown")]
+    tries: u32,
+}
+
+fn unknown() -> u32 {
+    u32::MAX
 }
 
 /// What became of a drive, once it is over.
@@ -70,7 +77,7 @@ impl<W: Workflows> Service for Answers<W> {
         let jobs = self.0.clone();
         Box::pin(async move {
             let (Json(task), _) = context.input::<Json<Task>>().await;
-            let answer = jobs.answer(task.job, context.service_name() == STRAYS).await;
+            let answer = jobs.answer(&task, context.service_name() == STRAYS).await;
             context.handle_handler_result(answer);
             context.end();
             Ok(())
@@ -80,13 +87,17 @@ impl<W: Workflows> Service for Answers<W> {
 
 impl<W: Workflows> Jobs<W> {
     /// Ends well when this invocation has nothing left to do; else Restate tries it again, here or elsewhere.
-    async fn answer(self: &Arc<Self>, job: JobId, is_stray: bool) -> HandlerResult<()> {
+    async fn answer(self: &Arc<Self>, task: &Task, is_stray: bool) -> HandlerResult<()> {
+        let job = task.job;
         if is_stray {
             self.refuse_stray(job).await?;
         }
         let since = Instant::now();
         loop {
-            match self.follow(job).await {
+            let (became, is_begun) = self.follow(job).await;
+            match became {
+                // The drive that was found under way may have been over when this was called for.
+                Ok(Driven::Ended(_) | Driven::HandedBack { .. }) if !is_begun && self.is_still_asked_for(task).await? => {}
                 Ok(Driven::Ended(_) | Driven::HandedBack { .. }) => return Ok(()),
                 // It may be somebody's who has its version, or be left to them: never is it given up here.
                 Ok(Driven::Busy) if is_stray => return Err(again(&Fault::new(Code::JobTaken, "drive job").with("job", job))),
@@ -99,11 +110,23 @@ impl<W: Workflows> Jobs<W> {
         }
     }
 
-    /// Drives a job, or waits for the end of the drive that is under way here.
-    async fn follow(self: &Arc<Self>, job: JobId) -> Result<Driven, Fault> {
-        let mut became = self.under_way().entry(job).or_insert_with(|| self.begin(job)).clone();
+    /// Whether nobody has taken the job up since it was called for.
+    async fn is_still_asked_for(&self, task: &Task) -> HandlerResult<bool> {
+        let job = self.desk.parts().store.job(task.job).await.map_err(|fault| again(&fault))?;
+        Ok(matches!(job.state, JobState::Queued | JobState::Running) && job.tries <= task.tries)
+    }
+
+    /// Drives a job, or waits for the end of the drive that is under way here; and whether it was begun for this.
+    async fn follow(self: &Arc<Self>, job: JobId) -> (Result<Driven, Fault>, bool) {
+        let mut is_begun = false;
+        let mut begin = || {
+            is_begun = true;
+            self.begin(job)
+        };
+        let mut became = self.under_way().entry(job).or_insert_with(&mut begin).clone();
+        let ended = became.wait_for(Option::is_some).await.map(|became| became.clone());
         let gone = |_| Fault::new(Code::EngineGone, "drive job").with("job", job);
-        became.wait_for(Option::is_some).await.map_err(gone)?.clone().unwrap_or(Ok(Driven::Busy))
+        (ended.map_err(gone).and_then(|became| became.unwrap_or(Ok(Driven::Busy))), is_begun)
     }
 
     fn begin(self: &Arc<Self>, job: JobId) -> Became {

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// The user who owns the cluster where the test is run by root, as whom Postgres will not start.
 const SERVICE_USER: &str = "postgres";
 /// For a test: quick, and forgotten with the machine.
-const QUICK: &[&str] = &["fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=50"];
+const QUICK: &[&str] = &["fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=100"];
 /// For a measurement: as the server is by itself, with room for several nodes and their peers.
 const SYNCED: &[&str] = &["max_connections=100"];
 /// Counts statements, where it is installed.

@@ -55,6 +55,11 @@ pub fn restate_cluster(nodes: usize) -> Option<Restate> {
 }
 
 impl Restate {
+    /// How many nodes there are, killed ones among them.
+    pub fn nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// Where a node takes invocations: `http://127.0.0.1:PORT`.
     pub fn ingress(&self, node: usize) -> String {
         format!("http://127.0.0.1:{}", self.nodes[node].ingress.number)

@@ -60,10 +60,10 @@ pub(crate) enum EngineKind {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RestateSection {
-    /// Where it takes invocations.
-    pub(crate) ingress: String,
-    /// Where it is told of engines.
-    pub(crate) admin: String,
+    /// Where it takes invocations; of a cluster several nodes, tried in turn.
+    pub(crate) ingress: Addresses,
+    /// Where it is told of engines; of a cluster several nodes, tried in turn.
+    pub(crate) admin: Addresses,
     /// Where this engine listens for it.
     pub(crate) listen: String,
     /// The address by which it reaches this engine, or any of several equal ones; none = `http://` and where it listens.
@@ -73,11 +73,29 @@ pub(crate) struct RestateSection {
     pub(crate) for_commands: bool,
 }
 
+/// One address, or a list of several that lead to the same.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Addresses {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Addresses {
+    /// All, in the order given.
+    pub(crate) fn all(&self) -> Vec<String> {
+        match self {
+            Self::One(address) => vec![address.clone()],
+            Self::Several(addresses) => addresses.clone(),
+        }
+    }
+}
+
 impl Default for RestateSection {
     fn default() -> Self {
         Self {
-            ingress: "http://127.0.0.1:8080".to_owned(),
-            admin: "http://127.0.0.1:9070".to_owned(),
+            ingress: Addresses::One("http://127.0.0.1:8080".to_owned()),
+            admin: Addresses::One("http://127.0.0.1:9070".to_owned()),
             listen: "127.0.0.1:9080".to_owned(),
             advertise: None,
             for_commands: false,

@@ -38,7 +38,7 @@ mod restate {
             let base = section.advertise.clone().map_or_else(|| Ok(format!("http://{}", listening.address()?)), Ok::<_, Fault>)?;
             // A deployment never changes: another set of workflows is another one, and the older one stays for its jobs.
             let deployment = format!("{}/{}", base.trim_end_matches('/'), generation(registry, &names()));
-            let settings = RestateSettings { ingress: section.ingress.clone(), admin: section.admin.clone(), deployment };
+            let settings = RestateSettings { ingress: section.ingress.all(), admin: section.admin.all(), deployment };
             let queue = RestateQueue::new(settings, parts.store.clone())?;
             let jobs = JobRules { driver: Driver::Asked, ..parts.jobs };
             Ok(Parts { jobs, tasks: Some(Arc::new(queue)), ..parts })

@@ -140,7 +140,7 @@ fn start(settings: &Settings, calls: Arc<Calls>) -> (Engine<Makes>, rushes_engin
     let Some(called) = &settings.restate else { return (Engine::start(parts, Makes, owner), lock) };
     let listening = Listening::bind(&called.listen).unwrap();
     let deployment = format!("{}/{}", called.advertise, generation(&Makes, NAMES));
-    let settings = RestateSettings { ingress: called.ingress.clone(), admin: called.admin.clone(), deployment };
+    let settings = RestateSettings { ingress: vec![called.ingress.clone()], admin: vec![called.admin.clone()], deployment };
     let queue = RestateQueue::new(settings, parts.store.clone()).unwrap();
     let jobs = JobRules { driver: Driver::Asked, ..parts.jobs };
     let mut engine = Engine::start(Parts { jobs, tasks: Some(Arc::new(queue)), ..parts }, Makes, owner);

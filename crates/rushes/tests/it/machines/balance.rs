@@ -8,8 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 pub(super) async fn called_by(restate: &Restate, count: usize) -> Vec<String> {
     let mut ports = Vec::new();
     for _ in 0..count {
-        // A port that was free a moment ago.
-        ports.push(TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap());
+        ports.push(free_port().await);
     }
     let balanced = balance(ports.clone()).await;
     let (ingress, admin) = (restate.ingress(0), restate.admin(0));
@@ -23,7 +22,7 @@ pub(super) async fn called_by(restate: &Restate, count: usize) -> Vec<String> {
 }
 
 /// One address before several: a new connection goes to the next that takes it.
-async fn balance(targets: Vec<SocketAddr>) -> SocketAddr {
+pub(super) async fn balance(targets: Vec<SocketAddr>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -42,4 +41,9 @@ async fn balance(targets: Vec<SocketAddr>) -> SocketAddr {
         }
     });
     address
+}
+
+/// A port that was free a moment ago.
+pub(super) async fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }

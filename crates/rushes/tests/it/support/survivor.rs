@@ -42,6 +42,11 @@ impl Dice {
         Self { state: seed, seed }
     }
 
+    /// Others that follow from the same seed, for what is done at the same time.
+    pub(crate) fn another(&mut self) -> Self {
+        Self { state: self.below(u64::MAX), seed: self.seed }
+    }
+
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         // SplitMix64: one addition and three mixes a number.
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -70,9 +75,14 @@ pub(crate) fn report(what: &str, seen: &str) {
 
 /// Makes `step.mp4`, a second of film with sound to dance on.
 pub(crate) fn make_reference(program: &Program) {
-    let picture = ["-f", "lavfi", "-i", "testsrc2=size=64x112:rate=8:duration=1"];
-    let sound = ["-f", "lavfi", "-i", "sine=frequency=440:duration=1", "-pix_fmt", "yuv420p", "-shortest"];
-    ffmpeg(&[&picture[..], &sound[..]].concat(), &program.path("step.mp4"));
+    make_film(1, &program.path("step.mp4"));
+}
+
+/// Makes a film of so many seconds with sound.
+pub(crate) fn make_film(seconds: u32, out: &Path) {
+    let (picture, sound) = (format!("testsrc2=size=64x112:rate=8:duration={seconds}"), format!("sine=frequency=440:duration={seconds}"));
+    let (picture, sound) = (["-f", "lavfi", "-i", &picture], ["-f", "lavfi", "-i", &sound, "-pix_fmt", "yuv420p", "-shortest"]);
+    ffmpeg(&[&picture[..], &sound[..]].concat(), out);
 }
 
 /// What was seen of a home at one moment.
