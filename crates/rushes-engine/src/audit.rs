@@ -16,6 +16,7 @@ use rushes_core::subject::SubjectType;
 use rushes_core::{Asset, Fault};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Objects looked at at once.
 const AT_ONCE: usize = 16;
@@ -165,20 +166,38 @@ impl Seen {
     }
 }
 
+/// Pauses between looks at what seems amiss: while bytes are evicted or come back, it is so for a moment.
+const PAUSES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(100), Duration::from_millis(200)];
+
+/// What this machine has of each of a page of assets; None of those whose bytes are elsewhere by right. What a crash left of
+/// those is swept in time.
+async fn seen(parts: &Parts, page: &[Listed]) -> Result<Vec<Option<Seen>>, Fault> {
+    let is_doubtful = |seen: &Seen| seen.size_bytes.is_none() || !seen.is_shown;
+    let mut pauses = PAUSES.iter();
+    loop {
+        let seen: Vec<Seen> = page.iter().map(|(asset, _)| Seen::of(parts, asset)).collect();
+        let doubtful = page.iter().zip(&seen).filter(|(_, seen)| is_doubtful(seen)).map(|((asset, _), _)| asset.blob.sha256.clone());
+        let doubtful: Vec<String> = doubtful.collect();
+        let states = if doubtful.is_empty() { BTreeMap::new() } else { parts.store.blob_states(doubtful.clone()).await? };
+        let is_elsewhere = |sha256: &String| parts.node.is_some() || states.get(sha256) == Some(&false);
+        let is_sure = doubtful.iter().all(is_elsewhere);
+        match pauses.next() {
+            Some(pause) if !is_sure => tokio::time::sleep(*pause).await,
+            _ => {
+                let elsewhere = |(asset, _): &Listed, seen: &Seen| is_doubtful(seen) && is_elsewhere(&asset.blob.sha256);
+                return Ok(page.iter().zip(seen).map(|(listed, seen)| (!elsewhere(listed, &seen)).then_some(seen)).collect());
+            }
+        }
+    }
+}
+
 /// What this machine has of a page of assets, and what places were told of them.
 async fn here(parts: &Parts, page: &[Listed], deep: bool, report: &mut Report<'_>) -> Result<(), Fault> {
     let owners = owners(parts, page).await?;
-    let seen: Vec<Seen> = page.iter().map(|(asset, _)| Seen::of(parts, asset)).collect();
-    let is_doubtful = |seen: &Seen| seen.size_bytes.is_none() || !seen.is_shown;
-    let doubtful = page.iter().zip(&seen).filter(|(_, seen)| is_doubtful(seen)).map(|((asset, _), _)| asset.blob.sha256.clone());
-    let doubtful: Vec<String> = doubtful.collect();
-    let states = if doubtful.is_empty() { BTreeMap::new() } else { parts.store.blob_states(doubtful).await? };
-    for ((asset, deliveries), seen) in page.iter().zip(&seen) {
+    for ((asset, deliveries), seen) in page.iter().zip(seen(parts, page).await?) {
         report.line(asset.kind.name()).local += 1;
-        // What was evicted is elsewhere by right; bytes that a crash left behind then are swept in time.
-        let is_evicted = parts.node.is_some() || states.get(&asset.blob.sha256) == Some(&false);
-        if !(is_evicted && is_doubtful(seen)) {
-            local(parts, asset, seen, deep, report).await?;
+        if let Some(seen) = seen {
+            local(parts, asset, &seen, deep, report).await?;
         }
         owed(parts, asset, owners.get(&asset.subject).copied(), deliveries, report);
     }

@@ -13,9 +13,10 @@ use tokio::sync::broadcast::Receiver;
 /// Without any progress for this long, a command stops waiting for deliveries.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// After the end of a server, another may come for so long, as after a restart; and a command that works on the home may be
-/// one that is over in a moment.
+/// After the end of a server, another may come for so long, as after a restart.
 const ANOTHER: Duration = Duration::from_secs(10);
+/// A command that works on the home may be over in a moment; a long one is not waited for.
+const BRIEF: Duration = Duration::from_secs(3);
 
 /// Who carries requests out.
 enum By {
@@ -57,7 +58,7 @@ impl<'a> Hand<'a> {
     /// `told` is whose process was told of already.
     async fn find(context: &'a Context, to: To, told: Option<u32>) -> anyhow::Result<Self> {
         let (home, config) = (&context.home, &context.loaded.config);
-        let (end, mut waits_for) = (Instant::now() + ANOTHER, None);
+        let (began, mut waits_for) = (Instant::now(), None);
         loop {
             let busy = match wire::start(home, config) {
                 Ok(running) => {
@@ -74,14 +75,14 @@ impl<'a> Hand<'a> {
                     }
                     return Ok(Self { context, to, by: By::Owner(owner), parts: wire::look(home, config)?, gone_since: None });
                 }
-                Some(owner) if Instant::now() < end => {
+                Some(owner) if began.elapsed() < BRIEF => {
                     if waits_for.replace(owner.pid) != Some(owner.pid) {
                         print::note(format!("Waiting for process {}, which works on this home, to end.", owner.pid));
                     }
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
                 // It went between the two looks: the next one finds the home free, or who came.
-                None if Instant::now() < end => tokio::time::sleep(LOOK_EVERY).await,
+                None if began.elapsed() < ANOTHER => tokio::time::sleep(LOOK_EVERY).await,
                 _ => return Err(busy.into()),
             }
         }

@@ -201,6 +201,28 @@ async fn keep_days_are_over_everywhere_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn keep_audits_find_no_fault_with_what_is_evicted_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let (places, clock) = (Places::memory(folder.path()), Arc::new(Ahead::default()));
+    let keep = KeepRules { blobs_max_bytes: Some(1), ..KeepRules::default() };
+    let engine = TestEngine::start_with(folder.path(), &places, &Recipes::default(), clock, keep);
+    engine.run("files", json!({"count": 60})).await;
+    engine.settle().await;
+    let parts = engine.parts().clone();
+    let sweeping = tokio::spawn(async move { sweep(&parts, false).await.unwrap() });
+    let mut audits = 0;
+    while !sweeping.is_finished() || audits == 0 {
+        let audit = rushes_engine::audit::audit(engine.parts(), false).await.unwrap();
+        assert!(audit.clean, "{:?}", audit.findings);
+        audits += 1;
+    }
+    sweeping.await.unwrap();
+    let blobs = engine.parts().home.blobs();
+    let left = std::fs::read_dir(&blobs).unwrap().flatten().filter_map(|folder| std::fs::read_dir(folder.path()).ok()).flatten().count();
+    assert_eq!(left, 0, "all of it went");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn keep_evicts_only_what_is_proven_and_fetches_it_back() {
     let folder = tempfile::tempdir().unwrap();
     let places = Places::memory(folder.path());
