@@ -101,7 +101,7 @@ fn again(write: &mut Write<'_>, asset: AssetId, destination: &str) -> Result<Vec
     }
     for sending in there.iter().filter(|sending| sending.delivery.state != DeliveryState::Proven) {
         let Some(owed) = paid_by(write.sql, &sending.delivery, sending.asset.version)? else { continue };
-        again_refused(write, "id = ?1", &owed.row.to_string())?;
+        again_refused(write, "id = CAST(?1 AS BIGINT)", &owed.row.to_string())?;
         rows::change(write.sql, "UPDATE outbox SET not_before_ms = 0 WHERE id = ?1 AND state = 'owed'", [owed.row])?;
         // Those that share the object wait for the same row.
         rows::change(

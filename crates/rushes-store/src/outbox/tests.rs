@@ -8,7 +8,7 @@ use rushes_core::delivery::{Due, Held, Route, Routes, Wanted, Work};
 use rushes_core::destination::{Proof, ProofHash};
 use rushes_core::inspect::MediaInfo;
 use rushes_core::job::{Asked, NewJob, Outcome};
-use rushes_core::store::{Ingested, Jobs, Journal, Lease, Outbox, Room, StepCommit};
+use rushes_core::store::{Assets, Ingested, Jobs, Journal, Lease, Outbox, Pages, Room, StepCommit};
 use rushes_core::{AssetId, Blob, Code, Fault, JobId, JobState, Kind, NewAsset};
 use serde_json::json;
 use std::sync::Arc;
@@ -247,4 +247,26 @@ async fn outbox_a_look_says_whether_there_may_be_more_and_when_the_next_is_due()
     assert!(rest.next_ms.is_some_and(|at_ms| at_ms > SystemClock.now_ms()), "{rest:?}");
     let records = home.store.due("records", Wanted { small: 8, ..Wanted::default() }).await.unwrap();
     assert!(records.rows.is_empty() && records.next_ms.is_none(), "what waits for another is due at no time: {records:?}");
+}
+
+#[tokio::test]
+async fn outbox_one_refused_delivery_is_owed_again() {
+    let home = home();
+    let lease = home.job().await;
+    let file = file("local/a.png", 1);
+    let id = file.asset.id;
+    home.commit(lease, "put", file).await;
+    let due = home.due("cloud").await.remove(0);
+    home.store.failed(&due, &Fault::new(Code::DestinationRefused, "put object"), None).await.unwrap();
+    assert_eq!(home.store.backlog().await.unwrap()["cloud"].refused, 1);
+    home.store.deliver_again(id, "cloud").await.unwrap();
+    let backlog = home.store.backlog().await.unwrap();
+    assert_eq!((backlog["cloud"].owed, backlog["cloud"].refused), (1, 0));
+}
+
+#[tokio::test]
+async fn outbox_is_asked_for_a_place_that_no_text_can_name_and_finds_nothing() {
+    let home = home();
+    let asked = home.store.subject("a\0b").await;
+    assert!(matches!(asked, Ok(None) | Err(Fault { code: Code::InputInvalid, .. })), "{asked:?}");
 }

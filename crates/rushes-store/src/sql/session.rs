@@ -154,6 +154,10 @@ impl Drop for Held {
 
 /// A server's error as the house's fault; a full disk is told apart.
 pub(crate) fn failed(operation: &str, error: &Error) -> Fault {
+    // Of all signs one is none to it, wherever a text came from.
+    if [SqlState::CHARACTER_NOT_IN_REPERTOIRE, SqlState::UNTRANSLATABLE_CHARACTER].iter().any(|code| error.code() == Some(code)) {
+        return Fault::new(Code::InputInvalid, operation).because("a text holds the sign U+0000, which this database does not take");
+    }
     let is_full = error.code() == Some(&SqlState::DISK_FULL);
     let fault = Fault::new(if is_full { Code::DiskFull } else { Code::StoreFailed }, operation);
     match error.as_db_error() {
