@@ -6,6 +6,7 @@
 //! Development only: nothing here is part of the product.
 
 pub mod bad_files;
+pub mod balance;
 pub mod cable;
 mod catalog;
 pub mod chaos;

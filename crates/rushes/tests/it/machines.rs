@@ -85,19 +85,23 @@ impl Nodes {
             assert!(began.elapsed() < LONG, "{idem_key} is never taken");
             let request = self.nodes[node].ask(Method::POST, &format!("/api/v1/workflows/{workflow}/jobs"));
             let sent = request.header("Idempotency-Key", idem_key).timeout(Duration::from_secs(20)).json(input).send().await;
-            if let Ok(answer) = sent {
-                let status = answer.status();
-                let passes = [StatusCode::CONFLICT, StatusCode::TOO_MANY_REQUESTS].contains(&status) || status.is_server_error();
-                let Ok(said) = answer.json::<Value>().await else { continue };
-                assert!(status.is_success() || passes, "{status}: {said}");
-                if status.is_success() {
-                    return said["id"].as_str().or(said["job"].as_str()).unwrap_or_else(|| panic!("{said}")).to_owned();
-                }
+            if let Some(job) = taken(sent).await {
+                return job;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         unreachable!("a cycle has no end")
     }
+}
+
+/// The job's id where it was taken; None where it is to be asked for again.
+async fn taken(sent: reqwest::Result<reqwest::Response>) -> Option<String> {
+    let answer = sent.ok()?;
+    let status = answer.status();
+    let passes = [StatusCode::CONFLICT, StatusCode::TOO_MANY_REQUESTS].contains(&status) || status.is_server_error();
+    let said = answer.json::<Value>().await.ok()?;
+    assert!(status.is_success() || passes, "{status}: {said}");
+    status.is_success().then(|| said["id"].as_str().or(said["job"].as_str()).unwrap_or_else(|| panic!("{said}")).to_owned())
 }
 
 /// Waits until every topmost job has ended and nothing is owed, the records that tell of the ends among it; gives them.

@@ -4,9 +4,7 @@ use super::node::{self, Settings};
 use super::work::Load;
 use crate::support::program::signal;
 use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use tokio::net::{TcpListener, TcpStream};
 
 /// One that runs; killed when dropped, if it was not stopped before.
 struct Node {
@@ -83,35 +81,4 @@ impl Drop for Node {
             let _ = self.child.wait();
         }
     }
-}
-
-/// Ports that were free a moment ago.
-pub(super) async fn free_ports(count: usize) -> Vec<SocketAddr> {
-    let each = (0..count).map(|_| TcpListener::bind("127.0.0.1:0"));
-    let held: Vec<TcpListener> = futures_util::future::try_join_all(each).await.unwrap();
-    held.iter().map(|listener| listener.local_addr().unwrap()).collect()
-}
-
-/// One address before several, as a load balancer: each new connection goes to the next that takes it.
-pub(super) async fn balance(targets: Vec<SocketAddr>) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        let mut turn = 0;
-        while let Ok((mut stream, _)) = listener.accept().await {
-            turn += 1;
-            let _ = stream.set_nodelay(true);
-            let next: Vec<SocketAddr> = targets.iter().cycle().skip(turn % targets.len()).take(targets.len()).copied().collect();
-            tokio::spawn(async move {
-                for target in next {
-                    if let Ok(mut to) = TcpStream::connect(target).await {
-                        let _ = to.set_nodelay(true);
-                        let _ = tokio::io::copy_bidirectional(&mut stream, &mut to).await;
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    address
 }

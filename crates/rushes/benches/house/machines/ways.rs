@@ -1,7 +1,7 @@
 //! One run of ours: servers, nodes and jobs from the first to the last, and what they took.
 
 use super::node::{Called, Settings, address};
-use super::nodes::{Nodes, balance, free_ports};
+use super::nodes::Nodes;
 use super::usage::{Group, Meter, Usage};
 use super::work::{Load, MAKE};
 use super::{Ground, LIMIT};
@@ -11,6 +11,7 @@ use rushes_core::store::{JobFilter, Jobs, Journal, Outbox};
 use rushes_core::{Job, JobState};
 use rushes_store::weigh::{Weight, remove, weigh};
 use rushes_store::{Mode, SqlStore};
+use rushes_testkit::balance::{balance, free_ports};
 use rushes_testkit::servers::{Restate, restate};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;

@@ -5,7 +5,6 @@ mod blows;
 mod lines;
 mod work;
 
-use super::balance::{balance, free_port};
 use super::{LONG, Nodes, all_ended, facts, oracle};
 use crate::support::program::Program;
 use crate::support::survivor::{Dice, make_film, number, report};
@@ -13,6 +12,7 @@ use blows::Done;
 use lines::Lines;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::store::{AssetFilter, Assets, Jobs};
+use rushes_testkit::balance::{balance, free_ports};
 use rushes_testkit::cable::Cut;
 use rushes_testkit::gcs::Gcs;
 use rushes_testkit::instagram::Instagram;
@@ -41,11 +41,9 @@ impl Stand {
         account.allow(1_000);
         keep_time(&account);
         let uri = server.url();
-        let (mut lines, mut listening) = (Vec::new(), Vec::new());
-        for _ in 0..count {
-            let port = free_port().await;
-            lines.push(Lines::lay(server.address(), restate.as_ref(), port).await);
-            listening.push(port);
+        let (mut lines, listening) = (Vec::new(), free_ports(count).await);
+        for port in &listening {
+            lines.push(Lines::lay(server.address(), restate.as_ref(), *port).await);
         }
         let balanced = balance(lines.iter().filter_map(Lines::to_node).collect()).await;
         let prepare = |node: usize, program: &mut Program| {

@@ -1,8 +1,9 @@
 //! What the nodes have to do meanwhile: productions, and films that are published. An account shows how often each was.
 
+use super::super::taken;
 use super::{LONG, Nodes, Stand};
 use crate::support::survivor::Dice;
-use reqwest::{Client, StatusCode};
+use reqwest::Client;
 use rushes_core::JobId;
 use rushes_core::ledger::{AttemptState, Standing};
 use rushes_core::store::{Attempts, JobFilter, Jobs};
@@ -49,14 +50,8 @@ impl Door {
             let request = self.client.post(url).bearer_auth(&self.key).header("Idempotency-Key", idem_key);
             // A node that stands still does not say so.
             let sent = request.timeout(Duration::from_secs(10)).json(input).send().await;
-            if let Ok(answer) = sent {
-                let status = answer.status();
-                let passes = [StatusCode::CONFLICT, StatusCode::TOO_MANY_REQUESTS].contains(&status) || status.is_server_error();
-                let Ok(said) = answer.json::<Value>().await else { continue };
-                assert!(status.is_success() || passes, "{status}: {said}");
-                if status.is_success() {
-                    return said["id"].as_str().or(said["job"].as_str()).unwrap_or_else(|| panic!("{said}")).parse().unwrap();
-                }
+            if let Some(job) = taken(sent).await {
+                return job.parse().unwrap();
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
