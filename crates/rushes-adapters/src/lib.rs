@@ -8,6 +8,7 @@ mod folder;
 pub mod google;
 mod http;
 pub mod otlp;
+pub mod providers;
 pub mod publishers;
 pub mod queue;
 pub mod restate;

@@ -340,10 +340,13 @@ pub fn staged_key(prefix: &str, sha256: &str) -> String {
     format!("{prefix}{STAGED}{sha256}")
 }
 
-/// Whether a key is such a one.
+/// Below a destination's prefix: files that a service fetches by itself, for the time of one piece of work.
+pub const LENT: &str = ".rushes/lent/";
+
+/// Whether a key is one of those that are there for a while and of no asset: [`STAGED`], [`LENT`].
 #[must_use]
-pub fn is_staged(prefix: &str, key: &str) -> bool {
-    key.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(STAGED))
+pub fn is_passing(prefix: &str, key: &str) -> bool {
+    key.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(STAGED) || rest.starts_with(LENT))
 }
 
 #[cfg(test)]

@@ -255,7 +255,13 @@ impl StepContext {
     pub fn call(&self, name: &str) -> Result<Call, Fault> {
         let scratch = self.scratch()?.join(name);
         std::fs::create_dir_all(&scratch).map_err(|e| Fault::io("make scratch folder", &scratch, &e))?;
-        Ok(Call { key: self.key.clone(), scratch, cancel: self.cancel.clone(), progress: self.progress.clone() })
+        Ok(Call {
+            key: self.key.clone(),
+            scratch,
+            cancel: self.cancel.clone(),
+            progress: self.progress.clone(),
+            ledger: self.ledger.clone(),
+        })
     }
 
     /// A local path of an asset's bytes.

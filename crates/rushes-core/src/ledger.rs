@@ -101,8 +101,8 @@ impl Standing {
 /// What [`Ledger::begin`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begun {
-    /// Nothing of this step stands outside; an intent is written down: now it may be sent.
-    Send,
+    /// Nothing of this step stands outside; an intent is written down: now it may be sent, as the attempt of this number.
+    Send(u32),
     /// An earlier attempt arrived, or may have: nothing may be sent before that is settled. Never `intent` or `failed`.
     Before(Box<Attempt>),
 }
@@ -129,6 +129,39 @@ pub trait Ledger: Send + Sync {
     async fn unknown(&self, fault: &Fault) -> Result<(), Fault>;
 }
 
+/// The ledger of a call that sends nothing outside: of those who make everything on this machine, and of tests.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoLedger;
+
+impl NoLedger {
+    fn refuse() -> Fault {
+        Fault::new(Code::Unexpected, "write attempt").because("this call may send nothing outside; it has no ledger")
+    }
+}
+
+#[async_trait]
+impl Ledger for NoLedger {
+    async fn begin(&self, _provider: &str) -> Result<Begun, Fault> {
+        Err(Self::refuse())
+    }
+
+    async fn submitted(&self, _external_id: &str) -> Result<(), Fault> {
+        Err(Self::refuse())
+    }
+
+    async fn done(&self, _external_id: &str, _cost_micros: Option<i64>) -> Result<(), Fault> {
+        Err(Self::refuse())
+    }
+
+    async fn failed(&self, _fault: &Fault) -> Result<(), Fault> {
+        Err(Self::refuse())
+    }
+
+    async fn unknown(&self, _fault: &Fault) -> Result<(), Fault> {
+        Err(Self::refuse())
+    }
+}
+
 /// What became of an attempt whose answer never came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
@@ -138,10 +171,25 @@ pub enum Found {
     Nowhere,
 }
 
-/// Sends something at most once, however often the step is begun: `send` gives the name it has there; where an earlier
-/// attempt may have arrived, `find` says first what became of it. A fault of `send` whose code is `answer_lost` means that
-/// it may have arrived; any other that it did not.
-/// Errors: those of `send`, `find` and [`Ledger`]. After `answer_lost`, which is transient, the next attempt looks first.
+/// What it means that something has arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// It is over with that.
+    Done,
+    /// The work on it begins; who sent it says when it is over.
+    Submitted,
+}
+
+impl Arrival {
+    async fn note(self, ledger: &dyn Ledger, id: &str) -> Result<(), Fault> {
+        match self {
+            Self::Done => ledger.done(id, None).await,
+            Self::Submitted => ledger.submitted(id).await,
+        }
+    }
+}
+
+/// [`order`]s something that is over when it has arrived.
 pub async fn once<S, F>(
     ledger: &dyn Ledger,
     provider: &str,
@@ -152,23 +200,47 @@ where
     S: Future<Output = Result<String, Fault>>,
     F: Future<Output = Result<Found, Fault>>,
 {
-    if let Begun::Before(attempt) = ledger.begin(provider).await? {
-        if let (AttemptState::Done | AttemptState::Submitted, Some(id)) = (attempt.state, &attempt.external_id) {
-            return Ok(id.clone());
+    order(ledger, provider, Arrival::Done, find, |_| send()).await
+}
+
+/// Sends something at most once, however often the step is begun: `send` takes the attempt's number and gives the name it
+/// has there; where an earlier attempt may have arrived, `find` says first what became of it. A fault of `send` whose code
+/// is `answer_lost` means that it may have arrived; any other that it did not.
+/// Errors: those of `send`, `find` and [`Ledger`]. After `answer_lost`, which is transient, the next attempt looks first.
+pub async fn order<S, F>(
+    ledger: &dyn Ledger,
+    provider: &str,
+    arrival: Arrival,
+    find: impl FnOnce(Attempt) -> F,
+    send: impl FnOnce(u32) -> S,
+) -> Result<String, Fault>
+where
+    S: Future<Output = Result<String, Fault>>,
+    F: Future<Output = Result<Found, Fault>>,
+{
+    let number = match ledger.begin(provider).await? {
+        Begun::Send(number) => number,
+        Begun::Before(attempt) => {
+            if let (AttemptState::Done | AttemptState::Submitted, Some(id)) = (attempt.state, &attempt.external_id) {
+                return Ok(id.clone());
+            }
+            if let Found::There(id) = find(*attempt).await? {
+                arrival.note(ledger, &id).await?;
+                return Ok(id);
+            }
+            ledger.failed(&Fault::new(Code::AnswerLost, "look for what was sent").because("it did not arrive")).await?;
+            match ledger.begin(provider).await? {
+                Begun::Send(number) => number,
+                Begun::Before(attempt) => {
+                    let reason = format!("another attempt is {}", attempt.state.name());
+                    return Err(Fault::new(Code::Unexpected, "begin attempt").with("step", attempt.step).because(reason));
+                }
+            }
         }
-        if let Found::There(id) = find(*attempt).await? {
-            ledger.done(&id, None).await?;
-            return Ok(id);
-        }
-        ledger.failed(&Fault::new(Code::AnswerLost, "look for what was sent").because("it did not arrive")).await?;
-        if let Begun::Before(attempt) = ledger.begin(provider).await? {
-            let reason = format!("another attempt is {}", attempt.state.name());
-            return Err(Fault::new(Code::Unexpected, "begin attempt").with("step", attempt.step).because(reason));
-        }
-    }
-    match send().await {
+    };
+    match send(number).await {
         Ok(id) => {
-            ledger.done(&id, None).await?;
+            arrival.note(ledger, &id).await?;
             Ok(id)
         }
         Err(fault) if fault.code == Code::AnswerLost => {

@@ -4,6 +4,7 @@
 //! [`Call`] and return what they made; they register nothing and deliver nothing.
 
 use crate::flow::Lane;
+use crate::ledger::Ledger;
 use crate::{Cancel, Fault};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::path::PathBuf;
@@ -42,6 +43,8 @@ pub struct Call {
     pub cancel: Cancel,
     /// How far it is.
     pub progress: ReportProgress,
+    /// What of it is sent outside, and must not be sent, or paid, twice.
+    pub ledger: Arc<dyn Ledger>,
 }
 
 /// Makes one kind of thing.
@@ -60,6 +63,11 @@ pub trait Provider<R: Request>: Send + Sync {
     /// Errors: `provider_refused` (permanent, with the provider's reason), `provider_down` and `media_tool`
     /// (transient), `cancelled`, and the `file_…` codes for inputs that cannot be used.
     async fn make(&self, request: &R, call: &Call) -> Result<R::Made, Fault>;
+
+    /// Stops what was ordered there under this name, where there is any such thing and it can be stopped.
+    async fn stop(&self, _id: &str) -> Result<(), Fault> {
+        Ok(())
+    }
 }
 
 /// Asks for an original character.

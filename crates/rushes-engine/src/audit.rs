@@ -8,7 +8,7 @@ use crate::pages::{Pages, owners};
 use crate::parts::{Parts, Site};
 use crate::view;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use rushes_core::delivery::{Delivery, DeliveryState, is_staged};
+use rushes_core::delivery::{Delivery, DeliveryState, is_passing};
 use rushes_core::destination::{Compared, Destination, compare};
 use rushes_core::record::Listed;
 use rushes_core::store::Owe;
@@ -281,7 +281,7 @@ async fn listed(parts: &Parts, site: &Site<dyn Destination>, report: &mut Report
         let known = parts.store.kinds_at(&site.name, page.keys.clone()).await?;
         for key in &page.keys {
             // On its way from one node to another, and gone once it has arrived.
-            if is_staged(&site.prefix, key) {
+            if is_passing(&site.prefix, key) {
                 continue;
             }
             if let Some(kind) = known.get(key) {

@@ -3,6 +3,7 @@
 //! writes those of the documents.
 
 use rushes_core::Cancel;
+use rushes_core::ledger::NoLedger;
 use rushes_core::provider::{Call, Concept, MotionRequest, Outfit, Provider};
 use rushes_media::align;
 use rushes_media::builtin::BuiltinMotion;
@@ -237,7 +238,7 @@ fn clips(folder: &Path) -> Result<(), Trouble> {
         fps: 30,
         max_ms: 60_000,
     };
-    let call = Call { key: "look/dance".into(), scratch: folder.into(), cancel, progress: Arc::new(|_, _| ()) };
+    let call = Call { key: "look/dance".into(), scratch: folder.into(), cancel, progress: Arc::new(|_, _| ()), ledger: Arc::new(NoLedger) };
     tokio::runtime::Runtime::new()?.block_on(BuiltinMotion.make(&request, &call))?;
     Ok(())
 }

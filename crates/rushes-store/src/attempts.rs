@@ -73,7 +73,7 @@ fn begin(write: &Write<'_>, lease: Lease, step: &str, provider: &str) -> Result<
         "INSERT INTO attempts(job, step, number, provider, state, began_ms, changed_ms) VALUES (?1, ?2, ?3, ?4, 'intent', ?5, ?5)",
         params![job, step, number, provider, write.now_ms],
     )?;
-    Ok(Begun::Send)
+    Ok(Begun::Send(number))
 }
 
 fn end(write: &Write<'_>, lease: Lease, step: &str, end: &AttemptEnd) -> Result<(), Fault> {

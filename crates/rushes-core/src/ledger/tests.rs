@@ -78,7 +78,7 @@ impl Ledger for Memory {
             began_ms: 0,
             changed_ms: 0,
         });
-        Ok(Begun::Send)
+        Ok(Begun::Send(number))
     }
 
     async fn submitted(&self, external_id: &str) -> Result<(), Fault> {
@@ -138,7 +138,7 @@ async fn ledger_an_answer_that_never_came_is_looked_up_until_it_is_settled() {
 #[tokio::test]
 async fn ledger_a_program_that_ended_between_intent_and_answer_looks_first() {
     let (ledger, sent) = (Memory::default(), AtomicU32::new(0));
-    assert_eq!(ledger.begin("there").await.unwrap(), Begun::Send);
+    assert_eq!(ledger.begin("there").await.unwrap(), Begun::Send(1));
     assert_eq!(run(&ledger, &sent, Ok("8"), Ok(Found::Nowhere)).await, Ok("8".to_owned()));
     assert_eq!((sent.into_inner(), ledger.states()), (1, vec![AttemptState::Failed, AttemptState::Done]));
 }

@@ -79,9 +79,9 @@ fn down() -> Fault {
 #[tokio::test]
 async fn attempts_only_what_failed_is_sent_again() {
     let home = Home::with_a_job().await;
-    assert_eq!(home.begin("post").await, Begun::Send);
+    assert_eq!(home.begin("post").await, Begun::Send(1));
     home.end("post", AttemptEnd::Failed(down())).await.unwrap();
-    assert_eq!(home.begin("post").await, Begun::Send);
+    assert_eq!(home.begin("post").await, Begun::Send(2));
     home.end("post", AttemptEnd::Done { external_id: "7".into(), cost_micros: Some(350_000) }).await.unwrap();
     let Begun::Before(attempt) = home.begin("post").await else { panic!("it would be sent twice") };
     assert_eq!((attempt.state, attempt.external_id.as_deref(), attempt.cost_micros), (AttemptState::Done, Some("7"), Some(350_000)));
@@ -89,13 +89,13 @@ async fn attempts_only_what_failed_is_sent_again() {
     let first = home.store.attempts(home.lease.job).await.unwrap().remove(0);
     assert_eq!((first.number, first.fault), (1, Some(down())));
     assert_eq!(home.end("post", AttemptEnd::Failed(down())).await, Err(Code::NotFound), "what is over stays so");
-    assert_eq!(home.begin("other").await, Begun::Send, "each step has its own");
+    assert_eq!(home.begin("other").await, Begun::Send(1), "each step has its own");
 }
 
 #[tokio::test]
 async fn attempts_an_intent_without_an_answer_is_unknown_and_not_sent_again() {
     let home = Home::with_a_job().await;
-    assert_eq!(home.begin("post").await, Begun::Send);
+    assert_eq!(home.begin("post").await, Begun::Send(1));
     for _ in 0..2 {
         let Begun::Before(attempt) = home.begin("post").await else { panic!("it would be sent twice") };
         assert_eq!(attempt.state, AttemptState::Unknown);

@@ -6,12 +6,11 @@
 //! Left out: pictures, carousels, stories, tags, resumable uploads. Time is its own and is moved by [`Instagram::pass`].
 
 mod errors;
-mod film;
 mod routes;
 #[cfg(test)]
 mod tests;
 
-pub use film::film_of_ms;
+pub use crate::film::film_of_ms;
 use rushes_core::clock::{Clock, SystemClock};
 use serde_json::Value;
 use std::net::{Ipv4Addr, SocketAddr};

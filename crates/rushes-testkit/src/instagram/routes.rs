@@ -1,7 +1,8 @@
 //! The one list of addresses.
 
 use super::errors::{Outcome, Refusal, json_answer};
-use super::{Container, DAY, Inner, Instagram, Planned, Shared, State, film};
+use super::{Container, DAY, Inner, Instagram, Planned, Shared, State};
+use crate::film::{duration_ms, fetch};
 use axum::body::Body;
 use axum::http::{Method, Response, StatusCode};
 use rushes_core::record::rfc3339;
@@ -142,11 +143,22 @@ fn hand_over(shared: &Arc<Shared>, inner: &mut Inner, asked: &Asked) -> Outcome<
     Ok(json!({ "id": id }))
 }
 
+const LASTS_MS: std::ops::RangeInclusive<u64> = 3_000..=900_000;
+const COULD_NOT_FETCH: u32 = 2_207_052;
+const NOT_SUPPORTED: u32 = 2_207_026;
+
+/// Fetches the film and looks at it; the error is the subcode the service tells. Blocks.
+fn look(url: &str) -> Result<(), u32> {
+    let film = fetch(url).ok_or(COULD_NOT_FETCH)?;
+    let lasts_ms = duration_ms(&film).ok_or(NOT_SUPPORTED)?;
+    if LASTS_MS.contains(&lasts_ms) { Ok(()) } else { Err(NOT_SUPPORTED) }
+}
+
 async fn make_ready(shared: Arc<Shared>, id: String, url: String) {
     if shared.works.subscribe().wait_for(|works| *works).await.is_err() {
         return;
     }
-    let looked = tokio::task::spawn_blocking(move || film::look(&url)).await.expect("looking does not panic");
+    let looked = tokio::task::spawn_blocking(move || look(&url)).await.expect("looking does not panic");
     if let Some(container) = shared.inner().container(&id) {
         container.state = looked.map_or_else(State::Error, |()| State::Finished);
     }

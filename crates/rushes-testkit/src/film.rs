@@ -1,4 +1,4 @@
-//! Films as the service fetches and looks at them: over HTTP, an mp4 whose index says how long it lasts.
+//! Films as services fetch and look at them: over HTTP, an mp4 whose index says how long it lasts.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -6,18 +6,9 @@ use std::time::Duration;
 
 /// The longest film read.
 const FILM_MAX_BYTES: u64 = 300_000_000;
-const LASTS_MS: std::ops::RangeInclusive<u64> = 3_000..=900_000;
-const COULD_NOT_FETCH: u32 = 2_207_052;
-const NOT_SUPPORTED: u32 = 2_207_026;
 
-/// Fetches the film and looks at it; the error is the subcode the service tells. Blocks.
-pub(super) fn look(url: &str) -> Result<(), u32> {
-    let film = fetch(url).ok_or(COULD_NOT_FETCH)?;
-    let lasts_ms = duration_ms(&film).ok_or(NOT_SUPPORTED)?;
-    if LASTS_MS.contains(&lasts_ms) { Ok(()) } else { Err(NOT_SUPPORTED) }
-}
-
-fn fetch(url: &str) -> Option<Vec<u8>> {
+/// What is at an address; None where it cannot be fetched whole. Blocks.
+pub(crate) fn fetch(url: &str) -> Option<Vec<u8>> {
     let rest = url.strip_prefix("http://")?;
     let (host, path) = rest.split_once('/')?;
     let mut stream = TcpStream::connect(host).ok()?;
@@ -60,7 +51,7 @@ fn inside<'a>(mut rest: &'a [u8], wanted: &[u8; 4]) -> Option<&'a [u8]> {
 }
 
 /// How long an mp4 says it lasts; None for what is none.
-fn duration_ms(film: &[u8]) -> Option<u64> {
+pub(crate) fn duration_ms(film: &[u8]) -> Option<u64> {
     inside(film, b"ftyp")?;
     let header = inside(inside(film, b"moov")?, b"mvhd")?;
     let (scale, length) = match header.first()? {

@@ -1,0 +1,6 @@
+//! What makes media elsewhere, a file each.
+
+pub mod in_time;
+pub mod kling;
+pub mod lend;
+mod talk;
