@@ -68,7 +68,9 @@ codes! {
     ProviderRefused "provider_refused" Refused Permanent "The provider declined the request." "Read its reason and change the request.";
     ProviderDown "provider_down" Unavailable Transient "The provider does not answer." "It is tried again by itself.";
     ProviderBusy "provider_busy" RateLimited Transient "The provider asks to go slower." "It is tried again by itself, later.";
+    BudgetSpent "budget_spent" RateLimited Transient "The next would cost more than may be spent." "Raise the budget named and start again, or wait for the next day: it goes on by itself.";
     AnswerLost "answer_lost" Unavailable Transient "The answer to what was sent never came." "It is looked up before anything is sent again.";
+    NeedsReconcile "needs_reconcile" Conflict Permanent "Nobody can tell whether it was sent." "Look at the service, say what you found with `rushes jobs settle`, then `rushes jobs retry`.";
     LoginFailed "login_failed" Unauthorized Permanent "The login did not come about." "Run `rushes auth google` again.";
     DestinationRefused "destination_refused" Refused Permanent "The destination will not take the object." "Mend the cause named, then `rushes jobs retry`; the next start of Rushes sends it again too.";
     DestinationDown "destination_down" Unavailable Transient "The destination does not answer." "It is tried again by itself; `rushes status` shows the backlog.";

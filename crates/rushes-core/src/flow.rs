@@ -234,6 +234,8 @@ pub struct StepContext {
     pub inputs: String,
     /// Behind [`StepContext::scratch`].
     pub take_scratch: TakeScratch,
+    /// See [`Call::kept`].
+    pub kept: PathBuf,
     /// Cancelled when the job is, when time is up, or when the engine stops.
     pub cancel: Cancel,
     /// How far it is.
@@ -258,6 +260,7 @@ impl StepContext {
         Ok(Call {
             key: self.key.clone(),
             scratch,
+            kept: self.kept.join(name),
             cancel: self.cancel.clone(),
             progress: self.progress.clone(),
             ledger: self.ledger.clone(),

@@ -4,6 +4,7 @@
 
 use crate::codes::Code;
 use crate::fault::Fault;
+use crate::ids::JobId;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +63,7 @@ pub struct Attempt {
     pub state: AttemptState,
     /// Its name there, once it has one.
     pub external_id: Option<String>,
-    /// What it cost, in millionths of a US dollar, once that is known.
+    /// What it cost, in millionths of a US dollar: as the provider says, else what was set aside for it.
     pub cost_micros: Option<i64>,
     /// Why it failed, or why nothing is known.
     pub fault: Option<Fault>,
@@ -98,6 +99,80 @@ impl Standing {
     }
 }
 
+/// On what terms something is sent: to whom, what it costs, and what must not be gone beyond. None = no bound. Money is
+/// in millionths of a US dollar. Bounds count what every job sends, on whatever machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Who takes it.
+    pub provider: String,
+    /// What one costs where the provider does not say; set aside before it is sent.
+    pub price_micros: i64,
+    /// Unfinished at once.
+    pub at_once: Option<u32>,
+    /// Sent within any minute.
+    pub per_minute: Option<u32>,
+    /// Spent at this provider within a day (UTC).
+    pub day_micros: Option<i64>,
+    /// Spent at all providers within a day (UTC).
+    pub whole_day_micros: Option<i64>,
+    /// Spent by one job with all its children.
+    pub job_micros: Option<i64>,
+}
+
+impl Terms {
+    /// Of one who costs nothing and has bounds of their own.
+    #[must_use]
+    pub fn free(provider: &str) -> Self {
+        Self { provider: provider.to_owned(), ..Self::default() }
+    }
+}
+
+/// What became of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttemptEnd {
+    /// It has this name there, and its result is to come.
+    Submitted(String),
+    /// It is over.
+    Done {
+        /// Its name there.
+        external_id: String,
+        /// Millionths of a US dollar; None where they do not say: then it cost what was set aside.
+        cost_micros: Option<i64>,
+    },
+    /// Nothing stands outside.
+    Failed(Fault),
+    /// Whether anything does is not known.
+    Unknown(Fault),
+}
+
+/// What was spent at one provider on one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpentADay {
+    /// Its first moment (UTC), milliseconds since 1970.
+    pub day_ms: i64,
+    /// Where.
+    pub provider: String,
+    /// Attempts.
+    pub sent: u64,
+    /// Of them still open, or nobody knows.
+    pub open: u64,
+    /// Spent and set aside, in millionths of a US dollar.
+    pub micros: i64,
+}
+
+/// What was spent by one job with all its children.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpentByJob {
+    /// The topmost.
+    pub job: JobId,
+    /// Its workflow.
+    pub workflow: String,
+    /// Attempts.
+    pub sent: u64,
+    /// Spent and set aside, in millionths of a US dollar.
+    pub micros: i64,
+}
+
 /// What [`Ledger::begin`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begun {
@@ -111,22 +186,20 @@ pub enum Begun {
 /// Every write is durable when it returns, and fenced by the job's lease. Errors of each: `lease_lost`, `store_failed`.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// Asks to send. Writes an intent when nothing was sent before or all of it failed; otherwise writes nothing but that
-    /// an intent whose answer was never written down is unknown, and gives that attempt.
-    async fn begin(&self, provider: &str) -> Result<Begun, Fault>;
+    /// Asks to send. Writes an intent, with its price set aside, when nothing was sent before or all of it failed;
+    /// otherwise writes nothing but that an intent whose answer was never written down is unknown, and gives that attempt.
+    /// Errors: `provider_busy` and `budget_spent` where a bound of the terms is reached; nothing is written then.
+    async fn begin(&self, terms: &Terms) -> Result<Begun, Fault>;
 
-    /// It arrived and has this name there; its result is another step's.
-    async fn submitted(&self, external_id: &str) -> Result<(), Fault>;
+    /// Says what became of what this step sent. A step that sent nothing itself ends with `Done` the attempt of its job
+    /// that was submitted under that name. Errors: `not_found` when there is neither.
+    async fn end(&self, end: AttemptEnd) -> Result<(), Fault>;
 
-    /// It is over, and known by this name there. A step that sent nothing itself ends the attempt of its job that was
-    /// submitted under this name. Errors: `not_found` when there is neither.
-    async fn done(&self, external_id: &str, cost_micros: Option<i64>) -> Result<(), Fault>;
+    /// What the steps of this job have sent of which nobody knows the end, the oldest first.
+    async fn left(&self) -> Result<Vec<Attempt>, Fault>;
 
-    /// Nothing stands outside. Errors: `not_found` when nothing is open.
-    async fn failed(&self, fault: &Fault) -> Result<(), Fault>;
-
-    /// Whether it arrived is not known. Errors: `not_found` when nothing is open.
-    async fn unknown(&self, fault: &Fault) -> Result<(), Fault>;
+    /// Says what became of what another step of this job has left. Errors: `not_found`.
+    async fn settle(&self, step: &str, end: AttemptEnd) -> Result<(), Fault>;
 }
 
 /// The ledger of a call that sends nothing outside: of those who make everything on this machine, and of tests.
@@ -141,23 +214,19 @@ impl NoLedger {
 
 #[async_trait]
 impl Ledger for NoLedger {
-    async fn begin(&self, _provider: &str) -> Result<Begun, Fault> {
+    async fn begin(&self, _terms: &Terms) -> Result<Begun, Fault> {
         Err(Self::refuse())
     }
 
-    async fn submitted(&self, _external_id: &str) -> Result<(), Fault> {
+    async fn end(&self, _end: AttemptEnd) -> Result<(), Fault> {
         Err(Self::refuse())
     }
 
-    async fn done(&self, _external_id: &str, _cost_micros: Option<i64>) -> Result<(), Fault> {
-        Err(Self::refuse())
+    async fn left(&self) -> Result<Vec<Attempt>, Fault> {
+        Ok(Vec::new())
     }
 
-    async fn failed(&self, _fault: &Fault) -> Result<(), Fault> {
-        Err(Self::refuse())
-    }
-
-    async fn unknown(&self, _fault: &Fault) -> Result<(), Fault> {
+    async fn settle(&self, _step: &str, _end: AttemptEnd) -> Result<(), Fault> {
         Err(Self::refuse())
     }
 }
@@ -181,18 +250,19 @@ pub enum Arrival {
 }
 
 impl Arrival {
-    async fn note(self, ledger: &dyn Ledger, id: &str) -> Result<(), Fault> {
-        match self {
-            Self::Done => ledger.done(id, None).await,
-            Self::Submitted => ledger.submitted(id).await,
-        }
+    async fn note(self, ledger: &dyn Ledger, id: &str, cost_micros: Option<i64>) -> Result<(), Fault> {
+        let end = match self {
+            Self::Done => AttemptEnd::Done { external_id: id.to_owned(), cost_micros },
+            Self::Submitted => AttemptEnd::Submitted(id.to_owned()),
+        };
+        ledger.end(end).await
     }
 }
 
 /// [`order`]s something that is over when it has arrived.
 pub async fn once<S, F>(
     ledger: &dyn Ledger,
-    provider: &str,
+    terms: &Terms,
     find: impl FnOnce(Attempt) -> F,
     send: impl FnOnce() -> S,
 ) -> Result<String, Fault>
@@ -200,36 +270,37 @@ where
     S: Future<Output = Result<String, Fault>>,
     F: Future<Output = Result<Found, Fault>>,
 {
-    order(ledger, provider, Arrival::Done, find, |_| send()).await
+    order(ledger, terms, Arrival::Done, find, |_| async { Ok((send().await?, None)) }).await
 }
 
 /// Sends something at most once, however often the step is begun: `send` takes the attempt's number and gives the name it
-/// has there; where an earlier attempt may have arrived, `find` says first what became of it. A fault of `send` whose code
+/// has there, and what it cost where that is said at once; where an earlier attempt may have arrived, `find` says first what became of it. A fault of `send` whose code
 /// is `answer_lost` means that it may have arrived; any other that it did not.
 /// Errors: those of `send`, `find` and [`Ledger`]. After `answer_lost`, which is transient, the next attempt looks first.
 pub async fn order<S, F>(
     ledger: &dyn Ledger,
-    provider: &str,
+    terms: &Terms,
     arrival: Arrival,
     find: impl FnOnce(Attempt) -> F,
     send: impl FnOnce(u32) -> S,
 ) -> Result<String, Fault>
 where
-    S: Future<Output = Result<String, Fault>>,
+    S: Future<Output = Result<(String, Option<i64>), Fault>>,
     F: Future<Output = Result<Found, Fault>>,
 {
-    let number = match ledger.begin(provider).await? {
+    let number = match ledger.begin(terms).await? {
         Begun::Send(number) => number,
         Begun::Before(attempt) => {
             if let (AttemptState::Done | AttemptState::Submitted, Some(id)) = (attempt.state, &attempt.external_id) {
                 return Ok(id.clone());
             }
             if let Found::There(id) = find(*attempt).await? {
-                arrival.note(ledger, &id).await?;
+                arrival.note(ledger, &id, None).await?;
                 return Ok(id);
             }
-            ledger.failed(&Fault::new(Code::AnswerLost, "look for what was sent").because("it did not arrive")).await?;
-            match ledger.begin(provider).await? {
+            let fault = Fault::new(Code::AnswerLost, "look for what was sent").because("it did not arrive");
+            ledger.end(AttemptEnd::Failed(fault)).await?;
+            match ledger.begin(terms).await? {
                 Begun::Send(number) => number,
                 Begun::Before(attempt) => {
                     let reason = format!("another attempt is {}", attempt.state.name());
@@ -239,16 +310,16 @@ where
         }
     };
     match send(number).await {
-        Ok(id) => {
-            arrival.note(ledger, &id).await?;
+        Ok((id, cost_micros)) => {
+            arrival.note(ledger, &id, cost_micros).await?;
             Ok(id)
         }
         Err(fault) if fault.code == Code::AnswerLost => {
-            ledger.unknown(&fault).await?;
+            ledger.end(AttemptEnd::Unknown(fault.clone())).await?;
             Err(fault)
         }
         Err(fault) => {
-            ledger.failed(&fault).await?;
+            ledger.end(AttemptEnd::Failed(fault.clone())).await?;
             Err(fault)
         }
     }

@@ -4,10 +4,10 @@
 //! [`Call`] and return what they made; they register nothing and deliver nothing.
 
 use crate::flow::Lane;
-use crate::ledger::Ledger;
+use crate::ledger::{Attempt, AttemptEnd, Ledger, NoLedger};
 use crate::{Cancel, Fault};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Something a provider can be asked for.
@@ -39,12 +39,29 @@ pub struct Call {
     pub key: String,
     /// An empty folder of this call's own.
     pub scratch: PathBuf,
+    /// A folder of this step's own, which stays on this machine over its attempts until the job ends; nobody has made it yet.
+    pub kept: PathBuf,
     /// Looked at at least every 100 ms of work.
     pub cancel: Cancel,
     /// How far it is.
     pub progress: ReportProgress,
     /// What of it is sent outside, and must not be sent, or paid, twice.
     pub ledger: Arc<dyn Ledger>,
+}
+
+impl Call {
+    /// A call that sends nothing outside, in a folder of its own, whose progress nobody hears.
+    #[must_use]
+    pub fn alone(key: &str, folder: &Path, cancel: Cancel) -> Self {
+        Self {
+            key: key.to_owned(),
+            scratch: folder.to_owned(),
+            kept: folder.join("kept"),
+            cancel,
+            progress: Arc::new(|_, _| ()),
+            ledger: Arc::new(NoLedger),
+        }
+    }
 }
 
 /// Makes one kind of thing.
@@ -58,15 +75,26 @@ pub trait Provider<R: Request>: Send + Sync {
         false
     }
 
+    /// The longest reference it takes, milliseconds; None: any.
+    fn reference_max_ms(&self) -> Option<u64> {
+        None
+    }
+
     /// Makes it. Equal requests (seed included) give equal results where the provider can do that.
     /// May be called again after a crash with the same `call.key`.
     /// Errors: `provider_refused` (permanent, with the provider's reason), `provider_down` and `media_tool`
     /// (transient), `cancelled`, and the `file_…` codes for inputs that cannot be used.
     async fn make(&self, request: &R, call: &Call) -> Result<R::Made, Fault>;
 
-    /// Stops what was ordered there under this name, where there is any such thing and it can be stopped.
-    async fn stop(&self, _id: &str) -> Result<(), Fault> {
-        Ok(())
+    /// Whether it sends anything outside, which may have to be stopped there.
+    fn is_outside(&self) -> bool {
+        false
+    }
+
+    /// Stops what an attempt of the call of this key has sent, as far as that can be, and says what became of it; None where
+    /// nobody can tell. Errors: those that pass.
+    async fn stop(&self, _attempt: &Attempt, _key: &str) -> Result<Option<AttemptEnd>, Fault> {
+        Ok(None)
     }
 }
 
@@ -223,4 +251,25 @@ pub struct Providers {
     pub image: Arc<dyn Provider<ImageRequest>>,
     pub motion: Arc<dyn Provider<MotionRequest>>,
     pub music: Arc<dyn Provider<MusicRequest>>,
+}
+
+impl Providers {
+    /// Whether any of them sends anything outside.
+    #[must_use]
+    pub fn are_outside(&self) -> bool {
+        self.text.is_outside() || self.image.is_outside() || self.motion.is_outside() || self.music.is_outside()
+    }
+
+    /// As [`Provider::stop`], by whoever of them has the attempt's provider's name.
+    pub async fn stop(&self, attempt: &Attempt, key: &str) -> Result<Option<AttemptEnd>, Fault> {
+        macro_rules! ask {
+            ($($provider:ident)*) => {
+                $(if self.$provider.card().name == attempt.provider && let Some(end) = self.$provider.stop(attempt, key).await? {
+                    return Ok(Some(end));
+                })*
+            };
+        }
+        ask!(text image motion music);
+        Ok(None)
+    }
 }

@@ -20,6 +20,10 @@ pub enum Wait {
     Lane(Lane),
     /// The disk is full.
     Room,
+    /// This provider takes no more for now, or may not be asked more.
+    Provider(String),
+    /// The next at this provider would cost more than may be spent.
+    Budget(String),
     /// A step failed in a way that may pass: the pause before it is tried again.
     Retry(String),
     /// The time it was told to wait, by the name of that wait.
@@ -29,6 +33,18 @@ pub enum Wait {
 }
 
 impl Wait {
+    /// What a step waits for that stopped so, however long: no try is used up. None for everything else.
+    #[must_use]
+    pub fn of(fault: &Fault) -> Option<Self> {
+        let provider = || fault.get("provider").unwrap_or("the provider").to_owned();
+        match fault.code {
+            Code::DiskFull => Some(Self::Room),
+            Code::ProviderBusy => Some(Self::Provider(provider())),
+            Code::BudgetSpent => Some(Self::Budget(provider())),
+            _ => None,
+        }
+    }
+
     /// Whether it is only how work is shared out, so that nobody needs to be told.
     #[must_use]
     pub const fn is_routine(&self) -> bool {
@@ -44,6 +60,8 @@ impl Wait {
             Self::Lane(Lane::Gpu) => "Waits for a free graphics card".to_owned(),
             Self::Lane(Lane::Net) => "Waits for its turn on the network".to_owned(),
             Self::Room => "Waits for room on the disk".to_owned(),
+            Self::Provider(name) => format!("Waits until {name} takes more"),
+            Self::Budget(name) => format!("Waits since the budget for {name} is spent"),
             Self::Retry(step) => format!("Waits before it tries {} again", step.replace('_', " ")),
             Self::Sleep(name) => format!("Waits as it was told to ({name})"),
             Self::Signal(name) => match name_of(name) {
@@ -60,6 +78,8 @@ impl fmt::Display for Wait {
             Self::Turn => f.write_str("its turn"),
             Self::Lane(lane) => write!(f, "lane {}", lane.name()),
             Self::Room => f.write_str("room on the disk"),
+            Self::Provider(name) => write!(f, "provider {name}"),
+            Self::Budget(name) => write!(f, "budget {name}"),
             Self::Retry(step) => write!(f, "retry {step}"),
             Self::Sleep(name) => write!(f, "sleep {name}"),
             Self::Signal(name) => write!(f, "signal {name}"),
@@ -76,6 +96,8 @@ impl FromStr for Wait {
             Some(("its", "turn")) => Ok(Self::Turn),
             Some(("room", "on the disk")) => Ok(Self::Room),
             Some(("lane", name)) if let Some(lane) = Lane::named(name) => Ok(Self::Lane(lane)),
+            Some(("provider", name)) => Ok(Self::Provider(named(name))),
+            Some(("budget", name)) => Ok(Self::Budget(named(name))),
             Some(("retry", step)) => Ok(Self::Retry(named(step))),
             Some(("sleep", name)) => Ok(Self::Sleep(named(name))),
             Some(("signal", name)) => Ok(Self::Signal(named(name))),
@@ -103,6 +125,8 @@ mod tests {
             Wait::Lane(Lane::Net),
             Wait::Lane(Lane::Gpu),
             Wait::Room,
+            Wait::Provider(named()),
+            Wait::Budget(named()),
             Wait::Retry(named()),
             Wait::Sleep(named()),
             Wait::Signal(named()),
@@ -118,7 +142,16 @@ mod tests {
     #[test]
     fn wait_is_explained_in_the_documents() {
         let page = include_str!("../../../docs/troubleshooting.md");
-        for row in ["| its turn |", "| lane cpu, net, gpu |", "| room on the disk |", "| retry … |", "| sleep … |", "| signal … |"] {
+        for row in [
+            "| its turn |",
+            "| lane cpu, net, gpu |",
+            "| room on the disk |",
+            "| provider … |",
+            "| budget … |",
+            "| retry … |",
+            "| sleep … |",
+            "| signal … |",
+        ] {
             assert!(page.contains(row), "{row}");
         }
     }

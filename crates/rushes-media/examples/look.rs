@@ -3,7 +3,6 @@
 //! writes those of the documents.
 
 use rushes_core::Cancel;
-use rushes_core::ledger::NoLedger;
 use rushes_core::provider::{Call, Concept, MotionRequest, Outfit, Provider};
 use rushes_media::align;
 use rushes_media::builtin::BuiltinMotion;
@@ -14,7 +13,6 @@ use rushes_media::draw::{CharacterSpec, Look, lettering, sticker, still};
 use rushes_media::run::Ffmpeg;
 use rushes_media::stills;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use tiny_skia::{FilterQuality, Pixmap, PixmapPaint, Transform};
 
 type Trouble = Box<dyn std::error::Error>;
@@ -238,7 +236,7 @@ fn clips(folder: &Path) -> Result<(), Trouble> {
         fps: 30,
         max_ms: 60_000,
     };
-    let call = Call { key: "look/dance".into(), scratch: folder.into(), cancel, progress: Arc::new(|_, _| ()), ledger: Arc::new(NoLedger) };
+    let call = Call::alone("look/dance", folder, cancel);
     tokio::runtime::Runtime::new()?.block_on(BuiltinMotion.make(&request, &call))?;
     Ok(())
 }

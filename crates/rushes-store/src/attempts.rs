@@ -1,14 +1,16 @@
 //! The ledger of what steps sent outside.
 
+pub(crate) mod spending;
+
 use crate::jobs::check_lease;
 use crate::rows::{self, json};
 use crate::sql::{Read, Row, params};
 use crate::store::SqlStore;
 use crate::writer::Write;
 use async_trait::async_trait;
-use rushes_core::ledger::{Attempt, AttemptState, Begun};
-use rushes_core::store::{AttemptEnd, Attempts, Lease};
-use rushes_core::{Code, Fault, JobId};
+use rushes_core::ledger::{Attempt, AttemptEnd, AttemptState, Begun, SpentADay, SpentByJob, Terms};
+use rushes_core::store::{Attempts, Lease};
+use rushes_core::{Code, Fault, JobId, JobState};
 
 const ATTEMPT: &str = "step, number, provider, state, external_id, cost_micros, fault, began_ms, changed_ms";
 
@@ -48,7 +50,7 @@ pub(crate) fn leave(write: &Write<'_>, job: JobId, step: &str) -> Result<(), Fau
     rows::change(write.sql, LEAVE, params![job.to_string(), step, write.now_ms]).map(drop)
 }
 
-fn begin(write: &Write<'_>, lease: Lease, step: &str, provider: &str) -> Result<Begun, Fault> {
+fn begin(write: &Write<'_>, lease: Lease, step: &str, terms: &Terms) -> Result<Begun, Fault> {
     check_lease(write.sql, lease)?;
     let job = lease.job.to_string();
     let last = rows::one(write.sql, &last_of_step(), params![job, step], attempt)?;
@@ -68,17 +70,19 @@ fn begin(write: &Write<'_>, lease: Lease, step: &str, provider: &str) -> Result<
         Some(failed) => failed.number + 1,
         None => 1,
     };
+    spending::check(write, lease.job, terms)?;
     rows::change(
         write.sql,
-        "INSERT INTO attempts(job, step, number, provider, state, began_ms, changed_ms) VALUES (?1, ?2, ?3, ?4, 'intent', ?5, ?5)",
-        params![job, step, number, provider, write.now_ms],
+        "INSERT INTO attempts(job, step, number, provider, state, reserved_micros, began_ms, changed_ms)
+             VALUES (?1, ?2, ?3, ?4, 'intent', ?5, ?6, ?6)",
+        params![job, step, number, terms.provider, terms.price_micros, write.now_ms],
     )?;
     Ok(Begun::Send(number))
 }
 
-fn end(write: &Write<'_>, lease: Lease, step: &str, end: &AttemptEnd) -> Result<(), Fault> {
-    check_lease(write.sql, lease)?;
-    let job = lease.job.to_string();
+fn end(write: &Write<'_>, job: JobId, step: &str, end: &AttemptEnd) -> Result<(), Fault> {
+    let job_id = job;
+    let job = job.to_string();
     let (state, id, cost_micros, fault) = match end {
         AttemptEnd::Submitted(id) => (AttemptState::Submitted, Some(id), None, None),
         AttemptEnd::Done { external_id, cost_micros } => (AttemptState::Done, Some(external_id), *cost_micros, None),
@@ -89,15 +93,32 @@ fn end(write: &Write<'_>, lease: Lease, step: &str, end: &AttemptEnd) -> Result<
     let elsewhere = id.filter(|_| state == AttemptState::Done);
     let open = rows::one(write.sql, OPEN, params![job, step, elsewhere], |row| Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?)))?;
     let Some((step, number)) = open else {
-        return Err(Fault::new(Code::NotFound, "end attempt").with("job", lease.job).with("step", step).because("none is open"));
+        return Err(Fault::new(Code::NotFound, "end attempt").with("job", job_id).with("step", step).because("none is open"));
     };
     rows::change(
         write.sql,
-        "UPDATE attempts SET state = ?4, external_id = coalesce(?5, external_id), cost_micros = coalesce(?6, cost_micros), fault = ?7,
-             changed_ms = ?8 WHERE job = ?1 AND step = ?2 AND number = ?3",
-        params![job, step, number, state.name(), id, cost_micros, fault, write.now_ms],
+        "UPDATE attempts SET state = ?4, external_id = coalesce(?5, external_id), fault = ?7, changed_ms = ?8,
+             cost_micros = coalesce(?6, CASE WHEN ?9 = 1 AND reserved_micros > 0 THEN reserved_micros END, cost_micros) WHERE job = ?1 AND step = ?2 AND number = ?3",
+        params![job, step, number, state.name(), id, cost_micros, fault, write.now_ms, i64::from(state == AttemptState::Done)],
     )
     .map(drop)
+}
+
+fn settle(write: &Write<'_>, job: JobId, step: &str, outcome: &AttemptEnd) -> Result<(), Fault> {
+    let refuse = |code, reason: &str| Fault::new(code, "settle attempt").with("job", job).with("step", step).because(reason);
+    let state = rows::one(write.sql, "SELECT state FROM jobs WHERE id = ?1", [job.to_string()], |row| row.get::<_, String>(0))?;
+    let state = state.ok_or_else(|| refuse(Code::NotFound, "there is no such job"))?;
+    if !JobState::named(&state).is_some_and(JobState::has_ended) {
+        return Err(refuse(Code::InputInvalid, "its job is at work; wait until it has ended, or cancel it"));
+    }
+    let last = rows::one(write.sql, &last_of_step(), params![job.to_string(), step], attempt)?;
+    // Something is over, and its result may be lost all the same.
+    if last.is_none_or(|last| !matches!(last.state, AttemptState::NeedsReconcile | AttemptState::Done)) {
+        return Err(refuse(Code::NotFound, "nothing of this step needs anybody; `rushes jobs show` lists the steps with how they stand"));
+    }
+    let again = "UPDATE attempts SET state = 'needs_reconcile' WHERE job = ?1 AND step = ?2 AND state = 'done'";
+    rows::change(write.sql, again, params![job.to_string(), step])?;
+    end(write, job, step, outcome)
 }
 
 #[async_trait]
@@ -106,14 +127,31 @@ impl Attempts for SqlStore {
         self.read(move |sql| rows::all(sql, &of_job(), [job.to_string()], attempt)).await
     }
 
-    async fn begin_attempt(&self, lease: Lease, step: &str, provider: &str) -> Result<Begun, Fault> {
-        let (step, provider) = (step.to_owned(), provider.to_owned());
-        self.write(move |write| begin(write, lease, &step, &provider)).await
+    async fn begin_attempt(&self, lease: Lease, step: &str, terms: &Terms) -> Result<Begun, Fault> {
+        let (step, terms) = (step.to_owned(), terms.clone());
+        self.write(move |write| begin(write, lease, &step, &terms)).await
     }
 
     async fn end_attempt(&self, lease: Lease, step: &str, outcome: AttemptEnd) -> Result<(), Fault> {
         let step = step.to_owned();
-        self.write(move |write| end(write, lease, &step, &outcome)).await
+        self.write(move |write| {
+            check_lease(write.sql, lease)?;
+            end(write, lease.job, &step, &outcome)
+        })
+        .await
+    }
+
+    async fn settle_attempt(&self, job: JobId, step: &str, outcome: AttemptEnd) -> Result<(), Fault> {
+        let step = step.to_owned();
+        self.write(move |write| settle(write, job, &step, &outcome)).await
+    }
+
+    async fn spent_a_day(&self, since_ms: i64) -> Result<Vec<SpentADay>, Fault> {
+        self.days(since_ms).await
+    }
+
+    async fn spent_by_job(&self, since_ms: i64, limit: usize) -> Result<Vec<SpentByJob>, Fault> {
+        self.dearest(since_ms, limit).await
     }
 }
 

@@ -27,6 +27,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0013_schedules.sql"),
     include_str!("migrations/0014_calls.sql"),
     include_str!("migrations/0015_nodes.sql"),
+    include_str!("migrations/0016_budgets.sql"),
 ];
 
 /// The schema this program writes.

@@ -1,5 +1,6 @@
 //! Asks the database how it would find what each hot question asks for: none may walk a whole table.
 
+use crate::attempts::spending::{self, OPEN_THERE, SENT_SINCE};
 use crate::sqlite::TAKE_OVER;
 use crate::store::{Mode, SqlStore};
 use crate::upkeep::{expire, old, owe};
@@ -166,7 +167,8 @@ fn plans_of_hot_questions_walk_no_table() {
     hot.push(pages::PAID_BY.to_owned());
     hot.extend([jobs::equal_unfinished(), jobs::cancel_family(), outbox::lease::ready_rows(), outbox::lease::ready_records()]);
     hot.extend(outbox::backlog::BACKLOG.map(str::to_owned));
-    hot.extend([crate::pages::PAID_SINCE, attempts::OPEN, attempts::LEAVE].map(str::to_owned));
+    hot.extend([spending::spent_since(), spending::spent_there_since(), spending::spent_by_root()]);
+    hot.extend([crate::pages::PAID_SINCE, attempts::OPEN, attempts::LEAVE, OPEN_THERE, SENT_SINCE].map(str::to_owned));
     hot.extend(messages::DUE.map(str::to_owned));
     hot.extend(register::NO_RECORD.map(str::to_owned));
     hot.extend([outbox::lease::LEASE, outbox::lease::RENEW].concat().into_iter().map(str::to_owned));

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use rushes_core::clock::{Clock, SystemClock};
-use rushes_core::ledger::{Attempt, AttemptState, Begun, Ledger};
+use rushes_core::ledger::{Attempt, AttemptEnd, AttemptState, Begun, Ledger, Terms};
 use rushes_core::{Code, Fault};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -22,7 +22,8 @@ impl MemoryLedger {
     }
 
     fn close(&self, state: AttemptState, external_id: Option<&str>, fault: Option<&Fault>) -> Result<(), Fault> {
-        let is_open = |state| matches!(state, AttemptState::Intent | AttemptState::Submitted | AttemptState::Unknown);
+        let is_open =
+            |state| matches!(state, AttemptState::Intent | AttemptState::Submitted | AttemptState::Unknown | AttemptState::NeedsReconcile);
         let mut all = self.all();
         let open = all.last_mut().filter(|last| is_open(last.state));
         let Some(open) = open else { return Err(Fault::new(Code::NotFound, "end attempt").because("none is open")) };
@@ -35,7 +36,7 @@ impl MemoryLedger {
 
 #[async_trait]
 impl Ledger for MemoryLedger {
-    async fn begin(&self, provider: &str) -> Result<Begun, Fault> {
+    async fn begin(&self, terms: &Terms) -> Result<Begun, Fault> {
         let mut all = self.all();
         if let Some(last) = all.last_mut().filter(|last| last.state != AttemptState::Failed) {
             if last.state == AttemptState::Intent {
@@ -48,7 +49,7 @@ impl Ledger for MemoryLedger {
         all.push(Attempt {
             step: "step".into(),
             number,
-            provider: provider.into(),
+            provider: terms.provider.clone(),
             state: AttemptState::Intent,
             external_id: None,
             cost_micros: None,
@@ -59,19 +60,22 @@ impl Ledger for MemoryLedger {
         Ok(Begun::Send(number))
     }
 
-    async fn submitted(&self, external_id: &str) -> Result<(), Fault> {
-        self.close(AttemptState::Submitted, Some(external_id), None)
+    async fn end(&self, end: AttemptEnd) -> Result<(), Fault> {
+        match end {
+            AttemptEnd::Submitted(id) => self.close(AttemptState::Submitted, Some(&id), None),
+            AttemptEnd::Done { external_id, .. } => self.close(AttemptState::Done, Some(&external_id), None),
+            AttemptEnd::Failed(fault) => self.close(AttemptState::Failed, None, Some(&fault)),
+            AttemptEnd::Unknown(fault) => self.close(AttemptState::Unknown, None, Some(&fault)),
+        }
     }
 
-    async fn done(&self, external_id: &str, _: Option<i64>) -> Result<(), Fault> {
-        self.close(AttemptState::Done, Some(external_id), None)
+    async fn left(&self) -> Result<Vec<Attempt>, Fault> {
+        let mut left = self.all().clone();
+        left.retain(|attempt| !matches!(attempt.state, AttemptState::Done | AttemptState::Failed));
+        Ok(left)
     }
 
-    async fn failed(&self, fault: &Fault) -> Result<(), Fault> {
-        self.close(AttemptState::Failed, None, Some(fault))
-    }
-
-    async fn unknown(&self, fault: &Fault) -> Result<(), Fault> {
-        self.close(AttemptState::Unknown, None, Some(fault))
+    async fn settle(&self, _: &str, end: AttemptEnd) -> Result<(), Fault> {
+        self.end(end).await
     }
 }

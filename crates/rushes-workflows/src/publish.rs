@@ -9,7 +9,7 @@ use crate::studio::survey;
 use crate::watermark::base;
 use rushes_core::delivery::DeliveryState;
 use rushes_core::flow::{Flow, Lane, Library, Step, StepContext, hash};
-use rushes_core::ledger::{Attempt, Found, once};
+use rushes_core::ledger::{Attempt, Found, Terms, once};
 use rushes_core::publisher::{Container, NewPost, Publisher};
 use rushes_core::store::AssetFilter;
 use rushes_core::{AssetRef, Code, Done, Fault, Kind, Stop};
@@ -258,7 +258,7 @@ async fn show<F: Flow>(flow: &F, account: Arc<dyn Publisher>, container: &str, c
                 Ok(there.map_or(Found::Nowhere, Found::There))
             }
         };
-        Ok(Done::value(once(context.ledger.as_ref(), account.name(), find, || account.publish(&container)).await?))
+        Ok(Done::value(once(context.ledger.as_ref(), &Terms::free(account.name()), find, || account.publish(&container)).await?))
     })
     .await
 }

@@ -4,9 +4,13 @@ use crate::kit::Kit;
 use crate::outside::Outside;
 use rushes_core::faults;
 use rushes_core::flow::{Flow, Workflows};
-use rushes_core::{Code, Fault, Stop};
+use rushes_core::{Code, Done, Fault, Step, StepContext, Stop};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::time::Duration;
+
+/// Stopping what a cancelled job has ordered.
+const STOP_LIMIT: Duration = Duration::from_mins(1);
 
 /// What is known of a workflow without running it.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +74,26 @@ fn parse<T: DeserializeOwned>(input: Value) -> Result<T, Stop> {
     serde_json::from_value(input).map_err(|e| Stop::Failed(Fault::new(Code::InputInvalid, "read parameters").because(e)))
 }
 
+/// Stops at the providers what a cancelled job has ordered, as far as that can be, and writes down what became of it. What
+/// cannot be asked stays as what a person looks at.
+async fn stop_orders<F: Flow>(flow: &F, kit: &Kit) -> Result<(), Stop> {
+    let providers = kit.providers.clone();
+    let job = *flow.id();
+    let stopped = flow.step(Step::new("stop what was ordered").within(STOP_LIMIT), move |context: StepContext| async move {
+        for attempt in context.ledger.left().await? {
+            if let Some(end) = providers.stop(&attempt, &format!("{job}/{}", attempt.step)).await? {
+                context.ledger.settle(&attempt.step, end).await?;
+            }
+        }
+        Ok(Done::value(()))
+    });
+    match stopped.await {
+        // Its row says why; the job is cancelled all the same.
+        Ok(()) | Err(Stop::Failed(_)) => Ok(()),
+        Err(stop) => Err(stop),
+    }
+}
+
 macro_rules! workflows {
     ($($module:ident),*) => {
         const CARDS: &[Card] = &[$(crate::$module::CARD),*];
@@ -89,7 +113,11 @@ macro_rules! workflows {
 
             async fn run<F: Flow>(&self, workflow: &str, flow: &F, input: Value) -> Result<Value, Stop> {
                 $(if workflow == crate::$module::CARD.name {
-                    return crate::$module::run(flow, &self.kit, parse(input)?).await;
+                    let ended = crate::$module::run(flow, &self.kit, parse(input)?).await;
+                    if matches!(ended, Err(Stop::Cancelled)) && self.kit.providers.are_outside() {
+                        stop_orders(flow, &self.kit).await?;
+                    }
+                    return ended;
                 })*
                 Err(Stop::Failed(Fault::new(Code::WorkflowUnknown, "run job").with("workflow", workflow)))
             }

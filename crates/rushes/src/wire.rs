@@ -5,6 +5,7 @@ mod catalogs;
 mod destinations;
 mod google;
 mod outside;
+mod providers;
 mod publishers;
 mod queue;
 mod remembered;
@@ -19,13 +20,8 @@ pub(crate) use rushes_adapters::google::login::check as check_login;
 use rushes_adapters::webhook::Poster;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::Routes;
-use rushes_core::provider::Providers;
 use rushes_core::{Code, Fault};
 use rushes_engine::{Driver, Engine, Home, JobRules, KeepRules, Lanes, Lock, Parts, Role, Webhooks};
-use rushes_media::builtin::image::BuiltinImage;
-use rushes_media::builtin::motion::BuiltinMotion;
-use rushes_media::builtin::music::BuiltinMusic;
-use rushes_media::builtin::text::BuiltinText;
 use rushes_media::compress::MediaCompressor;
 use rushes_media::inspect::MediaInspector;
 use rushes_media::music::Styles;
@@ -35,8 +31,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Steps at once that wait for outside services, and on a graphics card: nothing built in does either.
-const NET_LANE: usize = 16;
+/// Steps at once that wait for outside services: they cost no processor, and each provider has bounds of its own.
+const NET_LANE: usize = 256;
+/// Steps at once on this machine's graphics card.
 const GPU_LANE: usize = 1;
 
 /// The engine of this home, running, with the lock that makes it the only one.
@@ -174,12 +171,7 @@ fn bytes_of(mb: f64) -> Option<u64> {
 pub(crate) fn kit(home: &Home, config: &Config, parts: &Parts, styles: &Styles) -> Result<Kit, Fault> {
     let is_final_quality = config.media.quality == Quality::Final;
     Ok(Kit {
-        providers: Providers {
-            text: Arc::new(BuiltinText),
-            image: Arc::new(BuiltinImage),
-            motion: Arc::new(BuiltinMotion),
-            music: Arc::new(BuiltinMusic::new(styles.clone())),
-        },
+        providers: providers::providers(config, &parts.destinations, styles)?,
         styles: styles.clone(),
         inspect: parts.inspect.clone(),
         sources: parts

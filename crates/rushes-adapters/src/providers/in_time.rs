@@ -4,9 +4,10 @@
 //! What was submitted is written down under the name it has there before anything waits for it, so a crash at any moment
 //! goes on with the same piece of work: it is never ordered, or paid, twice.
 
+use super::breaker::Breaker;
 use async_trait::async_trait;
 use rushes_core::clock::{Clock, SystemClock};
-use rushes_core::ledger::{Arrival, Attempt, Found, order};
+use rushes_core::ledger::{Arrival, Attempt, AttemptEnd, Found, Terms, order};
 use rushes_core::provider::{Call, Provider, ProviderCard, Request};
 use rushes_core::{Code, Fault};
 use std::time::Duration;
@@ -28,6 +29,15 @@ pub enum Progress {
     Failed(Fault),
 }
 
+/// What became of work that was to be stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// It came to nothing, and is not paid for.
+    Ended,
+    /// It is made and paid for all the same.
+    GoesOn,
+}
+
 /// One kind of thing at one service.
 #[async_trait]
 pub trait Service<R: Request>: Send + Sync {
@@ -37,6 +47,11 @@ pub trait Service<R: Request>: Send + Sync {
     /// As [`Provider::works_from_picture`].
     fn works_from_picture(&self) -> bool {
         false
+    }
+
+    /// As [`Provider::reference_max_ms`].
+    fn reference_max_ms(&self) -> Option<u64> {
+        None
     }
 
     /// The longest wait between two looks.
@@ -65,64 +80,122 @@ pub trait Service<R: Request>: Send + Sync {
     /// there any more.
     async fn fetch(&self, id: &str, call: &Call) -> Result<R::Made, Fault>;
 
-    /// Stops the work, where the service can; what is over stays as it is.
-    async fn stop(&self, _id: &str) -> Result<(), Fault> {
-        Ok(())
+    /// Stops the work, where the service can. Errors: as [`Service::look`].
+    async fn stop(&self, _id: &str) -> Result<Stopped, Fault> {
+        Ok(Stopped::GoesOn)
     }
 
-    /// Takes back what was lent for it. Called when it is over, however it ended.
-    async fn clear(&self, _call: &Call) -> Result<(), Fault> {
+    /// Takes back what was lent for the call of this key. Called when it is over, however it ended.
+    async fn clear(&self, _key: &str) -> Result<(), Fault> {
         Ok(())
     }
 }
 
 /// A service as a provider.
-#[derive(Debug, Clone)]
-pub struct InTime<S>(pub S);
+#[derive(Debug)]
+pub struct InTime<S> {
+    service: S,
+    terms: Terms,
+    breaker: Breaker,
+}
+
+impl<S> InTime<S> {
+    /// On these terms, of which the provider's name becomes the service's own.
+    pub fn new(service: S, terms: Terms) -> Self {
+        Self { service, terms, breaker: Breaker::default() }
+    }
+}
+
+/// The key of one attempt of a call.
+fn key_of(key: &str, attempt: u32) -> String {
+    format!("{key}#{attempt}")
+}
 
 #[async_trait]
 impl<R: Request, S: Service<R>> Provider<R> for InTime<S> {
     fn card(&self) -> ProviderCard {
-        self.0.card()
+        self.service.card()
     }
 
     fn works_from_picture(&self) -> bool {
-        self.0.works_from_picture()
+        self.service.works_from_picture()
+    }
+
+    fn reference_max_ms(&self) -> Option<u64> {
+        self.service.reference_max_ms()
     }
 
     async fn make(&self, request: &R, call: &Call) -> Result<R::Made, Fault> {
-        let (service, name) = (&self.0, self.0.card().name);
-        let key_of = |number: u32| format!("{}#{number}", call.key);
-        let find = |attempt: Attempt| async move {
-            if let Some(id) = service.find(&key_of(attempt.number)).await? {
-                return Ok(Found::There(id));
-            }
-            let left_ms = attempt.began_ms + milliseconds(service.arrives_within()) - SystemClock.now_ms();
-            let Ok(left_ms @ 1..) = u64::try_from(left_ms) else { return Ok(Found::Nowhere) };
-            // It may be on its way, or there and not listed yet.
-            Err(Fault::new(Code::AnswerLost, "look for what was ordered").with("service", name).retry_after(Duration::from_millis(left_ms)))
-        };
-        let submit = |number: u32| async move { service.submit(request, &key_of(number), call).await };
-        let id = order(call.ledger.as_ref(), name, Arrival::Submitted, find, submit).await?;
-        let cost_micros = wait(service, &id, call).await?;
-        let made = service.fetch(&id, call).await?;
-        call.ledger.done(&id, cost_micros).await?;
-        clear(service, call).await;
-        Ok(made)
+        let name = self.service.card().name;
+        self.breaker.pass(name)?;
+        let made = self.make_with(request, call, name).await;
+        self.breaker.ended(made.as_ref().err());
+        made.map_err(|fault| if fault.get("provider").is_some() { fault } else { fault.with("provider", name) })
     }
 
-    async fn stop(&self, id: &str) -> Result<(), Fault> {
-        self.0.stop(id).await
+    fn is_outside(&self) -> bool {
+        true
     }
+
+    async fn stop(&self, attempt: &Attempt, key: &str) -> Result<Option<AttemptEnd>, Fault> {
+        let id = match &attempt.external_id {
+            Some(id) => id.clone(),
+            None => match arrived(&self.service, attempt, key).await {
+                Ok(Found::There(id)) => id,
+                Ok(Found::Nowhere) => {
+                    return Ok(Some(AttemptEnd::Failed(Fault::new(Code::Cancelled, "stop work").because("it never arrived"))));
+                }
+                Err(fault) if fault.code == Code::NeedsReconcile => return Ok(None),
+                Err(fault) => return Err(fault),
+            },
+        };
+        let stopped = self.service.stop(&id).await?;
+        clear(&self.service, key).await;
+        Ok(Some(match stopped {
+            Stopped::Ended => AttemptEnd::Failed(Fault::new(Code::Cancelled, "stop work")),
+            Stopped::GoesOn => AttemptEnd::Done { external_id: id, cost_micros: None },
+        }))
+    }
+}
+
+impl<S> InTime<S> {
+    async fn make_with<R: Request>(&self, request: &R, call: &Call, name: &str) -> Result<R::Made, Fault>
+    where
+        S: Service<R>,
+    {
+        let service = &self.service;
+        let terms = Terms { provider: name.to_owned(), ..self.terms.clone() };
+        let find = |attempt: Attempt| async move { arrived(service, &attempt, &call.key).await };
+        let submit = |number: u32| async move { Ok((service.submit(request, &key_of(&call.key, number), call).await?, None)) };
+        let id = order(call.ledger.as_ref(), &terms, Arrival::Submitted, find, submit).await?;
+        let cost_micros = wait(service, &id, call).await?;
+        let made = service.fetch(&id, call).await?;
+        call.ledger.end(AttemptEnd::Done { external_id: id, cost_micros }).await?;
+        clear(service, &call.key).await;
+        Ok(made)
+    }
+}
+
+/// What became of an attempt of the call of this key. Errors: `answer_lost` while nobody can tell yet; those of
+/// [`Service::find`].
+async fn arrived<R: Request>(service: &impl Service<R>, attempt: &Attempt, key: &str) -> Result<Found, Fault> {
+    if let Some(id) = service.find(&key_of(key, attempt.number)).await? {
+        return Ok(Found::There(id));
+    }
+    let left_ms = attempt.began_ms + milliseconds(service.arrives_within()) - SystemClock.now_ms();
+    let Ok(left_ms @ 1..) = u64::try_from(left_ms) else { return Ok(Found::Nowhere) };
+    // It may be on its way, or there and not listed yet.
+    let name = service.card().name;
+    Err(Fault::new(Code::AnswerLost, "look for what was ordered").with("provider", name).retry_after(Duration::from_millis(left_ms)))
 }
 
 fn milliseconds(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-async fn clear<R: Request>(service: &impl Service<R>, call: &Call) {
-    if let Err(fault) = service.clear(call).await {
-        tracing::warn!(service = service.card().name, call = call.key, %fault, "what was lent is still there; it is swept later");
+async fn clear<R: Request>(service: &impl Service<R>, key: &str) {
+    if let Err(fault) = service.clear(key).await {
+        tracing::warn!(provider = service.card().name, key, %fault, "what was lent is still there; it is swept later");
     }
 }
 
@@ -133,21 +206,21 @@ async fn wait<R: Request>(service: &impl Service<R>, id: &str, call: &Call) -> R
         match service.look(id).await {
             Ok(Progress::Made { cost_micros }) => return Ok(cost_micros),
             Ok(Progress::Failed(fault)) => {
-                call.ledger.failed(&fault).await?;
-                clear(service, call).await;
+                call.ledger.end(AttemptEnd::Failed(fault.clone())).await?;
+                clear(service, &call.key).await;
                 return Err(fault);
             }
             Ok(Progress::Working(share)) => (call.progress)(share.unwrap_or(0.0), service.card().name),
             // Looks cost nothing; what is made there goes on meanwhile. The step's own time limit ends this.
             Err(fault) if fault.is_transient() => {
-                tracing::debug!(service = service.card().name, id, %fault, "looked in vain");
+                tracing::debug!(provider = service.card().name, id, %fault, "looked in vain");
                 pause = fault.retry_after_ms.map_or(pause, |asked| pause.max(Duration::from_millis(asked)));
             }
             Err(fault) => return Err(fault),
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = call.cancel.cancelled() => return Err(Fault::new(Code::Cancelled, "wait for service").with("service", service.card().name)),
+            () = call.cancel.cancelled() => return Err(Fault::new(Code::Cancelled, "wait for provider").with("provider", service.card().name)),
         }
         pause = (pause * 3 / 2).min(service.looks_every()).max(FIRST_WAIT);
     }

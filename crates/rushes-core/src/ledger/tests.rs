@@ -58,7 +58,7 @@ impl Memory {
 
 #[async_trait]
 impl Ledger for Memory {
-    async fn begin(&self, provider: &str) -> Result<Begun, Fault> {
+    async fn begin(&self, terms: &Terms) -> Result<Begun, Fault> {
         let mut all = self.0.lock().unwrap();
         if let Some(last) = all.last_mut().filter(|last| last.state != AttemptState::Failed) {
             if last.state == AttemptState::Intent {
@@ -70,7 +70,7 @@ impl Ledger for Memory {
         all.push(Attempt {
             step: "publish".into(),
             number,
-            provider: provider.into(),
+            provider: terms.provider.clone(),
             state: AttemptState::Intent,
             external_id: None,
             cost_micros: None,
@@ -81,20 +81,21 @@ impl Ledger for Memory {
         Ok(Begun::Send(number))
     }
 
-    async fn submitted(&self, external_id: &str) -> Result<(), Fault> {
-        self.close(AttemptState::Submitted, Some(external_id), None)
+    async fn end(&self, end: AttemptEnd) -> Result<(), Fault> {
+        match end {
+            AttemptEnd::Submitted(id) => self.close(AttemptState::Submitted, Some(&id), None),
+            AttemptEnd::Done { external_id, .. } => self.close(AttemptState::Done, Some(&external_id), None),
+            AttemptEnd::Failed(fault) => self.close(AttemptState::Failed, None, Some(&fault)),
+            AttemptEnd::Unknown(fault) => self.close(AttemptState::Unknown, None, Some(&fault)),
+        }
     }
 
-    async fn done(&self, external_id: &str, _: Option<i64>) -> Result<(), Fault> {
-        self.close(AttemptState::Done, Some(external_id), None)
+    async fn left(&self) -> Result<Vec<Attempt>, Fault> {
+        unreachable!("who sends does not ask for it")
     }
 
-    async fn failed(&self, fault: &Fault) -> Result<(), Fault> {
-        self.close(AttemptState::Failed, None, Some(fault))
-    }
-
-    async fn unknown(&self, fault: &Fault) -> Result<(), Fault> {
-        self.close(AttemptState::Unknown, None, Some(fault))
+    async fn settle(&self, _: &str, _: AttemptEnd) -> Result<(), Fault> {
+        unreachable!("who sends does not settle")
     }
 }
 
@@ -105,7 +106,7 @@ async fn run(ledger: &Memory, sent: &AtomicU32, answer: Result<&str, Code>, foun
         sent.fetch_add(1, Ordering::SeqCst);
         answer.map(str::to_owned).map_err(|code| Fault::new(code, "send"))
     };
-    once(ledger, "there", find, send).await.map_err(|fault| fault.code)
+    once(ledger, &Terms::free("there"), find, send).await.map_err(|fault| fault.code)
 }
 
 #[tokio::test]
@@ -138,7 +139,7 @@ async fn ledger_an_answer_that_never_came_is_looked_up_until_it_is_settled() {
 #[tokio::test]
 async fn ledger_a_program_that_ended_between_intent_and_answer_looks_first() {
     let (ledger, sent) = (Memory::default(), AtomicU32::new(0));
-    assert_eq!(ledger.begin("there").await.unwrap(), Begun::Send(1));
+    assert_eq!(ledger.begin(&Terms::free("there")).await.unwrap(), Begun::Send(1));
     assert_eq!(run(&ledger, &sent, Ok("8"), Ok(Found::Nowhere)).await, Ok("8".to_owned()));
     assert_eq!((sent.into_inner(), ledger.states()), (1, vec![AttemptState::Failed, AttemptState::Done]));
 }

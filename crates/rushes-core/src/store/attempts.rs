@@ -3,26 +3,8 @@
 use super::Lease;
 use crate::fault::Fault;
 use crate::ids::JobId;
-use crate::ledger::{Attempt, Begun};
+use crate::ledger::{Attempt, AttemptEnd, Begun, SpentADay, SpentByJob, Terms};
 use async_trait::async_trait;
-
-/// What became of a step's open attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AttemptEnd {
-    /// It has this name there, and its result is to come.
-    Submitted(String),
-    /// It is over.
-    Done {
-        /// Its name there.
-        external_id: String,
-        /// Millionths of a US dollar.
-        cost_micros: Option<i64>,
-    },
-    /// Nothing stands outside.
-    Failed(Fault),
-    /// Whether anything does is not known.
-    Unknown(Fault),
-}
 
 /// The ledger of attempts. A step that ends without a value leaves none of its attempts open: see
 /// [`crate::ledger::AttemptState::NeedsReconcile`].
@@ -31,10 +13,20 @@ pub trait Attempts: Send + Sync {
     /// All of a job, in the order in which they were begun.
     async fn attempts(&self, job: JobId) -> Result<Vec<Attempt>, Fault>;
 
-    /// As [`crate::ledger::Ledger::begin`]. Errors: `lease_lost`.
-    async fn begin_attempt(&self, lease: Lease, step: &str, provider: &str) -> Result<Begun, Fault>;
+    /// As [`crate::ledger::Ledger::begin`]. Errors: `lease_lost`, `provider_busy`, `budget_spent`.
+    async fn begin_attempt(&self, lease: Lease, step: &str, terms: &Terms) -> Result<Begun, Fault>;
 
     /// Says what became of the step's open attempt; `Done` may be of one that another step of the job submitted.
     /// Errors: `lease_lost`; `not_found` when there is none.
     async fn end_attempt(&self, lease: Lease, step: &str, end: AttemptEnd) -> Result<(), Fault>;
+
+    /// A person says what became of the step's attempt that needs it, by [`AttemptEnd::Submitted`] or
+    /// [`AttemptEnd::Failed`]. Errors: `not_found` where none does; `input_invalid` while its job works.
+    async fn settle_attempt(&self, job: JobId, step: &str, end: AttemptEnd) -> Result<(), Fault>;
+
+    /// What was spent on each day since this moment (milliseconds since 1970), newest first.
+    async fn spent_a_day(&self, since_ms: i64) -> Result<Vec<SpentADay>, Fault>;
+
+    /// What jobs with anything sent since this moment have spent since then, the dearest first; so many at most.
+    async fn spent_by_job(&self, since_ms: i64, limit: usize) -> Result<Vec<SpentByJob>, Fault>;
 }

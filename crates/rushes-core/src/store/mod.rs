@@ -18,7 +18,7 @@ mod upkeep;
 mod webhooks;
 
 pub use assets::{AssetFilter, Assets};
-pub use attempts::{AttemptEnd, Attempts};
+pub use attempts::Attempts;
 pub use calls::{Calls, Seen};
 pub use events::{Events, Marks};
 pub use history::{History, PastJob, PastStep};

@@ -10,9 +10,9 @@ use crate::pins::Pinned;
 use async_trait::async_trait;
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::{Body, Data, Library, Step, StepContext, Workflows};
-use rushes_core::ledger::{Begun, Ledger};
+use rushes_core::ledger::{Attempt as Sent, AttemptEnd, AttemptState, Begun, Ledger, Terms};
 use rushes_core::record::Listed;
-use rushes_core::store::{AssetFilter, AttemptEnd, Lease, SubjectFilter};
+use rushes_core::store::{AssetFilter, Lease, SubjectFilter};
 use rushes_core::subject::{NewSubject, Subject};
 use rushes_core::{AssetId, Blob, Cancel, Code, Fault, Kind, NewAsset, Stop, Wait};
 use serde_json::Value;
@@ -141,6 +141,7 @@ impl<W: Workflows> Attempt<'_, W> {
             key: format!("{job}/{step}"),
             attempt: self.number,
             inputs: self.step.input_hash.clone(),
+            kept: room.kept(),
             take_scratch: Arc::new(move || room.take()),
             cancel,
             progress: Arc::new(move |fraction, note| {
@@ -238,34 +239,28 @@ struct LocalLedger {
     step: String,
 }
 
-impl LocalLedger {
-    async fn end(&self, end: AttemptEnd) -> Result<(), Fault> {
-        self.parts.store.end_attempt(self.lease, &self.step, end).await
-    }
-}
-
 #[async_trait]
 impl Ledger for LocalLedger {
-    async fn begin(&self, provider: &str) -> Result<Begun, Fault> {
-        let begun = self.parts.store.begin_attempt(self.lease, &self.step, provider).await?;
+    async fn begin(&self, terms: &Terms) -> Result<Begun, Fault> {
+        let begun = self.parts.store.begin_attempt(self.lease, &self.step, terms).await?;
         faults::pass(Place::AttemptBegun)?;
         Ok(begun)
     }
 
-    async fn submitted(&self, external_id: &str) -> Result<(), Fault> {
-        self.end(AttemptEnd::Submitted(external_id.to_owned())).await
+    async fn end(&self, end: AttemptEnd) -> Result<(), Fault> {
+        if matches!(end, AttemptEnd::Submitted(_) | AttemptEnd::Done { .. }) {
+            faults::pass(Place::AttemptAnswered)?;
+        }
+        self.parts.store.end_attempt(self.lease, &self.step, end).await
     }
 
-    async fn done(&self, external_id: &str, cost_micros: Option<i64>) -> Result<(), Fault> {
-        faults::pass(Place::AttemptAnswered)?;
-        self.end(AttemptEnd::Done { external_id: external_id.to_owned(), cost_micros }).await
+    async fn left(&self) -> Result<Vec<Sent>, Fault> {
+        let mut sent = self.parts.store.attempts(self.lease.job).await?;
+        sent.retain(|attempt| !matches!(attempt.state, AttemptState::Done | AttemptState::Failed));
+        Ok(sent)
     }
 
-    async fn failed(&self, fault: &Fault) -> Result<(), Fault> {
-        self.end(AttemptEnd::Failed(fault.clone())).await
-    }
-
-    async fn unknown(&self, fault: &Fault) -> Result<(), Fault> {
-        self.end(AttemptEnd::Unknown(fault.clone())).await
+    async fn settle(&self, step: &str, end: AttemptEnd) -> Result<(), Fault> {
+        self.parts.store.end_attempt(self.lease, step, end).await
     }
 }

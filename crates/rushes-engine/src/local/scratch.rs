@@ -74,6 +74,11 @@ impl Room {
         Ok(folder)
     }
 
+    /// What the step keeps over its attempts: no folder of an attempt, so it stays as long as the job's scratch does.
+    pub(super) fn kept(&self) -> PathBuf {
+        self.scratch.root.join("kept").join(&rushes_core::flow::hash(&self.step)[..MARK_LENGTH * 2])
+    }
+
     /// The attempt's folder, when its body has asked for it.
     pub(super) fn taken(&self) -> Option<PathBuf> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone()

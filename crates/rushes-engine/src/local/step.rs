@@ -23,8 +23,8 @@ const VALUE_MAX_BYTES: usize = 256 * 1024;
 /// First wait after a failed attempt; doubles, up to `WAIT_MAX`.
 const WAIT_FIRST: Duration = Duration::from_millis(200);
 const WAIT_MAX: Duration = Duration::from_secs(30);
-/// Between two looks whether the disk has room again.
-const ROOM_WAIT: Duration = Duration::from_secs(2);
+/// Between two looks whether what is waited for is there, where nothing says how long it takes.
+const WAIT_LOOK: Duration = Duration::from_secs(2);
 
 /// How an attempt ends.
 enum End {
@@ -35,8 +35,12 @@ enum End {
         fault: Fault,
         after: Option<Duration>,
     },
-    /// It is tried again when the disk has room.
-    Room(Fault),
+    /// It waits for something that says nothing about the step: however long, and no try is used up.
+    Wait {
+        fault: Fault,
+        wait: Wait,
+        after: Option<Duration>,
+    },
     /// Somebody else has the job.
     Lost(Fault),
     /// For good.
@@ -48,7 +52,7 @@ impl End {
         match self {
             Self::Value(_) => Left::Done,
             Self::Failed(_) => Left::Why,
-            Self::Cancelled | Self::Again { .. } | Self::Room(_) | Self::Lost(_) => Left::Nothing,
+            Self::Cancelled | Self::Again { .. } | Self::Wait { .. } | Self::Lost(_) => Left::Nothing,
         }
     }
 }
@@ -129,7 +133,7 @@ impl<W: Workflows> LocalFlow<W> {
             End::Value(value) => Ok(value),
             End::Cancelled => self.end(commit(Outcome::Cancelled)).await,
             End::Again { fault, after } => self.again(step, number, started_ms, fault, after).await,
-            End::Room(fault) => self.wait_for_room(fault).await,
+            End::Wait { fault, wait, after } => self.wait_for(fault, wait, after).await,
             End::Lost(fault) => Err(Stop::Failed(fault)),
             End::Failed(fault) => self.end(commit(Outcome::Failed(at_step(fault, step)))).await,
         }
@@ -140,8 +144,7 @@ impl<W: Workflows> LocalFlow<W> {
         match result {
             Ok(value) => End::Value(value),
             Err(Stop::Cancelled) if is_told => End::Cancelled,
-            // A full disk says nothing about the step: it waits for room, however long, and no try is used up.
-            Err(Stop::Retry { fault, .. }) if fault.code == Code::DiskFull => End::Room(fault),
+            Err(Stop::Retry { fault, after }) if let Some(wait) = Wait::of(&fault) => End::Wait { fault, wait, after },
             Err(Stop::Retry { fault, after }) if number < step.at_most => End::Again { fault, after },
             Err(Stop::Retry { fault, .. }) => End::Failed(fault.verdict(Verdict::Exhausted)),
             Err(Stop::Failed(fault)) if self.lost().is_some() => End::Lost(fault),
@@ -207,11 +210,11 @@ impl<W: Workflows> LocalFlow<W> {
         }
     }
 
-    /// Says that the job waits for room, where that can be written, and asks for another drive.
-    async fn wait_for_room(&self, fault: Fault) -> Result<Value, Stop> {
-        tracing::warn!(job = %self.job.id, %fault, "waiting for room");
-        self.wait(Some(Wait::Room)).await;
-        Err(Stop::Retry { fault, after: Some(ROOM_WAIT) })
+    /// Says what the job waits for, where that can be written, and asks for another drive.
+    async fn wait_for(&self, fault: Fault, wait: Wait, after: Option<Duration>) -> Result<Value, Stop> {
+        tracing::warn!(job = %self.job.id, %fault, "waiting");
+        self.wait(Some(wait)).await;
+        Err(Stop::Retry { fault, after: Some(after.unwrap_or(WAIT_LOOK)) })
     }
 
     /// Writes a failed attempt down, waits, and asks for another drive.

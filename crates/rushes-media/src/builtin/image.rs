@@ -62,9 +62,7 @@ fn save(picture: Pixmap, path: &Path) -> Result<(), Fault> {
 mod tests {
     use super::*;
     use rushes_core::Cancel;
-    use rushes_core::ledger::NoLedger;
     use rushes_core::provider::{Concept, Outfit};
-    use std::sync::Arc;
 
     fn request(picture: Picture, outfit: &str, seed: u64) -> ImageRequest {
         let concept = Concept {
@@ -90,13 +88,7 @@ mod tests {
             let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
             let mut bytes = Vec::new();
             for folder in &folders {
-                let call = Call {
-                    key: "job/image".into(),
-                    scratch: folder.path().into(),
-                    cancel: Cancel::new(),
-                    progress: Arc::new(|_, _| ()),
-                    ledger: Arc::new(NoLedger),
-                };
+                let call = Call::alone("job/image", folder.path(), Cancel::new());
                 let path = BuiltinImage.make(&request(picture, outfit, 3), &call).await.unwrap();
                 assert_eq!(image::image_dimensions(&path).unwrap(), (360, 640));
                 bytes.push(std::fs::read(path).unwrap());
@@ -108,13 +100,7 @@ mod tests {
     #[tokio::test]
     async fn builtin_image_lists_the_outfits_there_are() {
         let folder = tempfile::tempdir().unwrap();
-        let call = Call {
-            key: "job/image".into(),
-            scratch: folder.path().into(),
-            cancel: Cancel::new(),
-            progress: Arc::new(|_, _| ()),
-            ledger: Arc::new(NoLedger),
-        };
+        let call = Call::alone("job/image", folder.path(), Cancel::new());
         let fault = BuiltinImage.make(&request(Picture::Anime, "pyjamas", 3), &call).await.unwrap_err();
         assert_eq!(fault.code, Code::InputInvalid);
         assert!(fault.to_string().contains("signature, kpop, swimsuit"), "{fault}");

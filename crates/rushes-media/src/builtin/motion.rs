@@ -99,7 +99,6 @@ pub(super) fn shoot(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rushes_core::ledger::NoLedger;
     use rushes_core::provider::{Concept, Outfit};
     use std::sync::{Arc, Mutex};
     use std::time::{Duration, Instant};
@@ -140,13 +139,7 @@ mod tests {
     }
 
     fn call(folder: &Path) -> Call {
-        Call {
-            key: "job/motion".into(),
-            scratch: folder.into(),
-            cancel: Cancel::new(),
-            progress: Arc::new(|_, _| ()),
-            ledger: Arc::new(NoLedger),
-        }
+        Call::alone("job/motion", folder, Cancel::new())
     }
 
     #[tokio::test]

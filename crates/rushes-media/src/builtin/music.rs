@@ -6,7 +6,6 @@ use crate::music::{Score, Styles, compose_watched, write_wav};
 use crate::run::behind;
 use crate::run::{Ffmpeg, encode::plain_args};
 use rushes_core::flow::Lane;
-use rushes_core::ledger::NoLedger;
 use rushes_core::provider::{Call, Music, MusicRequest, Provider, ProviderCard};
 use rushes_core::{Cancel, Code, Fault};
 use std::path::Path;
@@ -87,13 +86,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     fn call(folder: &Path) -> Call {
-        Call {
-            key: "job/music".into(),
-            scratch: folder.into(),
-            cancel: Cancel::new(),
-            progress: Arc::new(|_, _| ()),
-            ledger: Arc::new(NoLedger),
-        }
+        Call::alone("job/music", folder, Cancel::new())
     }
 
     fn builtin() -> BuiltinMusic {

@@ -41,7 +41,7 @@ impl Home {
     }
 
     async fn begin(&self, step: &str) -> Begun {
-        self.store.begin_attempt(self.lease, step, "there").await.unwrap()
+        self.store.begin_attempt(self.lease, step, &Terms::free("there")).await.unwrap()
     }
 
     async fn end(&self, step: &str, end: AttemptEnd) -> Result<(), Code> {
@@ -151,7 +151,7 @@ async fn attempts_are_written_by_the_engine_that_holds_the_job_and_no_other() {
     let home = Home::with_a_job().await;
     home.begin("post").await;
     let lost = Lease { fence: home.lease.fence - 1, ..home.lease };
-    let begun = home.store.begin_attempt(lost, "post", "there").await.unwrap_err();
+    let begun = home.store.begin_attempt(lost, "post", &Terms::free("there")).await.unwrap_err();
     let ended = home.store.end_attempt(lost, "post", AttemptEnd::Failed(down())).await.unwrap_err();
     assert_eq!((begun.code, ended.code), (Code::LeaseLost, Code::LeaseLost));
     assert_eq!(home.states().await, [("post".to_owned(), 1, AttemptState::Intent)]);

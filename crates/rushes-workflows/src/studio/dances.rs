@@ -7,6 +7,7 @@ use rushes_core::flow::{Branch, Flow, Step, StepContext};
 use rushes_core::provider::{MotionRequest, Outfit};
 use rushes_core::{AssetRef, Done, Fault, Kind, Stop};
 use rushes_media::align::align;
+use rushes_media::shorten::shorten;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,14 @@ async fn fitted(context: &StepContext, still: &Path, reference: &Path, (width, h
     let (still, reference, made, cancel) = (still.to_owned(), reference.to_owned(), out.clone(), context.cancel.clone());
     blocking(move || align(&still, &reference, width, height, &made, &cancel)).await?;
     Ok(out)
+}
+
+/// As much of a reference as there is to be of the dance.
+async fn beginning(context: &StepContext, reference: PathBuf, max_ms: u64) -> Result<PathBuf, Fault> {
+    let out = context.scratch()?.join("reference.mp4");
+    let (film, made, cancel) = (reference.clone(), out.clone(), context.cancel.clone());
+    let is_longer = blocking(move || shorten(&film, max_ms, &made, &cancel)).await?;
+    Ok(if is_longer { out } else { reference })
 }
 
 impl<F: Flow> Studio<'_, F> {
@@ -95,9 +104,14 @@ impl<F: Flow> Studio<'_, F> {
             let before = context.made_before(kind).await?;
             let (still, followed) = (context.path_of(&image).await?, context.path_of(&reference.asset).await?);
             let is_fitted = before.is_none() && provider.works_from_picture();
+            let image_path = if is_fitted { fitted(&context, &still, &followed, (width, height)).await? } else { still };
+            let followed = match provider.reference_max_ms() {
+                Some(longest_ms) if before.is_none() => beginning(&context, followed, longest_ms.min(max_ms)).await?,
+                _ => followed,
+            };
             let request = MotionRequest {
                 outfit: outfit.clone(),
-                image: if is_fitted { fitted(&context, &still, &followed, (width, height)).await? } else { still },
+                image: image_path,
                 reference: followed,
                 seed: person.take_seed(),
                 concept: person.concept.clone(),

@@ -3,11 +3,13 @@
 
 mod engine;
 mod older;
+mod providers;
 mod sections;
 
 pub(crate) use engine::*;
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::{Figment, Profile};
+pub(crate) use providers::*;
 use rushes_core::{Code, Fault};
 pub(crate) use sections::*;
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,10 @@ pub(crate) struct Config {
     pub(crate) engine: EngineSection,
     pub(crate) store: StoreSection,
     pub(crate) media: MediaSection,
+    pub(crate) make: MakeSection,
+    pub(crate) budgets: BudgetsSection,
+    /// By name; those that nothing names in `[make]` are not spoken to.
+    pub(crate) providers: BTreeMap<String, ProviderSection>,
     pub(crate) delivery: DeliverySection,
     pub(crate) keep: KeepSection,
     pub(crate) google: GoogleSection,
@@ -172,6 +178,7 @@ fn check(config: &Config) -> Result<(), Fault> {
     check_schedules(config)?;
     check_engine(config)?;
     check_tasks(config)?;
+    providers::check(&config.budgets, &config.providers)?;
     let media = &config.media;
     if !(64..=4096).contains(&media.width) || !(64..=4096).contains(&media.height) || media.width % 2 == 1 || media.height % 2 == 1 {
         return refuse("media.width, media.height", "sizes are even numbers from 64 to 4096");

@@ -14,7 +14,6 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use rushes_core::delivery::Pictures;
-use rushes_core::ledger::NoLedger;
 use rushes_core::provider::{Call, MusicRequest, Provider};
 use rushes_core::store::AssetFilter;
 use rushes_core::{Cancel, Code, Fault, JobId, Kind};
@@ -180,13 +179,7 @@ pub(super) async fn style(State(app): State<App>, _: Visitor, Path(name): Path<S
         let _one = app.shelf.making.lock().await;
         if app.shelf.get(&wanted).is_none() {
             let scratch = Scratch::new(&app).await?;
-            let call = Call {
-                key: wanted.clone(),
-                scratch: scratch.0.clone(),
-                cancel: Cancel::new(),
-                progress: Arc::new(|_, _| ()),
-                ledger: Arc::new(NoLedger),
-            };
+            let call = Call::alone(&wanted, &scratch.0, Cancel::new());
             let _guard = call.cancel.clone().drop_guard();
             let request = MusicRequest {
                 style: name.clone(),

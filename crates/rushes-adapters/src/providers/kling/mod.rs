@@ -26,6 +26,8 @@ pub use codec::KlingKey;
 const ENDPOINT: &str = "https://api-singapore.klingai.com";
 /// What is lent: under these names.
 const LENT: [&str; 2] = ["image.png", "reference.mp4"];
+/// Where the dancer faces as the reference's does.
+const REFERENCE_MAX_MS: u64 = 30_000;
 const REFERENCE_MAX_BYTES: u64 = 100_000_000;
 /// Too many orders at once end when one of ours ends.
 const FULL: Duration = Duration::from_secs(20);
@@ -122,6 +124,10 @@ impl Service<MotionRequest> for Kling {
         true
     }
 
+    fn reference_max_ms(&self) -> Option<u64> {
+        Some(REFERENCE_MAX_MS)
+    }
+
     fn looks_every(&self) -> Duration {
         self.settings.looks_every
     }
@@ -170,7 +176,7 @@ impl Service<MotionRequest> for Kling {
         Ok(film)
     }
 
-    async fn clear(&self, call: &Call) -> Result<(), Fault> {
-        self.lender.take_back(&call.key, &LENT).await
+    async fn clear(&self, key: &str) -> Result<(), Fault> {
+        self.lender.take_back(key, &LENT).await
     }
 }

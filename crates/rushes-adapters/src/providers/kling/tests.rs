@@ -4,7 +4,7 @@ use super::*;
 use crate::destinations::s3::{AccessKey, Addressing, S3Destination, S3Settings};
 use crate::providers::in_time::InTime;
 use rushes_core::Cancel;
-use rushes_core::ledger::{AttemptState, Ledger};
+use rushes_core::ledger::{AttemptState, Ledger, Terms};
 use rushes_core::provider::{Concept, Outfit, Provider};
 use rushes_testkit::etags::{EtagServer, Etags};
 use rushes_testkit::instagram::film_of_ms;
@@ -34,7 +34,7 @@ impl Stand {
         Self { server, bucket, folder, ledger: Arc::default(), key, calls: 0 }
     }
 
-    fn provider(&self, arrives_within: Duration) -> InTime<Kling> {
+    fn lender(&self) -> Lender {
         let destination = S3Destination::new(S3Settings {
             bucket: "bucket".into(),
             endpoint: Some(self.bucket.url.clone()),
@@ -45,7 +45,10 @@ impl Stand {
             part_bytes: 8 * 1024 * 1024,
             http: HttpOptions::default(),
         });
-        let lender = Lender::new(Arc::new(destination.unwrap()), "p/").unwrap();
+        Lender::new(Arc::new(destination.unwrap()), "p/").unwrap()
+    }
+
+    fn provider(&self, arrives_within: Duration) -> InTime<Kling> {
         let settings = KlingSettings {
             key: self.key.clone(),
             endpoint: Some(self.server.url.clone()),
@@ -53,7 +56,7 @@ impl Stand {
             arrives_within,
             looks_every: Duration::from_millis(250),
         };
-        InTime(Kling::new(settings, lender, HttpOptions::default()).unwrap())
+        InTime::new(Kling::new(settings, self.lender(), HttpOptions::default()).unwrap(), Terms::default())
     }
 
     fn request(&self) -> MotionRequest {
@@ -88,7 +91,8 @@ impl Stand {
         let scratch = self.folder.path().join(format!("scratch {}", self.calls));
         std::fs::create_dir(&scratch).unwrap();
         let ledger: Arc<dyn Ledger> = self.ledger.clone();
-        let call = Call { key: "job/dance".into(), scratch, cancel: Cancel::new(), progress: Arc::new(|_, _| ()), ledger };
+        let (kept, cancel) = (self.folder.path().join("kept"), Cancel::new());
+        let call = Call { key: "job/dance".into(), scratch, kept, cancel, progress: Arc::new(|_, _| ()), ledger };
         self.provider(arrives_within).make(&self.request(), &call).await
     }
 
@@ -98,7 +102,7 @@ impl Stand {
 
     /// Whether anything that was lent is still there.
     fn lends(&self) -> bool {
-        let lender = self.provider(Duration::ZERO).0.lender;
+        let lender = self.lender();
         LENT.iter().any(|name| self.bucket.bytes(&lender.key("job/dance", name)).is_some())
     }
 }

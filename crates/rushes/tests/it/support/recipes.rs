@@ -331,7 +331,7 @@ impl Recipes {
                 let fault = Fault::new(Code::AnswerLost, "post").retry_after(Duration::from_millis(5));
                 if u64::from(asked) <= lost { Err(fault) } else { Ok(format!("post {asked}")) }
             };
-            Ok(Done::value(ledger::once(&*context.ledger, "world", find, send).await?))
+            Ok(Done::value(ledger::once(&*context.ledger, &ledger::Terms::free("world"), find, send).await?))
         };
         let id: String = flow.step(Step::new("post"), body).await?;
         Ok(json!(id))

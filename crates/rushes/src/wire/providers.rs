@@ -1,0 +1,173 @@
+//! Who makes media, as configured: a row a provider.
+
+use crate::config::{Config, ProviderSection};
+use rushes_adapters::HttpOptions;
+use rushes_adapters::providers::in_time::InTime;
+use rushes_adapters::providers::kling::{Kling, KlingKey, KlingSettings, Resolution};
+use rushes_adapters::providers::lend::Lender;
+use rushes_core::ledger::Terms;
+use rushes_core::provider::{ConceptRequest, ImageRequest, MotionRequest, MusicRequest, Provider, Providers};
+use rushes_core::{Code, Fault};
+use rushes_engine::Site;
+use rushes_media::builtin::image::BuiltinImage;
+use rushes_media::builtin::motion::BuiltinMotion;
+use rushes_media::builtin::music::BuiltinMusic;
+use rushes_media::builtin::text::BuiltinText;
+use rushes_media::music::Styles;
+use std::sync::Arc;
+use std::time::Duration;
+
+const BUILTIN: &str = "builtin";
+/// What was sent and is not found this long afterwards never arrived, where nothing else is said.
+const ARRIVES_WITHIN_S: u32 = 120;
+const LOOKS_EVERY: Duration = Duration::from_secs(5);
+
+type Made<R> = Result<Arc<dyn Provider<R>>, Fault>;
+type Make<R> = fn(&Account<'_>) -> Made<R>;
+
+/// One provider, and how what it makes is made there.
+struct Row {
+    name: &'static str,
+    text: Option<Make<ConceptRequest>>,
+    image: Option<Make<ImageRequest>>,
+    motion: Option<Make<MotionRequest>>,
+    music: Option<Make<MusicRequest>>,
+}
+
+const NOTHING: Row = Row { name: "", text: None, image: None, motion: None, music: None };
+
+const ROWS: &[Row] = &[Row { name: "kling", motion: Some(kling), ..NOTHING }];
+
+/// A provider's settings, and what they are read with.
+struct Account<'a> {
+    config: &'a Config,
+    name: &'a str,
+    section: ProviderSection,
+    sites: &'a [Site],
+}
+
+/// Who makes what. Speaks to nobody yet. Errors: `config_invalid`, naming the setting.
+pub(super) fn providers(config: &Config, sites: &[Site], styles: &Styles) -> Result<Providers, Fault> {
+    if let Some(name) = config.providers.keys().find(|name| ROWS.iter().all(|row| row.name != name.as_str())) {
+        let there: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
+        return Err(refuse(&format!("providers.{name}"), format!("there is no such provider; there are: {}", there.join(", "))));
+    }
+    let make = &config.make;
+    Ok(Providers {
+        text: chosen(config, sites, ("text", &make.text), |row| row.text, || Arc::new(BuiltinText))?,
+        image: chosen(config, sites, ("image", &make.image), |row| row.image, || Arc::new(BuiltinImage))?,
+        motion: chosen(config, sites, ("motion", &make.motion), |row| row.motion, || Arc::new(BuiltinMotion))?,
+        music: chosen(config, sites, ("music", &make.music), |row| row.music, || Arc::new(BuiltinMusic::new(styles.clone())))?,
+    })
+}
+
+fn chosen<R: rushes_core::provider::Request>(
+    config: &Config,
+    sites: &[Site],
+    (what, name): (&str, &str),
+    of: impl Fn(&Row) -> Option<Make<R>>,
+    builtin: impl FnOnce() -> Arc<dyn Provider<R>>,
+) -> Made<R> {
+    if name == BUILTIN {
+        return Ok(builtin());
+    }
+    let Some(make) = ROWS.iter().find(|row| row.name == name).and_then(&of) else {
+        let able = ROWS.iter().filter(|row| of(row).is_some()).map(|row| row.name);
+        let able: Vec<&str> = std::iter::once(BUILTIN).chain(able).collect();
+        return Err(refuse(&format!("make.{what}"), format!("{name:?} makes no such thing; there are: {}", able.join(", "))));
+    };
+    let section = config.providers.get(name).cloned().unwrap_or_default();
+    make(&Account { config, name, section, sites })
+}
+
+fn refuse(setting: &str, reason: impl std::fmt::Display) -> Fault {
+    Fault::new(Code::ConfigInvalid, "read configuration").with("setting", setting).because(reason)
+}
+
+impl Account<'_> {
+    fn setting(&self, key: &str) -> String {
+        format!("providers.{}.{key}", self.name)
+    }
+
+    fn secret(&self, key: &str, place: Option<&String>) -> Result<Option<String>, Fault> {
+        place.map(|place| self.config.secret(&self.setting(key), place)).transpose()
+    }
+
+    /// Its key. Errors: `config_invalid` where none is said.
+    fn key(&self) -> Result<String, Fault> {
+        let missing = || refuse(&self.setting("key"), "say where its key stands: env:NAME or file:/path");
+        self.secret("key", self.section.key.as_ref())?.ok_or_else(missing)
+    }
+
+    /// A word of its own among these; the first where none is said.
+    fn option<'a>(&self, key: &str, words: &[&'a str]) -> Result<&'a str, Fault> {
+        let Some(said) = self.section.options.get(key) else { return Ok(words[0]) };
+        let known = words.iter().find(|word| said == *word).copied();
+        known.ok_or_else(|| refuse(&self.setting(&format!("options.{key}")), format!("{said} is none of: {}", words.join(", "))))
+    }
+
+    /// Errors: `config_invalid` for an option that it does not know.
+    fn knows(&self, known: &[&str]) -> Result<(), Fault> {
+        match self.section.options.keys().find(|key| !known.contains(&key.as_str())) {
+            Some(key) => Err(refuse(&self.setting(&format!("options.{key}")), format!("it knows: {}", known.join(", ")))),
+            None => Ok(()),
+        }
+    }
+
+    /// Errors: `config_invalid` where something is capped and nobody says what one costs.
+    fn terms(&self) -> Result<Terms, Fault> {
+        let (section, budgets) = (&self.section, &self.config.budgets);
+        let is_capped = section.day_usd.or(budgets.day_usd).or(budgets.job_usd).is_some();
+        if is_capped && section.price_usd.is_none() {
+            return Err(refuse(&self.setting("price_usd"), "a budget is set: say what one costs, 0 where it is free"));
+        }
+        Ok(Terms {
+            provider: self.name.to_owned(),
+            price_micros: section.price_usd.map_or(0, micros),
+            at_once: section.at_once,
+            per_minute: section.per_minute,
+            day_micros: section.day_usd.map(micros),
+            whole_day_micros: budgets.day_usd.map(micros),
+            job_micros: budgets.job_usd.map(micros),
+        })
+    }
+
+    fn arrives_within(&self) -> Duration {
+        Duration::from_secs(self.section.arrives_within_s.unwrap_or(ARRIVES_WITHIN_S).into())
+    }
+
+    /// Where it is lent files from. Errors: `config_invalid` where no destination gives addresses.
+    fn lender(&self) -> Result<Lender, Fault> {
+        let lends = |site: &Site| Lender::new(site.port.clone(), &site.prefix);
+        let found = match &self.section.lend {
+            Some(name) => self.sites.iter().find(|site| site.name == *name).and_then(lends),
+            None => self.sites.iter().find_map(lends),
+        };
+        let none = "it fetches pictures and references by itself, from addresses that a destination signs: configure one at s3://, gs:// or \
+            supabase:// whose addresses open from outside, and name it here";
+        found.ok_or_else(|| refuse(&self.setting("lend"), none))
+    }
+}
+
+/// Whole millionths: what is finer nobody charges.
+fn micros(usd: f64) -> i64 {
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be zero to a thousand millions")]
+    let micros = (usd * 1e6).round() as i64;
+    micros
+}
+
+fn kling(account: &Account<'_>) -> Made<MotionRequest> {
+    account.knows(&["resolution"])?;
+    let key = account.key()?;
+    let settings = KlingSettings {
+        key: match account.secret("secret", account.section.secret.as_ref())? {
+            Some(secret) => KlingKey::Older { access: key, secret },
+            None => KlingKey::Current(key),
+        },
+        endpoint: account.section.endpoint.clone(),
+        resolution: if account.option("resolution", &["720p", "1080p"])? == "1080p" { Resolution::P1080 } else { Resolution::P720 },
+        arrives_within: account.arrives_within(),
+        looks_every: LOOKS_EVERY,
+    };
+    Ok(Arc::new(InTime::new(Kling::new(settings, account.lender()?, HttpOptions::default())?, account.terms()?)))
+}
