@@ -1,7 +1,8 @@
-//! The documents that are made from core's tables, so that they cannot say anything else than the code.
+//! The documents that are made from core's tables and rules, so that they cannot say anything else than the code.
 //!
 //! `cargo run -p xtask -- docs` writes them; a test fails while the ones checked in are older than the tables.
 
+use crate::gpu;
 use anyhow::Context;
 use rushes_core::codes::CODES;
 use rushes_core::event::EVENTS;
@@ -18,8 +19,10 @@ pub type Document = (&'static str, fn() -> String);
 pub const DOCUMENTS: &[Document] = &[
     ("docs/codes.md", codes),
     ("docs/events.md", events),
+    ("docs/gpu.md", gpu::page),
     ("docs/kinds.md", kinds),
     ("docs/log-lines.md", log_lines),
+    ("docs/pictures/gpu.svg", gpu::picture),
     ("docs/routes.md", routes),
 ];
 
@@ -28,7 +31,7 @@ const OPENAPI: &str = include_str!("../../docs/openapi.json");
 
 /// Writes all of them below `root`; tells which.
 pub fn write(root: &Path) -> anyhow::Result<Vec<&'static str>> {
-    std::fs::create_dir_all(root.join("docs")).context("make the folder docs")?;
+    std::fs::create_dir_all(root.join("docs/pictures")).context("make the folder docs/pictures")?;
     for (path, make) in DOCUMENTS {
         #[expect(clippy::disallowed_methods, reason = "a generated document is no asset")]
         std::fs::write(root.join(path), make()).with_context(|| format!("write {path}"))?;

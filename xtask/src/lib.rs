@@ -5,6 +5,8 @@
 //! Both also run as tests, so that a red build says what a reviewer would have said.
 
 pub mod docs;
+mod gpu;
 pub mod measured;
 mod plots;
 pub mod tidy;
+mod timeline;

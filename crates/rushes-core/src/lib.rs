@@ -16,6 +16,7 @@ pub mod event;
 pub mod fault;
 pub mod faults;
 pub mod flow;
+pub mod gpu;
 pub mod ids;
 pub mod inspect;
 pub mod job;

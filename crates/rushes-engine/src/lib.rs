@@ -9,6 +9,7 @@ mod again;
 pub mod audit;
 pub mod blobs;
 pub mod choices;
+pub mod costs;
 pub mod estimate;
 pub mod fetch;
 mod halt;

@@ -60,6 +60,15 @@ pub enum Ask {
         /// Which.
         job: JobId,
     },
+    /// Say what became of what a step sent outside, where nobody could tell. Gives the job's id.
+    Settle {
+        /// Which.
+        job: JobId,
+        /// The step that sent it.
+        step: String,
+        /// The name it has there; None where it never arrived.
+        arrived: Option<String>,
+    },
     /// Take a failed job up again. Gives the job's id.
     Retry {
         /// Which.
@@ -99,7 +108,7 @@ impl Ask {
     pub fn may_be_repeated(&self) -> bool {
         match self {
             Self::Submit { new, .. } => !new,
-            Self::Webhooks { .. } | Self::Schedule { .. } | Self::Choose { .. } | Self::Signal { .. } => false,
+            Self::Webhooks { .. } | Self::Schedule { .. } | Self::Choose { .. } | Self::Signal { .. } | Self::Settle { .. } => false,
             Self::Cancel { .. } | Self::Retry { .. } | Self::Sync { .. } | Self::Records { .. } | Self::Sweep | Self::Fix { .. } => true,
         }
     }

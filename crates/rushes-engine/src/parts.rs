@@ -1,6 +1,7 @@
 //! What an engine is put together from; the app's `wire.rs` makes it.
 
 use crate::blobs::Blobs;
+use crate::costs::Budgets;
 use crate::estimate::Known;
 use crate::home::Home;
 use crate::keep::KeepRules;
@@ -121,6 +122,8 @@ pub struct Parts {
     pub webhooks: Webhooks,
     /// How much is kept here.
     pub keep: KeepRules,
+    /// What may be spent at providers.
+    pub budgets: Budgets,
     /// How many jobs, and how long each.
     pub jobs: JobRules,
     /// What asks for the jobs of [`Driver::Asked`], where that is a queue of tasks.

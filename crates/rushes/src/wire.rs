@@ -151,6 +151,7 @@ fn opened(home: &Home, config: &Config, mode: &Mode) -> Result<(Parts, Arc<SqlSt
             failed_scratch: Duration::from_hours(u64::from(config.keep.failed_scratch_days) * 24),
             days: config.keep.kept_days(),
         },
+        budgets: providers::budgets(config),
         jobs: JobRules::default(),
         tasks: None,
         schedules: schedules::all(home, config)?,

@@ -82,10 +82,10 @@ fn answer(call: &Call, id: &str) -> PathBuf {
 }
 
 /// What was paid for must outlive a crash. A failure here is as good as a lost answer.
+#[expect(clippy::disallowed_methods, reason = "an answer is no asset: only its own step reads it")]
 async fn keep(part: PathBuf, whole: PathBuf) -> Result<(), Fault> {
     let kept = tokio::task::spawn_blocking(move || {
         std::fs::File::open(&part)?.sync_all()?;
-        // The scratch may lie on another disk than what is kept.
         std::fs::rename(&part, &whole)?;
         whole.parent().map_or(Ok(()), |folder| std::fs::File::open(folder)?.sync_all())
     });

@@ -11,6 +11,7 @@ use crate::schedules;
 use crate::webhooks;
 use rushes_core::flow::Workflows;
 use rushes_core::job::{Job, NewJob};
+use rushes_core::ledger::AttemptEnd;
 use rushes_core::store::Owe;
 use rushes_core::{Cancel, Code, Fault, JobId, JobState};
 use serde_json::{Value, json};
@@ -54,6 +55,11 @@ async fn carry_out<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result<Value, 
         Ask::Schedule { name } => schedules::start_now(shared, &name).await.map(|job| json!({"job": job.id, "is_new": true})),
         Ask::Choose { job, take } => choices::choose(parts, job, take).await.map(|job| json!({ "job": job })),
         Ask::Signal { job, name, value } => choices::send(parts, job, &name, value).await.map(|()| json!({ "job": job })),
+        Ask::Settle { job, step, arrived } => {
+            let nowhere = || Fault::new(Code::AnswerLost, "settle attempt").because("somebody looked: it never arrived");
+            let end = arrived.map_or_else(|| AttemptEnd::Failed(nowhere()), AttemptEnd::Submitted);
+            parts.store.settle_attempt(job, &step, end).await.map(|()| json!({ "job": job }))
+        }
         Ask::Cancel { job } => parts.store.cancel(job).await.map(|job| json!({"job": job.id})),
         Ask::Retry { job, had_failed } => {
             let retried = match parts.store.retry(job).await {

@@ -1,4 +1,4 @@
-//! `rushes jobs`: list them, show one, answer what one waits for, cancel one, retry one.
+//! `rushes jobs`: list them, show one, answer what one waits for, cancel one, retry one, settle what nobody can tell.
 
 use super::follow::{self, End, Until};
 use super::hand::{self, Hand};
@@ -56,6 +56,20 @@ pub(crate) enum Command {
         #[arg(value_parser = json_value)]
         value: Value,
     },
+    /// Say what became of what a step sent to a provider, where nobody could tell; `retry` then goes on with that.
+    Settle {
+        /// The job's id.
+        #[arg(value_parser = print::job_id)]
+        id: JobId,
+        /// The step's name, as `rushes jobs show` says.
+        step: String,
+        /// It arrived, and has this name at the provider.
+        #[arg(long, value_name = "NAME", conflicts_with = "not_arrived", required_unless_present = "not_arrived")]
+        arrived: Option<String>,
+        /// It never arrived: it may be sent again.
+        #[arg(long)]
+        not_arrived: bool,
+    },
     /// Take a failed job up again at the steps that failed; where only a destination refused, deliver again.
     Retry {
         /// The job's id.
@@ -86,6 +100,10 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<u
         Command::Signal { id, name, value } => {
             let says = format!("was sent {name}");
             tell(context, Ask::Signal { job: id, name: name.clone(), value }, json!({ "signal": name }), &says).await
+        }
+        Command::Settle { id, step, arrived, not_arrived: _ } => {
+            let says = format!("knows what became of {step}");
+            tell(context, Ask::Settle { job: id, step: step.clone(), arrived }, json!({ "step": step }), &says).await
         }
         Command::Cancel { id } => change(context, Ask::Cancel { job: id }, true).await,
         Command::Retry { id, no_wait } => {

@@ -5,6 +5,7 @@ mod audit;
 mod auth;
 mod completions;
 mod config;
+mod costs;
 mod doctor;
 pub(crate) mod exit;
 mod follow;
@@ -74,6 +75,8 @@ enum Command {
     Import(import::Args),
     /// Take in what arrives in folders, as it arrives.
     Watch(watch::Args),
+    /// Say what was spent at providers, by day and by job, and how that stands to the budgets.
+    Costs(costs::Args),
     /// Say what is still owed, and how fast deliveries have been.
     Status,
     /// Send what one subject still owes.
@@ -138,6 +141,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Init => init::run(&context),
         Command::Run(args) => run::run(&context, args).await,
         Command::Jobs(command) => jobs::run(&context, command).await,
+        Command::Costs(args) => costs::run(&context, args).await,
         Command::Schedules(command) => schedules::run(&context, command).await,
         Command::Assets(command) => assets::run(&context, command).await,
         Command::Put(args) => put::run(&context, args).await,

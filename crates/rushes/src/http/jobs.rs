@@ -4,7 +4,7 @@ use super::app::App;
 use super::choices::ChoiceFacts;
 use super::page;
 use super::problem::Problem;
-use super::read::{AnyBody, Path, Query};
+use super::read::{AnyBody, Body, Path, Query};
 use super::words::JobWord;
 use axum::Json;
 use axum::extract::State;
@@ -193,6 +193,30 @@ pub(super) async fn cancel(State(app): State<App>, Path(id): Path<String>) -> Re
 pub(super) async fn retry(State(app): State<App>, Path(id): Path<String>) -> Result<Json<JobWhole>, Problem> {
     let id = id_of(&id)?;
     app.desk.answer(Ask::Retry { job: id, had_failed: false }).await?;
+    whole(&app, id).await
+}
+
+/// What became of what a step sent.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Settling {
+    /// The step's name.
+    step: String,
+    /// The name it has at the provider; null where it never arrived, and may be sent again.
+    arrived: Option<String>,
+}
+
+/// Says what became of what a step sent to a provider, where nobody could tell (`sent` is `needs_reconcile`); `retry` then
+/// goes on with that. 400 while the job is at work, 404 where nothing of that step needs anybody.
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/settle", tag = "jobs", params(("id" = Uuid, Path, description = "Its id")),
+    request_body = Settling, responses((status = 200, body = JobWhole)))]
+pub(super) async fn settle(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Body(settling): Body<Settling>,
+) -> Result<Json<JobWhole>, Problem> {
+    let id = id_of(&id)?;
+    app.desk.answer(Ask::Settle { job: id, step: settling.step, arrived: settling.arrived }).await?;
     whole(&app, id).await
 }
 

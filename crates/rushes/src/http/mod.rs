@@ -9,6 +9,7 @@ mod audit;
 mod caller;
 mod choices;
 mod content;
+mod costs;
 mod deliveries;
 mod docs;
 mod drive;

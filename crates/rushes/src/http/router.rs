@@ -2,8 +2,8 @@
 
 use super::app::App;
 use super::{
-    assets, audit, caller, choices, content, deliveries, docs, drive, events, health, jobs, keys, metrics, openapi, pipeline, problem,
-    schedules, subjects, trace, upload, webhooks, workflows,
+    assets, audit, caller, choices, content, costs, deliveries, docs, drive, events, health, jobs, keys, metrics, openapi, pipeline,
+    problem, schedules, subjects, trace, upload, webhooks, workflows,
 };
 use crate::ui;
 use axum::Router;
@@ -36,6 +36,8 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(jobs::show))
         .routes(routes!(jobs::cancel))
         .routes(routes!(jobs::retry))
+        .routes(routes!(jobs::settle))
+        .routes(routes!(costs::show))
         .routes(routes!(jobs::steps))
         .routes(routes!(jobs::signal))
         .routes(routes!(drive::drive))

@@ -23,7 +23,6 @@ use rushes_media::stills;
 use rushes_workflows::references;
 use std::collections::BTreeSet;
 use std::path::{Path as FsPath, PathBuf};
-use std::sync::Arc;
 
 /// The longest side of a small picture: sharp on a phone's wall of two columns.
 const SMALL: Pictures = Pictures { max_px: 640, quality: 78 };

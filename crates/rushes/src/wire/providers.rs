@@ -5,10 +5,12 @@ use rushes_adapters::HttpOptions;
 use rushes_adapters::providers::in_time::InTime;
 use rushes_adapters::providers::kling::{Kling, KlingKey, KlingSettings, Resolution};
 use rushes_adapters::providers::lend::Lender;
+use rushes_core::destination::Destination;
 use rushes_core::ledger::Terms;
 use rushes_core::provider::{ConceptRequest, ImageRequest, MotionRequest, MusicRequest, Provider, Providers};
 use rushes_core::{Code, Fault};
 use rushes_engine::Site;
+use rushes_engine::costs::Budgets;
 use rushes_media::builtin::image::BuiltinImage;
 use rushes_media::builtin::motion::BuiltinMotion;
 use rushes_media::builtin::music::BuiltinMusic;
@@ -43,11 +45,11 @@ struct Account<'a> {
     config: &'a Config,
     name: &'a str,
     section: ProviderSection,
-    sites: &'a [Site],
+    sites: &'a [Site<dyn Destination>],
 }
 
 /// Who makes what. Speaks to nobody yet. Errors: `config_invalid`, naming the setting.
-pub(super) fn providers(config: &Config, sites: &[Site], styles: &Styles) -> Result<Providers, Fault> {
+pub(super) fn providers(config: &Config, sites: &[Site<dyn Destination>], styles: &Styles) -> Result<Providers, Fault> {
     if let Some(name) = config.providers.keys().find(|name| ROWS.iter().all(|row| row.name != name.as_str())) {
         let there: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
         return Err(refuse(&format!("providers.{name}"), format!("there is no such provider; there are: {}", there.join(", "))));
@@ -63,7 +65,7 @@ pub(super) fn providers(config: &Config, sites: &[Site], styles: &Styles) -> Res
 
 fn chosen<R: rushes_core::provider::Request>(
     config: &Config,
-    sites: &[Site],
+    sites: &[Site<dyn Destination>],
     (what, name): (&str, &str),
     of: impl Fn(&Row) -> Option<Make<R>>,
     builtin: impl FnOnce() -> Arc<dyn Provider<R>>,
@@ -138,7 +140,7 @@ impl Account<'_> {
 
     /// Where it is lent files from. Errors: `config_invalid` where no destination gives addresses.
     fn lender(&self) -> Result<Lender, Fault> {
-        let lends = |site: &Site| Lender::new(site.port.clone(), &site.prefix);
+        let lends = |site: &Site<dyn Destination>| Lender::new(site.port.clone(), &site.prefix);
         let found = match &self.section.lend {
             Some(name) => self.sites.iter().find(|site| site.name == *name).and_then(lends),
             None => self.sites.iter().find_map(lends),
@@ -146,6 +148,16 @@ impl Account<'_> {
         let none = "it fetches pictures and references by itself, from addresses that a destination signs: configure one at s3://, gs:// or \
             supabase:// whose addresses open from outside, and name it here";
         found.ok_or_else(|| refuse(&self.setting("lend"), none))
+    }
+}
+
+/// The caps there are.
+pub(super) fn budgets(config: &Config) -> Budgets {
+    let of_providers = config.providers.iter().filter_map(|(name, section)| Some((name.clone(), micros(section.day_usd?))));
+    Budgets {
+        day_micros: config.budgets.day_usd.map(micros),
+        job_micros: config.budgets.job_usd.map(micros),
+        providers: of_providers.collect(),
     }
 }
 

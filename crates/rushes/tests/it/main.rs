@@ -27,6 +27,7 @@ mod links;
 mod machines;
 mod production;
 mod proof;
+mod providers;
 mod publishing;
 mod put;
 mod queue;

@@ -7,7 +7,7 @@ use rushes_adapters::publishers::instagram::{Instagram as Account, InstagramSett
 use rushes_core::clock::SystemClock;
 use rushes_core::delivery::Routes;
 use rushes_core::flow::{Flow, Lane, Step, StepContext, Workflows};
-use rushes_core::ledger::{Attempt, AttemptState, Found, Standing, once};
+use rushes_core::ledger::{Attempt, AttemptState, Found, Standing, Terms, once};
 use rushes_core::publisher::{Container, NewPost, Publisher};
 use rushes_core::{Code, Done, Fault, JobState, Stop};
 use rushes_engine::{Engine, Home, NewJobRequest};
@@ -59,7 +59,7 @@ impl Workflows for Show {
         let hand_over = move |context: StepContext| async move {
             // What is handed over and not shown is seen by nobody.
             let find = |_| async { Ok(Found::Nowhere) };
-            Ok(Done::value(once(&*context.ledger, account.name(), find, || account.create(&post)).await?))
+            Ok(Done::value(once(&*context.ledger, &Terms::free(account.name()), find, || account.create(&post)).await?))
         };
         let container: String = flow.step(Step::new("hand_over").lane(Lane::Net), hand_over).await?;
         for look in 1..=500 {
@@ -83,7 +83,7 @@ impl Workflows for Show {
                 let found = account.find(container, caption, attempt.began_ms).await?;
                 Ok(found.map_or(Found::Nowhere, Found::There))
             };
-            Ok(Done::value(once(&*context.ledger, account.name(), find, || account.publish(container)).await?))
+            Ok(Done::value(once(&*context.ledger, &Terms::free(account.name()), find, || account.publish(container)).await?))
         };
         let id: String = flow.step(Step::new("show").lane(Lane::Net), show).await?;
         Ok(json!(id))

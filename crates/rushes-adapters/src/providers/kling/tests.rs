@@ -1,5 +1,7 @@
 //! Kling against a server that behaves so, in both generations: ordered once, whatever is lost, and nothing lent stays.
 
+#![expect(clippy::disallowed_methods, reason = "these tests lay out what is handed in")]
+
 use super::*;
 use crate::destinations::s3::{AccessKey, Addressing, S3Destination, S3Settings};
 use crate::providers::in_time::InTime;

@@ -183,6 +183,7 @@ pub(crate) fn parts_on(store: SqlStore, home: Home, clock: Arc<dyn Clock>, route
         scan_every: Duration::from_millis(200),
         webhooks: Webhooks { post: Arc::new(Poster::new(true)), retries: [20, 40, 80].map(Duration::from_millis).into() },
         keep: KeepRules::default(),
+        budgets: Default::default(),
         jobs: JobRules::default(),
         tasks: None,
         schedules: Arc::default(),

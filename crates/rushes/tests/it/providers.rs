@@ -1,0 +1,183 @@
+//! Dances made by a service in its own time, by the real program: ordered once, whatever is killed; within the budget; stopped
+//! when nobody wants them any more.
+
+use crate::support::program::{End, Program, end, ffmpeg, signal};
+use crate::support::survivor::{Dice, TINY, number};
+use rushes_testkit::cable::{Cable, Cut};
+use rushes_testkit::gcs::Gcs;
+use rushes_testkit::kling::{Kling, Planned};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+const LONG: Duration = Duration::from_secs(120);
+
+/// A home that delivers to a store whose addresses open, and dances at a service.
+struct Stand {
+    program: Program,
+    kling: Kling,
+    cable: Cable,
+    store: Gcs,
+}
+
+impl Stand {
+    async fn new(terms: &str) -> Self {
+        let (store, kling) = (Gcs::start().await, Kling::start().await);
+        store.make_bucket("bucket", false);
+        let cable = Cable::to(kling.url.trim_start_matches("http://").parse().unwrap()).await;
+        let config = format!(
+            "{TINY}[[destinations]]\nname = \"cloud\"\nuri = \"gs://bucket\"\nendpoint = \"{}\"\ncredentials = \"file:key.json\"\naccess = \"signed\"\n\
+             [make]\nmotion = \"kling\"\n{terms}\n[providers.kling]\nkey = \"env:KLING\"\nendpoint = \"http://{}\"\nprice_usd = 0.5\narrives_within_s = 2\n",
+            store.url,
+            cable.address()
+        );
+        let program = Program::with(&config);
+        program.write("key.json", store.google.service_account().as_bytes());
+        program.write(".env", format!("KLING={}\n", Kling::KEY).as_bytes());
+        let stand = Self { program, kling, cable, store };
+        for name in ["step", "turn", "jump"] {
+            stand.reference(name);
+        }
+        stand
+    }
+
+    fn reference(&self, name: &str) {
+        let picture = format!("testsrc2=size=64x112:rate=8:duration=3,hue=h={}", name.bytes().map(u32::from).sum::<u32>() % 360);
+        let sound = ["-f", "lavfi", "-i", "sine=frequency=440:duration=3", "-pix_fmt", "yuv420p", "-shortest"];
+        ffmpeg(&[&["-f", "lavfi", "-i", &picture][..], &sound[..]].concat(), &self.program.path(&format!("{name}.mp4")));
+    }
+
+    /// The servers answer on other threads meanwhile.
+    fn run(&self, args: &[&str]) -> End {
+        tokio::task::block_in_place(|| self.program.run(args))
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        self.run(&[args, &["--json"]].concat()).expect(0).json()
+    }
+
+    fn lent(&self) -> usize {
+        self.store.objects("bucket").iter().filter(|object| object.name.contains(".rushes/lent/")).count()
+    }
+
+    /// The steps of this job and its children that were sent outside.
+    fn sent(&self, job: &str) -> Vec<Value> {
+        let shown = self.json(&["jobs", "show", job]);
+        let children = shown["children"].as_array().unwrap().iter().flat_map(|child| child["steps"].as_array().unwrap().clone());
+        let mut steps: Vec<Value> = shown["steps"].as_array().unwrap().iter().cloned().chain(children).collect();
+        steps.retain(|step| !step["sent"].is_null());
+        steps
+    }
+
+    async fn until(&self, what: &str, holds: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !holds() {
+            assert!(start.elapsed() < LONG, "{what}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The newest topmost job.
+    fn newest(&self) -> Value {
+        self.json(&["jobs", "ls", "--limit", "20"])["jobs"].as_array().unwrap().iter().find(|job| job["parent"].is_null()).unwrap().clone()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn providers_make_the_dances_of_a_production_and_keep_count_of_the_money() {
+    let stand = Stand::new("[budgets]\nday_usd = 10.0").await;
+    let args = ["run", "production", "--reference", "./step.mp4", "--reference", "./turn.mp4", "--no-variants"];
+    let made = stand.json(&args);
+    assert_eq!(made["status"], "completed", "{made}");
+    let sent = stand.sent(made["job_id"].as_str().unwrap());
+    let told: Vec<_> = sent.iter().map(|step| (&step["provider"], &step["sent"], &step["cost"])).collect();
+    assert_eq!(told, vec![(&json!("kling"), &json!("done"), &json!(0.5)); 2]);
+    assert_eq!((stand.kling.tasks().len(), stand.lent()), (2, 0));
+    let costs = stand.json(&["costs"]);
+    assert_eq!((&costs["days"][0]["sent"], &costs["days"][0]["usd"], &costs["jobs"][0]["usd"]), (&json!(2), &json!(1.0), &json!(1.0)));
+    assert_eq!(costs["budgets"], json!([{"setting": "budgets.day_usd", "cap_usd": 10.0, "spent_usd": 1.0}]));
+    stand.run(&["audit", "--deep"]).expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn providers_stop_before_the_first_cent_above_the_budget_and_go_on_when_it_is_raised() {
+    let stand = Stand::new("[budgets]\nday_usd = 1.4").await;
+    let args =
+        ["run", "production", "--reference", "./step.mp4", "--reference", "./turn.mp4", "--reference", "./jump.mp4", "--no-variants"];
+    let running = stand.program.start(&args);
+    // Whose turn it is first is not said: the child tells what it waits for.
+    let waits = || stand.json(&["jobs", "ls"])["jobs"].as_array().unwrap().iter().any(|job| job["waiting_for"] == "budget kling");
+    stand.until("it says that the budget is spent", waits).await;
+    stand.until("what may be spent is", || stand.kling.tasks().len() == 2).await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(stand.kling.tasks().len(), 2, "looked again, and still not sent");
+    let costs = stand.json(&["costs"]);
+    assert_eq!(costs["budgets"][0]["spent_usd"], 1.0);
+    signal(&running, "TERM");
+    tokio::task::block_in_place(|| end(running));
+    let config = std::fs::read_to_string(stand.program.path("rushes.toml")).unwrap();
+    stand.program.write("rushes.toml", config.replace("day_usd = 1.4", "day_usd = 1.5").as_bytes());
+    let made = stand.json(&args);
+    assert_eq!((made["status"].as_str(), stand.kling.tasks().len()), (Some("completed"), 3), "{made}");
+    stand.run(&["audit", "--deep"]).expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn providers_that_cannot_stop_are_paid_for_what_a_cancelled_job_ordered() {
+    let stand = Stand::new("").await;
+    stand.kling.takes(u32::MAX);
+    let running = stand.program.start(&["run", "production", "--reference", "./step.mp4", "--no-variants"]);
+    stand.until("it is ordered", || stand.kling.tasks().len() == 1).await;
+    stand.until("and written down", || stand.sent(stand.newest()["id"].as_str().unwrap())[0]["sent"] == "submitted").await;
+    let job = stand.newest()["id"].as_str().unwrap().to_owned();
+    stand.json(&["jobs", "cancel", &job]);
+    tokio::task::block_in_place(|| end(running));
+    let sent = stand.sent(&job);
+    assert_eq!((sent.len(), &sent[0]["sent"], &sent[0]["cost"], stand.lent()), (1, &json!("done"), &json!(0.5), 0), "{sent:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn providers_are_asked_once_for_each_dance_whoever_is_killed() {
+    let kills = number("RUSHES_KILLS", 8);
+    let mut dice = Dice::roll("providers");
+    let stand = Stand::new("").await;
+    stand.json(&["run", "character", "--name", "Nova", "--seed", "5"]);
+    let (mut done, mut round) = (0, 0);
+    while done < kills {
+        round += 1;
+        let before = stand.kling.tasks().len();
+        let redo = round.to_string();
+        let args = ["run", "dance", "nova", "--reference", "./step.mp4", "--redo", &redo];
+        stand.kling.takes(1 + u32::try_from(dice.below(4)).unwrap());
+        match dice.below(5) {
+            0 => stand.kling.plan("order", Planned::AnswerLost),
+            1 => stand.kling.plan("order", Planned::Refused(503, 0, "try later".into())),
+            2 => stand.kling.plan("look", Planned::Refused(502, 0, "bad gateway".into())),
+            3 => stand.kling.plan("fetch", Planned::HalfFetched),
+            _ => {}
+        }
+        for _ in 0..=dice.below(3) {
+            // At a place of the product, or wherever it is then; or the service is gone for a moment.
+            let at = ["attempt_begun:1=kill", "attempt_answered:1=kill", "attempt_answered:2=kill", "step_kept:2=kill", ""];
+            let at = at[usize::try_from(dice.below(5)).unwrap()];
+            let mut running = stand.program.start_with(&args, &[("RUSHES_FAULTS", at)]);
+            tokio::time::sleep(Duration::from_millis(300 + dice.below(1_700))).await;
+            if dice.below(3) == 0 {
+                let cut = [Cut::Reset, Cut::Answers, Cut::Silent];
+                stand.cable.cut(cut[usize::try_from(dice.below(3)).unwrap()]);
+                tokio::time::sleep(Duration::from_millis(dice.below(800))).await;
+                stand.cable.mend();
+            }
+            running.kill().unwrap();
+            tokio::task::block_in_place(|| end(running));
+            done += 1;
+        }
+        let ended = stand.run(&args);
+        assert!(ended.code == 0, "round {round}, seed {}: {} {}", dice.seed, ended.stdout, ended.stderr);
+        // What the service turned down did not stand there: nothing of this round was carried out twice.
+        assert_eq!(stand.kling.tasks().len() - before, 1, "round {round}, seed {}", dice.seed);
+    }
+    assert_eq!(stand.lent(), 0);
+    let costs = stand.json(&["costs"]);
+    assert_eq!((&costs["days"][0]["open"], costs["days"][0]["usd"].as_f64()), (&json!(0), Some(round as f64 * 0.5)));
+    stand.run(&["audit", "--deep"]).expect(0);
+}
