@@ -51,6 +51,11 @@ impl Shelf {
         }
     }
 
+    /// The bytes of a version once more, as another one.
+    pub(super) async fn copy(&self, from: &str, to: &str) -> Outcome<()> {
+        tokio::fs::copy(self.file(from), self.file(to)).await.map(drop).map_err(|error| Refusal::internal(error.to_string()))
+    }
+
     /// The ETag of a resumable upload: S3's of an object whose parts end where its requests ended.
     pub(super) async fn etag_of_parts(&self, version: &str, ends: &[u64]) -> Outcome<String> {
         let bytes = tokio::fs::read(self.file(version)).await.map_err(|error| Refusal::internal(error.to_string()))?;

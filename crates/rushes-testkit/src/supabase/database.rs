@@ -10,6 +10,8 @@ use tokio_postgres::{Client, NoTls};
 
 /// Requests beyond this wait for each other.
 const CONNECTIONS: usize = 16;
+/// What users apply to their own projects.
+pub(super) const WORKSPACE: &str = include_str!("../../../../deploy/supabase/migrations/20261122000000_workspace.sql");
 
 pub(super) struct Database {
     server: Postgres,
@@ -35,6 +37,11 @@ impl Caller {
         Self::of(&json!({"role": "service_role"}))
     }
 
+    /// Whether nobody has signed in.
+    pub(super) fn is_nobody(&self) -> bool {
+        self.role == "anon"
+    }
+
     /// The user's id.
     pub(super) fn owner(&self) -> Option<&str> {
         self.claims["sub"].as_str()
@@ -42,11 +49,12 @@ impl Caller {
 }
 
 impl Database {
-    /// A Postgres with the schema in it; `None` where there is no Postgres.
+    /// A Postgres with the schema in it, and what Rushes gives projects to apply; `None` where there is no Postgres.
     pub(super) async fn start() -> Option<Self> {
         let server = servers::postgres()?;
         let database = Self { server, idle: Mutex::default(), places: Semaphore::new(CONNECTIONS) };
         database.run(include_str!("schema.sql")).await.expect("the schema is sound");
+        database.run(WORKSPACE).await.expect("the migration can be applied");
         Some(database)
     }
 
@@ -76,7 +84,7 @@ impl Database {
         let transaction = Transaction { database: self, client, _place: place };
         transaction.client.batch_execute("BEGIN").await.map_err(|error| Refusal::of_database(&error))?;
         let scope = "SELECT set_config('role', $1, true), set_config('request.jwt.claims', $2, true), \
-                     set_config('request.jwt.claim.sub', $3, true)";
+                     set_config('request.jwt.claim.sub', $3, true), set_config('storage.allow_delete_query', 'true', true)";
         transaction.rows(scope, &[&caller.role, &caller.claims.to_string(), &caller.owner().unwrap_or_default()]).await?;
         Ok(transaction)
     }

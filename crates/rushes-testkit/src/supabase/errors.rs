@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{Response, StatusCode, header};
 use serde_json::json;
+use tokio_postgres::error::DbError;
 
 /// A refusal.
 #[derive(Debug, Clone)]
@@ -15,6 +16,8 @@ pub(super) struct Refusal {
     /// The older name of the code, which clients compare.
     error: &'static str,
     pub(super) message: String,
+    /// What Postgres said, where it was Postgres that refused.
+    pub(super) cause: Option<Box<DbError>>,
 }
 
 pub(super) type Outcome<T> = Result<T, Refusal>;
@@ -22,7 +25,7 @@ pub(super) type Outcome<T> = Result<T, Refusal>;
 impl Refusal {
     fn new(status: u16, code: &'static str, error: &'static str, message: impl Into<String>) -> Self {
         let http_status = if status == 500 { 500 } else { 400 };
-        Self { status, http_status, code, error, message: message.into() }
+        Self { status, http_status, code, error, message: message.into(), cause: None }
     }
 
     pub(super) fn no_bucket() -> Self {
@@ -104,6 +107,10 @@ impl Refusal {
     /// What Postgres refused.
     pub(super) fn of_database(error: &tokio_postgres::Error) -> Self {
         let Some(told) = error.as_db_error() else { return Self::internal(error.to_string()) };
+        Self { cause: Some(Box::new(told.clone())), ..Self::of_told(told) }
+    }
+
+    fn of_told(told: &DbError) -> Self {
         match told.code().code() {
             "42501" if told.message().contains("row-level security") => Self::access_denied("new row violates row-level security policy"),
             "42501" => Self::access_denied(told.message()),

@@ -1,8 +1,9 @@
 //! A server shaped like Supabase Storage, for tests: its addresses, its odd errors, its limits and its policies, which a
 //! real Postgres enforces. Written from the public sources of supabase/storage (August 2026) and of the TUS server in it.
 //!
-//! There is a private bucket `workspace-temp` in which a user may do everything below a folder named by their own id. Left
-//! out: uploads as forms, image transformations, moving and copying, signed uploads, versions, the S3 endpoint.
+//! The migrations of `deploy/supabase` are applied to it: there is a private bucket `workspace-temp` in which a user may do
+//! everything below a folder named by their own id, and a table `workspace_assets`, which is reached as PostgREST reaches
+//! tables ([`mod@rest`]). Left out: uploads as forms, image transformations, signed uploads, versions, the S3 endpoint.
 
 mod buckets;
 mod bytes;
@@ -10,9 +11,11 @@ mod database;
 mod dates;
 mod errors;
 mod lists;
+mod moves;
 mod names;
 mod objects;
 mod request;
+mod rest;
 mod resumable;
 mod routes;
 mod serve;
@@ -35,7 +38,7 @@ const LONG_S: i64 = 10 * 365 * 86_400;
 
 /// The server. Dropping it ends it, its Postgres and its bytes.
 pub struct Supabase {
-    /// `http://127.0.0.1:PORT`; storage lies below `/storage/v1`.
+    /// `http://127.0.0.1:PORT`; storage lies below `/storage/v1`, tables below `/rest/v1`.
     pub url: String,
     /// Where it listens, for a proxy before it.
     pub address: SocketAddr,

@@ -80,7 +80,8 @@ pub(super) fn integer(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.parse().ok())
 }
 
-fn bare(authorization: &str) -> &str {
+/// A token without the word before it.
+pub(super) fn bare(authorization: &str) -> &str {
     let (scheme, rest) = authorization.split_at_checked(7).unwrap_or(("", ""));
     if scheme.eq_ignore_ascii_case("bearer ") { rest.trim_start() } else { authorization }
 }

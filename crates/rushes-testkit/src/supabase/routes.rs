@@ -4,7 +4,7 @@ use super::State;
 use super::errors::{Outcome, Refusal};
 use super::request::Request;
 use super::serve::Door;
-use super::{buckets, lists, names, objects, resumable, serve};
+use super::{buckets, lists, moves, names, objects, rest, resumable, serve};
 use axum::body::Body;
 use axum::http::{Method, Response};
 use std::sync::Arc;
@@ -15,6 +15,9 @@ pub(super) async fn answer(
     request: axum::extract::Request,
 ) -> Response<Body> {
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+    if path.starts_with(rest::PATH) {
+        return rest::answer(state, request).await;
+    }
     let Some(request) = Request::of(request) else { return Refusal::no_route(&method, &path).answer() };
     match tokio::spawn(route(state, request)).await {
         Ok(Ok(answer)) => answer,
@@ -58,8 +61,11 @@ async fn object(state: Arc<State>, request: Request, rest: &str) -> Outcome<Resp
             "public" => info(&state, &request, Door::Public, behind_second).await,
             _ => info(&state, &request, Door::Either, behind).await,
         },
+        ("move", "POST") => moves::relocate(&state, request).await,
+        ("copy", "POST") => moves::copy(&state, request).await,
         ("list", "POST") => lists::folder(&state, request, &decoded(behind)?).await,
         ("list-v2", "POST") => lists::flat(&state, request, &decoded(behind)?).await,
+        ("sign", "POST") if behind_second.is_empty() => serve::sign_many(&state, request, &decoded(second)?).await,
         ("sign", "POST") => {
             let (bucket, key) = place(behind)?;
             serve::sign(&state, request, &bucket, &key, behind).await

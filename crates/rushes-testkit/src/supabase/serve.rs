@@ -66,6 +66,32 @@ pub(super) async fn sign(state: &State, request: Request, bucket: &str, key: &st
     Ok(json_answer(200, &json!({"signedURL": format!("/object/sign/{url}?token={}", download_token(&url, lives_s))})))
 }
 
+/// `POST …/sign/{bucket}` with `{"expiresIn": seconds, "paths": [key, …]}`: one answer for each, refused or not.
+pub(super) async fn sign_many(state: &State, request: Request, bucket: &str) -> Outcome<Response<Body>> {
+    let caller = request.caller()?;
+    let body = request.json().await?;
+    let lives_s = integer(&body["expiresIn"]).filter(|seconds| *seconds >= 1);
+    let lives_s = lives_s.ok_or_else(|| Refusal::malformed("body/expiresIn must be >= 1"))?;
+    let keys: Option<Vec<String>> =
+        body["paths"].as_array().and_then(|keys| keys.iter().map(|key| key.as_str().map(str::to_owned)).collect());
+    let keys = keys.filter(|keys| !keys.is_empty()).ok_or_else(|| Refusal::malformed("body must have required property 'paths'"))?;
+    let sql = "SELECT name FROM storage.objects WHERE bucket_id = $1 AND name = ANY($2)";
+    let transaction = state.database.begin(&caller).await?;
+    let seen = transaction.select(sql, &[&bucket, &keys]).await?;
+    transaction.roll_back().await?;
+    let answers = keys.iter().map(|key| {
+        if seen.iter().any(|row| row["name"] == json!(key)) {
+            let url = format!("{bucket}/{key}");
+            let signed = format!("/object/sign/{url}?token={}", download_token(&url, lives_s));
+            json!({"error": null, "path": key, "signedURL": signed})
+        } else {
+            let error = "Either the object does not exist or you do not have access to it";
+            json!({"error": error, "path": key, "signedURL": null})
+        }
+    });
+    Ok(json_answer(200, &answers.collect()))
+}
+
 fn download_token(url: &str, lives_s: i64) -> String {
     token::sign(json!({"url": url, "scope": "download"}), lives_s)
 }

@@ -1,5 +1,11 @@
 //! The server over real sockets, asked by hand-written requests.
 
+mod folders;
+mod intruders;
+mod migration;
+mod roles;
+mod rows;
+
 use super::Supabase;
 use crate::chaos::{Chaos, Weather};
 use base64::Engine;
@@ -84,6 +90,13 @@ impl Asker {
     async fn post_json(&self, path: &str, body: Value) -> Answer {
         self.ask("POST", path, &[("Content-Type", "application/json")], body.to_string().as_bytes()).await
     }
+}
+
+/// Connects to the server's Postgres, as the superuser.
+async fn connect(server: &Supabase) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(&server.database_url(), tokio_postgres::NoTls).await.expect("it listens");
+    tokio::spawn(connection);
+    client
 }
 
 /// The server, and its service.

@@ -4,6 +4,9 @@ DO $$
 DECLARE
     called text;
     is_supabase boolean := to_regprocedure('auth.uid()') IS NOT NULL AND to_regrole('authenticated') IS NOT NULL;
+    -- An app's own table of that name has other columns and is written by others; its records lie in `rushes_records`.
+    is_apps boolean := EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('workspace_assets') AND attname = 'temp_storage_path')
+        AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('workspace_assets') AND attname = 'record');
 BEGIN
     FOREACH called IN ARRAY ARRAY['characters', 'people', 'users', 'shoots', 'photos', 'assets', 'workspace_assets', 'pipeline_jobs'] LOOP
         IF to_regclass(called) IS NOT NULL THEN
@@ -28,6 +31,7 @@ BEGIN
     END LOOP;
 
     FOREACH called IN ARRAY ARRAY['characters', 'people', 'users', 'shoots', 'photos', 'assets', 'workspace_assets', 'pipeline_jobs'] LOOP
+        CONTINUE WHEN is_apps AND called = 'workspace_assets';
         EXECUTE format(
             'ALTER TABLE %I ADD COLUMN IF NOT EXISTS rev bigint NOT NULL DEFAULT 0,
                 ADD COLUMN IF NOT EXISTS record jsonb NOT NULL DEFAULT ''{}'',
@@ -39,6 +43,7 @@ BEGIN
     END LOOP;
 
     FOREACH called IN ARRAY ARRAY['people', 'photos', 'assets', 'workspace_assets'] LOOP
+        CONTINUE WHEN is_apps AND called = 'workspace_assets';
         EXECUTE format(
             'ALTER TABLE %I ADD COLUMN IF NOT EXISTS kind text, ADD COLUMN IF NOT EXISTS path text, ADD COLUMN IF NOT EXISTS uri text,
                 ADD COLUMN IF NOT EXISTS url text, ADD COLUMN IF NOT EXISTS sha256 text, ADD COLUMN IF NOT EXISTS size_bytes bigint,
@@ -47,11 +52,13 @@ BEGIN
                 ADD COLUMN IF NOT EXISTS created_at timestamptz', called);
     END LOOP;
 
-    ALTER TABLE workspace_assets
-        ADD COLUMN IF NOT EXISTS user_id text, ADD COLUMN IF NOT EXISTS job_id text, ADD COLUMN IF NOT EXISTS idx integer,
-        ADD COLUMN IF NOT EXISTS bucket text, ADD COLUMN IF NOT EXISTS key text, ADD COLUMN IF NOT EXISTS prompt text,
-        ADD COLUMN IF NOT EXISTS meta jsonb;
-    CREATE INDEX IF NOT EXISTS workspace_assets_of_user ON workspace_assets (user_id, created_at DESC);
+    IF NOT is_apps THEN
+        ALTER TABLE workspace_assets
+            ADD COLUMN IF NOT EXISTS user_id text, ADD COLUMN IF NOT EXISTS job_id text, ADD COLUMN IF NOT EXISTS idx integer,
+            ADD COLUMN IF NOT EXISTS bucket text, ADD COLUMN IF NOT EXISTS key text, ADD COLUMN IF NOT EXISTS prompt text,
+            ADD COLUMN IF NOT EXISTS meta jsonb;
+        CREATE INDEX IF NOT EXISTS workspace_assets_of_user ON workspace_assets (user_id, created_at DESC);
+    END IF;
 
     ALTER TABLE pipeline_jobs
         ADD COLUMN IF NOT EXISTS status text, ADD COLUMN IF NOT EXISTS current_stage text, ADD COLUMN IF NOT EXISTS completed integer,
@@ -60,7 +67,7 @@ BEGIN
 
     -- A user reads what is theirs; only the service role, which no policy binds, writes.
     IF is_supabase THEN
-        IF NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = 'workspace_assets'::regclass AND polname = 'own_rows') THEN
+        IF NOT is_apps AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = 'workspace_assets'::regclass AND polname = 'own_rows') THEN
             CREATE POLICY own_rows ON workspace_assets FOR SELECT TO authenticated USING (user_id = (SELECT auth.uid())::text);
         END IF;
         IF NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = 'users'::regclass AND polname = 'own_rows') THEN

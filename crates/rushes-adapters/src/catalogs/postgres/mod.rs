@@ -16,7 +16,7 @@ use rushes_core::{Code, Fault};
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tables::{Statements, statements};
+use tables::{APPS, Statements, statements};
 use tokio::sync::Mutex;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
@@ -37,14 +37,26 @@ pub struct PostgresCatalog {
     connections: Connections,
     patience: Duration,
     is_ready: AtomicBool,
+    /// The table of a collection of ours is an app's own.
+    is_apps: AtomicBool,
     preparing: Mutex<()>,
 }
+
+/// Whether a table has a column that apps give it, and none of ours. A table that is not there is no app's.
+const IS_APPS: &str = "SELECT count(*) FILTER (WHERE attname = 'temp_storage_path') = 1 AND count(*) FILTER (WHERE attname = 'record') = 0
+    FROM pg_attribute WHERE attrelid = to_regclass($1)";
 
 impl PostgresCatalog {
     /// Speaks to nobody yet; the tables are made when they are first needed. Errors: `config_invalid`.
     pub fn new(settings: &PostgresSettings) -> Result<Self, Fault> {
         let connections = Connections::new(settings)?;
-        Ok(Self { connections, patience: settings.patience, is_ready: AtomicBool::new(false), preparing: Mutex::default() })
+        Ok(Self {
+            connections,
+            patience: settings.patience,
+            is_ready: AtomicBool::new(false),
+            is_apps: AtomicBool::new(false),
+            preparing: Mutex::default(),
+        })
     }
 
     /// Asks one statement. One that finds its connection closed by the other end is asked again on a fresh one.
@@ -81,7 +93,7 @@ impl PostgresCatalog {
     /// As [`Self::ask`], of the table of a collection.
     async fn of(&self, operation: &str, collection: &str, sql: fn(&Statements) -> &str, values: Values<'_>) -> Result<Vec<Row>, Fault> {
         self.prepare().await?;
-        let statements = statements(collection);
+        let statements = statements(collection, self.is_apps.load(Ordering::Relaxed));
         self.ask(operation, statements.table, sql(statements), values).await
     }
 
@@ -95,7 +107,9 @@ impl PostgresCatalog {
             return Ok(());
         }
         let operation = "prepare Postgres";
-        let tables = tables::names();
+        let is_apps = self.ask(operation, APPS, IS_APPS, &[(&APPS, Type::TEXT)]).await?.first().is_some_and(|row| row.get(0));
+        self.is_apps.store(is_apps, Ordering::Relaxed);
+        let tables: Vec<&str> = tables::names().into_iter().filter(|name| !is_apps || *name != APPS).collect();
         let missing = "SELECT name FROM unnest($1) AS name WHERE to_regclass(name) IS NULL";
         let all: Vec<&str> = tables.iter().copied().chain(["rushes_schema"]).collect();
         let missing = self.ask(operation, "pg_class", missing, &[(&all, Type::TEXT_ARRAY)]).await?;

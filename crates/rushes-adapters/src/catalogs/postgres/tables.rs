@@ -79,11 +79,15 @@ pub(super) struct Statements {
     pub(super) delete: String,
 }
 
-/// The statements for a collection.
-pub(super) fn statements(collection: &str) -> &'static Statements {
+/// The collection whose table may be an app's own.
+pub(super) const APPS: &str = "workspace_assets";
+
+/// The statements for a collection. `is_apps`: [`APPS`] is not ours here, and its records lie among all others.
+pub(super) fn statements(collection: &str, is_apps: bool) -> &'static Statements {
     static ALL: LazyLock<Vec<Statements>> = LazyLock::new(|| TABLES.iter().map(own).collect());
     static SHARED: LazyLock<Statements> = LazyLock::new(shared);
-    ALL.iter().find(|statements| statements.table == collection).unwrap_or(&SHARED)
+    let own = ALL.iter().find(|statements| statements.table == collection);
+    own.filter(|_| !is_apps || collection != APPS).unwrap_or(&SHARED)
 }
 
 /// Every table records lie in.

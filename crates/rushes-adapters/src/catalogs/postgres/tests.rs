@@ -3,6 +3,7 @@
 use super::*;
 use crate::catalogs::processes;
 use rushes_testkit::servers::{Postgres, postgres};
+use rushes_testkit::supabase::Supabase;
 use rushes_testkit::{catalog_suite, writers_ended};
 use serde_json::json;
 use std::sync::Arc;
@@ -18,7 +19,11 @@ fn catalog(address: &str) -> PostgresCatalog {
 
 /// A session of somebody else.
 async fn other(server: &Postgres) -> Client {
-    let (client, connection) = tokio_postgres::connect(&server.url(), NoTls).await.unwrap();
+    connect(&server.url()).await
+}
+
+async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);
     client
 }
@@ -234,4 +239,47 @@ async fn postgres_is_prepared_by_many_at_once() {
     for one in many {
         assert!(one.await.unwrap().unwrap().is_empty());
     }
+}
+
+/// What users apply to a project whose pages show a workspace.
+const WORKSPACE: &str = include_str!("../../../../../deploy/supabase/migrations/20261122000000_workspace.sql");
+
+#[tokio::test]
+async fn postgres_leaves_an_apps_own_table_alone() {
+    let Some(server) = Supabase::start().await else { return };
+    let url = server.database_url();
+    let owner = connect(&url).await;
+    let columns = async || {
+        let asked = "SELECT string_agg(attname || atttypid::text, ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'workspace_assets'::regclass";
+        owner.query_one(asked, &[]).await.unwrap().get::<_, String>(0)
+    };
+    let before = columns().await;
+    let file = || record("workspace_assets", "x", 1, json!({"owner": "u-1", "path": "u-1/j-1/0.png", "kind": "workspace_image"}));
+    let kept = async || {
+        let catalog = catalog(&url);
+        catalog.put(&file()).await.unwrap();
+        assert_eq!(catalog.get("workspace_assets", "x").await.unwrap(), Some(file()));
+        assert_eq!(catalog.list("workspace_assets", None).await.unwrap(), ["x"]);
+        catalog.delete("workspace_assets", "x").await.unwrap();
+    };
+    kept().await;
+    assert_eq!(columns().await, before);
+    // The other way round: first the catalog, then the app. It is told what to do, and the catalog goes on beside it.
+    owner.batch_execute("DROP TABLE workspace_assets").await.unwrap();
+    let old = catalog(&url);
+    old.put(&file()).await.unwrap();
+    assert!(columns().await.contains("record"));
+    let refused = owner.batch_execute(WORKSPACE).await.unwrap_err();
+    let refused = refused.as_db_error().unwrap();
+    assert!(refused.message().contains("has no column job_id") || refused.message().contains("has no column asset_index"), "{refused}");
+    assert!(refused.hint().is_some_and(|hint| hint.contains("RENAME TO")));
+    owner.batch_execute("ALTER TABLE workspace_assets RENAME TO records_before").await.unwrap();
+    owner.batch_execute(WORKSPACE).await.unwrap();
+    assert_eq!(columns().await, before);
+    kept().await;
+    assert_eq!(old.put(&file()).await.unwrap_err().code, Code::CatalogDown, "one that has begun finds its columns gone");
+    old.put(&file()).await.unwrap();
+    let indexed =
+        "SELECT indexname::text FROM pg_indexes WHERE tablename = 'workspace_assets' AND indexdef LIKE '%(user_id, created_at DESC)'";
+    assert_eq!(owner.query_one(indexed, &[]).await.unwrap().get::<_, &str>(0), "workspace_assets_by_user");
 }

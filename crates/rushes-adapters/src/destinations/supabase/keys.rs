@@ -23,7 +23,8 @@ pub(super) fn encode(key: &str) -> String {
     })
 }
 
-/// Our key for what a listing names; None where no key of ours is written so.
+/// Our key for what a listing names; None where no key of ours is written so. Least of all one with `..` for a folder: a user
+/// may have named an object so, and an address made of it leads into the folder of somebody else.
 pub(super) fn decode(encoded: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(encoded.len());
     let mut rest = encoded.bytes();
@@ -36,7 +37,8 @@ pub(super) fn decode(encoded: &str) -> Option<String> {
             _ => byte,
         });
     }
-    String::from_utf8(bytes).ok().filter(|key| encode(key) == encoded)
+    let leads_elsewhere = |key: &str| key.split('/').any(|part| matches!(part, "." | ".."));
+    String::from_utf8(bytes).ok().filter(|key| encode(key) == encoded && !leads_elsewhere(key))
 }
 
 /// An encoded key as the path of an address. More must not be percent-encoded: a server that signs an address would sign
@@ -58,6 +60,7 @@ mod tests {
             "emoji 🎬 é e\u{301} ユーザー/\u{7f}\n\t\\^`{|}~<>\"",
             "=5B",
             "a==",
+            "a../..b/...",
             "",
         ] {
             let encoded = encode(key);
@@ -70,7 +73,7 @@ mod tests {
 
     #[test]
     fn supabase_keys_of_others_that_are_none_of_ours_are_told_apart() {
-        for encoded in ["a=b.png", "a=5b", "a=41", "a=", "a=5", "=FF", "=+5", "a?b"] {
+        for encoded in ["a=b.png", "a=5b", "a=41", "a=", "a=5", "=FF", "=+5", "a?b", "a/../b", "..", "./a", "a/.", "a/=2E=2E/b"] {
             assert_eq!(decode(encoded), None, "{encoded}");
         }
     }

@@ -140,3 +140,25 @@ fn supabase_settings_are_checked_and_keep_their_secret() {
         assert_eq!(fault.code, Code::ConfigInvalid, "{endpoint} {bucket}");
     }
 }
+
+#[tokio::test]
+async fn supabase_listings_leave_out_names_that_lead_elsewhere() {
+    let Some(server) = Supabase::start().await else { return };
+    let bucket = SupabaseDestination::new(settings(&server.url, "workspace-temp", &server.service_key)).unwrap();
+    let picture = source(b"picture");
+    let (own, another) = (format!("{USER}/1/0.png"), "another/1/0.png");
+    for key in [own.as_str(), another, "odd.png"] {
+        bucket.put(picture.create(key)).await.unwrap();
+    }
+    // The policies of the workspace keep users from it; here it is the service itself that does so.
+    let ends = serde_json::json!({"bucketId": "workspace-temp", "sourceKey": "odd.png", "destinationKey": format!("{USER}/../{another}")});
+    let call = Call::new(Method::POST, "object/move".to_owned(), bucket.about("move object", "UPDATE", "odd.png")).json(&ends);
+    bucket.ask::<serde_json::Value>(call, "Key").await.map_err(Fault::from).unwrap();
+    assert_eq!(server.count().await, 3);
+    let listed = bucket.list(USER, None).await.unwrap().keys;
+    assert_eq!(listed, [own]);
+    for key in listed {
+        bucket.delete(&key).await.unwrap();
+    }
+    assert!(server.object("workspace-temp", another).await.is_some(), "clearing one user's folder leaves another's");
+}
