@@ -30,8 +30,8 @@ pub(crate) fn spent_there_since() -> String {
 
 pub(crate) fn spent_by_root() -> String {
     format!(
-        "SELECT CAST(coalesce(sum({MICROS}), 0) AS BIGINT) FROM jobs j CROSS JOIN attempts a
-         WHERE j.root = (SELECT root FROM jobs WHERE id = ?1) AND a.job = j.id"
+        "SELECT CAST(coalesce(sum({MICROS}), 0) AS BIGINT) FROM jobs j CROSS JOIN attempts a ON a.job = j.id
+         WHERE j.root = (SELECT root FROM jobs WHERE id = ?1)"
     )
 }
 

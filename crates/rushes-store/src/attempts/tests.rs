@@ -156,3 +156,78 @@ async fn attempts_are_written_by_the_engine_that_holds_the_job_and_no_other() {
     assert_eq!((begun.code, ended.code), (Code::LeaseLost, Code::LeaseLost));
     assert_eq!(home.states().await, [("post".to_owned(), 1, AttemptState::Intent)]);
 }
+
+/// A provider whose orders cost half a dollar.
+fn dear(bounds: Terms) -> Terms {
+    Terms { provider: "there".into(), price_micros: 500_000, ..bounds }
+}
+
+#[tokio::test]
+async fn attempts_stop_before_a_budget_is_gone_beyond_and_go_on_when_it_is_raised() {
+    for cap in [
+        |micros| dear(Terms { day_micros: Some(micros), ..Terms::default() }),
+        |micros| dear(Terms { whole_day_micros: Some(micros), ..Terms::default() }),
+        |micros| dear(Terms { job_micros: Some(micros), ..Terms::default() }),
+    ] {
+        let home = Home::with_a_job().await;
+        let begin = async |step: &str, micros| home.store.begin_attempt(home.lease, step, &cap(micros)).await.map_err(|fault| fault.code);
+        assert_eq!(begin("one", 1_000_000).await, Ok(Begun::Send(1)));
+        home.end("one", AttemptEnd::Done { external_id: "1".into(), cost_micros: Some(600_000) }).await.unwrap();
+        assert_eq!(begin("two", 1_000_000).await, Err(Code::BudgetSpent), "0.60 is spent: another half would go beyond");
+        assert_eq!(begin("two", 1_100_000).await, Ok(Begun::Send(1)), "to the last cent");
+        assert_eq!(begin("three", 1_100_000).await, Err(Code::BudgetSpent), "what is under way is set aside");
+        assert!(matches!(begin("two", 0).await, Ok(Begun::Before(_))), "what was sent goes on, whatever the budget");
+        home.end("two", AttemptEnd::Failed(down())).await.unwrap();
+        assert_eq!(begin("three", 1_100_000).await, Ok(Begun::Send(1)), "what came to nothing costs nothing");
+        home.end("three", AttemptEnd::Done { external_id: "3".into(), cost_micros: None }).await.unwrap();
+        let spent = home.store.spent_a_day(0).await.unwrap().remove(0);
+        assert_eq!((spent.provider.as_str(), spent.sent, spent.open, spent.micros), ("there", 3, 0, 1_100_000));
+        let job = home.store.spent_by_job(0, 10).await.unwrap().remove(0);
+        assert_eq!((job.job, job.workflow.as_str(), job.sent, job.micros), (home.lease.job, "w", 3, 1_100_000));
+    }
+}
+
+#[tokio::test]
+async fn attempts_budgets_of_a_provider_are_not_touched_by_others() {
+    let home = Home::with_a_job().await;
+    let other = Terms { provider: "elsewhere".into(), price_micros: 900_000, ..Terms::default() };
+    home.store.begin_attempt(home.lease, "one", &other).await.unwrap();
+    let here = dear(Terms { day_micros: Some(500_000), ..Terms::default() });
+    assert_eq!(home.store.begin_attempt(home.lease, "two", &here).await.unwrap(), Begun::Send(1));
+    let both = dear(Terms { whole_day_micros: Some(1_800_000), ..Terms::default() });
+    let fault = home.store.begin_attempt(home.lease, "three", &both).await.unwrap_err();
+    assert_eq!(fault.code, Code::BudgetSpent);
+    assert!(fault.to_string().contains("1.40 USD of 1.80 USD") && fault.to_string().contains("budgets.day_usd"), "{fault}");
+}
+
+#[tokio::test]
+async fn attempts_are_bounded_at_once_and_within_a_minute() {
+    let home = Home::with_a_job().await;
+    let two = Terms { at_once: Some(2), ..Terms::free("there") };
+    let begin = async |step: &str, terms: &Terms| home.store.begin_attempt(home.lease, step, terms).await;
+    assert_eq!(begin("one", &two).await.unwrap(), Begun::Send(1));
+    assert_eq!(begin("two", &two).await.unwrap(), Begun::Send(1));
+    let full = begin("three", &two).await.unwrap_err();
+    assert_eq!((full.code, full.get("provider")), (Code::ProviderBusy, Some("there")));
+    assert_eq!(begin("three", &Terms { at_once: Some(2), ..Terms::free("elsewhere") }).await.unwrap(), Begun::Send(1));
+    home.end("one", AttemptEnd::Done { external_id: "1".into(), cost_micros: None }).await.unwrap();
+    assert_eq!(begin("four", &two).await.unwrap(), Begun::Send(1), "one has ended");
+    let often = begin("five", &Terms { per_minute: Some(3), ..Terms::free("there") }).await.unwrap_err();
+    assert_eq!(often.code, Code::ProviderBusy);
+    assert!(often.retry_after_ms.is_some_and(|wait| (50_000..=60_000).contains(&wait)), "until the first is a minute old: {often}");
+    assert_eq!(begin("five", &Terms { per_minute: Some(4), ..Terms::free("there") }).await.unwrap(), Begun::Send(1));
+}
+
+#[tokio::test]
+async fn attempts_that_need_a_person_are_settled_when_their_job_has_ended() {
+    let home = Home::with_a_job().await;
+    let settle = async |step: &str, end| home.store.settle_attempt(home.lease.job, step, end).await.map_err(|fault| fault.code);
+    home.begin("post").await;
+    assert_eq!(settle("post", AttemptEnd::Submitted("7".into())).await, Err(Code::InputInvalid), "it is at work");
+    home.ends("post", Outcome::Failed(down())).await;
+    home.store.finish(home.lease, Some(Err(down()))).await.unwrap();
+    assert_eq!(settle("other", AttemptEnd::Submitted("7".into())).await, Err(Code::NotFound));
+    settle("post", AttemptEnd::Submitted("7".into())).await.unwrap();
+    assert_eq!(home.states().await, [("post".to_owned(), 1, AttemptState::Submitted)]);
+    assert_eq!(settle("post", AttemptEnd::Failed(down())).await, Err(Code::NotFound), "it was settled");
+}
