@@ -33,6 +33,7 @@ pub mod restate;
 pub mod restore;
 pub mod schedules;
 mod staging;
+pub mod steps;
 pub mod verify;
 pub mod view;
 pub mod webhooks;

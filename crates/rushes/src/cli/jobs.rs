@@ -9,9 +9,9 @@ use rushes_core::choice::Choice;
 use rushes_core::job::{Job, JobState, Outcome, StepRow};
 use rushes_core::ledger::Standing;
 use rushes_core::record::rfc3339;
-use rushes_core::store::{JobFilter, Store};
+use rushes_core::store::JobFilter;
 use rushes_core::{Fault, JobId};
-use rushes_engine::{Ask, choices};
+use rushes_engine::{Ask, Parts, choices, steps};
 use serde_json::{Value, json};
 
 #[derive(Debug, clap::Subcommand)]
@@ -164,9 +164,8 @@ fn choice_json(choice: &Choice) -> Value {
 }
 
 /// A job's steps, each with what it sent outside.
-async fn steps_json(store: &dyn Store, job: JobId) -> Result<Vec<Value>, Fault> {
-    let (steps, attempts) = (store.steps(job).await?, store.attempts(job).await?);
-    Ok(steps.iter().map(|step| step_json(step, &Standing::of(&step.name, &attempts))).collect())
+async fn steps_json(parts: &Parts, job: JobId) -> Result<Vec<Value>, Fault> {
+    Ok(steps::of_job(parts, job).await?.iter().map(|(step, sent)| step_json(step, sent)).collect())
 }
 
 fn step_json(step: &StepRow, sent: &Standing) -> Value {
@@ -212,10 +211,10 @@ async fn show(context: &Context, id: JobId) -> anyhow::Result<u8> {
     let family = parts.store.family(job.root).await?.jobs;
     let members: Vec<&Job> = std::iter::once(&job).chain(family.iter().filter(|child| child.parent == Some(id))).collect();
     if context.json {
-        let steps = steps_json(parts.store.as_ref(), id).await?;
+        let steps = steps_json(&parts, id).await?;
         let mut children = Vec::new();
         for child in &members[1..] {
-            let steps = steps_json(parts.store.as_ref(), child.id).await?;
+            let steps = steps_json(&parts, child.id).await?;
             let mut shown = as_json(child);
             shown["steps"] = json!(steps);
             shown["choice"] = choices::of_job(&parts, child).await?.map_or(Value::Null, |choice| choice_json(&choice));
@@ -239,8 +238,8 @@ async fn show(context: &Context, id: JobId) -> anyhow::Result<u8> {
             print::line(format!("  choose {} with `rushes jobs choose {} TAKE`:", choice.name, member.id));
             (1..).zip(&choice.takes).for_each(|(take, asset)| print::line(format!("  {take}  {}  {}", asset.id, asset.stem)));
         }
-        let steps = parts.store.steps(member.id).await?;
-        let rows = steps.iter().map(|step| {
+        let steps = steps::of_job(&parts, member.id).await?;
+        let rows = steps.iter().map(|(step, _)| {
             let took = step.ended_ms.map_or_else(|| "–".to_owned(), |ended_ms| words::took(ended_ms - step.started_ms));
             vec![step.name.clone(), step_state(step).to_owned(), step.attempts.to_string(), took, step.provider.clone().unwrap_or_default()]
         });

@@ -279,10 +279,9 @@ pub(super) struct StepList {
     responses((status = 200, body = StepList)))]
 pub(super) async fn steps(State(app): State<App>, Path(id): Path<String>) -> Result<Json<StepList>, Problem> {
     let id = id_of(&id)?;
-    let store = &app.parts().store;
-    store.job(id).await?;
-    let (steps, attempts) = (store.steps(id).await?, store.attempts(id).await?);
-    Ok(Json(StepList { steps: steps.iter().map(|step| StepFacts::of(step, Standing::of(&step.name, &attempts))).collect() }))
+    app.parts().store.job(id).await?;
+    let steps = rushes_engine::steps::of_job(app.parts(), id).await?;
+    Ok(Json(StepList { steps: steps.into_iter().map(|(step, sent)| StepFacts::of(&step, sent)).collect() }))
 }
 
 /// It was written down for the job.

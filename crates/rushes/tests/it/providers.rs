@@ -104,10 +104,13 @@ async fn providers_stop_before_the_first_cent_above_the_budget_and_go_on_when_it
     let args =
         ["run", "production", "--reference", "./step.mp4", "--reference", "./turn.mp4", "--reference", "./jump.mp4", "--no-variants"];
     let running = stand.program.start(&args);
-    // Whose turn it is first is not said: the child tells what it waits for.
-    let waits = || stand.json(&["jobs", "ls"])["jobs"].as_array().unwrap().iter().any(|job| job["waiting_for"] == "budget kling");
-    stand.until("it says that the budget is spent", waits).await;
     stand.until("what may be spent is", || stand.kling.tasks().len() == 2).await;
+    // The child tells what it waits for.
+    let waits = || {
+        let shown = stand.json(&["jobs", "show", stand.newest()["id"].as_str().unwrap()]);
+        shown["children"].as_array().unwrap().iter().any(|child| child["waiting_for"] == "budget kling")
+    };
+    stand.until("it says that the budget is spent", waits).await;
     tokio::time::sleep(Duration::from_secs(6)).await;
     assert_eq!(stand.kling.tasks().len(), 2, "looked again, and still not sent");
     let costs = stand.json(&["costs"]);
@@ -127,8 +130,8 @@ async fn providers_that_cannot_stop_are_paid_for_what_a_cancelled_job_ordered() 
     stand.kling.takes(u32::MAX);
     let running = stand.program.start(&["run", "production", "--reference", "./step.mp4", "--no-variants"]);
     stand.until("it is ordered", || stand.kling.tasks().len() == 1).await;
-    stand.until("and written down", || stand.sent(stand.newest()["id"].as_str().unwrap())[0]["sent"] == "submitted").await;
     let job = stand.newest()["id"].as_str().unwrap().to_owned();
+    stand.until("and written down", || stand.sent(&job).iter().any(|step| step["sent"] == "submitted")).await;
     stand.json(&["jobs", "cancel", &job]);
     tokio::task::block_in_place(|| end(running));
     let sent = stand.sent(&job);
