@@ -1,5 +1,6 @@
 //! What makes media elsewhere, a file each.
 
+pub mod comfyui;
 pub mod in_time;
 pub mod kling;
 pub mod lend;
