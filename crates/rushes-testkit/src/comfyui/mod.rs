@@ -6,6 +6,7 @@
 //! but those of [`nodes`], custom nodes, subgraphs, accounts.
 
 mod check;
+mod files;
 mod made;
 mod nodes;
 mod pictures;

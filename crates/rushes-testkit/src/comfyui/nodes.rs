@@ -11,7 +11,7 @@ pub(super) enum Sort {
     /// Words.
     Text,
     /// A number from, to, in steps of.
-    Int(i64, i64, i64),
+    Int(u64, u64, u64),
     /// A number from, to.
     Float(f64, f64),
     /// One of these words.
@@ -35,7 +35,7 @@ pub(super) struct Node {
 }
 
 const SIDE: Sort = Int(16, 16_384, 8);
-const SEED: Sort = Int(0, i64::MAX, 1);
+const SEED: Sort = Int(0, u64::MAX, 1);
 const STEPS: Sort = Int(1, 10_000, 1);
 const STEP: Sort = Int(0, 10_000, 1);
 const SAMPLER: Sort = OneOf(&["euler", "euler_ancestral", "heun", "dpmpp_2m", "dpmpp_2m_sde", "lcm", "ddim", "uni_pc"]);

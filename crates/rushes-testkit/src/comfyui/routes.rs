@@ -1,11 +1,11 @@
 //! The one list of addresses, and what each answers.
 
 use super::state::{Entry, Inner, Shared};
-use super::{Planned, check, nodes, socket};
+use super::{Planned, check, files, nodes, socket};
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Multipart, Path, Query, Request, State};
-use axum::http::{Response, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::{Response, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
@@ -13,15 +13,13 @@ use futures_util::{StreamExt, stream};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Map, Value, json};
-use std::collections::HashMap;
-use std::path::Component;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 const LARGEST_UPLOAD: usize = 104_857_600;
 
-type Shown = State<Arc<Shared>>;
+pub(super) type Shown = State<Arc<Shared>>;
 
 /// Serves until it is aborted; then all its connections break.
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
@@ -32,8 +30,8 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         .route("/history/{id}", get(history))
         .route("/history", get(histories).post(forget))
         .route("/interrupt", post(interrupt))
-        .route("/upload/image", post(upload))
-        .route("/view", get(view))
+        .route("/upload/image", post(files::upload))
+        .route("/view", get(files::view))
         .route("/system_stats", get(stats))
         .route("/features", get(|| async { sent(200, &features()) }))
         .route("/free", post(free))
@@ -57,11 +55,11 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-fn sent(status: u16, json: &Value) -> Response<Body> {
+pub(super) fn sent(status: u16, json: &Value) -> Response<Body> {
     (StatusCode::from_u16(status).expect("a status of the protocol"), axum::Json(json)).into_response()
 }
 
-fn nothing(status: u16) -> Response<Body> {
+pub(super) fn nothing(status: u16) -> Response<Body> {
     StatusCode::from_u16(status).expect("a status of the protocol").into_response()
 }
 
@@ -208,65 +206,6 @@ async fn interrupt(State(shared): Shown, body: Bytes) -> Response<Body> {
     drop(inner);
     shared.moved();
     nothing(200)
-}
-
-/// Whether a path stays below its folder.
-fn is_inside(path: &str) -> bool {
-    std::path::Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
-}
-
-async fn upload(State(shared): Shown, mut parts: Multipart) -> Response<Body> {
-    let (mut image, mut fields) = (None, HashMap::new());
-    while let Ok(Some(part)) = parts.next_field().await {
-        let (name, file) = (part.name().unwrap_or_default().to_owned(), part.file_name().map(str::to_owned));
-        let bytes = part.bytes().await.unwrap_or_default();
-        match file {
-            Some(file) if name == "image" => image = Some((file, bytes)),
-            _ => drop(fields.insert(name, String::from_utf8_lossy(&bytes).into_owned())),
-        }
-    }
-    let Some((file, bytes)) = image.filter(|(file, _)| !file.is_empty()) else { return nothing(400) };
-    let subfolder = fields.get("subfolder").cloned().unwrap_or_default();
-    if !is_inside(&subfolder) || !is_inside(&file) {
-        return nothing(400);
-    }
-    let folder = shared.home.join("input").join(&subfolder);
-    let is_over = fields.get("overwrite").is_some_and(|value| value == "true" || value == "1");
-    let (stem, end) = file.rsplit_once('.').unwrap_or((&file, ""));
-    let mut name = file.clone();
-    let mut tries = 0;
-    // Another file of that name stays; an equal one is taken for this one.
-    while !is_over && std::fs::read(folder.join(&name)).is_ok_and(|there| there != bytes) {
-        tries += 1;
-        name = format!("{stem} ({tries}).{end}");
-    }
-    let written = std::fs::create_dir_all(&folder).and_then(|()| {
-        use std::io::Write;
-        std::fs::File::create(folder.join(&name))?.write_all(&bytes)
-    });
-    match written {
-        Ok(()) => sent(200, &json!({"name": name, "subfolder": subfolder, "type": "input"})),
-        Err(_) => nothing(500),
-    }
-}
-
-async fn view(State(shared): Shown, Query(query): Query<HashMap<String, String>>) -> Response<Body> {
-    let value = |name: &str| query.get(name).cloned().unwrap_or_default();
-    let (file, subfolder) = (value("filename"), value("subfolder"));
-    let kind = query.get("type").map_or("output", String::as_str);
-    if file.is_empty() || !is_inside(&file) || !is_inside(&subfolder) || !["output", "input", "temp"].contains(&kind) {
-        return nothing(400);
-    }
-    let Ok(bytes) = std::fs::read(shared.home.join(kind).join(&subfolder).join(&file)) else { return nothing(404) };
-    let mime = match file.rsplit('.').next() {
-        Some("png") => "image/png",
-        Some("mp4") => "video/mp4",
-        Some("webm") => "video/webm",
-        Some("jpg") => "image/jpeg",
-        _ => "application/octet-stream",
-    };
-    let shown = format!("filename=\"{file}\"");
-    ([(header::CONTENT_TYPE, mime), (header::CONTENT_DISPOSITION, shown.as_str())], bytes).into_response()
 }
 
 async fn stats(State(shared): Shown) -> Response<Body> {

@@ -245,7 +245,7 @@ impl ComfyClient {
     }
 
     /// What it says of these classes of nodes; those it does not know are left out. Errors: `provider_down`.
-    pub async fn node_info(&self, classes: &[&str]) -> Result<Map<String, Value>, Fault> {
+    pub(crate) async fn node_info(&self, classes: &[&str]) -> Result<Map<String, Value>, Fault> {
         let mut known = Map::new();
         for class in classes {
             // One by one: all of them together have many megabytes where many extensions are installed.

@@ -58,7 +58,7 @@ impl Service<MotionRequest> for ComfyFilms {
         let graph = &self.0.graph;
         let picture = self.0.upload(&request.image, "png").await?;
         let prompt = format!("{}, dancing with energy on a stage, the whole body is seen, adult, fully clothed", request.concept.prompt);
-        let mut inputs = Inputs::from([("prompt", json!(prompt)), ("first_frame", json!(picture)), ("seed", json!(request.seed >> 16))]);
+        let mut inputs = Inputs::from([("prompt", json!(prompt)), ("first_frame", json!(picture)), ("seed", json!(request.seed))]);
         self.0.put(&mut inputs, [("width", json!(graph.side(request.width))), ("height", json!(graph.side(request.height)))]);
         self.0.put(&mut inputs, [("frames", json!(frames(request.max_ms))), ("fps", json!(FPS))]);
         self.0.put(&mut inputs, [("num_inference_steps", json!(STEPS)), ("switch_step", json!(STEPS / 2))]);

@@ -208,7 +208,7 @@ impl Graph {
                 };
                 let is_filled = self.places().any(|(_, at)| at == format!("{id}.{name}")) && value == &json!("");
                 let (Some(values), Some(word), false) = (choices(spec), value.as_str(), is_filled) else { continue };
-                if !values.iter().any(|value| *value == word) {
+                if !values.contains(&word) {
                     return Err(refuse(missing(name, word, &values)));
                 }
             }

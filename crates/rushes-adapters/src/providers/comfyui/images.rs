@@ -63,7 +63,7 @@ impl Service<ImageRequest> for ComfyImages {
         let graph = &self.0.graph;
         // Each picture of a character has its own, and the same whenever it is drawn again.
         let seed = hash(&(request.concept.seed, request.picture, &request.outfit));
-        let seed = u64::from_str_radix(&seed[..12], 16).unwrap_or_default();
+        let seed = u64::from_str_radix(&seed[..16], 16).unwrap_or_default();
         let mut inputs = Inputs::from([("prompt", json!(prompt(request))), ("seed", json!(seed))]);
         let sides = [("width", json!(graph.side(request.width))), ("height", json!(graph.side(request.height)))];
         self.0.put(&mut inputs, sides);
