@@ -169,8 +169,12 @@ impl ComfyUi {
     }
 
     /// Ends it as a kill does: connections break, and queue, history and everything in memory are forgotten. Its files stay.
-    pub fn stop(&mut self) {
-        self.serving.drain(..).for_each(|task| task.abort());
+    pub async fn stop(&mut self) {
+        for task in self.serving.drain(..) {
+            task.abort();
+            // Only then is it sure that nothing of it goes on.
+            let _ = task.await;
+        }
         let mut inner = self.shared.inner();
         *inner = Inner { calls: std::mem::take(&mut inner.calls), ..Inner::default() };
         drop(inner);
@@ -248,6 +252,7 @@ impl ComfyUi {
 
 impl Drop for ComfyUi {
     fn drop(&mut self) {
-        self.stop();
+        self.serving.iter().for_each(JoinHandle::abort);
+        self.shared.inner().sockets.clear();
     }
 }

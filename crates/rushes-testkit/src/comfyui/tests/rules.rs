@@ -99,7 +99,7 @@ async fn comfyui_server_forgets_all_but_its_files() {
     made(&server, "a").await;
     let mut ear = Ear::open(&server, "c").await;
     server.until(|seen| seen.sockets == 1).await;
-    server.stop();
+    server.stop().await;
     while ear.next().await.is_some() {}
     assert!(TcpStream::connect(server.address).await.is_err(), "nobody answers");
     server.start_again().await;

@@ -29,15 +29,18 @@ async fn comfyui_that_was_started_again_makes_anew_what_it_forgot() {
     let mut stand = Stand::new().await;
     stand.server.hold(Hold::Steps(1));
     let images = stand.images();
-    let making = {
-        let stand = &stand;
-        async move { stand.picture("a").await }
+    // What was ordered is worked on when this program and ComfyUI are killed.
+    let under_way = async {
+        stand.server.until(|seen| seen.step == 1).await;
+        while stand.states("a") != [AttemptState::Submitted] {
+            tokio::task::yield_now().await;
+        }
     };
-    // What was ordered is worked on when ComfyUI is killed.
-    let waiting = tokio::time::timeout(Duration::from_secs(2), making).await;
-    assert!(waiting.is_err(), "it is not made yet");
-    stand.server.until(|seen| seen.step == 1).await;
-    stand.server.stop();
+    tokio::select! {
+        made = stand.picture("a") => panic!("it cannot be over: {made:?}"),
+        () = under_way => {}
+    }
+    stand.server.stop().await;
     let id = prompt_id("a#1");
     // As soon as the connection is known to be broken, looks are made again.
     let fault = loop {
