@@ -110,8 +110,10 @@ async fn replay(name: &str) {
         }
         let is_interrupt = request == "POST /interrupt";
         if request == "POST /prompt" && said.0 == 200 && !is_under_way {
-            server.until(|seen| seen.running.is_some() || !seen.over.is_empty()).await;
             is_under_way = lines[..at].iter().rev().find_map(|line| line["wf"].as_str()) == Some("interrupt");
+            if is_under_way {
+                server.until(|seen| seen.running.is_some()).await;
+            }
         }
         if is_interrupt {
             server.hold(Hold::Nothing);
