@@ -223,12 +223,23 @@ impl Answer {
 
     /// The body into a new file, which is removed when it does not come whole; not synced. Errors: `destination_down`, `disk_full`, `io`.
     pub(crate) async fn into_file(self, into: &Path) -> Result<(), Fault> {
+        self.into_file_up_to(into, u64::MAX).await
+    }
+
+    /// As [`Answer::into_file`], of at most so many bytes. Errors: `file_too_large` too.
+    pub(crate) async fn into_file_up_to(self, into: &Path, max_bytes: u64) -> Result<(), Fault> {
         let (operation, limit) = (self.operation, self.stalled_after);
+        let mut size_bytes = 0;
         let local = |e: std::io::Error| Fault::io(operation, into, &e);
         let mut file = tokio::fs::File::create_new(into).await.map_err(local)?;
         let mut body = self.response.bytes_stream();
         let copied = async {
             while let Some(piece) = next_within(&mut body, limit, operation).await? {
+                size_bytes += piece.len() as u64;
+                if size_bytes > max_bytes {
+                    let reason = format!("it has more than {} MB, which is more than is taken", max_bytes / 1_000_000);
+                    return Err(Fault::new(Code::FileTooLarge, operation).because(reason));
+                }
                 file.write_all(&piece).await.map_err(local)?;
             }
             file.flush().await.map_err(local)
@@ -238,6 +249,12 @@ impl Answer {
             let _ = tokio::fs::remove_file(into).await;
         }
         copied
+    }
+
+    /// The connection itself, where the other side has agreed to speak something else on it. Errors: `destination_down`.
+    pub(crate) async fn upgraded(self) -> Result<reqwest::Upgraded, Fault> {
+        let operation = self.operation;
+        self.response.upgrade().await.map_err(|e| down(operation, &e))
     }
 
     /// The SHA-256 in hex and the length of the body, which goes nowhere. Errors: `destination_down`.

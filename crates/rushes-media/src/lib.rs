@@ -2,7 +2,7 @@
 //!
 //! [`run`] starts ffmpeg and ffprobe (the only room that starts processes); [`probe`] and [`inspect`] tell what a
 //! file is; [`edit`] compiles edit lists into one ffmpeg plan; [`beat`], [`loudness`], [`stills`] and [`waveform`]
-//! measure and picture; [`align`] fits stills to films; [`score`] lays music under films; [`shorten`] keeps a film's beginning; [`compress`] makes renditions;
+//! measure and picture; [`align`] fits stills to films; [`score`] lays music under films; [`shorten`] keeps a film's beginning, [`voice`] gives it another's sound; [`compress`] makes renditions;
 //! [`draw`] and [`music`] are the built-in renderers, and [`builtin`] puts them behind the provider ports.
 
 pub mod align;
@@ -20,5 +20,6 @@ pub mod run;
 pub mod score;
 pub mod shorten;
 pub mod stills;
+pub mod voice;
 mod wav;
 pub mod waveform;

@@ -15,6 +15,7 @@ mod scripts;
 mod sounds;
 mod specials;
 
+pub(crate) use pictures::{chunk_list, header};
 use rushes_core::Code;
 use samples::Samples;
 use std::io::Write;

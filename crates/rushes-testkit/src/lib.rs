@@ -10,6 +10,7 @@ pub mod balance;
 pub mod cable;
 mod catalog;
 pub mod chaos;
+pub mod comfyui;
 mod destination;
 pub mod drive;
 pub mod etags;

@@ -2,6 +2,7 @@
 
 pub mod at_once;
 mod breaker;
+pub mod comfyui;
 pub mod in_time;
 pub mod kling;
 pub mod lend;

@@ -71,12 +71,12 @@ pub(super) fn extended(flags: u8, width: u32, height: u32, chunks: &[u8]) -> Vec
 }
 
 /// A PNG's header: size, bits a channel, colour type (0 gray, 2 RGB, 6 RGBA).
-pub(super) fn header(width: u32, height: u32, bits: u8, colour: u8) -> Vec<u8> {
+pub(crate) fn header(width: u32, height: u32, bits: u8, colour: u8) -> Vec<u8> {
     [&width.to_be_bytes()[..], &height.to_be_bytes(), &[bits, colour, 0, 0, 0]].concat()
 }
 
 /// A PNG of these chunks, their check sums right.
-pub(super) fn chunk_list(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
+pub(crate) fn chunk_list(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
     let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
     for (kind, content) in chunks {
         let body = [&kind[..], content].concat();

@@ -8,6 +8,7 @@ use rushes_core::provider::{MotionRequest, Outfit};
 use rushes_core::{AssetRef, Done, Fault, Kind, Stop};
 use rushes_media::align::align;
 use rushes_media::shorten::shorten;
+use rushes_media::voice::voice;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,14 @@ async fn beginning(context: &StepContext, reference: PathBuf, max_ms: u64) -> Re
     let (film, made, cancel) = (reference.clone(), out.clone(), context.cancel.clone());
     let is_longer = blocking(move || shorten(&film, max_ms, &made, &cancel)).await?;
     Ok(if is_longer { out } else { reference })
+}
+
+/// The film as it is, or with the reference's sound where it came silent.
+async fn heard(context: &StepContext, film: PathBuf, reference: PathBuf) -> Result<PathBuf, Fault> {
+    let out = context.scratch()?.join("heard.mp4");
+    let (silent, made, cancel) = (film.clone(), out.clone(), context.cancel.clone());
+    let was_silent = blocking(move || voice(&silent, &reference, &made, &cancel)).await?;
+    Ok(if was_silent { out } else { film })
 }
 
 impl<F: Flow> Studio<'_, F> {
@@ -122,7 +131,10 @@ impl<F: Flow> Studio<'_, F> {
             };
             let (file, reused_from) = match before {
                 Some(before) => (before.file, Some(before.asset)),
-                None => (provider.make(&request, &context.call("film")?).await?, None),
+                None => {
+                    let film = provider.make(&request, &context.call("film")?).await?;
+                    (if provider.is_outside() { heard(&context, film, request.reference.clone()).await? } else { film }, None)
+                }
             };
             let asset = context
                 .new_asset(kind, &person.id, file)

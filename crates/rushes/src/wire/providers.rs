@@ -2,6 +2,7 @@
 
 use crate::config::{Config, ProviderSection};
 use rushes_adapters::HttpOptions;
+use rushes_adapters::providers::comfyui::{ComfyClient, ComfyFilms, ComfyImages, ComfySettings, Graph};
 use rushes_adapters::providers::in_time::InTime;
 use rushes_adapters::providers::kling::{Kling, KlingKey, KlingSettings, Resolution};
 use rushes_adapters::providers::lend::Lender;
@@ -22,6 +23,7 @@ use std::time::Duration;
 const BUILTIN: &str = "builtin";
 /// What was sent and is not found this long afterwards never arrived, where nothing else is said.
 const ARRIVES_WITHIN_S: u32 = 120;
+const COMFYUI: &str = "http://127.0.0.1:8188";
 const LOOKS_EVERY: Duration = Duration::from_secs(5);
 
 type Made<R> = Result<Arc<dyn Provider<R>>, Fault>;
@@ -38,7 +40,10 @@ struct Row {
 
 const NOTHING: Row = Row { name: "", text: None, image: None, motion: None, music: None };
 
-const ROWS: &[Row] = &[Row { name: "kling", motion: Some(kling), ..NOTHING }];
+const ROWS: &[Row] = &[
+    Row { name: "comfyui", image: Some(comfyui_images), motion: Some(comfyui_films), ..NOTHING },
+    Row { name: "kling", motion: Some(kling), ..NOTHING },
+];
 
 /// A provider's settings, and what they are read with.
 struct Account<'a> {
@@ -99,6 +104,12 @@ impl Account<'_> {
     fn key(&self) -> Result<String, Fault> {
         let missing = || refuse(&self.setting("key"), "say where its key stands: env:NAME or file:/path");
         self.secret("key", self.section.key.as_ref())?.ok_or_else(missing)
+    }
+
+    /// A text of its own, where one is said.
+    fn text(&self, key: &str) -> Result<Option<&str>, Fault> {
+        let said = self.section.options.get(key);
+        said.map(|said| said.as_str().ok_or_else(|| refuse(&self.setting(&format!("options.{key}")), "it is a text"))).transpose()
     }
 
     /// A word of its own among these; the first where none is said.
@@ -166,6 +177,37 @@ fn micros(usd: f64) -> i64 {
     #[expect(clippy::cast_possible_truncation, reason = "checked to be zero to a thousand millions")]
     let micros = (usd * 1e6).round() as i64;
     micros
+}
+
+impl Account<'_> {
+    fn comfyui(&self) -> Result<(ComfyClient, ComfySettings), Fault> {
+        self.knows(&["image_graph", "motion_graph", "negative_prompt"])?;
+        let endpoint = self.section.endpoint.as_deref().unwrap_or(COMFYUI);
+        let usual = ComfySettings::default();
+        let settings = ComfySettings {
+            negative_prompt: self.text("negative_prompt")?.map_or(usual.negative_prompt, str::to_owned),
+            arrives_within: self.section.arrives_within_s.map_or(usual.arrives_within, |s| Duration::from_secs(s.into())),
+            ..usual
+        };
+        Ok((ComfyClient::new(endpoint, HttpOptions::default())?, settings))
+    }
+
+    /// A graph of the user's own, where an option names its file.
+    fn graph(&self, key: &str, usual: fn() -> Graph) -> Result<Graph, Fault> {
+        self.text(key)?.map_or_else(|| Ok(usual()), |path| Graph::open(&self.config.folder.join(path)))
+    }
+}
+
+fn comfyui_images(account: &Account<'_>) -> Made<ImageRequest> {
+    let (client, settings) = account.comfyui()?;
+    let graph = account.graph("image_graph", Graph::sdxl)?;
+    Ok(Arc::new(InTime::new(ComfyImages::new(client, graph, settings), account.terms()?)))
+}
+
+fn comfyui_films(account: &Account<'_>) -> Made<MotionRequest> {
+    let (client, settings) = account.comfyui()?;
+    let graph = account.graph("motion_graph", Graph::wan22_i2v)?;
+    Ok(Arc::new(InTime::new(ComfyFilms::new(client, graph, settings), account.terms()?)))
 }
 
 fn kling(account: &Account<'_>) -> Made<MotionRequest> {
