@@ -191,7 +191,7 @@ pub trait Ledger: Send + Sync {
     /// Errors: `provider_busy` and `budget_spent` where a bound of the terms is reached; nothing is written then.
     async fn begin(&self, terms: &Terms) -> Result<Begun, Fault>;
 
-    /// Says what became of what this step sent. A step that sent nothing itself ends with `Done` the attempt of its job
+    /// Says what became of what this step sent; that it is done may be said again. A step that sent nothing itself ends with `Done` the attempt of its job
     /// that was submitted under that name. Errors: `not_found` when there is neither.
     async fn end(&self, end: AttemptEnd) -> Result<(), Fault>;
 

@@ -93,6 +93,11 @@ fn end(write: &Write<'_>, job: JobId, step: &str, end: &AttemptEnd) -> Result<()
     let elsewhere = id.filter(|_| state == AttemptState::Done);
     let open = rows::one(write.sql, OPEN, params![job, step, elsewhere], |row| Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?)))?;
     let Some((step, number)) = open else {
+        // A program that ended right after it had written this down says it again.
+        let last = rows::one(write.sql, &last_of_step(), params![job, step], attempt)?;
+        if last.is_some_and(|last| state == AttemptState::Done && last.state == state && last.external_id.as_ref() == id) {
+            return Ok(());
+        }
         return Err(Fault::new(Code::NotFound, "end attempt").with("job", job_id).with("step", step).because("none is open"));
     };
     rows::change(

@@ -25,6 +25,10 @@ impl MemoryLedger {
         let is_open =
             |state| matches!(state, AttemptState::Intent | AttemptState::Submitted | AttemptState::Unknown | AttemptState::NeedsReconcile);
         let mut all = self.all();
+        let is_said = |last: &Attempt| (last.state, last.external_id.as_deref()) == (AttemptState::Done, external_id);
+        if state == AttemptState::Done && all.last().is_some_and(is_said) {
+            return Ok(());
+        }
         let open = all.last_mut().filter(|last| is_open(last.state));
         let Some(open) = open else { return Err(Fault::new(Code::NotFound, "end attempt").because("none is open")) };
         open.state = state;

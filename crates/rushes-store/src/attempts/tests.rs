@@ -86,6 +86,9 @@ async fn attempts_only_what_failed_is_sent_again() {
     let Begun::Before(attempt) = home.begin("post").await else { panic!("it would be sent twice") };
     assert_eq!((attempt.state, attempt.external_id.as_deref(), attempt.cost_micros), (AttemptState::Done, Some("7"), Some(350_000)));
     assert_eq!((attempt.step.as_str(), attempt.number, attempt.provider.as_str()), ("post", 2, "there"));
+    let again = |id: &str| AttemptEnd::Done { external_id: id.into(), cost_micros: None };
+    home.end("post", again("7")).await.expect("a program that ended after it was written down says it again");
+    assert_eq!(home.end("post", again("8")).await, Err(Code::NotFound), "and no other");
     let first = home.store.attempts(home.lease.job).await.unwrap().remove(0);
     assert_eq!((first.number, first.fault), (1, Some(down())));
     assert_eq!(home.end("post", AttemptEnd::Failed(down())).await, Err(Code::NotFound), "what is over stays so");

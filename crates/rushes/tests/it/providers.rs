@@ -34,7 +34,7 @@ impl Stand {
         program.write("key.json", store.google.service_account().as_bytes());
         program.write(".env", format!("KLING={}\n", Kling::KEY).as_bytes());
         let stand = Self { program, kling, cable, store };
-        for name in ["step", "turn", "jump"] {
+        for name in ["step", "turn", "leap"] {
             stand.reference(name);
         }
         stand
@@ -102,7 +102,7 @@ async fn providers_make_the_dances_of_a_production_and_keep_count_of_the_money()
 async fn providers_stop_before_the_first_cent_above_the_budget_and_go_on_when_it_is_raised() {
     let stand = Stand::new("[budgets]\nday_usd = 1.4").await;
     let args =
-        ["run", "production", "--reference", "./step.mp4", "--reference", "./turn.mp4", "--reference", "./jump.mp4", "--no-variants"];
+        ["run", "production", "--reference", "./step.mp4", "--reference", "./turn.mp4", "--reference", "./leap.mp4", "--no-variants"];
     let running = stand.program.start(&args);
     stand.until("what may be spent is", || stand.kling.tasks().len() == 2).await;
     // The child tells what it waits for.
