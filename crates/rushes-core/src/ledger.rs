@@ -152,7 +152,7 @@ pub struct SpentADay {
     pub day_ms: i64,
     /// Where.
     pub provider: String,
-    /// Attempts.
+    /// Attempts that stand there, or may.
     pub sent: u64,
     /// Of them still open, or nobody knows.
     pub open: u64,
@@ -167,7 +167,7 @@ pub struct SpentByJob {
     pub job: JobId,
     /// Its workflow.
     pub workflow: String,
-    /// Attempts.
+    /// Attempts that stand there, or may.
     pub sent: u64,
     /// Spent and set aside, in millionths of a US dollar.
     pub micros: i64,
@@ -204,7 +204,7 @@ pub trait Ledger: Send + Sync {
 
 /// The ledger of a call that sends nothing outside: of those who make everything on this machine, and of tests.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct NoLedger;
+pub(crate) struct NoLedger;
 
 impl NoLedger {
     fn refuse() -> Fault {

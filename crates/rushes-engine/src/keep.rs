@@ -6,8 +6,8 @@ mod own_blobs;
 
 use crate::loose;
 use crate::parts::Parts;
-use crate::staging;
 use crate::view;
+use crate::{lent, staging};
 use rushes_core::delivery::{Delivery, DeliveryState};
 use rushes_core::digest::is_sha256;
 use rushes_core::faults::{self, Place};
@@ -77,6 +77,8 @@ pub struct Swept {
     pub uploads: u64,
     /// Bytes put aside for other nodes that nobody waits for any more.
     pub staged: u64,
+    /// Files lent to services whose work is over.
+    pub lent: u64,
     /// Webhooks whose log is too old.
     pub messages: u64,
     /// Facts older than thirty days.
@@ -112,6 +114,7 @@ pub async fn sweep(parts: &Parts, walk: bool) -> Result<Swept, Fault> {
     swept.messages = forget_old(parts, |before_ms, limit| parts.store.forget_messages(before_ms, limit)).await?;
     swept.events = forget_old(parts, |before_ms, limit| parts.store.forget_events(before_ms, limit)).await?;
     swept.staged = staging::sweep(parts).await?;
+    swept.lent = lent::sweep(parts).await?;
     if walk {
         swept.garbage = garbage(parts).await?;
         let mark = walked(parts);

@@ -18,6 +18,7 @@ mod html;
 pub(crate) mod ingest;
 pub mod keep;
 mod lanes;
+mod lent;
 pub mod lineage;
 pub mod local;
 mod loose;

@@ -98,6 +98,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// Bytes put aside for other nodes that no row tells of, each with when they were seen first.
     pub strays: Arc<Mutex<HashMap<String, i64>>>,
+    /// Files lent to services that belong to no work that is known, each with when they were seen first.
+    pub lent: Arc<Mutex<HashMap<String, i64>>>,
     /// The name of this node, where others work on the same rows, each with files of its own; None where it is alone.
     pub node: Option<String>,
     /// Its bells.

@@ -4,6 +4,7 @@ pub(crate) mod spending;
 
 use crate::jobs::check_lease;
 use crate::rows::{self, json};
+use crate::sql::value::NONE;
 use crate::sql::{Read, Row, params};
 use crate::store::SqlStore;
 use crate::writer::Write;
@@ -40,6 +41,8 @@ pub(crate) fn last_of_step() -> String {
 /// The step's open attempt, which is its last; else, for what is over, the job's that was submitted under this name.
 pub(crate) const OPEN: &str = "SELECT step, number FROM attempts WHERE job = ?1 AND step = ?2 AND state NOT IN ('done', 'failed')
     UNION ALL SELECT step, number FROM attempts WHERE job = ?1 AND state = 'submitted' AND external_id = ?3 LIMIT 1";
+
+pub(crate) const ALL_OPEN: &str = "SELECT job, step FROM attempts WHERE state IN ('intent', 'submitted', 'unknown')";
 
 /// What a step leaves open that ended without a value.
 pub(crate) const LEAVE: &str = "UPDATE attempts SET state = 'needs_reconcile', changed_ms = ?3
@@ -130,6 +133,10 @@ fn settle(write: &Write<'_>, job: JobId, step: &str, outcome: &AttemptEnd) -> Re
 impl Attempts for SqlStore {
     async fn attempts(&self, job: JobId) -> Result<Vec<Attempt>, Fault> {
         self.read(move |sql| rows::all(sql, &of_job(), [job.to_string()], attempt)).await
+    }
+
+    async fn open_attempts(&self) -> Result<Vec<(JobId, String)>, Fault> {
+        self.read(|sql| rows::all(sql, ALL_OPEN, NONE, |row| Ok((rows::parsed(row, 0)?, row.get(1)?)))).await
     }
 
     async fn begin_attempt(&self, lease: Lease, step: &str, terms: &Terms) -> Result<Begun, Fault> {

@@ -133,6 +133,7 @@ fn opened(home: &Home, config: &Config, mode: &Mode) -> Result<(Parts, Arc<SqlSt
         watch: store.watch(),
         node: store::node(home, config)?,
         strays: Arc::default(),
+        lent: Arc::default(),
         store: store.clone(),
         clock,
         inspect: Arc::new(MediaInspector),

@@ -120,3 +120,6 @@ impl<R: Request, S: Answering<R>> Provider<R> for AtOnce<S> {
         Ok(attempt.external_id.clone().map(|external_id| AttemptEnd::Done { external_id, cost_micros: None }))
     }
 }
+
+#[cfg(test)]
+mod tests;

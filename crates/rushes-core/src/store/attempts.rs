@@ -13,6 +13,9 @@ pub trait Attempts: Send + Sync {
     /// All of a job, in the order in which they were begun.
     async fn attempts(&self, job: JobId) -> Result<Vec<Attempt>, Fault>;
 
+    /// The job and the step of everything that was sent, or may have been, and is not over.
+    async fn open_attempts(&self) -> Result<Vec<(JobId, String)>, Fault>;
+
     /// As [`crate::ledger::Ledger::begin`]. Errors: `lease_lost`, `provider_busy`, `budget_spent`.
     async fn begin_attempt(&self, lease: Lease, step: &str, terms: &Terms) -> Result<Begun, Fault>;
 

@@ -16,6 +16,9 @@ const LOOK: Duration = Duration::from_secs(5);
 /// What one attempt costs, or may.
 const MICROS: &str = "CASE WHEN a.state = 'failed' THEN coalesce(a.cost_micros, 0) ELSE coalesce(a.cost_micros, a.reserved_micros) END";
 
+/// What was declined, or never arrived, was sent for nothing.
+const SENT: &str = "count(CASE WHEN a.state <> 'failed' THEN 1 END)";
+
 pub(crate) const OPEN_THERE: &str = "SELECT count(*) FROM attempts WHERE provider = ?1 AND state IN ('intent', 'submitted', 'unknown')";
 /// How many, and the first of them.
 pub(crate) const SENT_SINCE: &str = "SELECT count(*), coalesce(min(began_ms), 0) FROM attempts WHERE began_ms > ?2 AND provider = ?1";
@@ -37,7 +40,7 @@ pub(crate) fn spent_by_root() -> String {
 
 pub(crate) fn spent_a_day() -> String {
     format!(
-        "SELECT a.began_ms / {DAY_MS}, a.provider, count(*), count(CASE WHEN a.state NOT IN ('done', 'failed') THEN 1 END),
+        "SELECT a.began_ms / {DAY_MS}, a.provider, {SENT}, count(CASE WHEN a.state NOT IN ('done', 'failed') THEN 1 END),
              CAST(coalesce(sum({MICROS}), 0) AS BIGINT)
          FROM attempts a WHERE a.began_ms >= ?1 GROUP BY 1, 2 ORDER BY 1 DESC, 2"
     )
@@ -45,7 +48,7 @@ pub(crate) fn spent_a_day() -> String {
 
 pub(crate) fn spent_by_job() -> String {
     format!(
-        "SELECT r.id, r.workflow, count(*), CAST(coalesce(sum({MICROS}), 0) AS BIGINT)
+        "SELECT r.id, r.workflow, {SENT}, CAST(coalesce(sum({MICROS}), 0) AS BIGINT)
          FROM attempts a CROSS JOIN jobs j ON j.id = a.job CROSS JOIN jobs r ON r.id = j.root
          WHERE a.began_ms >= ?1 GROUP BY r.id, r.workflow ORDER BY 4 DESC, r.id DESC LIMIT ?2"
     )

@@ -46,7 +46,7 @@ pub(crate) struct JobFacts {
     /// Of the workflow, when the job began.
     version: u32,
     state: JobWord,
-    /// What for, while it waits: `its turn`, `lane …`, `room on the disk`, `retry …`, `sleep …`, `signal …`.
+    /// What for, while it waits: `its turn`, `lane …`, `room on the disk`, `provider …`, `budget …`, `retry …`, `sleep …`, `signal …`.
     waiting_for: Option<String>,
     /// Whether it was asked to stop.
     cancel_asked: bool,

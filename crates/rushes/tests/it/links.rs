@@ -6,8 +6,9 @@ use rushes_adapters::catalogs::json::JsonCatalog;
 use rushes_adapters::destinations::memory::MemoryDestination;
 use rushes_core::catalog::{Catalog, Record};
 use rushes_core::clock::{Clock, SystemClock};
-use rushes_core::delivery::{Delivery, Link};
-use rushes_core::destination::{Abilities, Destination, Links, Listing, Proof, Put};
+use rushes_core::delivery::{Delivery, LENT, Link};
+use rushes_core::destination::{Abilities, Condition, Destination, Links, Listing, Proof, Put};
+use rushes_core::digest::digest;
 use rushes_core::store::AssetFilter;
 use rushes_core::{Code, Fault, JobState};
 use rushes_engine::Access;
@@ -237,4 +238,31 @@ async fn links_are_renewed_in_a_record_that_was_written_and_not_paid() {
     stand.engine.settle().await;
     let record = catalog.get("workspace_assets", &delivery.asset.to_string()).await.unwrap().unwrap();
     assert_eq!(record.fields["signed_url"], "https://signing/fresh", "{:#}", record.fields);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn links_of_what_was_lent_for_work_that_is_over_are_swept() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = Arc::default();
+    let stand = Stand::start(folder.path(), records(folder.path()), &[("site", &site, Duration::from_hours(24))]);
+    let job = stand.engine.submit("post", json!({"hangs": true})).await;
+    stand.engine.until("it was posted", || async { stand.engine.recipes.runs("posted") == 1 }).await;
+    let lent = |call: &str| format!("{LENT}{}/image.png", rushes_core::flow::hash(&call));
+    let (under_way, over) = (lent(&format!("{job}/post")), lent("another/post"));
+    let file = folder.path().join("image.png");
+    std::fs::File::create(&file).unwrap();
+    let blob = digest(std::fs::File::open(&file).unwrap(), "image/png").unwrap();
+    for key in [&under_way, &over] {
+        site.put(Put::new(key, &file, &blob, Condition::CreateOnly)).await.unwrap();
+    }
+    let swept_at = async |hours: i64| {
+        stand.clock.0.store(hours * HOUR_MS, Ordering::SeqCst);
+        sweep(stand.engine.parts(), false).await.unwrap().lent
+    };
+    assert_eq!(swept_at(0).await, 0, "it is seen for the first time");
+    assert_eq!(swept_at(2).await, 1, "nobody fetches it any more");
+    assert!(site.stat(&over).await.unwrap().is_none() && site.stat(&under_way).await.unwrap().is_some());
+    stand.engine.engine.cancel(job).await.unwrap();
+    stand.engine.ended(job).await;
+    assert_eq!((swept_at(3).await, swept_at(5).await), (0, 1));
 }

@@ -184,3 +184,30 @@ async fn providers_are_asked_once_for_each_dance_whoever_is_killed() {
     assert_eq!((&costs["days"][0]["open"], costs["days"][0]["usd"].as_f64()), (&json!(0), Some(round as f64 * 0.5)));
     stand.run(&["audit", "--deep"]).expect(0);
 }
+
+#[test]
+fn providers_say_what_is_wrong_with_their_settings() {
+    let cloud = "[[destinations]]\nname = \"cloud\"\nuri = \"s3://bucket\"\nregion = \"here\"\naccess_key = \"env:KLING\"\nsecret_key = \"env:KLING\"\n";
+    let kling = |lines: &str| format!("[make]\nmotion = \"kling\"\n[providers.kling]\n{lines}\n{cloud}");
+    for (config, says) in [
+        ("[make]\nmotion = \"klang\"\n".to_owned(), ["make.motion", "comfyui, kling"]),
+        ("[make]\ntext = \"kling\"\n".to_owned(), ["make.text", "makes no such thing"]),
+        ("[providers.klang]\nkey = \"env:KLING\"\n".to_owned(), ["providers.klang", "there is no such provider"]),
+        (kling(""), ["providers.kling.key", "env:NAME"]),
+        (kling("key = \"a secret written here\""), ["providers.kling.key", "secrets stand elsewhere"]),
+        (kling("key = \"env:KLING\"\nday_usd = 5.0"), ["providers.kling.price_usd", "say what one costs"]),
+        (kling("key = \"env:KLING\"\nday_usd = -1.0"), ["providers.kling.day_usd", "zero or above"]),
+        (kling("key = \"env:KLING\"\nat_once = 0"), ["providers.kling.at_once", "at least 1"]),
+        (kling("key = \"env:KLING\"\noptions = { resolution = \"4k\" }"), ["providers.kling.options.resolution", "720p, 1080p"]),
+        (kling("key = \"env:KLING\"\noptions = { size = 1 }"), ["providers.kling.options.size", "it knows: resolution"]),
+        (kling("key = \"env:KLING\"\nlend = \"nowhere\""), ["providers.kling.lend", "it fetches pictures and references by itself"]),
+        (kling("key = \"env:KLING\"").replace(cloud, ""), ["providers.kling.lend", "supabase://"]),
+        (kling("key = \"env:KLING\"\nendpoint = \"http://kling.example\""), ["kling.endpoint", "https://"]),
+    ] {
+        let program = Program::with(&format!("{config}{TINY}"));
+        program.write(".env", b"KLING=a-key-nobody-sees\n");
+        let refused = program.run(&["run", "character", "--seed", "1"]).expect(1);
+        assert!(says.iter().all(|words| refused.stderr.contains(words)), "{config}\n{}", refused.stderr);
+        assert!(!refused.stderr.contains("a-key-nobody-sees") && !refused.stderr.contains("a secret written here"), "{}", refused.stderr);
+    }
+}

@@ -29,6 +29,8 @@ const LENT: [&str; 2] = ["image.png", "reference.mp4"];
 /// Where the dancer faces as the reference's does.
 const REFERENCE_MAX_MS: u64 = 30_000;
 const REFERENCE_MAX_BYTES: u64 = 100_000_000;
+/// The older API's code for a task that it does not know.
+const NO_SUCH_TASK: &str = "1203";
 /// Too many orders at once end when one of ours ends.
 const FULL: Duration = Duration::from_secs(20);
 
@@ -103,7 +105,7 @@ impl Kling {
             (1101 | 1102, _) => {
                 return Fault::new(Code::ProviderRefused, operation).because(format!("the account cannot pay for it: {words}"));
             }
-            _ => Fault::new(Code::ProviderRefused, operation),
+            _ => Fault::new(Code::ProviderRefused, operation).with("kling_code", code),
         };
         fault.because(words)
     }
@@ -155,8 +157,8 @@ impl Service<MotionRequest> for Kling {
         let path = self.codec.find_path(&external(key));
         match self.ask(Method::GET, &path, None, "look for dance", Code::ProviderDown).await {
             Ok(said) => Ok(self.codec.task(&said).and_then(codec::Task::name)),
-            // The older API answers so for a task that is not there.
-            Err(fault) if fault.code == Code::ProviderRefused && self.codec.is_older() => Ok(None),
+            // The older API answers so for a task that is not there; any other refusal says nothing about the task.
+            Err(fault) if fault.get("kling_code") == Some(NO_SUCH_TASK) && self.codec.is_older() => Ok(None),
             Err(fault) => Err(fault),
         }
     }

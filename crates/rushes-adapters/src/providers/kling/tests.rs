@@ -149,6 +149,20 @@ async fn kling_is_asked_again_only_when_it_is_sure_that_nothing_arrived() {
 }
 
 #[tokio::test]
+async fn kling_that_refuses_to_be_asked_is_not_taken_for_one_that_has_nothing() {
+    for key in GENERATIONS {
+        let mut stand = Stand::new(key()).await;
+        stand.server.plan("order", Planned::AnswerLost);
+        assert_eq!(stand.make().await.unwrap_err().code, Code::AnswerLost);
+        stand.server.plan("look", Planned::Refused(429, 1102, "Account balance not enough".into()));
+        assert_eq!(stand.make().await.unwrap_err().code, Code::ProviderRefused);
+        assert_eq!(stand.states(), [AttemptState::Unknown], "nothing is sent again");
+        stand.make().await.unwrap();
+        assert_eq!((stand.server.tasks().len(), stand.states()), (1, vec![AttemptState::Done]));
+    }
+}
+
+#[tokio::test]
 async fn kling_work_goes_on_where_a_program_ended_in_the_middle() {
     for key in GENERATIONS {
         let mut stand = Stand::new(key()).await;

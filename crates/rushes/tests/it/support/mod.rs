@@ -172,6 +172,7 @@ pub(crate) fn parts_on(store: SqlStore, home: Home, clock: Arc<dyn Clock>, route
         watch: store.watch(),
         node: None,
         strays: Arc::default(),
+        lent: Arc::default(),
         store: Arc::new(store),
         clock,
         inspect: Arc::new(AnyFile),
