@@ -15,6 +15,8 @@ use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// All that is lent, for dances and pictures. Whoever clears up after a crash does not know which it was.
+pub(super) const LENT: [&str; 3] = ["image.png", "reference.mp4", "like.png"];
 /// Too many at once, where they do not say for how long.
 const FULL: Duration = Duration::from_secs(20);
 
@@ -84,8 +86,6 @@ pub(super) fn refusal(talk: &Talk, said: &Said, words: &str, operation: &'static
 pub trait Ordered: Request<Made = PathBuf> {
     /// What is made is called so on this machine.
     const FILE: &'static str;
-    /// All that may be lent for it.
-    const LENT: &'static [&'static str];
     /// Whether it is made from a picture, by this recipe.
     fn works_from_picture(recipe: &Recipe) -> bool;
     /// What is lent for it: name, type, file.
@@ -96,14 +96,13 @@ pub trait Ordered: Request<Made = PathBuf> {
 
 impl Ordered for MotionRequest {
     const FILE: &'static str = "made.mp4";
-    const LENT: &'static [&'static str] = &["image.png", "reference.mp4"];
 
     fn works_from_picture(_: &Recipe) -> bool {
         true
     }
 
     fn lent(&self, _: &Recipe) -> Vec<(&'static str, &'static str, &Path)> {
-        vec![(Self::LENT[0], "image/png", &self.image), (Self::LENT[1], "video/mp4", &self.reference)]
+        vec![(LENT[0], "image/png", &self.image), (LENT[1], "video/mp4", &self.reference)]
     }
 
     fn input(&self, recipe: &Recipe, addresses: &[String]) -> Value {
@@ -113,14 +112,13 @@ impl Ordered for MotionRequest {
 
 impl Ordered for ImageRequest {
     const FILE: &'static str = "made.png";
-    const LENT: &'static [&'static str] = &["like.png"];
 
     fn works_from_picture(recipe: &Recipe) -> bool {
         recipe.takes("like")
     }
 
     fn lent(&self, recipe: &Recipe) -> Vec<(&'static str, &'static str, &Path)> {
-        self.like.iter().filter(|_| recipe.takes("like")).map(|like| (Self::LENT[0], "image/png", like.as_path())).collect()
+        self.like.iter().filter(|_| recipe.takes("like")).map(|like| (LENT[2], "image/png", like.as_path())).collect()
     }
 
     fn input(&self, recipe: &Recipe, addresses: &[String]) -> Value {
@@ -227,7 +225,7 @@ impl<D: Desk, R: Ordered> Service<R> for Orders<D, R> {
 
     async fn clear(&self, key: &str) -> Result<(), Fault> {
         match &self.lender {
-            Some(lender) => lender.take_back(key, R::LENT).await,
+            Some(lender) => lender.take_back(key, &LENT).await,
             None => Ok(()),
         }
     }

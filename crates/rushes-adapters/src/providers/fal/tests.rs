@@ -1,6 +1,6 @@
 //! fal against a server that behaves so: the suite with dances and with pictures, and where its key goes.
 
-use super::super::desk::{Images, Motions, Ordered, Patience};
+use super::super::desk::{Images, LENT, Motions, Patience};
 use super::super::in_time::InTime;
 use super::super::stand::House;
 use super::*;
@@ -74,7 +74,7 @@ impl Stand for FalStand {
     }
 
     fn lends(&self, key: &str) -> bool {
-        self.house.lends(key, MotionRequest::LENT)
+        self.house.lends(key, &LENT)
     }
 
     fn secrets(&self) -> Vec<String> {
@@ -121,7 +121,7 @@ impl Stand for Pictures {
     }
 
     fn lends(&self, key: &str) -> bool {
-        self.0.house.lends(key, ImageRequest::LENT)
+        self.0.house.lends(key, &LENT)
     }
 
     fn secrets(&self) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! Replicate against a server that behaves so: the suite, and when an order is certain to be nowhere.
 
-use super::super::desk::{Motions, Ordered, Patience};
+use super::super::desk::{LENT, Motions, Patience};
 use super::super::in_time::InTime;
 use super::super::recipe::Recipe;
 use super::super::stand::House;
@@ -67,7 +67,7 @@ impl Stand for ReplicateStand {
     }
 
     fn lends(&self, key: &str) -> bool {
-        self.house.lends(key, MotionRequest::LENT)
+        self.house.lends(key, &LENT)
     }
 
     fn secrets(&self) -> Vec<String> {
