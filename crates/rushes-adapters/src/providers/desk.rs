@@ -83,7 +83,7 @@ pub(super) fn refusal(talk: &Talk, said: &Said, words: &str, operation: &'static
 }
 
 /// What can be ordered at a desk.
-pub trait Ordered: Request<Made = PathBuf> {
+pub(crate) trait Ordered: Request<Made = PathBuf> {
     /// What is made is called so on this machine.
     const FILE: &'static str;
     /// Whether it is made from a picture, by this recipe.

@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// What a dance can be asked with; the first three are needed.
-pub const MOTION_INPUTS: &[&str] = &["image", "reference", "prompt", "seed", "width", "height", "fps", "seconds"];
+pub(super) const MOTION_INPUTS: &[&str] = &["image", "reference", "prompt", "seed", "width", "height", "fps", "seconds"];
 /// What a picture can be asked with; the first is needed.
-pub const IMAGE_INPUTS: &[&str] = &["prompt", "like", "seed", "width", "height"];
+pub(super) const IMAGE_INPUTS: &[&str] = &["prompt", "like", "seed", "width", "height"];
 
 /// One model.
 #[derive(Debug, Clone, PartialEq)]

@@ -13,9 +13,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// What is made where no film was handed in.
-pub const PICTURE: &[u8] = b"a picture that was made";
+pub(crate) const PICTURE: &[u8] = b"a picture that was made";
 /// What is made instead, as planned.
-pub const RUBBISH: &[u8] = b"<html>this is neither film nor picture</html>";
+pub(crate) const RUBBISH: &[u8] = b"<html>this is neither film nor picture</html>";
 
 /// The server. Dropping it ends it.
 pub struct OrderServer {
@@ -123,7 +123,7 @@ impl OrderServer {
     }
 
     /// Nothing goes wrong any more.
-    pub fn forget_plans(&self) {
+    pub(crate) fn forget_plans(&self) {
         let mut inner = self.shared.inner();
         inner.planned.clear();
         inner.hold = None;
@@ -140,7 +140,7 @@ impl OrderServer {
     }
 
     /// What is ordered from now on stays in the queue.
-    pub fn queues(&self) {
+    pub(crate) fn queues(&self) {
         self.shared.inner().queues = true;
     }
 
@@ -152,7 +152,7 @@ impl OrderServer {
     }
 
     /// Everything that is under way was made while nobody looked.
-    pub fn made_meanwhile(&self) {
+    pub(crate) fn made_meanwhile(&self) {
         self.shared.inner().tasks.iter_mut().filter(|task| task.end.is_none()).for_each(|task| task.end = Some(Ok(())));
     }
 
