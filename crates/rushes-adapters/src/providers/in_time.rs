@@ -5,11 +5,13 @@
 //! goes on with the same piece of work: it is never ordered, or paid, twice.
 
 use super::breaker::Breaker;
+use super::callbacks::{Bells, rung};
 use async_trait::async_trait;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::ledger::{Arrival, Attempt, AttemptEnd, Found, Terms, order};
 use rushes_core::provider::{Call, Provider, ProviderCard, Request};
 use rushes_core::{Code, Fault};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The first wait between two looks; each is a half longer than the last, up to [`Service::looks_every`].
@@ -73,6 +75,11 @@ pub trait Service<R: Request>: Send + Sync {
     /// service cannot be asked that; `provider_down`, `provider_busy`.
     async fn find(&self, key: &str) -> Result<Option<String>, Fault>;
 
+    /// As [`Self::find`], for services whose answer depends on when it was sent: milliseconds since 1970 by our clock.
+    async fn find_since(&self, key: &str, _since_ms: i64) -> Result<Option<String>, Fault> {
+        self.find(key).await
+    }
+
     /// How far it is. Errors: `provider_down`, `provider_busy`.
     async fn look(&self, id: &str) -> Result<Progress, Fault>;
 
@@ -83,6 +90,11 @@ pub trait Service<R: Request>: Send + Sync {
     /// Stops the work, where the service can. Errors: as [`Service::look`].
     async fn stop(&self, _id: &str) -> Result<Stopped, Fault> {
         Ok(Stopped::GoesOn)
+    }
+
+    /// What callbacks call the order of this name.
+    fn bell(&self, id: &str) -> String {
+        id.to_owned()
     }
 
     /// Takes back what was lent for the call of this key. Called when it is over, however it ended.
@@ -97,12 +109,20 @@ pub struct InTime<S> {
     service: S,
     terms: Terms,
     breaker: Breaker,
+    bells: Option<Arc<Bells>>,
 }
 
 impl<S> InTime<S> {
     /// On these terms, of which the provider's name becomes the service's own.
     pub fn new(service: S, terms: Terms) -> Self {
-        Self { service, terms, breaker: Breaker::default() }
+        Self { service, terms, breaker: Breaker::default(), bells: None }
+    }
+
+    /// One that looks at once when its bell is rung, instead of at its next pause.
+    #[must_use]
+    pub fn with_bells(mut self, bells: Arc<Bells>) -> Self {
+        self.bells = Some(bells);
+        self
     }
 }
 
@@ -166,11 +186,21 @@ impl<S> InTime<S> {
         let service = &self.service;
         let terms = Terms { provider: name.to_owned(), ..self.terms.clone() };
         let find = |attempt: Attempt| async move { arrived(service, &attempt, &call.key).await };
-        let submit = |number: u32| async move { Ok((service.submit(request, &key_of(&call.key, number), call).await?, None)) };
+        let submit = |number: u32| async move {
+            let submitted = service.submit(request, &key_of(&call.key, number), call).await;
+            if submitted.as_ref().is_err_and(|fault| fault.code != Code::AnswerLost) {
+                clear(service, &call.key).await;
+            }
+            Ok((submitted?, None))
+        };
         let id = order(call.ledger.as_ref(), &terms, Arrival::Submitted, find, submit).await?;
-        let cost_micros = wait(service, &id, call).await?;
+        let cost_micros = wait(service, &id, call, self.bells.as_ref()).await?;
         let made = service.fetch(&id, call).await?;
-        call.ledger.end(AttemptEnd::Done { external_id: id, cost_micros }).await?;
+        match call.ledger.end(AttemptEnd::Done { external_id: id, cost_micros }).await {
+            // A step that is begun again after its order was over, and before its value was kept, fetches once more.
+            Err(fault) if fault.code == Code::NotFound => {}
+            ended => ended?,
+        }
         clear(service, &call.key).await;
         Ok(made)
     }
@@ -179,7 +209,7 @@ impl<S> InTime<S> {
 /// What became of an attempt of the call of this key. Errors: `answer_lost` while nobody can tell yet; those of
 /// [`Service::find`].
 async fn arrived<R: Request>(service: &impl Service<R>, attempt: &Attempt, key: &str) -> Result<Found, Fault> {
-    if let Some(id) = service.find(&key_of(key, attempt.number)).await? {
+    if let Some(id) = service.find_since(&key_of(key, attempt.number), attempt.began_ms).await? {
         return Ok(Found::There(id));
     }
     let left_ms = attempt.began_ms + milliseconds(service.arrives_within()) - SystemClock.now_ms();
@@ -200,8 +230,10 @@ async fn clear<R: Request>(service: &impl Service<R>, key: &str) {
 }
 
 /// Waits until it is made; gives what it cost. A failure is written down; so the next attempt orders anew, where there is one.
-async fn wait<R: Request>(service: &impl Service<R>, id: &str, call: &Call) -> Result<Option<i64>, Fault> {
+async fn wait<R: Request>(service: &impl Service<R>, id: &str, call: &Call, bells: Option<&Arc<Bells>>) -> Result<Option<i64>, Fault> {
     let mut pause = FIRST_WAIT;
+    // Hung before the first look: what rings after it is heard.
+    let bell = bells.and_then(|bells| bells.hang(service.card().name, &service.bell(id)));
     loop {
         match service.look(id).await {
             Ok(Progress::Made { cost_micros }) => return Ok(cost_micros),
@@ -220,6 +252,7 @@ async fn wait<R: Request>(service: &impl Service<R>, id: &str, call: &Call) -> R
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
+            () = rung(bell.as_ref()) => {}
             () = call.cancel.cancelled() => return Err(Fault::new(Code::Cancelled, "wait for provider").with("provider", service.card().name)),
         }
         pause = (pause * 3 / 2).min(service.looks_every()).max(FIRST_WAIT);

@@ -2,8 +2,15 @@
 
 pub mod at_once;
 mod breaker;
+pub mod callbacks;
 pub mod comfyui;
+pub mod desk;
+pub mod fal;
 pub mod in_time;
 pub mod kling;
 pub mod lend;
+pub mod recipe;
+pub mod replicate;
+mod stand;
 mod talk;
+#[cfg(test)]

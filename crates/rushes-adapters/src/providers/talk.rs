@@ -73,6 +73,11 @@ impl Talk {
         Ok(Said { status, json, wait })
     }
 
+    /// The path of an address that is below its own; None for any other, which nothing secret is sent to.
+    pub(super) fn path_of<'a>(&self, url: &'a str) -> Option<&'a str> {
+        url.strip_prefix(self.base.as_str()).filter(|path| path.starts_with('/') && !path.contains(char::is_whitespace))
+    }
+
     /// Fetches a file from an address it gave, which is asked without any key. Errors: `provider_down`; `provider_refused` where
     /// it is not there any more; `disk_full`, `io`.
     pub(super) async fn fetch(&self, url: &str, into: &Path, operation: &'static str) -> Result<(), Fault> {

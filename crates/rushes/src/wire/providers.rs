@@ -1,8 +1,11 @@
 //! Who makes media, as configured: a row a provider.
 
+mod queued;
+
 use crate::config::{Config, ProviderSection};
 use rushes_adapters::HttpOptions;
 use rushes_adapters::providers::comfyui::{ComfyClient, ComfyFilms, ComfyImages, ComfySettings, Graph};
+use rushes_adapters::providers::callbacks::Bells;
 use rushes_adapters::providers::in_time::InTime;
 use rushes_adapters::providers::kling::{Kling, KlingKey, KlingSettings, Resolution};
 use rushes_adapters::providers::lend::Lender;
@@ -42,7 +45,9 @@ const NOTHING: Row = Row { name: "", text: None, image: None, motion: None, musi
 
 const ROWS: &[Row] = &[
     Row { name: "comfyui", image: Some(comfyui_images), motion: Some(comfyui_films), ..NOTHING },
+    Row { name: "fal", image: Some(queued::fal_image), motion: Some(queued::fal_motion), ..NOTHING },
     Row { name: "kling", motion: Some(kling), ..NOTHING },
+    Row { name: "replicate", image: Some(queued::replicate_image), motion: Some(queued::replicate_motion), ..NOTHING },
 ];
 
 /// A provider's settings, and what they are read with.
@@ -51,6 +56,8 @@ struct Account<'a> {
     name: &'a str,
     section: ProviderSection,
     sites: &'a [Site<dyn Destination>],
+    /// What callbacks ring.
+    bells: Arc<Bells>,
 }
 
 /// Who makes what. Speaks to nobody yet. Errors: `config_invalid`, naming the setting.
@@ -60,17 +67,18 @@ pub(super) fn providers(config: &Config, sites: &[Site<dyn Destination>], styles
         return Err(refuse(&format!("providers.{name}"), format!("there is no such provider; there are: {}", there.join(", "))));
     }
     let make = &config.make;
+    let bells = queued::bells(config)?;
     Ok(Providers {
-        text: chosen(config, sites, ("text", &make.text), |row| row.text, || Arc::new(BuiltinText))?,
-        image: chosen(config, sites, ("image", &make.image), |row| row.image, || Arc::new(BuiltinImage))?,
-        motion: chosen(config, sites, ("motion", &make.motion), |row| row.motion, || Arc::new(BuiltinMotion))?,
-        music: chosen(config, sites, ("music", &make.music), |row| row.music, || Arc::new(BuiltinMusic::new(styles.clone())))?,
+        text: chosen(config, (sites, &bells), ("text", &make.text), |row| row.text, || Arc::new(BuiltinText))?,
+        image: chosen(config, (sites, &bells), ("image", &make.image), |row| row.image, || Arc::new(BuiltinImage))?,
+        motion: chosen(config, (sites, &bells), ("motion", &make.motion), |row| row.motion, || Arc::new(BuiltinMotion))?,
+        music: chosen(config, (sites, &bells), ("music", &make.music), |row| row.music, || Arc::new(BuiltinMusic::new(styles.clone())))?,
     })
 }
 
 fn chosen<R: rushes_core::provider::Request>(
     config: &Config,
-    sites: &[Site<dyn Destination>],
+    (sites, bells): (&[Site<dyn Destination>], &Arc<Bells>),
     (what, name): (&str, &str),
     of: impl Fn(&Row) -> Option<Make<R>>,
     builtin: impl FnOnce() -> Arc<dyn Provider<R>>,
@@ -84,7 +92,7 @@ fn chosen<R: rushes_core::provider::Request>(
         return Err(refuse(&format!("make.{what}"), format!("{name:?} makes no such thing; there are: {}", able.join(", "))));
     };
     let section = config.providers.get(name).cloned().unwrap_or_default();
-    make(&Account { config, name, section, sites })
+    make(&Account { config, name, section, sites, bells: bells.clone() })
 }
 
 fn refuse(setting: &str, reason: impl std::fmt::Display) -> Fault {
@@ -223,5 +231,7 @@ fn kling(account: &Account<'_>) -> Made<MotionRequest> {
         arrives_within: account.arrives_within(),
         looks_every: LOOKS_EVERY,
     };
-    Ok(Arc::new(InTime::new(Kling::new(settings, account.lender()?, HttpOptions::default())?, account.terms()?)))
+    Ok(Arc::new(
+        InTime::new(Kling::new(settings, account.lender()?, HttpOptions::default())?, account.terms()?).with_bells(account.bells.clone()),
+    ))
 }
