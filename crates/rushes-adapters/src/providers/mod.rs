@@ -11,6 +11,6 @@ pub mod kling;
 pub mod lend;
 pub mod recipe;
 pub mod replicate;
+#[cfg(test)]
 mod stand;
 mod talk;
-#[cfg(test)]

@@ -4,7 +4,7 @@ use super::super::stand::House;
 use super::*;
 use crate::providers::in_time::InTime;
 use rushes_core::Cancel;
-use rushes_core::ledger::Terms;
+use rushes_core::ledger::{AttemptState, Terms};
 use rushes_core::provider::Provider;
 use rushes_testkit::instagram::film_of_ms;
 use rushes_testkit::kling::Kling as Server;
