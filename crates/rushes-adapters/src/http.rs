@@ -92,6 +92,13 @@ pub(crate) struct Answer {
     stalled_after: Duration,
 }
 
+/// Why none came.
+pub(crate) struct NoAnswer {
+    pub(crate) fault: Fault,
+    /// Whether anything of it may have arrived there.
+    pub(crate) was_reached: bool,
+}
+
 /// A pool of connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
@@ -127,6 +134,11 @@ impl Client {
 
     /// Sends one request. Errors: `destination_down` when no answer begins; `blob_missing`, `io` from reading the file.
     pub(crate) async fn send(&self, request: Request) -> Result<Answer, Fault> {
+        self.exchange(request).await.map_err(|none| none.fault)
+    }
+
+    /// As [`Client::send`], for those who must know whether what they sent may have arrived.
+    pub(crate) async fn exchange(&self, request: Request) -> Result<Answer, NoAnswer> {
         let operation = request.operation;
         let is_look = matches!(request.method, Method::GET | Method::HEAD) && matches!(request.body, Body::Empty);
         let moved = Arc::new(AtomicU64::new(0));
@@ -166,11 +178,12 @@ impl Client {
         let response = tokio::select! {
             response = sent => response.map_err(|e| {
                 let own = broken.lock().unwrap_or_else(PoisonError::into_inner).take();
-                own.unwrap_or_else(|| down(operation, &e))
+                NoAnswer { fault: own.unwrap_or_else(|| down(operation, &e)), was_reached: !e.is_connect() }
             })?,
             () = standing_still(&moved, self.options.stalled_after, request.answers_within) => {
                 let seconds = self.options.stalled_after.as_secs_f32();
-                return Err(Fault::new(Code::DestinationDown, operation).because(format!("nothing moved for {seconds} s")));
+                let fault = Fault::new(Code::DestinationDown, operation).because(format!("nothing moved for {seconds} s"));
+                return Err(NoAnswer { fault, was_reached: true });
             }
         };
         let (status, headers) = (response.status(), response.headers().clone());
@@ -223,12 +236,20 @@ impl Answer {
 
     /// The body into a new file, which is removed when it does not come whole; not synced. Errors: `destination_down`, `disk_full`, `io`.
     pub(crate) async fn into_file(self, into: &Path) -> Result<(), Fault> {
+        self.into_file_up_to(into, u64::MAX).await
+    }
+
+    /// As [`Answer::into_file`], of bodies of up to so many bytes.
+    pub(crate) async fn into_file_up_to(self, into: &Path, max_bytes: u64) -> Result<(), Fault> {
         let (operation, limit) = (self.operation, self.stalled_after);
         let local = |e: std::io::Error| Fault::io(operation, into, &e);
         let mut file = tokio::fs::File::create_new(into).await.map_err(local)?;
         let mut body = self.response.bytes_stream();
         let copied = async {
+            let mut left = max_bytes;
             while let Some(piece) = next_within(&mut body, limit, operation).await? {
+                let too_long = || Fault::new(Code::DestinationDown, operation).because("the answer is too long to be one");
+                left = left.checked_sub(piece.len() as u64).ok_or_else(too_long)?;
                 file.write_all(&piece).await.map_err(local)?;
             }
             file.flush().await.map_err(local)

@@ -2,7 +2,14 @@
 
 pub mod at_once;
 mod breaker;
+mod concept;
+pub mod elevenlabs;
+pub mod gemini;
+mod google_says;
 pub mod in_time;
 pub mod kling;
 pub mod lend;
+pub mod lyria;
+mod music;
+pub mod openai_chat;
 mod talk;

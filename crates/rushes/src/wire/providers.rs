@@ -1,5 +1,7 @@
 //! Who makes media, as configured: a row a provider.
 
+mod answering;
+
 use crate::config::{Config, ProviderSection};
 use rushes_adapters::HttpOptions;
 use rushes_adapters::providers::in_time::InTime;
@@ -38,7 +40,13 @@ struct Row {
 
 const NOTHING: Row = Row { name: "", text: None, image: None, motion: None, music: None };
 
-const ROWS: &[Row] = &[Row { name: "kling", motion: Some(kling), ..NOTHING }];
+const ROWS: &[Row] = &[
+    Row { name: "elevenlabs", music: Some(answering::elevenlabs), ..NOTHING },
+    Row { name: "gemini", text: Some(answering::gemini_text), image: Some(answering::gemini_image), ..NOTHING },
+    Row { name: "kling", motion: Some(kling), ..NOTHING },
+    Row { name: "lyria", music: Some(answering::lyria), ..NOTHING },
+    Row { name: "openai_chat", text: Some(answering::openai_chat), ..NOTHING },
+];
 
 /// A provider's settings, and what they are read with.
 struct Account<'a> {
@@ -106,6 +114,13 @@ impl Account<'_> {
         let Some(said) = self.section.options.get(key) else { return Ok(words[0]) };
         let known = words.iter().find(|word| said == *word).copied();
         known.ok_or_else(|| refuse(&self.setting(&format!("options.{key}")), format!("{said} is none of: {}", words.join(", "))))
+    }
+
+    /// A text of its own; None where none is said. Errors: `config_invalid` where it is no text, or empty.
+    fn text(&self, key: &str) -> Result<Option<String>, Fault> {
+        let Some(said) = self.section.options.get(key) else { return Ok(None) };
+        let text = said.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned);
+        text.map(Some).ok_or_else(|| refuse(&self.setting(&format!("options.{key}")), format!("{said} is no text")))
     }
 
     /// Errors: `config_invalid` for an option that it does not know.
@@ -183,3 +198,6 @@ fn kling(account: &Account<'_>) -> Made<MotionRequest> {
     };
     Ok(Arc::new(InTime::new(Kling::new(settings, account.lender()?, HttpOptions::default())?, account.terms()?)))
 }
+
+#[cfg(test)]
+mod tests;
