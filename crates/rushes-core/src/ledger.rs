@@ -206,7 +206,7 @@ pub trait Ledger: Send + Sync {
 
 /// The ledger of a call that sends nothing outside: of those who make everything on this machine, and of tests.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct NoLedger;
+pub(crate) struct NoLedger;
 
 impl NoLedger {
     fn refuse() -> Fault {

@@ -58,7 +58,6 @@ struct Inner {
     asked: usize,
     /// Keys whose limit is reached, and for how many seconds.
     exhausted: Vec<(String, u32)>,
-    music: Option<Vec<u8>>,
 }
 
 struct Shared {
@@ -99,11 +98,6 @@ impl Answers {
     /// The limit of this key of Gemini's is reached, for so many seconds as it says.
     pub fn exhaust(&self, key: &str, seconds: u32) {
         self.shared.inner().exhausted.push((key.to_owned(), seconds));
-    }
-
-    /// What ElevenLabs' music is from now on.
-    pub fn plays(&self, music: Vec<u8>) {
-        self.shared.inner().music = Some(music);
     }
 
     /// Everything that was carried out, the oldest first.
