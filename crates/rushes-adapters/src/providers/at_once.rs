@@ -6,9 +6,6 @@
 //!
 //! An answer that is of no use is paid for all the same; another is asked for at most [`AGAIN_MAX`] times.
 
-#[cfg(test)]
-pub(crate) mod tests;
-
 use super::breaker::Breaker;
 use async_trait::async_trait;
 use rushes_core::ledger::{Arrival, Attempt, AttemptEnd, Found, Terms, order};

@@ -1,5 +1,7 @@
 //! What makes media elsewhere, a file each.
 
+#[cfg(test)]
+mod answering_tests;
 pub mod at_once;
 mod breaker;
 mod concept;

@@ -1,6 +1,6 @@
 //! What only ElevenLabs says.
 
-use crate::providers::at_once::tests::{Stand, Who};
+use crate::providers::answering_tests::{Stand, Who};
 use rushes_core::Code;
 use rushes_testkit::answers::Planned;
 use serde_json::json;

@@ -3,7 +3,7 @@
 use super::{Lyria, LyriaSettings};
 use crate::google::Credentials;
 use crate::http::HttpOptions;
-use crate::providers::at_once::tests::{Stand, Who};
+use crate::providers::answering_tests::{Stand, Who};
 use rushes_core::Code;
 use rushes_testkit::answers::Planned;
 use serde_json::json;

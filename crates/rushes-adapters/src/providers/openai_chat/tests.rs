@@ -2,7 +2,7 @@
 
 use super::{OpenAiChat, OpenAiChatSettings};
 use crate::http::HttpOptions;
-use crate::providers::at_once::tests::{Stand, Who};
+use crate::providers::answering_tests::{Stand, Who};
 use rushes_core::Code;
 use rushes_testkit::answers::{Answers, Planned};
 use serde_json::json;

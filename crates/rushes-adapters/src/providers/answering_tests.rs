@@ -1,18 +1,19 @@
 //! Every service that answers with what it made, against a server that behaves so: carried out once, whatever is lost.
 
-use super::*;
+use super::at_once::AtOnce;
 use crate::google::Credentials;
 use crate::http::HttpOptions;
 use crate::providers::elevenlabs::{ElevenLabs, ElevenLabsSettings};
 use crate::providers::gemini::{Gemini, GeminiSettings};
 use crate::providers::lyria::{Lyria, LyriaSettings};
 use crate::providers::openai_chat::{OpenAiChat, OpenAiChatSettings};
-use rushes_core::Cancel;
-use rushes_core::ledger::{AttemptState, Ledger};
-use rushes_core::provider::{Concept, ConceptRequest, ImageRequest, MusicRequest, Outfit, Picture};
+use rushes_core::ledger::{Attempt, AttemptEnd, AttemptState, Ledger, Terms};
+use rushes_core::provider::{Call, Concept, ConceptRequest, ImageRequest, MusicRequest, Outfit, Picture, Provider};
+use rushes_core::{Cancel, Code, Fault};
 use rushes_testkit::answers::{Answers, Planned};
 use rushes_testkit::ledger::MemoryLedger;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::Arc;
 
 /// What one answer costs in these tests.
