@@ -92,6 +92,13 @@ pub(crate) struct Answer {
     stalled_after: Duration,
 }
 
+/// Why none came.
+pub(crate) struct NoAnswer {
+    pub(crate) fault: Fault,
+    /// Whether anything of it may have arrived there.
+    pub(crate) was_reached: bool,
+}
+
 /// A pool of connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
@@ -127,6 +134,11 @@ impl Client {
 
     /// Sends one request. Errors: `destination_down` when no answer begins; `blob_missing`, `io` from reading the file.
     pub(crate) async fn send(&self, request: Request) -> Result<Answer, Fault> {
+        self.exchange(request).await.map_err(|none| none.fault)
+    }
+
+    /// As [`Client::send`], for those who must know whether what they sent may have arrived.
+    pub(crate) async fn exchange(&self, request: Request) -> Result<Answer, NoAnswer> {
         let operation = request.operation;
         let is_look = matches!(request.method, Method::GET | Method::HEAD) && matches!(request.body, Body::Empty);
         let moved = Arc::new(AtomicU64::new(0));
@@ -166,11 +178,12 @@ impl Client {
         let response = tokio::select! {
             response = sent => response.map_err(|e| {
                 let own = broken.lock().unwrap_or_else(PoisonError::into_inner).take();
-                own.unwrap_or_else(|| down(operation, &e))
+                NoAnswer { fault: own.unwrap_or_else(|| down(operation, &e)), was_reached: !e.is_connect() }
             })?,
             () = standing_still(&moved, self.options.stalled_after, request.answers_within) => {
                 let seconds = self.options.stalled_after.as_secs_f32();
-                return Err(Fault::new(Code::DestinationDown, operation).because(format!("nothing moved for {seconds} s")));
+                let fault = Fault::new(Code::DestinationDown, operation).because(format!("nothing moved for {seconds} s"));
+                return Err(NoAnswer { fault, was_reached: true });
             }
         };
         let (status, headers) = (response.status(), response.headers().clone());

@@ -21,7 +21,7 @@ pub enum AttemptState {
     Unknown,
     /// It arrived and is over.
     Done,
-    /// It did not arrive, or was declined: nothing stands outside, and it may be sent again.
+    /// It did not arrive, was declined, or brought nothing of use: nothing stands outside, and it may be sent again.
     Failed,
     /// Its step has ended, and nobody knows whether it arrived: a person looks.
     NeedsReconcile,
@@ -141,6 +141,8 @@ pub enum AttemptEnd {
     },
     /// Nothing stands outside.
     Failed(Fault),
+    /// It was answered and is paid for, and what came is of no use: it may be sent again. Also of one that was done.
+    Wasted(Fault),
     /// Whether anything does is not known.
     Unknown(Fault),
 }

@@ -211,7 +211,7 @@ impl Request for MotionRequest {
     type Made = PathBuf;
 }
 
-/// Asks for a piece of music (lossless file).
+/// Asks for a piece of music (a lossless file, where its maker has one).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MusicRequest {
     /// A preset such as `kpop_dance`.
@@ -237,10 +237,10 @@ impl Request for MusicRequest {
 pub struct Music {
     /// The file.
     pub file: PathBuf,
-    /// Beats a minute.
-    pub bpm: f64,
-    /// Where the strongest part begins, milliseconds.
-    pub drop_ms: u64,
+    /// Beats a minute; None where its maker does not know: then it is listened for.
+    pub bpm: Option<f64>,
+    /// Where the strongest part begins, milliseconds; None as above.
+    pub drop_ms: Option<u64>,
 }
 
 /// The four providers a workflow uses, as chosen by configuration.

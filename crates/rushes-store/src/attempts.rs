@@ -44,6 +44,9 @@ pub(crate) const OPEN: &str = "SELECT step, number FROM attempts WHERE job = ?1 
 
 pub(crate) const ALL_OPEN: &str = "SELECT job, step FROM attempts WHERE state IN ('intent', 'submitted', 'unknown')";
 
+/// The step's attempt that stands outside or is over there, which is its last.
+pub(crate) const STANDING: &str = "SELECT step, number FROM attempts WHERE job = ?1 AND step = ?2 AND state <> 'failed' LIMIT 1";
+
 /// What a step leaves open that ended without a value.
 pub(crate) const LEAVE: &str = "UPDATE attempts SET state = 'needs_reconcile', changed_ms = ?3
     WHERE job = ?1 AND step = ?2 AND state IN ('intent', 'submitted', 'unknown')";
@@ -89,12 +92,17 @@ fn end(write: &Write<'_>, job: JobId, step: &str, end: &AttemptEnd) -> Result<()
     let (state, id, cost_micros, fault) = match end {
         AttemptEnd::Submitted(id) => (AttemptState::Submitted, Some(id), None, None),
         AttemptEnd::Done { external_id, cost_micros } => (AttemptState::Done, Some(external_id), *cost_micros, None),
-        AttemptEnd::Failed(fault) => (AttemptState::Failed, None, None, Some(json(fault)?)),
+        AttemptEnd::Failed(fault) | AttemptEnd::Wasted(fault) => (AttemptState::Failed, None, None, Some(json(fault)?)),
         AttemptEnd::Unknown(fault) => (AttemptState::Unknown, None, None, Some(json(fault)?)),
     };
     // Only what is over may be another step's.
     let elsewhere = id.filter(|_| state == AttemptState::Done);
-    let open = rows::one(write.sql, OPEN, params![job, step, elsewhere], |row| Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?)))?;
+    let is_wasted = matches!(end, AttemptEnd::Wasted(_));
+    let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?));
+    let open = match is_wasted {
+        true => rows::one(write.sql, STANDING, params![job, step], read)?,
+        false => rows::one(write.sql, OPEN, params![job, step, elsewhere], read)?,
+    };
     let Some((step, number)) = open else {
         // A program that ended right after it had written this down says it again.
         let last = rows::one(write.sql, &last_of_step(), params![job, step], attempt)?;
@@ -106,8 +114,8 @@ fn end(write: &Write<'_>, job: JobId, step: &str, end: &AttemptEnd) -> Result<()
     rows::change(
         write.sql,
         "UPDATE attempts SET state = ?4, external_id = coalesce(?5, external_id), fault = ?7, changed_ms = ?8,
-             cost_micros = coalesce(?6, CASE WHEN ?9 = 1 AND reserved_micros > 0 THEN reserved_micros END, cost_micros) WHERE job = ?1 AND step = ?2 AND number = ?3",
-        params![job, step, number, state.name(), id, cost_micros, fault, write.now_ms, i64::from(state == AttemptState::Done)],
+             cost_micros = coalesce(?6, cost_micros, CASE WHEN ?9 = 1 AND reserved_micros > 0 THEN reserved_micros END) WHERE job = ?1 AND step = ?2 AND number = ?3",
+        params![job, step, number, state.name(), id, cost_micros, fault, write.now_ms, i64::from(is_wasted || state == AttemptState::Done)],
     )
     .map(drop)
 }

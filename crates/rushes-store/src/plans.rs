@@ -168,7 +168,7 @@ fn plans_of_hot_questions_walk_no_table() {
     hot.extend([jobs::equal_unfinished(), jobs::cancel_family(), outbox::lease::ready_rows(), outbox::lease::ready_records()]);
     hot.extend(outbox::backlog::BACKLOG.map(str::to_owned));
     hot.extend([spending::spent_since(), spending::spent_there_since(), spending::spent_by_root()]);
-    hot.extend([crate::pages::PAID_SINCE, attempts::OPEN, attempts::LEAVE, OPEN_THERE, SENT_SINCE].map(str::to_owned));
+    hot.extend([crate::pages::PAID_SINCE, attempts::OPEN, attempts::STANDING, attempts::LEAVE, OPEN_THERE, SENT_SINCE].map(str::to_owned));
     hot.extend(messages::DUE.map(str::to_owned));
     hot.extend(register::NO_RECORD.map(str::to_owned));
     hot.extend([outbox::lease::LEASE, outbox::lease::RENEW].concat().into_iter().map(str::to_owned));

@@ -5,6 +5,7 @@
 //! A suite panics with a sentence on the first promise that is broken; each adapter runs it in its own tests.
 //! Development only: nothing here is part of the product.
 
+pub mod answers;
 pub mod bad_files;
 pub mod balance;
 pub mod cable;

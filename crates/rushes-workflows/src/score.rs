@@ -8,6 +8,7 @@ use crate::studio::Studio;
 use crate::studio::cut::Beat;
 use crate::studio::films::beat_of;
 use crate::studio::known;
+use crate::studio::listen::listened;
 use crate::studio::references::check_style;
 use crate::watermark::{base, project};
 use rushes_core::flow::{Flow, Lane, Step, StepContext};
@@ -134,13 +135,13 @@ async fn of_file<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Value, St
     let scored = flow
         .step(step, move |context: StepContext| async move {
             let picture = context.path_of(&film).await?;
-            let music = provider.make(&request, &context.call("music")?).await?;
+            let music = listened(provider.make(&request, &context.call("music")?).await?, beat.peak_ms, &context.cancel).await?;
             let (scratch, cancel) = (context.scratch()?, context.cancel.clone());
             let out = scratch.join("scored.mp4");
             let made = out.clone();
             blocking(move || {
                 let sound = scratch.join("sound.wav");
-                let cue = Cue { drop_ms: Some(music.drop_ms), bpm: Some(music.bpm), asked_ms: beat.peak_ms, at_ms: beat.peak_ms };
+                let cue = Cue { drop_ms: music.drop_ms, bpm: music.bpm, asked_ms: beat.peak_ms, at_ms: beat.peak_ms };
                 score::bed(&music.file, &cue, &sound, beat.duration_ms, &cancel)?;
                 score::with_sound(&picture, &sound, &out, &cancel)
             })

@@ -13,6 +13,10 @@ use std::time::Duration;
 /// An order may take its time to be taken.
 const ANSWERS_WITHIN: Duration = Duration::from_mins(1);
 
+/// What is made while one waits may take its time, and is no longer than this.
+const MADE_WITHIN: Duration = Duration::from_mins(5);
+const MADE_MAX_BYTES: u64 = 128 * 1024 * 1024;
+
 /// One service.
 #[derive(Debug, Clone)]
 pub(super) struct Talk {
@@ -76,6 +80,35 @@ impl Talk {
     /// The path of an address that is below its own; None for any other, which nothing secret is sent to.
     pub(super) fn path_of<'a>(&self, url: &'a str) -> Option<&'a str> {
         url.strip_prefix(self.base.as_str()).filter(|path| path.starts_with('/') && !path.contains(char::is_whitespace))
+    }
+
+    /// Asks it to make something while we wait; its answer goes into a new file, as it comes. Gives what it says where it
+    /// refuses. Errors: `provider_down` where it was not reached; `answer_lost` where it may have been carried out.
+    pub(super) async fn ask_into(
+        &self,
+        path: &str,
+        mut headers: HeaderMap,
+        body: &Value,
+        into: &Path,
+        operation: &'static str,
+    ) -> Result<Option<Said>, Fault> {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let (url, body) = (format!("{}{path}", self.base), Body::Bytes(Bytes::from(body.to_string())));
+        let request = Request { method: Method::POST, url, headers, body, operation, answers_within: Some(MADE_WITHIN) };
+        let as_code = |code, fault: Fault| Fault::new(code, operation).because(fault.reason.as_deref().unwrap_or("no answer came"));
+        let answer = self.client.exchange(request).await.map_err(|none| {
+            let code = if none.was_reached { Code::AnswerLost } else { Code::ProviderDown };
+            as_code(code, none.fault)
+        })?;
+        let (status, wait) = (answer.status, answer.retry_after());
+        let lost = |fault| as_code(Code::AnswerLost, fault);
+        if status.is_success() {
+            return answer.into_file_up_to(into, MADE_MAX_BYTES).await.map(|()| None).map_err(lost);
+        }
+        // A refusal without its words is one all the same.
+        let bytes = answer.bytes().await.unwrap_or_default();
+        let json = serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::String(self.shown(&bytes)));
+        Ok(Some(Said { status, json, wait }))
     }
 
     /// Fetches a file from an address it gave, which is asked without any key. Errors: `provider_down`; `provider_refused` where

@@ -85,7 +85,7 @@ impl Ledger for Memory {
         match end {
             AttemptEnd::Submitted(id) => self.close(AttemptState::Submitted, Some(&id), None),
             AttemptEnd::Done { external_id, .. } => self.close(AttemptState::Done, Some(&external_id), None),
-            AttemptEnd::Failed(fault) => self.close(AttemptState::Failed, None, Some(&fault)),
+            AttemptEnd::Failed(fault) | AttemptEnd::Wasted(fault) => self.close(AttemptState::Failed, None, Some(&fault)),
             AttemptEnd::Unknown(fault) => self.close(AttemptState::Unknown, None, Some(&fault)),
         }
     }

@@ -65,7 +65,7 @@ fn make(styles: &Styles, request: &MusicRequest, call: &Call) -> Result<Music, F
     encode_flac(&wav, &flac, &call.cancel)?;
     std::fs::remove_file(&wav).map_err(|e| Fault::io("remove uncompressed music", &wav, &e))?;
     (call.progress)(1.0, "composed");
-    Ok(Music { file: flac, bpm: piece.bpm, drop_ms: piece.drop_ms })
+    Ok(Music { file: flac, bpm: Some(piece.bpm), drop_ms: Some(piece.drop_ms) })
 }
 
 /// Lossless, 24 bit, without dates or versions in it.
@@ -106,7 +106,7 @@ mod tests {
         let first = builtin().make(&request("kpop_dance"), &watched).await.unwrap();
         let second = builtin().make(&request("kpop_dance"), &call(b.path())).await.unwrap();
         assert_eq!(std::fs::read(&first.file).unwrap(), std::fs::read(&second.file).unwrap());
-        assert_eq!((first.bpm, first.drop_ms), (120.0, 1_100));
+        assert_eq!((first.bpm, first.drop_ms), (Some(120.0), Some(1_100)));
         assert_eq!(std::fs::read_dir(a.path()).unwrap().count(), 1, "only the file itself stays");
         let sound = decode_mono(&first.file, 48_000, 10.0, &Cancel::new()).unwrap();
         assert_eq!(sound.len(), 144_000);

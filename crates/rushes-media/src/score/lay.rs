@@ -13,6 +13,8 @@ use std::path::Path;
 const SEAM_S: f64 = 0.03;
 /// A piece's last moments are its ending: what begins again, leaves off before.
 const ENDING_S: f64 = 1.0;
+/// What rises earlier is the beginning itself.
+const BEGINS_S: f64 = 1.0;
 /// Less than this at either end is not filled: a rest is better than a crumb of music.
 const CRUMB_S: f64 = 0.6;
 /// Music is not read beyond this.
@@ -44,6 +46,25 @@ pub struct Laid {
     pub offset_ms: i64,
     /// How many times it begins again.
     pub repeats: usize,
+}
+
+/// What is heard of a piece of music.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Heard {
+    /// Beats a minute; None where there is no beat to follow.
+    pub bpm: Option<f64>,
+    /// Where its drop is, milliseconds from its start; None where there is no beat.
+    pub drop_ms: Option<u64>,
+}
+
+/// Listens to the first sound of `music`. Its drop is the beat at which it rises most, or one near `asked_ms` that rises nearly
+/// as much.
+///
+/// Errors: those of [`decode_stereo`].
+pub fn heard(music: &Path, asked_ms: Option<u64>, cancel: &Cancel) -> Result<Heard, Fault> {
+    let grid = listen(&decode_stereo(music, SAMPLE_RATE_HZ, MAX_S, cancel)?);
+    let drop_s = drop_heard(&grid, asked_ms.map(|ms| ms as f64 / 1000.0));
+    Ok(Heard { bpm: grid.is_followable().then_some(grid.bpm), drop_ms: drop_s.map(|s| (s * 1000.0).round() as u64) })
 }
 
 /// Lays the first sound of `music` under `duration_ms` of film. A file without sound is silence.
@@ -97,7 +118,9 @@ pub(crate) fn drop_heard(grid: &BeatGrid, asked_s: Option<f64>) -> Option<f64> {
     };
     // Loudness is measured over 0.2 s, so the step's own edge is left out.
     let rise = |beat: f64| mean(beat + 0.1, beat + 2.1) - mean(beat - 2.1, beat - 0.1);
-    let strongest = grid.beats_s.iter().copied().filter(|beat| *beat > 0.0).max_by(|a, b| rise(*a).total_cmp(&rise(*b)));
+    let strongest_after = |s: f64| grid.beats_s.iter().copied().filter(|beat| *beat > s).max_by(|a, b| rise(*a).total_cmp(&rise(*b)));
+    // Music that begins at all rises from silence: that is no drop.
+    let strongest = strongest_after(BEGINS_S).or_else(|| strongest_after(0.0));
     let asked = asked_s.and_then(|s| grid.nearest_beat(s));
     match (strongest, asked) {
         (Some(strongest), Some(asked)) if rise(asked) < 0.8 * rise(strongest) => Some(strongest),

@@ -9,7 +9,7 @@ mod structure;
 #[cfg(test)]
 mod tests;
 
-pub use lay::{Cue, Laid, lay};
+pub use lay::{Cue, Heard, Laid, heard, lay};
 pub(crate) use movement::Watcher;
 pub(crate) use movement::{LOOKS_A_SECOND, SMALL, movement};
 pub use movement::{Movement, movement_of_cut};

@@ -96,6 +96,25 @@ async fn attempts_only_what_failed_is_sent_again() {
 }
 
 #[tokio::test]
+async fn attempts_that_brought_nothing_of_use_are_paid_for_and_sent_again() {
+    let home = Home::with_a_job().await;
+    let terms = Terms { price_micros: 500_000, ..Terms::free("there") };
+    let begin = async || home.store.begin_attempt(home.lease, "text", &terms).await.unwrap();
+    for (number, cost_micros) in [(1, Some(20_000)), (2, None)] {
+        assert_eq!(begin().await, Begun::Send(number));
+        home.end("text", AttemptEnd::Done { external_id: number.to_string(), cost_micros }).await.unwrap();
+        home.end("text", AttemptEnd::Wasted(down())).await.unwrap();
+        assert_eq!(home.end("text", AttemptEnd::Wasted(down())).await, Err(Code::NotFound), "once");
+    }
+    assert_eq!(begin().await, Begun::Send(3));
+    home.end("text", AttemptEnd::Wasted(down())).await.unwrap();
+    let all = home.store.attempts(home.lease.job).await.unwrap();
+    let told: Vec<_> = all.iter().map(|attempt| (attempt.state, attempt.cost_micros)).collect();
+    assert_eq!(told, [20_000, 500_000, 500_000].map(|micros| (AttemptState::Failed, Some(micros))));
+    assert_eq!(home.store.spent_a_day(0).await.unwrap()[0].micros, 1_020_000);
+}
+
+#[tokio::test]
 async fn attempts_an_intent_without_an_answer_is_unknown_and_not_sent_again() {
     let home = Home::with_a_job().await;
     assert_eq!(home.begin("post").await, Begun::Send(1));

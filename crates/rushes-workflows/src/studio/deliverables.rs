@@ -1,6 +1,7 @@
 //! The finished films: sounds and stickers first, then every version in one plan.
 
 use super::cut::{Beat, Cut};
+use super::listen::listened;
 use super::set::Wanted;
 use super::{Followed, Studio};
 use crate::kit::blocking;
@@ -103,21 +104,22 @@ impl<F: Flow> Studio<'_, F> {
         let step = Step::new("ai_music").by(&provider.card()).inputs(&json!([request, provider.card(), self.person.redo]));
         self.flow
             .step(step, move |context: StepContext| async move {
-                let (file, told, meta) = match context.made_before(Kind::AiMusic).await? {
-                    Some(before) => {
-                        (before.file, None, json!({"style": request.style, "provider": provider.card(), "reused_from": before.asset}))
-                    }
+                let (file, (drop_ms, bpm), meta) = match context.made_before(Kind::AiMusic).await? {
+                    Some(before) => (
+                        before.file,
+                        (None, None),
+                        json!({"style": request.style, "provider": provider.card(), "reused_from": before.asset}),
+                    ),
                     None => {
                         let made = provider.make(&request, &context.call("music")?).await?;
+                        let made = listened(made, request.drop_ms, &context.cancel).await?;
                         let meta = json!({"bpm": made.bpm, "drop_ms": made.drop_ms, "style": request.style, "provider": provider.card()});
-                        (made.file, Some((made.drop_ms, made.bpm)), meta)
+                        (made.file, (made.drop_ms, made.bpm), meta)
                     }
                 };
                 let asset = context.new_asset(Kind::AiMusic, &subject, file).title(title).names(&names).seed(request.seed).meta(meta);
                 let asset = asset.aside(is_aside);
-                let composed =
-                    Composed { asset: asset.reference()?, drop_ms: told.map(|(drop_ms, _)| drop_ms), bpm: told.map(|(_, bpm)| bpm) };
-                Ok(Done::value(composed).with(asset))
+                Ok(Done::value(Composed { asset: asset.reference()?, drop_ms, bpm }).with(asset))
             })
             .await
     }

@@ -10,6 +10,7 @@ pub(crate) mod deliverables;
 pub(crate) mod films;
 pub(crate) mod find;
 pub(crate) mod known;
+pub(crate) mod listen;
 pub(crate) mod people;
 pub(crate) mod pictures;
 pub mod references;

@@ -35,6 +35,10 @@ fn config_example_shows_every_key_with_its_default() {
         shown[key].take();
         defaults[key].take();
     }
+    // And a section for each provider, in which nothing is set.
+    let providers = shown["providers"].take();
+    assert!(defaults["providers"].take().as_object().is_some_and(serde_json::Map::is_empty));
+    assert!(providers.as_object().unwrap().values().all(|section| *section == serde_json::json!({})), "{providers}");
     assert_eq!(shown, defaults);
 }
 

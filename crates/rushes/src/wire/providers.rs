@@ -1,5 +1,6 @@
 //! Who makes media, as configured: a row a provider.
 
+mod answering;
 mod queued;
 
 use crate::config::{Config, ProviderSection};
@@ -45,8 +46,12 @@ const NOTHING: Row = Row { name: "", text: None, image: None, motion: None, musi
 
 const ROWS: &[Row] = &[
     Row { name: "comfyui", image: Some(comfyui_images), motion: Some(comfyui_films), ..NOTHING },
+    Row { name: "elevenlabs", music: Some(answering::elevenlabs), ..NOTHING },
     Row { name: "fal", image: Some(queued::fal_image), motion: Some(queued::fal_motion), ..NOTHING },
+    Row { name: "gemini", text: Some(answering::gemini_text), image: Some(answering::gemini_image), ..NOTHING },
     Row { name: "kling", motion: Some(kling), ..NOTHING },
+    Row { name: "lyria", music: Some(answering::lyria), ..NOTHING },
+    Row { name: "openai_chat", text: Some(answering::openai_chat), ..NOTHING },
     Row { name: "replicate", image: Some(queued::replicate_image), motion: Some(queued::replicate_motion), ..NOTHING },
 ];
 
@@ -125,6 +130,13 @@ impl Account<'_> {
         let Some(said) = self.section.options.get(key) else { return Ok(words[0]) };
         let known = words.iter().find(|word| said == *word).copied();
         known.ok_or_else(|| refuse(&self.setting(&format!("options.{key}")), format!("{said} is none of: {}", words.join(", "))))
+    }
+
+    /// A text of its own; None where none is said. Errors: `config_invalid` where it is no text, or empty.
+    fn text(&self, key: &str) -> Result<Option<String>, Fault> {
+        let Some(said) = self.section.options.get(key) else { return Ok(None) };
+        let text = said.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned);
+        text.map(Some).ok_or_else(|| refuse(&self.setting(&format!("options.{key}")), format!("{said} is no text")))
     }
 
     /// Errors: `config_invalid` for an option that it does not know.
@@ -235,3 +247,6 @@ fn kling(account: &Account<'_>) -> Made<MotionRequest> {
         InTime::new(Kling::new(settings, account.lender()?, HttpOptions::default())?, account.terms()?).with_bells(account.bells.clone()),
     ))
 }
+
+#[cfg(test)]
+mod tests;
