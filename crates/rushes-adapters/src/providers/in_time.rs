@@ -196,11 +196,7 @@ impl<S> InTime<S> {
         let id = order(call.ledger.as_ref(), &terms, Arrival::Submitted, find, submit).await?;
         let cost_micros = wait(service, &id, call, self.bells.as_ref()).await?;
         let made = service.fetch(&id, call).await?;
-        match call.ledger.end(AttemptEnd::Done { external_id: id, cost_micros }).await {
-            // A step that is begun again after its order was over, and before its value was kept, fetches once more.
-            Err(fault) if fault.code == Code::NotFound => {}
-            ended => ended?,
-        }
+        call.ledger.end(AttemptEnd::Done { external_id: id, cost_micros }).await?;
         clear(service, &call.key).await;
         Ok(made)
     }

@@ -16,8 +16,8 @@ const LOOK: Duration = Duration::from_secs(5);
 /// What one attempt costs, or may.
 const MICROS: &str = "CASE WHEN a.state = 'failed' THEN coalesce(a.cost_micros, 0) ELSE coalesce(a.cost_micros, a.reserved_micros) END";
 
-/// What was declined, or never arrived, was sent for nothing.
-const SENT: &str = "count(CASE WHEN a.state <> 'failed' THEN 1 END)";
+/// What was declined, or never arrived, was sent for nothing; what came to nothing and was paid was sent all the same.
+const SENT: &str = "count(CASE WHEN a.state <> 'failed' OR a.cost_micros > 0 THEN 1 END)";
 
 pub(crate) const OPEN_THERE: &str = "SELECT count(*) FROM attempts WHERE provider = ?1 AND state IN ('intent', 'submitted', 'unknown')";
 /// How many, and the first of them.

@@ -5,8 +5,8 @@ mod queued;
 
 use crate::config::{Config, ProviderSection};
 use rushes_adapters::HttpOptions;
-use rushes_adapters::providers::comfyui::{ComfyClient, ComfyFilms, ComfyImages, ComfySettings, Graph};
 use rushes_adapters::providers::callbacks::Bells;
+use rushes_adapters::providers::comfyui::{ComfyClient, ComfyFilms, ComfyImages, ComfySettings, Graph};
 use rushes_adapters::providers::in_time::InTime;
 use rushes_adapters::providers::kling::{Kling, KlingKey, KlingSettings, Resolution};
 use rushes_adapters::providers::lend::Lender;
@@ -119,12 +119,6 @@ impl Account<'_> {
         self.secret("key", self.section.key.as_ref())?.ok_or_else(missing)
     }
 
-    /// A text of its own, where one is said.
-    fn text(&self, key: &str) -> Result<Option<&str>, Fault> {
-        let said = self.section.options.get(key);
-        said.map(|said| said.as_str().ok_or_else(|| refuse(&self.setting(&format!("options.{key}")), "it is a text"))).transpose()
-    }
-
     /// A word of its own among these; the first where none is said.
     fn option<'a>(&self, key: &str, words: &[&'a str]) -> Result<&'a str, Fault> {
         let Some(said) = self.section.options.get(key) else { return Ok(words[0]) };
@@ -205,7 +199,7 @@ impl Account<'_> {
         let endpoint = self.section.endpoint.as_deref().unwrap_or(COMFYUI);
         let usual = ComfySettings::default();
         let settings = ComfySettings {
-            negative_prompt: self.text("negative_prompt")?.map_or(usual.negative_prompt, str::to_owned),
+            negative_prompt: self.text("negative_prompt")?.unwrap_or(usual.negative_prompt),
             arrives_within: self.section.arrives_within_s.map_or(usual.arrives_within, |s| Duration::from_secs(s.into())),
             ..usual
         };

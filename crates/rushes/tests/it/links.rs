@@ -247,7 +247,7 @@ async fn links_of_what_was_lent_for_work_that_is_over_are_swept() {
     let stand = Stand::start(folder.path(), records(folder.path()), &[("site", &site, Duration::from_hours(24))]);
     let job = stand.engine.submit("post", json!({"hangs": true})).await;
     stand.engine.until("it was posted", || async { stand.engine.recipes.runs("posted") == 1 }).await;
-    let lent = |call: &str| format!("{LENT}{}/image.png", rushes_core::flow::hash(&call));
+    let lent = |call: &str| format!("base/{LENT}{}/image.png", rushes_core::flow::hash(&call));
     let (under_way, over) = (lent(&format!("{job}/post")), lent("another/post"));
     let file = folder.path().join("image.png");
     std::fs::File::create(&file).unwrap();

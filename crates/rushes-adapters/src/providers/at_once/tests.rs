@@ -36,7 +36,7 @@ impl Answering<MusicRequest> for Arc<Quiet> {
 
     async fn read(&self, _: &MusicRequest, _: &Call, answer: &Path) -> Result<rushes_core::provider::Music, Fault> {
         assert_eq!(std::fs::read(answer).unwrap(), b"a song");
-        Ok(rushes_core::provider::Music { file: answer.to_owned(), bpm: 120.0, drop_ms: 0 })
+        Ok(rushes_core::provider::Music { file: answer.to_owned(), bpm: Some(120.0), drop_ms: Some(0) })
     }
 }
 

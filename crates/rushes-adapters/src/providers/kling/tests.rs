@@ -130,7 +130,7 @@ async fn kling_that_refuses_to_be_asked_is_not_taken_for_one_that_has_nothing() 
         };
         stand.server.plan("order", Planned::AnswerLost);
         assert_eq!(make().await, Err(Code::AnswerLost));
-        stand.server.plan("look", Planned::Refused(429, 1102, "Account balance not enough".into()));
+        stand.server.plan("find", Planned::Refused(429, 1102, "Account balance not enough".into()));
         assert_eq!(make().await, Err(Code::ProviderRefused));
         assert_eq!(ledger.states(), [(AttemptState::Unknown, None)], "nothing is sent again");
         make().await.unwrap();
