@@ -133,7 +133,7 @@ async fn comfyui_errors_are_told_in_its_words() {
     says(&fault, "9 (LoadImage)");
     says(&fault, "PIL.UnidentifiedImageError: cannot identify image file");
     stand.server.plan("run", Planned::Fails("RuntimeError", "mat1 and mat2 shapes cannot be multiplied".into()));
-    says(&stand.picture("a").await.unwrap_err(), "5 (KSampler), exception RuntimeError): RuntimeError: mat1 and mat2");
+    says(&stand.picture("a").await.unwrap_err(), "5 (KSampler), exception RuntimeError, provider comfyui): RuntimeError: mat1 and mat2");
     stand.server.plan("run", Planned::OtherSize);
     says(&stand.picture("b").await.unwrap_err(), "64 × 96 pixels were asked for, and it has 72 × 96");
 }
