@@ -3,6 +3,7 @@
 
 use crate::support::program::{End, Program, end, ffmpeg, signal};
 use crate::support::survivor::{Dice, TINY, number};
+use rushes_testkit::answers::{Answers, Planned as Answered};
 use rushes_testkit::cable::{Cable, Cut};
 use rushes_testkit::gcs::Gcs;
 use rushes_testkit::kling::{Kling, Planned};
@@ -190,7 +191,7 @@ fn providers_say_what_is_wrong_with_their_settings() {
     let cloud = "[[destinations]]\nname = \"cloud\"\nuri = \"s3://bucket\"\nregion = \"here\"\naccess_key = \"env:KLING\"\nsecret_key = \"env:KLING\"\n";
     let kling = |lines: &str| format!("[make]\nmotion = \"kling\"\n[providers.kling]\n{lines}\n{cloud}");
     for (config, says) in [
-        ("[make]\nmotion = \"klang\"\n".to_owned(), ["make.motion", "comfyui, kling"]),
+        ("[make]\nmotion = \"klang\"\n".to_owned(), ["make.motion", "builtin, comfyui, fal, kling"]),
         ("[make]\ntext = \"kling\"\n".to_owned(), ["make.text", "makes no such thing"]),
         ("[providers.klang]\nkey = \"env:KLING\"\n".to_owned(), ["providers.klang", "there is no such provider"]),
         (kling(""), ["providers.kling.key", "env:NAME"]),
@@ -210,4 +211,41 @@ fn providers_say_what_is_wrong_with_their_settings() {
         assert!(says.iter().all(|words| refused.stderr.contains(words)), "{config}\n{}", refused.stderr);
         assert!(!refused.stderr.contains("a-key-nobody-sees") && !refused.stderr.contains("a secret written here"), "{}", refused.stderr);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn providers_that_cannot_be_asked_leave_it_to_a_person_to_say_what_became_of_it() {
+    let answers = Answers::start().await;
+    let settings =
+        format!("[make]\ntext = \"gemini\"\n[providers.gemini]\nkey = \"env:GEMINI\"\nendpoint = \"{}\"\nprice_usd = 0.25\n", answers.url);
+    let program = Program::with(&format!("{settings}{TINY}"));
+    program.write(".env", format!("GEMINI={}\n", Answers::KEYS[0]).as_bytes());
+    let run = |args: &[&str]| tokio::task::block_in_place(|| program.run(args));
+    answers.plan(Answered::AnswerLost);
+    let failed = run(&["run", "character", "--seed", "3"]).expect(1);
+    assert!(
+        failed.stderr.contains("cannot be asked what became of it") && failed.stderr.contains("rushes jobs settle"),
+        "{}",
+        failed.stderr
+    );
+    let jobs = run(&["jobs", "ls", "--json"]).expect(0).json();
+    let job = jobs["jobs"][0]["id"].as_str().unwrap().to_owned();
+    let step = |job: &str| run(&["jobs", "show", job, "--json"]).expect(0).json()["steps"][0].clone();
+    assert_eq!((&step(&job)["name"], &step(&job)["sent"]), (&json!("concept"), &json!("needs_reconcile")));
+    // Trying again settles nothing, and sends nothing.
+    run(&["jobs", "retry", &job]).expect(1);
+    assert_eq!((answers.carried().len(), &step(&job)["sent"]), (1, &json!("needs_reconcile")));
+    let unknown = run(&["jobs", "settle", &job, "anime_image", "--not-arrived"]).expect(1);
+    assert!(unknown.stderr.contains("nothing of this step needs anybody"), "{}", unknown.stderr);
+    run(&["jobs", "settle", &job, "concept"]).expect(2);
+    let open = run(&["costs", "--json"]).expect(0).json()["days"][0].clone();
+    assert_eq!((&open["open"], &open["usd"]), (&json!(1), &json!(0.25)), "nobody knows: it counts");
+    run(&["jobs", "settle", &job, "concept", "--not-arrived"]).expect(0);
+    run(&["jobs", "retry", &job]).expect(0);
+    assert_eq!((answers.carried().len(), &step(&job)["sent"]), (2, &json!("done")));
+    let over = run(&["costs", "--json"]).expect(0).json()["days"][0].clone();
+    assert_eq!((&over["open"], &over["usd"]), (&json!(0), &json!(0.25)), "what never arrived costs nothing");
+    let again = run(&["jobs", "settle", &job, "anime_image", "--arrived", "x"]).expect(1);
+    assert!(again.stderr.contains("nothing of this step needs anybody"), "{}", again.stderr);
+    run(&["audit", "--deep"]).expect(0);
 }
