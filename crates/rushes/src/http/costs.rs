@@ -16,6 +16,7 @@ const USUAL_DAYS: u32 = 30;
 /// How far back.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Since {
     /// So many days, today (UTC) among them; 30 unless told.
     #[param(minimum = 1, maximum = 366)]
