@@ -87,7 +87,7 @@ fn begin(write: &Write<'_>, lease: Lease, step: &str, terms: &Terms) -> Result<B
 }
 
 fn end(write: &Write<'_>, job: JobId, step: &str, end: &AttemptEnd) -> Result<(), Fault> {
-    let job_id = job;
+    let none = || Fault::new(Code::NotFound, "end attempt").with("job", job).with("step", step).because("none is open");
     let job = job.to_string();
     let (state, id, cost_micros, fault) = match end {
         AttemptEnd::Submitted(id) => (AttemptState::Submitted, Some(id), None, None),
@@ -99,9 +99,10 @@ fn end(write: &Write<'_>, job: JobId, step: &str, end: &AttemptEnd) -> Result<()
     let elsewhere = id.filter(|_| state == AttemptState::Done);
     let is_wasted = matches!(end, AttemptEnd::Wasted(_));
     let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?));
-    let open = match is_wasted {
-        true => rows::one(write.sql, STANDING, params![job, step], read)?,
-        false => rows::one(write.sql, OPEN, params![job, step, elsewhere], read)?,
+    let open = if is_wasted {
+        rows::one(write.sql, STANDING, params![job, step], read)?
+    } else {
+        rows::one(write.sql, OPEN, params![job, step, elsewhere], read)?
     };
     let Some((step, number)) = open else {
         // A program that ended right after it had written this down says it again.
@@ -109,7 +110,7 @@ fn end(write: &Write<'_>, job: JobId, step: &str, end: &AttemptEnd) -> Result<()
         if last.is_some_and(|last| state == AttemptState::Done && last.state == state && last.external_id.as_ref() == id) {
             return Ok(());
         }
-        return Err(Fault::new(Code::NotFound, "end attempt").with("job", job_id).with("step", step).because("none is open"));
+        return Err(none());
     };
     rows::change(
         write.sql,
