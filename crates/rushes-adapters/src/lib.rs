@@ -13,4 +13,5 @@ pub mod publishers;
 pub mod queue;
 pub mod restate;
 pub mod webhook;
+pub mod work;
 pub use http::HttpOptions;

@@ -71,6 +71,8 @@ codes! {
     BudgetSpent "budget_spent" RateLimited Transient "The next would cost more than may be spent." "Raise the budget named and start again, or wait for the next day: it goes on by itself.";
     AnswerLost "answer_lost" Unavailable Transient "The answer to what was sent never came." "It is looked up before anything is sent again.";
     NeedsReconcile "needs_reconcile" Conflict Permanent "Nobody can tell whether it was sent." "Look at the service, say what you found with `rushes jobs settle`, then `rushes jobs retry`.";
+    WorkerMissing "worker_missing" Unavailable Permanent "No worker has taken the work." "Start `rushes worker` on a machine that has these models, then `rushes jobs retry`.";
+    WorkerLost "worker_lost" Unavailable Permanent "The work was lost with its workers again and again." "See what the workers say; mend it, then `rushes jobs retry`.";
     CardSmall "card_small" Unsupported Permanent "The graphics card has less memory than these models need." "Run it on a larger card, or declare a smaller variant of the models.";
     CardFull "card_full" Unavailable Transient "The graphics card has no room for these models." "End what else uses the card (`nvidia-smi` lists it), or mend `vram_mb` if it is declared too high.";
     LoginFailed "login_failed" Unauthorized Permanent "The login did not come about." "Run `rushes auth google` again.";

@@ -8,6 +8,7 @@ use crate::provider::{Call, ReportProgress};
 use crate::record::Listed;
 use crate::store::{AssetFilter, SubjectFilter};
 use crate::subject::{NewSubject, Subject};
+use crate::work::Workers;
 use crate::{Cancel, Code};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -244,6 +245,8 @@ pub struct StepContext {
     pub library: Arc<dyn Library>,
     /// What this step sends outside; see [`crate::ledger::once`].
     pub ledger: Arc<dyn Ledger>,
+    /// Work done elsewhere.
+    pub workers: Arc<dyn Workers>,
 }
 
 impl StepContext {

@@ -8,10 +8,12 @@ use uuid::Uuid;
 /// The longest name of a key, in characters.
 const NAME_MAX: usize = 64;
 
-/// What a key may do. Each includes those before it.
+/// What a key may do. Each from `read` on includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
+    /// Do the work of jobs as a worker, and nothing else.
+    Work,
     /// Look.
     Read,
     /// Start, cancel and retry jobs, hand in files.
@@ -22,12 +24,13 @@ pub enum Scope {
 
 impl Scope {
     /// All of them, from least to most.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Run, Self::Admin];
+    pub const ALL: [Self; 4] = [Self::Work, Self::Read, Self::Run, Self::Admin];
 
     /// As written in JSON and the database.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Work => "work",
             Self::Read => "read",
             Self::Run => "run",
             Self::Admin => "admin",

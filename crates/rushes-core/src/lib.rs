@@ -33,6 +33,7 @@ pub mod store;
 pub mod subject;
 pub mod wait;
 pub mod webhook;
+pub mod work;
 
 pub use asset::{Asset, AssetRef, Blob, NewAsset};
 pub use codes::Code;

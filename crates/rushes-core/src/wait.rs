@@ -7,6 +7,7 @@ use crate::choice::name_of;
 use crate::codes::Code;
 use crate::fault::Fault;
 use crate::flow::Lane;
+use crate::work;
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
@@ -64,6 +65,7 @@ impl Wait {
             Self::Budget(name) => format!("Waits since the budget for {name} is spent"),
             Self::Retry(step) => format!("Waits before it tries {} again", step.replace('_', " ")),
             Self::Sleep(name) => format!("Waits as it was told to ({name})"),
+            Self::Signal(name) if name == work::SIGNAL => "Waits for a worker".to_owned(),
             Self::Signal(name) => match name_of(name) {
                 Some(choice) => format!("Waits for your choice ({choice})"),
                 None => format!("Waits for an answer ({name})"),

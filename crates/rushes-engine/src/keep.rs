@@ -113,6 +113,7 @@ pub async fn sweep(parts: &Parts, walk: bool) -> Result<Swept, Fault> {
     (swept.links, swept.uploads) = (loose::renew_links(parts).await?, loose::remove_uploads(parts).await?);
     swept.messages = forget_old(parts, |before_ms, limit| parts.store.forget_messages(before_ms, limit)).await?;
     swept.events = forget_old(parts, |before_ms, limit| parts.store.forget_events(before_ms, limit)).await?;
+    forget_old(parts, |before_ms, limit| parts.store.forget_work(before_ms, limit)).await?;
     swept.staged = staging::sweep(parts).await?;
     swept.lent = lent::sweep(parts).await?;
     if walk {

@@ -38,6 +38,7 @@ pub mod steps;
 pub mod verify;
 pub mod view;
 pub mod webhooks;
+pub mod workers;
 
 pub use home::{Home, Lock, Owner, Role};
 pub use keep::KeepRules;

@@ -22,14 +22,19 @@ const BYTES_PER_S: u64 = 1_000_000;
 
 /// Puts what a step has made where other nodes find it. Nothing where this node is alone.
 pub(crate) async fn stage(parts: &Parts, made: &[Ingested]) {
-    let Some(site) = parts.destinations.first().filter(|_| parts.node.is_some()) else { return };
     for one in made {
-        let limit = LEAST + Duration::from_secs(one.blob.size_bytes / BYTES_PER_S);
-        let put = tokio::time::timeout(limit, put(parts, &one.blob)).await;
-        let put = put.unwrap_or_else(|_| Err(Fault::new(Code::DestinationDown, "stage bytes").because("it takes too long")));
-        if let Err(fault) = put {
-            tracing::warn!(destination = site.name, sha256 = one.blob.sha256, %fault, "bytes are on this node alone until they are delivered");
-        }
+        stage_blob(parts, &one.blob).await;
+    }
+}
+
+/// As [`stage`], what is in the blob store.
+pub(crate) async fn stage_blob(parts: &Parts, blob: &Blob) {
+    let Some(site) = parts.destinations.first().filter(|_| parts.node.is_some()) else { return };
+    let limit = LEAST + Duration::from_secs(blob.size_bytes / BYTES_PER_S);
+    let put = tokio::time::timeout(limit, put(parts, blob)).await;
+    let put = put.unwrap_or_else(|_| Err(Fault::new(Code::DestinationDown, "stage bytes").because("it takes too long")));
+    if let Err(fault) = put {
+        tracing::warn!(destination = site.name, sha256 = blob.sha256, %fault, "bytes are on this node alone until they are delivered");
     }
 }
 

@@ -7,6 +7,7 @@ mod key;
 mod moment;
 #[cfg(test)]
 mod tests;
+mod thumbnail;
 mod together;
 
 use crate::edit::{EditList, Output, Picture, Segment, Sound, Transition, render};
@@ -21,6 +22,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
+pub use thumbnail::write_thumbnail;
 pub use together::Companions;
 
 /// Up to this long, a film is watched whole for its poster, seconds.
@@ -61,6 +63,11 @@ const GLIMPSES: [u64; 3] = [15, 45, 72];
 ///
 /// Errors: `no_video`, the `file_…` codes, `media_tool`, `cancelled`, `disk_full`.
 pub fn write_poster(video: &Path, out: &Path, cancel: &Cancel) -> Result<(), Fault> {
+    write_jpeg(&to_rgb(&best_frame(video, cancel)?), out)
+}
+
+/// What [`write_poster`] shows.
+fn best_frame(video: &Path, cancel: &Cancel) -> Result<Pixels, Fault> {
     let no_video = || Fault::new(Code::NoVideo, "choose poster").with("path", video.display());
     let probed = probe(video, cancel)?;
     let stream = probed.video.as_ref().ok_or_else(no_video)?;
@@ -68,7 +75,7 @@ pub fn write_poster(video: &Path, out: &Path, cancel: &Cancel) -> Result<(), Fau
     // What is very long is only looked at in a few places; so is what does not say how long it is.
     if seconds > 0.0 && seconds <= WATCHED_S {
         let at = moment::best_moment(video, seconds, cancel)?;
-        return write_best_moment(video, at, seconds, stream.fps, out, cancel);
+        return frame_at(video, at, seconds, stream.fps, cancel);
     }
     let mut best: Option<(f64, Pixels)> = None;
     decode_moments(video, CANDIDATES, None, cancel, &mut |frame| {
@@ -79,16 +86,15 @@ pub fn write_poster(video: &Path, out: &Path, cancel: &Cancel) -> Result<(), Fau
         }
         Ok(())
     })?;
-    let (_, frame) = best.ok_or_else(no_video)?;
-    write_jpeg(&to_rgb(&frame), out)
+    best.map(|(_, frame)| frame).ok_or_else(no_video)
 }
 
-/// Writes what a video of that length and rate shows at a time.
-fn write_best_moment(video: &Path, at: Duration, seconds: f64, fps: f64, out: &Path, cancel: &Cancel) -> Result<(), Fault> {
+/// What a video of that length and rate shows at a time.
+fn frame_at(video: &Path, at: Duration, seconds: f64, fps: f64, cancel: &Cancel) -> Result<Pixels, Fault> {
     // Seeking finds the first frame not before a time: a little early, and never behind the last one.
     let last_s = (seconds - 1.2 / fps.max(1.0)).max(0.0);
     let at = Duration::from_secs_f64((at.as_secs_f64() - 0.002).clamp(0.0, last_s));
-    write_jpeg(&to_rgb(&decode_rgba_frame(video, at, cancel)?), out)
+    decode_rgba_frame(video, at, cancel)
 }
 
 /// Writes nine moments, evenly spread, to `out` (JPEG, three by three).

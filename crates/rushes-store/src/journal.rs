@@ -66,7 +66,7 @@ fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result
     Ok(made)
 }
 
-fn send_signal(write: &mut Write<'_>, job: JobId, name: &str, value: &Value) -> Result<(), Fault> {
+pub(crate) fn send_signal(write: &mut Write<'_>, job: JobId, name: &str, value: &Value) -> Result<(), Fault> {
     load(write.sql, job)?;
     rows::change(
         write.sql,

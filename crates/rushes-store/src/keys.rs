@@ -26,7 +26,7 @@ fn key(row: &Row<'_>) -> Read<Key> {
         id: row.get(0)?,
         name: row.get(1)?,
         // What an older program cannot read opens as little as can be.
-        scope: Scope::named(&scope).unwrap_or(Scope::Read),
+        scope: Scope::named(&scope).unwrap_or(Scope::Work),
         created_ms: row.get(3)?,
         used_ms: row.get(4)?,
         revoked_ms: row.get(5)?,

@@ -46,6 +46,7 @@ mod webhooks;
 #[cfg(any(test, feature = "fill"))]
 pub mod weigh;
 mod which;
+mod work;
 mod writer;
 
 pub use bells::{JobBell, Watch};

@@ -33,6 +33,9 @@ const TABLES: &[(&str, &[&str])] = &[
     ("places", &["name"]),
     ("attempts", &["job", "step", "number"]),
     ("schedules", &["name"]),
+    ("work", &["job"]),
+    ("work_files", &["job", "idx"]),
+    ("workers", &["name"]),
     ("marks", &["name"]),
 ];
 /// Rows read and written in one go.

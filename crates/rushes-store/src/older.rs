@@ -32,6 +32,12 @@ const SENT: &str = "INSERT INTO attempts(job, step, number, provider, state, ext
 /// Rows for the table that came with schema 13.
 const SCHEDULED: &str = "INSERT INTO schedules(name, timetable, last_ms) VALUES ('nightly', '0 3 * * *', 1)";
 
+/// Rows for the tables that came with schema 17.
+const WORKED: &str = "INSERT INTO work(job, family, labels, offer, files, state, not_before_ms, since_ms, changed_ms)
+    VALUES ('00000000-0000-7000-8000-000000000001', 'sdxl', '[]', '{}', 1, 'done', 0, 1, 1);
+    INSERT INTO work_files(job, idx, sha256, handed) VALUES ('00000000-0000-7000-8000-000000000001', 0, 'h', '{}');
+    INSERT INTO workers(name, made, seen_ms) VALUES ('box', '{}', 1)";
+
 /// Makes a database of an older schema at `path` and closes it: jobs in every state, their steps and signals, assets
 /// of two versions, deliveries and what is owed for them, and events. Errors: `input_invalid` when it is there already.
 pub fn open_at_schema(path: &Path, schema: usize) -> Result<(), Fault> {
@@ -41,7 +47,7 @@ pub fn open_at_schema(path: &Path, schema: usize) -> Result<(), Fault> {
     let mut connection = migrate::make(path, 1)?;
     connection.execute_batch(FILLED).map_err(|e| failed("fill older database", e))?;
     migrate::carry_to(&mut connection, schema)?;
-    for (since, rows) in [(2, MARKED), (6, ASKED), (7, TOLD), (11, REMEMBERED), (12, SENT), (13, SCHEDULED)] {
+    for (since, rows) in [(2, MARKED), (6, ASKED), (7, TOLD), (11, REMEMBERED), (12, SENT), (13, SCHEDULED), (17, WORKED)] {
         if schema >= since {
             connection.execute_batch(rows).map_err(|e| failed("fill older database", e))?;
         }

@@ -37,6 +37,7 @@ const OPEN_ONLY: &[&str] = &[
     "blobs_by_use",
     "messages_sending",
     "deliveries_owed",
+    "work_open",
 ];
 
 /// Searches by so little that they walk nearly everything.
@@ -101,6 +102,9 @@ const PLAIN: &[&str] = &[
     "SELECT fence FROM jobs WHERE id = ?1",
     "SELECT last_ms FROM schedules WHERE name = ?1",
     crate::journal::UNHEARD,
+    crate::work::WAITING,
+    crate::work::OF_TOKEN,
+    "SELECT job FROM work WHERE changed_ms < ?1 ORDER BY changed_ms LIMIT ?2",
     "SELECT name FROM steps WHERE job = ?1 ORDER BY seq",
     "SELECT id FROM jobs WHERE root = ?1 ORDER BY created_ms, id",
     "SELECT id FROM assets WHERE root = ?1",

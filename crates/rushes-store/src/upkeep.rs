@@ -177,7 +177,13 @@ impl Upkeep for SqlStore {
         self.read(move |sql| {
             let query = "SELECT sha256, state = 'present' FROM blobs WHERE sha256 IN (SELECT value FROM json_each(?1))";
             let states = rows::all(sql, query, [json(&hashes)?], |row| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?)))?;
-            Ok(states.into_iter().collect())
+            let mut states: BTreeMap<String, bool> = states.into_iter().collect();
+            // What a worker has handed in becomes an asset in a moment.
+            let handed = "SELECT f.sha256 FROM work_files f JOIN jobs j ON j.id = f.job WHERE f.sha256 IN (SELECT value FROM json_each(?1))
+                AND j.state IN ('queued', 'running', 'failed')";
+            let handed = rows::all(sql, handed, [json(&hashes)?], |row| row.get::<_, String>(0))?;
+            states.extend(handed.into_iter().map(|sha256| (sha256, true)));
+            Ok(states)
         })
         .await
     }

@@ -20,6 +20,7 @@ mod showcase;
 mod soundtracks;
 mod studio;
 mod watermark;
+mod workspace;
 
 pub use kit::{Kit, Source};
 pub use outside::{Door, Field, Look, Outside, Plan, Takes};

@@ -17,6 +17,8 @@ use std::pin::Pin;
 pub(crate) const SEED_MAX: u64 = 9_007_199_254_740_991;
 /// Characters of one text at most.
 const TEXT_MAX: usize = 2_000;
+/// An object, written out, at most.
+const OBJECT_MAX_BYTES: usize = 64 * 1024;
 
 /// Where somebody asks, and what they may choose from.
 #[derive(Clone, Copy)]
@@ -53,6 +55,8 @@ pub struct Outside {
     pub read: fn(&Value, &Door<'_>) -> Result<Value, Fault>,
     /// What will be done with such parameters. Errors: `input_invalid`, `not_found`.
     pub plan: for<'a> fn(Value, Look<'a>) -> Planning<'a>,
+    /// What makes two requests with such parameters one, where they say so themselves.
+    pub key: fn(&Value) -> Option<String>,
 }
 
 /// Parameters that somebody outside may say.
@@ -65,6 +69,11 @@ pub(crate) trait Parameters: Serialize + DeserializeOwned + Send + Sync + 'stati
         Ok(())
     }
 
+    /// What makes two requests one, where whoever asks has a name for it.
+    fn key(&self) -> Option<String> {
+        None
+    }
+
     /// What will be done.
     fn plan(&self, look: Look<'_>) -> impl Future<Output = Result<Plan, Fault>> + Send;
 }
@@ -72,7 +81,7 @@ pub(crate) trait Parameters: Serialize + DeserializeOwned + Send + Sync + 'stati
 impl Outside {
     /// The ways of a workflow with these parameters.
     pub(crate) const fn of<P: Parameters>() -> Self {
-        Self { fields: P::fields, read: read::<P>, plan: plan::<P> }
+        Self { fields: P::fields, read: read::<P>, plan: plan::<P>, key: key::<P> }
     }
 
     /// The fields as a JSON schema.
@@ -163,6 +172,8 @@ pub enum Takes {
     Text(Option<String>),
     /// Several texts, at most so many.
     Texts(usize),
+    /// An object of JSON, whose fields the workflow reads itself; an empty one where nothing is said.
+    Object,
 }
 
 impl Field {
@@ -210,6 +221,11 @@ impl Field {
         Self::new(name, Some(flag), Takes::Texts(most), about)
     }
 
+    /// An object of JSON.
+    pub(crate) fn object(name: &'static str, flag: &'static str, about: &str) -> Self {
+        Self::new(name, Some(flag), Takes::Object, about)
+    }
+
     /// It must be said.
     pub(crate) fn needed(mut self) -> Self {
         self.is_needed = true;
@@ -255,6 +271,7 @@ impl Field {
             Takes::Texts(most) => {
                 json!({"type": "array", "items": {"type": "string", "maxLength": TEXT_MAX}, "maxItems": most, "default": []})
             }
+            Takes::Object => json!({"type": "object", "default": {}}),
         };
         schema["description"] = json!(self.about);
         schema
@@ -270,6 +287,7 @@ impl Field {
                 Takes::Seed => Ok(Some(json!(door.seed))),
                 Takes::Text(usual) => Ok(usual.as_ref().map(|usual| json!(usual))),
                 Takes::Texts(_) => Ok(Some(json!([]))),
+                Takes::Object => Ok(Some(json!({}))),
             };
         };
         let wrong = |wanted: String| Err(refuse(format!("{} is {}, and may be {wanted}", self.name, short(said))));
@@ -293,6 +311,10 @@ impl Field {
                 }
                 None => wrong("a list of texts".to_owned()),
             },
+            Takes::Object if !said.is_object() => wrong("an object".to_owned()),
+            Takes::Object if said.to_string().len() > OBJECT_MAX_BYTES => {
+                Err(refuse(format!("{} is longer than {OBJECT_MAX_BYTES} bytes", self.name)))
+            }
             _ => Ok(Some(said.clone())),
         }
     }
@@ -340,6 +362,10 @@ fn read<P: Parameters>(said: &Value, door: &Door<'_>) -> Result<Value, Fault> {
     let parameters: P = serde_json::from_value(Value::Object(whole)).map_err(refuse)?;
     parameters.check(door)?;
     serde_json::to_value(parameters).map_err(refuse)
+}
+
+fn key<P: Parameters>(parameters: &Value) -> Option<String> {
+    P::deserialize(parameters).ok()?.key()
 }
 
 fn plan<P: Parameters>(parameters: Value, look: Look<'_>) -> Planning<'_> {

@@ -21,7 +21,7 @@ pub struct Card {
     pub version: u32,
     /// The catalog collection that mirrors its jobs.
     pub collection: Option<&'static str>,
-    /// Over in a moment: its jobs need not wait for their turn.
+    /// Over in a moment, or done elsewhere: its jobs need not wait for their turn.
     pub is_short: bool,
     /// One line for people; empty for workflows only others start.
     pub about: &'static str,

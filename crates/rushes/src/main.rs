@@ -9,6 +9,7 @@ mod ui;
 mod ways;
 mod wire;
 mod words;
+mod worker;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -16,6 +16,7 @@ mod pages;
 mod schedules;
 mod upkeep;
 mod webhooks;
+mod work;
 
 pub use assets::{AssetFilter, Assets};
 pub use attempts::Attempts;
@@ -32,6 +33,7 @@ pub use pages::{DeliveryFilter, Latency, Pages, Sending, SubjectFilter};
 pub use schedules::{Occurred, ScheduleRow, Schedules};
 pub use upkeep::{Found, Owe, Upkeep};
 pub use webhooks::Webhooks;
+pub use work::Works;
 
 /// The whole store.
 pub trait Store:
@@ -52,6 +54,7 @@ pub trait Store:
     + History
     + Schedules
     + Calls
+    + Works
 {
 }
 impl<T> Store for T where
@@ -72,5 +75,6 @@ impl<T> Store for T where
         + History
         + Schedules
         + Calls
+        + Works
 {
 }

@@ -7,6 +7,7 @@ use super::scratch::Room;
 use crate::fetch::fetch;
 use crate::parts::Parts;
 use crate::pins::Pinned;
+use crate::workers;
 use async_trait::async_trait;
 use rushes_core::faults::{self, Place};
 use rushes_core::flow::{Body, Data, Library, Step, StepContext, Workflows};
@@ -149,6 +150,7 @@ impl<W: Workflows> Attempt<'_, W> {
                 let _ = live.send(Live { job, step: step.clone(), fraction, note: note.to_owned() });
             }),
             library: library(parts),
+            workers: Arc::new(workers::of(parts)),
             ledger: Arc::new(LocalLedger { parts: parts.clone(), lease: self.flow.lease, step: self.step.name.clone() }),
         }
     }

@@ -4,7 +4,8 @@
 
 use super::moment::{LOOK, Looker};
 use super::{
-    Preview, SHEET_SIDE, SHEET_WIDTH_PX, WATCHED_S, lay_out_sheet, write_best_moment, write_contact_sheet, write_poster, write_preview,
+    Preview, SHEET_SIDE, SHEET_WIDTH_PX, WATCHED_S, frame_at, lay_out_sheet, to_rgb, write_contact_sheet, write_jpeg, write_poster,
+    write_preview,
 };
 use crate::edit::fit;
 use crate::probe::{Probe, probe};
@@ -87,6 +88,6 @@ impl Companions {
         let pictures = bytes.chunks_exact(width as usize * height as usize * 4).map(|rgba| Pixels { width, height, rgba: rgba.to_vec() });
         lay_out_sheet(&pictures.collect::<Vec<_>>(), film, &self.sheet)?;
         let at = looker.best(film, preview.seconds, cancel)?;
-        write_best_moment(film, at, preview.seconds, video.fps, &self.poster, cancel)
+        write_jpeg(&to_rgb(&frame_at(film, at, preview.seconds, video.fps, cancel)?), &self.poster)
     }
 }

@@ -27,7 +27,7 @@ pub(crate) enum Command {
 }
 
 fn scope(text: &str) -> Result<Scope, String> {
-    Scope::named(text).ok_or_else(|| "a scope is read, run or admin".to_owned())
+    Scope::named(text).ok_or_else(|| "a scope is work, read, run or admin".to_owned())
 }
 
 pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<u8> {

@@ -28,6 +28,7 @@ mod sync;
 mod verify;
 mod watch;
 mod webhooks;
+mod worker;
 
 use crate::config::{Loaded, load};
 use crate::log;
@@ -91,6 +92,8 @@ enum Command {
     Migrate(migrate::Args),
     /// Serve the HTTP interface, and work on what is asked there.
     Serve(serve::Args),
+    /// Do the work of a server's jobs with the graphics card of this machine.
+    Worker(worker::Args),
     /// Ask the server of this configuration whether it lives.
     Health(health::Args),
     /// Make, list and revoke the keys of the HTTP interface.
@@ -136,7 +139,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
         return Err(Fault::new(Code::InputInvalid, "open home").with("home", home.root().display()).because(reason).into());
     }
     let context = Context { home, json: cli.json, loaded: load(&folder)? };
-    let _told = log::start(&context.loaded.config, cli.verbose, matches!(cli.command, Command::Serve(_)));
+    let _told = log::start(&context.loaded.config, cli.verbose, matches!(cli.command, Command::Serve(_) | Command::Worker(_)));
     match cli.command {
         Command::Init => init::run(&context),
         Command::Run(args) => run::run(&context, args).await,
@@ -147,6 +150,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Put(args) => put::run(&context, args).await,
         Command::Import(args) => import::run(&context, args).await,
         Command::Watch(args) => watch::run(&context, args).await,
+        Command::Worker(args) => worker::run(&context, args).await,
         Command::Status => status::run(&context).await,
         Command::Sync(args) => sync::run(&context, args).await,
         Command::Audit(args) => audit::run(&context, &args).await,

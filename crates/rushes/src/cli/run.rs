@@ -116,6 +116,7 @@ fn flag(field: &Field) -> Arg {
             named(arg)
         }
         Takes::Texts(_) => named(arg.action(ArgAction::Append)),
+        Takes::Object => arg.value_name("JSON").value_parser(|text: &str| serde_json::from_str::<Value>(text)),
     };
     let is_usual = matches!(&field.takes, Takes::Whole { usual: Some(_), .. });
     arg.help(about).required(field.is_needed && !is_usual)
@@ -129,6 +130,7 @@ fn said(field: &Field, matches: &ArgMatches) -> Option<Value> {
         Takes::Seed => matches.get_one::<u64>(field.name).copied().map(Value::from),
         Takes::Text(_) => matches.get_one::<String>(field.name).cloned().map(Value::from),
         Takes::Texts(_) => matches.get_many::<String>(field.name).map(|texts| texts.cloned().collect()),
+        Takes::Object => matches.get_one::<Value>(field.name).cloned(),
     }
 }
 

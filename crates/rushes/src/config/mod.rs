@@ -5,6 +5,7 @@ mod engine;
 mod older;
 mod providers;
 mod sections;
+mod worker;
 
 pub(crate) use engine::*;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -15,6 +16,7 @@ pub(crate) use sections::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+pub(crate) use worker::*;
 
 /// More at once than any destination is the faster for.
 const IN_FLIGHT_MAX: usize = 256;
@@ -38,6 +40,7 @@ pub(crate) struct Config {
     pub(crate) log: LogSection,
     pub(crate) otlp: OtlpSection,
     pub(crate) webhooks: WebhooksSection,
+    pub(crate) worker: WorkerSection,
     /// Where it was read.
     #[serde(skip)]
     pub(crate) folder: PathBuf,
@@ -179,6 +182,7 @@ fn check(config: &Config) -> Result<(), Fault> {
     check_engine(config)?;
     check_tasks(config)?;
     providers::check(&config.budgets, &config.providers)?;
+    config.worker.check()?;
     let media = &config.media;
     if !(64..=4096).contains(&media.width) || !(64..=4096).contains(&media.height) || media.width % 2 == 1 || media.height % 2 == 1 {
         return refuse("media.width, media.height", "sizes are even numbers from 64 to 4096");

@@ -39,6 +39,10 @@ fn config_example_shows_every_key_with_its_default() {
     let providers = shown["providers"].take();
     assert!(defaults["providers"].take().as_object().is_some_and(serde_json::Map::is_empty));
     assert!(providers.as_object().unwrap().values().all(|section| *section == serde_json::json!({})), "{providers}");
+    // And a family of a worker's, as it comes.
+    let families = shown["worker"]["families"].take();
+    assert_eq!(families["sdxl"], serde_json::to_value(&WorkerSection::default().families()["sdxl"]).unwrap());
+    assert!(defaults["worker"]["families"].take().as_object().is_some_and(serde_json::Map::is_empty));
     assert_eq!(shown, defaults);
 }
 

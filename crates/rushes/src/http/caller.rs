@@ -23,6 +23,8 @@ use std::time::{Duration, Instant};
 
 /// The cookie of the dashboard's login.
 pub(crate) const COOKIE_NAME: &str = "rushes_key";
+/// What a key of [`Scope::Work`] opens, and all it opens.
+const WORKERS: &str = "/api/v1/workers";
 /// A header for the key alone.
 const OWN_HEADER: &str = "x-rushes-key";
 /// Wrong keys that one address may show at once; as many come back in a minute, one after the other.
@@ -208,7 +210,11 @@ pub(super) async fn enter(State(app): State<App>, request: Request, next: Next) 
         Ok(caller) => caller,
         Err(problem) => return problem.into_response(),
     };
-    let need = if parts.method.is_safe() { Scope::Read } else { Scope::Run };
+    let need = match parts.method.is_safe() {
+        _ if caller.scope == Scope::Work && parts.uri.path().starts_with(WORKERS) => Scope::Work,
+        true => Scope::Read,
+        false => Scope::Run,
+    };
     let answered = match app.doorkeeper.count(&caller, &parts).and_then(|()| caller.need(need)) {
         Ok(()) => {
             parts.extensions.insert(Ok::<_, Problem>(caller.clone()));

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use rushes_core::{Code, Fault};
+use rushes_core::{Asset, Code, Fault};
 use rushes_engine::fetch::fetch;
 use rushes_engine::pins::Pinned;
 use serde::Deserialize;
@@ -99,7 +99,11 @@ pub(super) async fn content(
     Query(query): Query<ContentQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let asset = app.parts().store.asset(id_of(&id)?).await?;
+    of(&app, &app.parts().store.asset(id_of(&id)?).await?, &headers, query.download).await
+}
+
+/// The bytes of this asset, as the headers ask for them.
+pub(super) async fn of(app: &App, asset: &Asset, headers: &HeaderMap, download: bool) -> Result<Response, Problem> {
     let (size, tag) = (asset.blob.size_bytes, format!("\"{}\"", asset.blob.sha256));
     let header = |text: &str| HeaderValue::from_str(text).map_err(|e| Problem::new(Code::Unexpected, "answer content", e));
     let mut told = HeaderMap::new();
@@ -111,7 +115,7 @@ pub(super) async fn content(
     }
     told.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     told.insert(CONTENT_TYPE, header(&asset.blob.mime)?);
-    let disposition = disposition(&asset.path, &asset.blob.mime, query.download);
+    let disposition = disposition(&asset.path, &asset.blob.mime, download);
     // Even a browser that shows what it was told to keep runs nothing of it in our name.
     if disposition.starts_with("attachment") {
         told.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));

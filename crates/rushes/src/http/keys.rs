@@ -81,7 +81,7 @@ pub(super) async fn make(
 
 /// Makes a key and gives it with its secret.
 pub(crate) async fn add(app: &App, name: &str, scope: &str) -> Result<(Key, String), Problem> {
-    let unknown = || Problem::new(Code::InputInvalid, "make key", format!("scope is read, run or admin, not {scope:?}"));
+    let unknown = || Problem::new(Code::InputInvalid, "make key", format!("scope is work, read, run or admin, not {scope:?}"));
     let scope = Scope::named(scope).ok_or_else(unknown)?;
     let clock = &app.parts().clock;
     let key = Key::new(clock.new_id(), name, scope, clock.now_ms())?;

@@ -14,6 +14,7 @@ mod deliveries;
 mod docs;
 mod drive;
 mod events;
+mod handed;
 mod health;
 mod idempotency;
 mod jobs;
@@ -32,6 +33,7 @@ mod trace;
 mod upload;
 mod webhooks;
 mod words;
+mod workers;
 mod workflows;
 
 pub(crate) use app::App;

@@ -2,8 +2,8 @@
 
 use super::app::App;
 use super::{
-    assets, audit, caller, choices, content, costs, deliveries, docs, drive, events, health, jobs, keys, metrics, openapi, pipeline,
-    problem, schedules, subjects, trace, upload, webhooks, workflows,
+    assets, audit, caller, choices, content, costs, deliveries, docs, drive, events, handed, health, jobs, keys, metrics, openapi,
+    pipeline, problem, schedules, subjects, trace, upload, webhooks, workers, workflows,
 };
 use crate::ui;
 use axum::Router;
@@ -74,6 +74,16 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(webhooks::redeliver))
         .routes(routes!(webhooks::secret))
         .routes(routes!(webhooks::rotate))
+        .routes(routes!(workers::list, workers::register))
+        .routes(routes!(workers::drain))
+        .routes(routes!(workers::waiting))
+        .routes(routes!(workers::lease))
+        .routes(routes!(workers::show))
+        .routes(routes!(workers::heartbeat))
+        .routes(routes!(workers::complete))
+        .routes(routes!(workers::fail))
+        .routes(routes!(handed::picture))
+        .routes(routes!(handed::hand_in).layer(DefaultBodyLimit::disable()))
 }
 
 /// Every route with what it passes on its way.

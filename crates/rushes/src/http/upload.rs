@@ -5,10 +5,12 @@ use super::assets::AssetFacts;
 use super::caller::Caller;
 use super::idempotency::Carried;
 use super::problem::Problem;
+use axum::body::Body;
 use axum::extract::multipart::{Field, Multipart};
 use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
+use futures_util::StreamExt;
 use rushes_core::inspect::Looked;
 use rushes_core::job::Asked;
 use rushes_core::kinds::Names;
@@ -253,7 +255,7 @@ fn slow() -> Problem {
 }
 
 /// Where the file lies here is nobody's business.
-fn without_path(mut fault: Fault, file: &Path) -> Fault {
+pub(super) fn without_path(mut fault: Fault, file: &Path) -> Fault {
     let shown = file.display().to_string();
     fault.context.retain(|(_, value)| !value.contains(&shown));
     fault.reason = fault.reason.map(|reason| reason.replace(&shown, "the file"));
@@ -301,16 +303,50 @@ async fn text(mut field: Field<'_>) -> Result<String, Problem> {
 }
 
 async fn write(mut field: Field<'_>, path: &Path, max_bytes: u64) -> Result<(), Problem> {
-    let failed = |e: std::io::Error| Fault::io("write what is handed in", path, &e);
-    let mut file = BufWriter::with_capacity(256 * 1024, File::create(path).await.map_err(failed)?);
-    let mut written = 0;
+    let mut sink = Sink::into(path, max_bytes).await?;
     while let Some(piece) = next_piece(&mut field).await? {
-        written += piece.len() as u64;
-        if written > max_bytes {
-            let reason = format!("a file may have {} MB (server.upload_max_mb)", max_bytes / 1_000_000);
-            return Err(Problem::new(Code::BodyTooLarge, "take file", reason));
-        }
-        file.write_all(&piece).await.map_err(failed)?;
+        sink.take(&piece).await?;
     }
-    Ok(file.flush().await.map_err(failed)?)
+    sink.end().await
+}
+
+/// Writes a whole body into a new file. Errors: `body_too_large`, `request_slow`; `io`, `disk_full`.
+pub(super) async fn stream_to(body: Body, path: &Path, max_bytes: u64) -> Result<(), Problem> {
+    let mut sink = Sink::into(path, max_bytes).await?;
+    let mut pieces = body.into_data_stream();
+    let all = async {
+        while let Some(piece) = timeout(PIECE_LIMIT, pieces.next()).await.map_err(|_| slow())? {
+            sink.take(&piece.map_err(refuse)?).await?;
+        }
+        sink.end().await
+    };
+    timeout(FILE_LIMIT, all).await.map_err(|_| slow())?
+}
+
+/// A file that comes in pieces.
+struct Sink<'a> {
+    path: &'a Path,
+    file: BufWriter<File>,
+    left_bytes: u64,
+    max_bytes: u64,
+}
+
+impl<'a> Sink<'a> {
+    async fn into(path: &'a Path, max_bytes: u64) -> Result<Self, Problem> {
+        let file = File::create(path).await.map_err(|e| Fault::io("write what is handed in", path, &e))?;
+        Ok(Self { path, file: BufWriter::with_capacity(256 * 1024, file), left_bytes: max_bytes, max_bytes })
+    }
+
+    async fn take(&mut self, piece: &[u8]) -> Result<(), Problem> {
+        let Some(left_bytes) = self.left_bytes.checked_sub(piece.len() as u64) else {
+            let reason = format!("a file may have {} MB (server.upload_max_mb)", self.max_bytes / 1_000_000);
+            return Err(Problem::new(Code::BodyTooLarge, "take file", reason));
+        };
+        self.left_bytes = left_bytes;
+        Ok(self.file.write_all(piece).await.map_err(|e| Fault::io("write what is handed in", self.path, &e))?)
+    }
+
+    async fn end(mut self) -> Result<(), Problem> {
+        Ok(self.file.flush().await.map_err(|e| Fault::io("write what is handed in", self.path, &e))?)
+    }
 }

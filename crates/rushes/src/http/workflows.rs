@@ -99,8 +99,9 @@ pub(super) async fn start(
     Path(name): Path<String>,
     Body(request): Body<StartRequest>,
 ) -> Result<(StatusCode, Json<JobFacts>), Problem> {
-    let input = read(&app, outside(&name)?, &request.parameters)?;
-    let idem_key = carried.map(|Extension(Carried(key))| key);
+    let outside = outside(&name)?;
+    let input = read(&app, outside, &request.parameters)?;
+    let idem_key = carried.map(|Extension(Carried(key))| key).or_else(|| (outside.key)(&input));
     let asked = Asked { key: caller.key_id(), idem_key, webhook_url: request.webhook_url };
     let submitted = app.desk.submit(NewJobRequest { id: None, workflow: name.clone(), input: input.clone(), asked }).await?;
     let job = same(submitted, &name, input, request.parameters.get("seed").is_none())?;

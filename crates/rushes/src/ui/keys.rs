@@ -65,6 +65,7 @@ async fn view(app: &App, visitor: &Visitor) -> Result<Keys, rushes_core::Fault> 
 
 fn says(scope: Scope) -> &'static str {
     match scope {
+        Scope::Work => "may do the work of jobs",
         Scope::Read => "may look",
         Scope::Run => "may start and stop work",
         Scope::Admin => "may do everything",

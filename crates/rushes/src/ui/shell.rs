@@ -34,7 +34,11 @@ impl FromRequestParts<App> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
         match Caller::from_request_parts(parts, app).await {
-            Ok(caller) => Ok(Self { caller }),
+            // A key that opens less than looking is for programs.
+            Ok(caller) => match caller.need(Scope::Read) {
+                Ok(()) => Ok(Self { caller }),
+                Err(problem) => Err(Trouble::from(problem).into_response()),
+            },
             Err(problem) if problem.status() == StatusCode::UNAUTHORIZED => {
                 Err(to_login(parts.uri.path_and_query().map_or("/", |path| path.as_str())))
             }

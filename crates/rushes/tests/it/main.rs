@@ -47,4 +47,5 @@ mod survives;
 mod turns;
 mod watch;
 mod webhooks;
+mod workers;
 mod workflows;

@@ -1,5 +1,6 @@
 //! ComfyUI's HTTP: ordering, looking, stopping, and files in and out. What is heard over its WebSocket is [`super::listen`]'s.
 
+use super::graph::Graph;
 use super::listen::Ears;
 use super::words::{failure, refusal};
 use crate::http::{Body, Client, HttpOptions, Request, encode_query, file_of, words};
@@ -255,6 +256,18 @@ impl ComfyClient {
             }
         }
         Ok(known)
+    }
+
+    /// Whether it can work through this graph once it is filled. Errors: `config_invalid`, naming what is missing;
+    /// `provider_down`.
+    pub async fn check(&self, graph: &Graph) -> Result<(), Fault> {
+        graph.check(&self.node_info(&graph.classes()).await?)
+    }
+
+    /// How far a prompt is, as far as it was told, and whether a look at its standing may show something new.
+    pub fn heard(&self, id: &str) -> (Option<f32>, bool) {
+        self.listen();
+        (self.ears.share(id), self.ears.wants_look(id))
     }
 
     /// How its graphics card stands. Errors: `provider_down`.

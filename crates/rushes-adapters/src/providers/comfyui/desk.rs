@@ -85,8 +85,7 @@ impl Desk {
     }
 
     async fn check(&self) -> Result<(), Fault> {
-        let info = self.client.node_info(&self.graph.classes()).await?;
-        self.graph.check(&info)
+        self.client.check(&self.graph).await
     }
 
     pub(super) async fn find(&self, key: &str) -> Result<Option<String>, Fault> {
