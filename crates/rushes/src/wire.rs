@@ -21,7 +21,7 @@ use rushes_adapters::webhook::Poster;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::Routes;
 use rushes_core::{Code, Fault};
-use rushes_engine::{Driver, Engine, Home, JobRules, KeepRules, Lanes, Lock, Parts, Role, Webhooks};
+use rushes_engine::{Driver, Engine, Home, JobRules, KeepRules, Lanes, Lock, Parts, Role, Site, Webhooks};
 use rushes_media::compress::MediaCompressor;
 use rushes_media::inspect::MediaInspector;
 use rushes_media::music::Styles;
@@ -120,7 +120,7 @@ fn opened(home: &Home, config: &Config, mode: &Mode) -> Result<(Parts, Arc<SqlSt
     let catalogs = catalogs::all(home, config)?;
     let routes = Routes {
         destinations: routes,
-        catalogs: catalogs.iter().map(|site| site.name.clone()).collect(),
+        catalogs: catalogs.iter().map(Site::route).collect(),
         hold: config.delivery.hold,
         alarm_after: config.delivery.alarm_after,
     };
