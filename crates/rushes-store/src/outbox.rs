@@ -86,8 +86,13 @@ impl Outbox for SqlStore {
     async fn backlog(&self) -> Result<BTreeMap<String, Backlog>, Fault> {
         let (routes, now_ms) = (self.routes.clone(), self.clock.now_ms());
         self.read(move |sql| {
-            let mut names: BTreeSet<String> =
-                routes.destinations.iter().map(|route| &route.name).chain(routes.catalogs.iter().map(|catalog| &catalog.name)).cloned().collect();
+            let mut names: BTreeSet<String> = routes
+                .destinations
+                .iter()
+                .map(|route| &route.name)
+                .chain(routes.catalogs.iter().map(|catalog| &catalog.name))
+                .cloned()
+                .collect();
             // A place that is no longer configured is shown as long as something is owed to it.
             names.extend(places(sql)?);
             names.into_iter().map(|name| Ok((name.clone(), backlog(sql, &name, now_ms, routes.alarm_after)?))).collect()

@@ -442,7 +442,14 @@ pub(crate) fn owe_anew(write: &mut Write<'_>, document: &Document, catalogs: &[C
 }
 
 /// Owes a record to every catalog, after its new objects at the primary destination.
-fn owe_after(write: &mut Write<'_>, root: JobId, document: &Document, rev: i64, needed: &[i64], catalogs: &[CatalogRoute]) -> Result<(), Fault> {
+fn owe_after(
+    write: &mut Write<'_>,
+    root: JobId,
+    document: &Document,
+    rev: i64,
+    needed: &[i64],
+    catalogs: &[CatalogRoute],
+) -> Result<(), Fault> {
     for CatalogRoute { name: catalog, .. } in catalogs.iter().filter(|catalog| catalog.takes(document.collection)) {
         if let Some(row) = owe_record(write, catalog, document.collection, &document.id, rev, Some(root))? {
             for needs in needed {

@@ -43,7 +43,13 @@ fn start(write: &mut Write<'_>, name: &str, job: &NewJob, catalogs: &[CatalogRou
     Ok(made)
 }
 
-fn occur(write: &mut Write<'_>, name: &str, at_ms: i64, job: Result<&NewJob, &String>, catalogs: &[CatalogRoute]) -> Result<Occurred, Fault> {
+fn occur(
+    write: &mut Write<'_>,
+    name: &str,
+    at_ms: i64,
+    job: Result<&NewJob, &String>,
+    catalogs: &[CatalogRoute],
+) -> Result<Occurred, Fault> {
     let row = load(write.sql, name)?;
     if row.last_ms >= at_ms {
         return Ok(Occurred::Known);

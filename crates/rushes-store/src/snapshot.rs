@@ -16,9 +16,8 @@ use serde_json::Value;
 /// The record of that name for the row that owes it, with a raised `rev`. None where it was of a single asset that has gone:
 /// its removal is owed, and would wait for a writing that may never succeed.
 pub(crate) fn take(write: &mut Write<'_>, due: &Due, collection: &str, id: &str, routes: &Routes) -> Result<Option<Record>, Fault> {
-    let record = |(rev, fields): Found| {
-        Some(Record { collection: collection.to_owned(), id: id.to_owned(), rev: rev.unsigned_abs(), fields })
-    };
+    let record =
+        |(rev, fields): Found| Some(Record { collection: collection.to_owned(), id: id.to_owned(), rev: rev.unsigned_abs(), fields });
     if let Some(found) = of_job(write, id, routes)? {
         return Ok(record(found));
     }

@@ -166,7 +166,9 @@ impl Upkeep for SqlStore {
     async fn refuse_unrouted(&self) -> Result<u64, Fault> {
         let routes = self.routes.clone();
         let mut gone = self.read(places).await?;
-        gone.retain(|name| !routes.destinations.iter().any(|route| route.name == *name) && !routes.catalogs.iter().any(|catalog| catalog.name == *name));
+        gone.retain(|name| {
+            !routes.destinations.iter().any(|route| route.name == *name) && !routes.catalogs.iter().any(|catalog| catalog.name == *name)
+        });
         if gone.is_empty() {
             return Ok(0);
         }
