@@ -214,6 +214,11 @@ pub(crate) fn login(config: &Config) -> Result<Login, Fault> {
     Login::new(&id, &secret, google.endpoint.as_deref())
 }
 
+/// The key of a Supabase project for which no policy applies, under the names it goes by.
+fn service_key(config: &Config) -> Option<String> {
+    config.variable("SUPABASE_SERVICE_ROLE_KEY").or_else(|| config.variable("SUPABASE_SERVICE_KEY"))
+}
+
 fn folder(section: &str, name: &str, path: &str) -> Result<PathBuf, Fault> {
     let path = PathBuf::from(path);
     if path.is_absolute() {

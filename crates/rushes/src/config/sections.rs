@@ -423,8 +423,8 @@ pub(crate) enum AddressingSetting {
 pub(crate) struct CatalogSection {
     /// As it appears in tables and records.
     pub(crate) name: String,
-    /// Its type and address: `file:///srv/records`, `postgres://user@host/database`, `firestore://project/(default)`; or
-    /// `env:NAME`, `file:/path` where an address holds a password.
+    /// Its type and address: `file:///srv/records`, `postgres://user@host/database`, `firestore://project/(default)`,
+    /// `supabase://workspace_assets`; or `env:NAME`, `file:/path` where an address holds a password.
     pub(crate) uri: String,
     /// How `assets` stands in a record.
     pub(crate) assets_shape: AssetsShape,
@@ -437,6 +437,12 @@ pub(crate) struct CatalogSection {
     /// `firestore://`: the account's key (JSON), `env:NAME` or `file:/path`; none = what the machine offers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) credentials: Option<String>,
+    /// `supabase://`: `https://PROJECT.supabase.co`; none = `SUPABASE_URL`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) endpoint: Option<String>,
+    /// `supabase://`: the service key, `env:NAME` or `file:/path`; none = `SUPABASE_SERVICE_ROLE_KEY`, `SUPABASE_SERVICE_KEY`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) secret_key: Option<String>,
 }
 
 /// How the sets of a subject's assets stand in its record.
