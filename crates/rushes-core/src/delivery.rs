@@ -213,6 +213,8 @@ pub struct Routes {
     pub hold: bool,
     /// What failed so often is an alarm, though it is tried further; 0 = never.
     pub alarm_after: u32,
+    /// Where the ends of the workspace's jobs are told, if anywhere.
+    pub callback_url: Option<String>,
 }
 
 /// One catalog as the store needs to know it.

@@ -28,6 +28,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0014_calls.sql"),
     include_str!("migrations/0015_nodes.sql"),
     include_str!("migrations/0016_budgets.sql"),
+    include_str!("migrations/0018_callbacks.sql"),
 ];
 
 /// The schema this program writes.

@@ -11,6 +11,7 @@ mod queue;
 mod remembered;
 mod schedules;
 pub(crate) mod store;
+mod workspace;
 
 use crate::config::{Config, Quality};
 use outside::Outside;
@@ -118,11 +119,13 @@ fn opened(home: &Home, config: &Config, mode: &Mode) -> Result<(Parts, Arc<SqlSt
     apart::check(home, config)?;
     let destinations::Destinations { sites, routes } = destinations::all(home, config)?;
     let catalogs = catalogs::all(home, config)?;
+    let (callback_url, callback_keys) = workspace::callback(config)?.map(|callback| (callback.url, callback.keys)).unzip();
     let routes = Routes {
         destinations: routes,
         catalogs: catalogs.iter().map(Site::route).collect(),
         hold: config.delivery.hold,
         alarm_after: config.delivery.alarm_after,
+        callback_url,
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = Arc::new(store::open(home, config, mode, clock.clone(), routes.clone())?);
@@ -144,7 +147,7 @@ fn opened(home: &Home, config: &Config, mode: &Mode) -> Result<(Parts, Arc<SqlSt
         lanes: Lanes::new(cpu, NET_LANE, GPU_LANE),
         scan_every: Duration::from_secs_f64(config.delivery.scan_every_s),
         webhooks: Webhooks {
-            post: Arc::new(Poster::new(config.webhooks.allow_private)),
+            post: Arc::new(Poster::new(config.webhooks.allow_private).with_callback(callback_keys)),
             retries: config.webhooks.retries_s.iter().map(|seconds| Duration::from_secs_f64(*seconds)).collect(),
         },
         keep: KeepRules {

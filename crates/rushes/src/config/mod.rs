@@ -38,6 +38,7 @@ pub(crate) struct Config {
     pub(crate) log: LogSection,
     pub(crate) otlp: OtlpSection,
     pub(crate) webhooks: WebhooksSection,
+    pub(crate) workspace: WorkspaceSection,
     /// Where it was read.
     #[serde(skip)]
     pub(crate) folder: PathBuf,

@@ -216,6 +216,21 @@ impl Default for WebhooksSection {
     }
 }
 
+/// How the app of a workspace is told of the ends of its jobs (docs/webhooks.md).
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct WorkspaceSection {
+    /// Where to; none = `SUPABASE_URL/functions/v1/job-callback`, where there is a secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) callback_url: Option<String>,
+    /// What signs, shared with the app: `env:NAME` or `file:/path`; none = `JOB_CALLBACK_SECRET`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) callback_secret: Option<String>,
+    /// What is sent as a bearer: `env:NAME` or `file:/path`; none = the project's service key, to the project alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) callback_key: Option<String>,
+}
+
 /// What `rushes serve` listens on, and what it takes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
