@@ -48,3 +48,4 @@ mod turns;
 mod watch;
 mod webhooks;
 mod workflows;
+mod workspace_rows;
