@@ -38,6 +38,7 @@ mod reels;
 mod replay;
 #[cfg(feature = "restate")]
 mod restate;
+mod results;
 mod schedules;
 mod schema;
 mod service;
