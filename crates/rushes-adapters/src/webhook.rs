@@ -1,4 +1,4 @@
-//! Posts messages as Standard Webhooks 1.0 asks, and only to addresses of the public internet.
+//! Posts messages as Standard Webhooks 1.0 asks, or as the app of a workspace does, and only to addresses of the public internet.
 //!
 //! Whoever may start a job names an address, and this machine may stand in a network where others trust it. So names are
 //! looked up by a guard, and what it checked is what is connected to; connections are not kept, redirects not followed, and
@@ -13,12 +13,13 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt;
 use guard::{Forbidden, Forbids, LookUp, Resolver};
 use hmac::{Hmac, KeyInit, Mac};
-use http::header::{CONTENT_TYPE, LOCATION};
+use http::header::LOCATION;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::Url;
 use ring::rand::{SecureRandom, SystemRandom};
 use rushes_core::clock::{Clock, SystemClock};
-use rushes_core::webhook::{Answer, Parcel, Post, SAID_MAX, URL_MAX};
-use rushes_core::{Code, Fault};
+use rushes_core::webhook::{Answer, Parcel, Post, SAID_MAX, Style, URL_MAX};
+use rushes_core::{Code, Fault, Verdict};
 use sha2::Sha256;
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
@@ -33,6 +34,21 @@ const ANSWER_MAX_BYTES: usize = 64 * 1024;
 const SECRET_BYTES: usize = 32;
 const PREFIX: &str = "whsec_";
 
+/// What signs what the app of a workspace is told. Never shown by `Debug`.
+#[derive(Clone)]
+pub struct CallbackKeys {
+    /// Shared with the app.
+    pub secret: String,
+    /// Opens its door, as a bearer; None where it has none.
+    pub bearer: Option<String>,
+}
+
+impl std::fmt::Debug for CallbackKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CallbackKeys(***)")
+    }
+}
+
 /// The one that posts.
 pub struct Poster {
     /// Made by the first message: most commands send none.
@@ -40,6 +56,7 @@ pub struct Poster {
     look_up: LookUp,
     forbids: Forbids,
     limit: Duration,
+    callback: Option<CallbackKeys>,
 }
 
 impl Poster {
@@ -51,7 +68,42 @@ impl Poster {
     }
 
     fn with(forbids: Forbids, look_up: LookUp, limit: Duration) -> Self {
-        Self { client: OnceLock::new(), look_up, forbids, limit }
+        Self { client: OnceLock::new(), look_up, forbids, limit, callback: None }
+    }
+
+    /// The same, with what signs the callbacks of a workspace.
+    #[must_use]
+    pub fn with_callback(self, callback: Option<CallbackKeys>) -> Self {
+        Self { callback, ..self }
+    }
+
+    /// What a message carries beside its body.
+    fn headers(&self, parcel: &Parcel<'_>) -> Result<HeaderMap, Fault> {
+        let mut headers = HeaderMap::new();
+        let mut set = |name: &'static str, value: String| -> Result<(), Fault> {
+            let mut value = HeaderValue::try_from(value).map_err(|_| {
+                Fault::new(Code::ConfigInvalid, "sign webhook").because(format!("{name} would hold signs that no header has"))
+            })?;
+            value.set_sensitive(name == "authorization");
+            headers.insert(HeaderName::from_static(name), value);
+            Ok(())
+        };
+        set("content-type", "application/json".to_owned())?;
+        set("webhook-id", parcel.id.to_string())?;
+        set("webhook-timestamp", parcel.at_s.to_string())?;
+        match parcel.style {
+            Style::Standard => set("webhook-signature", signatures(&parcel.id.to_string(), parcel.at_s, parcel.body, parcel.secrets)?)?,
+            Style::Workspace => {
+                let lacks = "this home has no workspace.callback_secret now; set it, or JOB_CALLBACK_SECRET";
+                let absent = || Fault::new(Code::ConfigInvalid, "sign callback").because(lacks).verdict(Verdict::Transient);
+                let keys = self.callback.as_ref().ok_or_else(absent)?;
+                set("x-callback-signature", signature_of_body(parcel.body, &keys.secret)?)?;
+                if let Some(bearer) = &keys.bearer {
+                    set("authorization", format!("Bearer {bearer}"))?;
+                }
+            }
+        }
+        Ok(headers)
     }
 
     /// Errors: `config_invalid` where the machine's certificates cannot be read.
@@ -112,14 +164,7 @@ impl Post for Poster {
     async fn post(&self, parcel: Parcel<'_>) -> Result<Answer, Fault> {
         let url = self.address(parcel.url)?;
         let until = Instant::now() + self.limit;
-        let request = self
-            .client()?
-            .post(url)
-            .header(CONTENT_TYPE, "application/json")
-            .header("webhook-id", parcel.id.to_string())
-            .header("webhook-timestamp", parcel.at_s)
-            .header("webhook-signature", signatures(&parcel.id.to_string(), parcel.at_s, parcel.body, parcel.secrets)?)
-            .body(parcel.body.to_owned());
+        let request = self.client()?.post(url).headers(self.headers(&parcel)?).body(parcel.body.to_owned());
         let late = |_| down().because(format!("no answer within {} s", self.limit.as_secs_f32()));
         let response = tokio::time::timeout_at(until, request.send()).await.map_err(late)?.map_err(|e| failed(&e))?;
         let status = response.status();
@@ -180,6 +225,14 @@ fn signatures(id: &str, at_s: i64, body: &str, secrets: &[String]) -> Result<Str
         Ok(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
     };
     Ok(secrets.iter().map(sign).collect::<Result<Vec<_>, Fault>>()?.join(" "))
+}
+
+/// `sha256=` and the HMAC-SHA256 of the bytes as they are sent, in hex.
+fn signature_of_body(body: &str, secret: &str) -> Result<String, Fault> {
+    let unusable = |_| Fault::new(Code::ConfigInvalid, "sign callback").because("workspace.callback_secret is none");
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map_err(unusable)?;
+    mac.update(body.as_bytes());
+    Ok(format!("sha256={}", rushes_core::flow::hex(&mac.finalize().into_bytes())))
 }
 
 #[cfg(test)]

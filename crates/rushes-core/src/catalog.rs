@@ -1,4 +1,4 @@
-//! The port of a place where records go: a folder of JSON, Firestore, Postgres.
+//! The port of a place where records go: a folder of JSON, Firestore, Postgres, Supabase.
 
 use crate::fault::Fault;
 use serde_json::Value;
@@ -19,6 +19,11 @@ pub struct Record {
 /// A place where records go. Every method may be called again with the same arguments.
 #[async_trait::async_trait]
 pub trait Catalog: Send + Sync {
+    /// The collections it holds; None: any. Nothing is owed to it of others, and nobody asks it for them.
+    fn collections(&self) -> Option<&'static [&'static str]> {
+        None
+    }
+
     /// Writes our fields whole, unless the record there has the same or a higher `rev` (that is success too).
     /// Errors: `catalog_down`, `disk_full` (transient), `destination_refused` (permanent).
     async fn put(&self, record: &Record) -> Result<(), Fault>;

@@ -208,11 +208,36 @@ pub struct Routes {
     /// Every destination, the primary one first.
     pub destinations: Vec<Route>,
     /// Every catalog.
-    pub catalogs: Vec<String>,
+    pub catalogs: Vec<CatalogRoute>,
     /// Nothing is sent: what is owed waits until this is lifted.
     pub hold: bool,
     /// What failed so often is an alarm, though it is tried further; 0 = never.
     pub alarm_after: u32,
+    /// Where the ends of the workspace's jobs are told, if anywhere.
+    pub callback_url: Option<String>,
+}
+
+/// One catalog as the store needs to know it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct CatalogRoute {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Only documents of these collections go there; None: all.
+    pub collections: Option<&'static [&'static str]>,
+}
+
+impl CatalogRoute {
+    /// Whether documents of this collection go there.
+    #[must_use]
+    pub fn takes(&self, collection: &str) -> bool {
+        self.collections.is_none_or(|collections| collections.contains(&collection))
+    }
+}
+
+impl From<&str> for CatalogRoute {
+    fn from(name: &str) -> Self {
+        Self { name: name.to_owned(), collections: None }
+    }
 }
 
 /// How a destination wants its pictures: as JPEG of this quality, scaled down to this size.

@@ -95,6 +95,8 @@ kinds! {
     Photo "photo" "{shoot}/People/{person}/{group}/{photo}" Row("people"), Forever;
     PhotoOriginal "photo_original" "{shoot}/Processed/{photo}" Row("photos"), ByShoot;
     ShowcasePage "showcase_page" "showcase/{name}" Unlisted, Forever;
+    LibraryImage "library_image" "{user}/library/{job}-{idx}" Row("library"), Forever;
+    LibraryVideo "library_video" "{user}/library/{job}-{idx}" Row("library"), Forever;
 }
 
 /// The kinds that are kept for days only unless told otherwise, each with how many.

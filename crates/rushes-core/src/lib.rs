@@ -4,6 +4,7 @@
 //! [`flow`] (what a workflow sees), then the ports in [`destination`], [`catalog`], [`provider`] and [`store`].
 
 pub mod asset;
+pub mod callback;
 pub mod catalog;
 pub mod choice;
 pub mod clock;

@@ -161,6 +161,33 @@ pub enum Verdict {
     Gone,
 }
 
+/// How a message is signed, and by what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Style {
+    /// As Standard Webhooks 1.0 has it, by a secret of the home's.
+    #[default]
+    Standard,
+    /// As apps with a workspace of their own have it, by a secret they share; see [`crate::callback`].
+    Workspace,
+}
+
+impl Style {
+    /// As written in the database.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Workspace => "workspace",
+        }
+    }
+
+    /// The style of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Standard, Self::Workspace].into_iter().find(|style| style.name() == name)
+    }
+}
+
 /// A message leased for one try.
 #[derive(Debug, Clone)]
 pub struct DueMessage {
@@ -172,6 +199,8 @@ pub struct DueMessage {
     pub url: String,
     /// The key whose secret signs; empty: the home's own.
     pub key: String,
+    /// How it is signed.
+    pub style: Style,
     /// The bytes.
     pub body: String,
     /// Tries before this one.
@@ -213,7 +242,9 @@ pub struct Parcel<'a> {
     pub url: &'a str,
     /// The bytes.
     pub body: &'a str,
-    /// What signs, the current one first.
+    /// How it is signed.
+    pub style: Style,
+    /// What signs one of [`Style::Standard`], the current one first; the other has its secret where it is posted.
     pub secrets: &'a [String],
 }
 

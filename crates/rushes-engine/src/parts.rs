@@ -13,7 +13,7 @@ use rushes_core::Fault;
 use rushes_core::catalog::Catalog;
 use rushes_core::clock::Clock;
 use rushes_core::compress::Compress;
-use rushes_core::delivery::Routes;
+use rushes_core::delivery::{CatalogRoute, Routes};
 use rushes_core::destination::Destination;
 use rushes_core::inspect::Inspect;
 use rushes_core::queue::TaskQueue;
@@ -37,6 +37,19 @@ pub struct Site<T: ?Sized> {
     pub first_backoff: Duration,
     /// Who may open what is there. Catalogs have none.
     pub access: Access,
+}
+
+impl Site<dyn Catalog> {
+    /// As the store needs to know it.
+    #[must_use]
+    pub fn route(&self) -> CatalogRoute {
+        CatalogRoute { name: self.name.clone(), collections: self.port.collections() }
+    }
+
+    /// Whether documents of this collection go there.
+    pub(crate) fn takes(&self, collection: &str) -> bool {
+        self.port.collections().is_none_or(|collections| collections.contains(&collection))
+    }
 }
 
 /// Who may open what is at a destination, by the address its records carry.

@@ -1,7 +1,8 @@
 //! Every document that catalogs should hold, from local truth, and how to owe them all again.
 
 use crate::pages::{Pages, owners, types};
-use crate::parts::Parts;
+use crate::parts::{Parts, Site};
+use rushes_core::catalog::Catalog;
 use rushes_core::record::{self, Listed};
 use rushes_core::store::{AssetFilter, JobFilter, Owe, SubjectFilter};
 use rushes_core::subject::SubjectType;
@@ -140,7 +141,8 @@ pub(crate) async fn owe_all(parts: &Parts, catalog: Option<&str>) -> Result<u64,
     let mut owed = 0;
     while let Some(page) = documents.next().await? {
         for Document { collection, id, .. } in page {
-            for site in parts.catalogs.iter().filter(|site| catalog.is_none_or(|name| site.name == name)) {
+            let is_meant = |site: &&Site<dyn Catalog>| catalog.is_none_or(|name| site.name == name) && site.takes(&collection);
+            for site in parts.catalogs.iter().filter(is_meant) {
                 let above = match site.port.get(&collection, &id).await {
                     Ok(found) => found.map_or(0, |record| record.rev),
                     // It cannot be read; the writing will say why, in its row.

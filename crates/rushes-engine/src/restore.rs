@@ -161,7 +161,7 @@ async fn told(parts: &Parts) -> Result<(Vec<Told>, Vec<String>), Fault> {
     let job = JobId(parts.clock.new_id());
     let mut all: BTreeMap<(String, String), Told> = BTreeMap::new();
     for site in &parts.catalogs {
-        for collection in record::collections() {
+        for collection in record::collections().into_iter().filter(|collection| site.takes(collection)) {
             let mut cursor: Option<String> = None;
             loop {
                 let ids = site.port.list(collection, cursor.as_deref()).await?;

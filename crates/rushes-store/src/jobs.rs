@@ -14,7 +14,7 @@ use crate::versions::Versions;
 use crate::which::Which;
 use crate::writer::Write;
 use async_trait::async_trait;
-use rushes_core::delivery::Routes;
+use rushes_core::delivery::{CatalogRoute, Routes};
 use rushes_core::job::{Job, JobState, NewJob};
 use rushes_core::store::{Claim, Family, JobFilter, Jobs, Lease, Room};
 use rushes_core::{Code, Fault, JobId};
@@ -36,7 +36,7 @@ pub(crate) fn check_lease(sql: &Sql<'_>, lease: Lease) -> Result<JobId, Fault> {
         .ok_or_else(|| Fault::new(Code::LeaseLost, "write for job").with("job", lease.job))
 }
 
-pub(crate) fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> Result<Job, Fault> {
+pub(crate) fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[CatalogRoute]) -> Result<Job, Fault> {
     let (parent, name) = match &job.parent {
         Some((parent, name)) => (Some(parent.to_string()), Some(name.clone())),
         None => (None, None),
@@ -98,7 +98,7 @@ pub(crate) fn equal_unfinished() -> String {
     )
 }
 
-fn create_or_join(write: &mut Write<'_>, job: &NewJob, catalogs: &[String]) -> Result<(Job, bool), Fault> {
+fn create_or_join(write: &mut Write<'_>, job: &NewJob, catalogs: &[CatalogRoute]) -> Result<(Job, bool), Fault> {
     match rows::one(write.sql, &equal_unfinished(), params![job.workflow, job.input_hash], rows::job)? {
         Some(there) => Ok((there, false)),
         None => Ok((create(write, job, catalogs)?, true)),
@@ -156,7 +156,7 @@ fn free(write: &Write<'_>, taker: &Taker<'_>, room: Room) -> Result<Vec<JobId>, 
     Ok(free)
 }
 
-fn claim(write: &mut Write<'_>, taker: &Taker<'_>, room: Room, catalogs: &[String]) -> Result<Vec<Claim>, Fault> {
+fn claim(write: &mut Write<'_>, taker: &Taker<'_>, room: Room, catalogs: &[CatalogRoute]) -> Result<Vec<Claim>, Fault> {
     let free = free(write, taker, room)?;
     let mut claims = Vec::with_capacity(free.len());
     for id in free {
@@ -166,7 +166,7 @@ fn claim(write: &mut Write<'_>, taker: &Taker<'_>, room: Room, catalogs: &[Strin
 }
 
 /// Gives this job to this taker, who knows that it may be had.
-fn take_up(write: &mut Write<'_>, taker: &Taker<'_>, id: JobId, catalogs: &[String]) -> Result<Option<Claim>, Fault> {
+fn take_up(write: &mut Write<'_>, taker: &Taker<'_>, id: JobId, catalogs: &[CatalogRoute]) -> Result<Option<Claim>, Fault> {
     let claimed = rows::one(
         write.sql,
         &format!(
@@ -190,7 +190,7 @@ fn may_be_had(versions: &Versions) -> String {
     format!("SELECT count(*) FROM jobs WHERE id = ?1 AND ({open}) AND {} AND {}", ours(4, 5), versions.fit(2))
 }
 
-fn claim_one(write: &mut Write<'_>, taker: &Taker<'_>, id: JobId, catalogs: &[String]) -> Result<Option<Claim>, Fault> {
+fn claim_one(write: &mut Write<'_>, taker: &Taker<'_>, id: JobId, catalogs: &[CatalogRoute]) -> Result<Option<Claim>, Fault> {
     let params = params![id.to_string(), write.now_ms, taker.owner, taker.node, false];
     let may_be_had = rows::number(write.sql, &may_be_had(taker.versions), params)? > 0;
     if may_be_had { take_up(write, taker, id, catalogs) } else { Ok(None) }

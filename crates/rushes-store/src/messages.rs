@@ -9,9 +9,10 @@ use crate::store::SqlStore;
 use crate::webhooks::{self, ENDPOINT};
 use crate::writer::Write;
 use async_trait::async_trait;
+use rushes_core::callback;
 use rushes_core::delivery::Routes;
 use rushes_core::store::Messages;
-use rushes_core::webhook::{DueMessage, DueMessages, Message, MessageFilter, MessageState, Try, Verdict, body_of, host_of, type_of};
+use rushes_core::webhook::{DueMessage, DueMessages, Message, MessageFilter, MessageState, Style, Try, Verdict, body_of, host_of, type_of};
 use rushes_core::{Code, EndpointId, Fault, Job, JobId, MessageId};
 use serde_json::json as object;
 
@@ -27,6 +28,7 @@ pub(crate) struct Target {
     pub(crate) endpoint: Option<EndpointId>,
     pub(crate) url: String,
     pub(crate) key: String,
+    pub(crate) style: Style,
 }
 
 /// Owes one message; gives its id.
@@ -34,8 +36,8 @@ pub(crate) fn owe(write: &mut Write<'_>, to: &Target, message_type: &str, job: O
     let id = MessageId(write.clock.new_id());
     rows::change(
         write.sql,
-        "INSERT INTO messages(id, endpoint, url, host, key, type, job, body, state, next_ms, created_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'owed', ?9, ?9)",
+        "INSERT INTO messages(id, endpoint, url, host, key, type, job, body, state, next_ms, created_ms, style)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'owed', ?9, ?9, ?10)",
         params![
             id.to_string(),
             to.endpoint.map(|id| id.to_string()),
@@ -45,7 +47,8 @@ pub(crate) fn owe(write: &mut Write<'_>, to: &Target, message_type: &str, job: O
             message_type,
             job.map(|id| id.to_string()),
             body,
-            write.now_ms
+            write.now_ms,
+            to.style.name()
         ],
     )?;
     write.wakes.messages = true;
@@ -54,20 +57,27 @@ pub(crate) fn owe(write: &mut Write<'_>, to: &Target, message_type: &str, job: O
 
 pub(crate) const OPEN_ENDPOINTS: &str = "FROM endpoints WHERE disabled_why IS NULL ORDER BY created_ms, id";
 
-/// Owes the word that a job has ended, in the transaction that ends it: to the address it was asked with, and to each
-/// endpoint that wants to hear of it. Nothing for a job that has a parent, or goes on.
+/// Owes the word that a job has ended, in the transaction that ends it: to the address it was asked with, to each endpoint
+/// that wants to hear of it, and of the workspace's to its app. Nothing for a job that has a parent, or goes on.
 pub(crate) fn owe_end(write: &mut Write<'_>, job: &Job, routes: &Routes) -> Result<(), Fault> {
     let Some(message_type) = type_of(job).filter(|_| job.parent.is_none()) else { return Ok(()) };
     let endpoints = rows::all(write.sql, &format!("SELECT {ENDPOINT} {OPEN_ENDPOINTS}"), NONE, webhooks::endpoint)?;
     let wanting = endpoints.into_iter().filter(|one| one.types.is_empty() || one.types.iter().any(|wanted| wanted == message_type));
-    let mut targets: Vec<Target> = wanting.map(|one| Target { endpoint: Some(one.id), url: one.url, key: one.key }).collect();
+    let mut targets: Vec<Target> =
+        wanting.map(|one| Target { endpoint: Some(one.id), url: one.url, key: one.key, style: Style::Standard }).collect();
     let key = job.asked.key.clone().unwrap_or_default();
-    targets.extend(job.asked.webhook_url.clone().map(|url| Target { endpoint: None, url, key }));
+    targets.extend(job.asked.webhook_url.clone().map(|url| Target { endpoint: None, url, key, style: Style::Standard }));
+    let app = routes.callback_url.clone().filter(|_| job.workflow == callback::WORKFLOW);
+    targets.extend(app.map(|url| Target { endpoint: None, url, key: String::new(), style: Style::Workspace }));
     if targets.is_empty() {
         return Ok(());
     }
-    let body = body_of(message_type, job, &snapshot::family(write.sql, job.id)?, routes, write.now_ms);
+    let family = snapshot::family(write.sql, job.id)?;
     for target in targets {
+        let body = match target.style {
+            Style::Standard => body_of(message_type, job, &family, routes, write.now_ms),
+            Style::Workspace => callback::callback_body(job, &family, routes),
+        };
         owe(write, &target, message_type, Some(job.id), &body)?;
     }
     Ok(())
@@ -113,7 +123,7 @@ pub(crate) const DUE: [&str; 3] = [
      FROM hosts WHERE host IS NOT NULL LIMIT ?1",
     "UPDATE messages SET state = 'sending', lease = ?4, lease_until_ms = ?5 WHERE seq IN
          (SELECT seq FROM messages WHERE state = 'owed' AND host = ?1 AND next_ms <= ?2 ORDER BY next_ms LIMIT ?3)
-     RETURNING id, url, key, body, attempts",
+     RETURNING id, url, key, body, attempts, style",
 ];
 
 fn lease_due(write: &mut Write<'_>, limit: u32, per_host: u32) -> Result<DueMessages, Fault> {
@@ -131,10 +141,13 @@ fn lease_due(write: &mut Write<'_>, limit: u32, per_host: u32) -> Result<DueMess
             continue;
         }
         messages.extend(rows::all(write.sql, of_host, params![host, write.now_ms, left, lease, write.now_ms + LEASE_MS], |row| {
-            Ok((rows::parsed::<MessageId>(row, 0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+            let style: String = row.get(5)?;
+            let style = Style::named(&style).ok_or_else(|| rows::unknown(5, &style))?;
+            let id = rows::parsed::<MessageId>(row, 0)?;
+            Ok(DueMessage { id, lease: 0, url: row.get(1)?, key: row.get(2)?, style, body: row.get(3)?, attempts: row.get(4)? })
         })?);
     }
-    let messages = messages.into_iter().map(|(id, url, key, body, attempts)| DueMessage { id, lease, url, key, body, attempts }).collect();
+    messages.iter_mut().for_each(|message| message.lease = lease);
     Ok(DueMessages { messages, next_ms })
 }
 

@@ -29,6 +29,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0015_nodes.sql"),
     include_str!("migrations/0016_budgets.sql"),
     include_str!("migrations/0017_work.sql"),
+    include_str!("migrations/0018_callbacks.sql"),
 ];
 
 /// The schema this program writes.

@@ -15,7 +15,7 @@ use backlog::{backlog, places};
 use ends::{pay, proven, put_off};
 use lease::{lease_due, lease_lost, lease_ready};
 use rushes_core::catalog::Record;
-use rushes_core::delivery::{Backlog, Due, Held, Leased, Owed, Wanted, Work};
+use rushes_core::delivery::{Backlog, CatalogRoute, Due, Held, Leased, Owed, Wanted, Work};
 use rushes_core::store::Outbox;
 use rushes_core::{Fault, JobId};
 use serde_json::json as object;
@@ -46,7 +46,7 @@ impl Outbox for SqlStore {
         self.write(move |write| proven(write, &due, &held, &routes)).await
     }
 
-    async fn snapshot(&self, due: &Due) -> Result<Record, Fault> {
+    async fn snapshot(&self, due: &Due) -> Result<Option<Record>, Fault> {
         let (due, routes) = (due.clone(), self.routes.clone());
         self.write(move |write| {
             let Work::PutRecord { collection, id } = &due.work else { return Err(lease_lost(&due)) };
@@ -86,8 +86,13 @@ impl Outbox for SqlStore {
     async fn backlog(&self) -> Result<BTreeMap<String, Backlog>, Fault> {
         let (routes, now_ms) = (self.routes.clone(), self.clock.now_ms());
         self.read(move |sql| {
-            let mut names: BTreeSet<String> =
-                routes.destinations.iter().map(|route| route.name.clone()).chain(routes.catalogs.clone()).collect();
+            let mut names: BTreeSet<String> = routes
+                .destinations
+                .iter()
+                .map(|route| &route.name)
+                .chain(routes.catalogs.iter().map(|catalog| &catalog.name))
+                .cloned()
+                .collect();
             // A place that is no longer configured is shown as long as something is owed to it.
             names.extend(places(sql)?);
             names.into_iter().map(|name| Ok((name.clone(), backlog(sql, &name, now_ms, routes.alarm_after)?))).collect()
@@ -104,7 +109,7 @@ impl Outbox for SqlStore {
                     .map(i64::unsigned_abs)
             };
             let mut open = count("'owed', 'sending'")?;
-            for catalog in &routes.catalogs {
+            for CatalogRoute { name: catalog, .. } in &routes.catalogs {
                 let mirror = "SELECT count(*) FROM outbox WHERE op = 'put_record' AND destination = ?1
                               AND key = (SELECT collection || '/' || id FROM jobs WHERE id = ?2) AND state IN ('owed', 'sending')";
                 open += rows::number(sql, mirror, params![catalog, id])?.unsigned_abs();

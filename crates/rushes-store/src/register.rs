@@ -6,7 +6,7 @@ use crate::rows::{self, json};
 use crate::settle::owe_record;
 use crate::sql::{Row, params};
 use crate::writer::Write;
-use rushes_core::delivery::{Route, Routes, staged_key};
+use rushes_core::delivery::{CatalogRoute, Route, Routes, staged_key};
 use rushes_core::kinds::Slot;
 use rushes_core::record::{self, Document};
 use rushes_core::store::Ingested;
@@ -49,7 +49,7 @@ pub(crate) fn renew(write: &mut Write<'_>, subject: &NewSubject) -> Result<(), F
 }
 
 /// Owes the record that tells of a renewed subject.
-pub(crate) fn owe_renewed(write: &mut Write<'_>, subject: &NewSubject, root: JobId, catalogs: &[String]) -> Result<(), Fault> {
+pub(crate) fn owe_renewed(write: &mut Write<'_>, subject: &NewSubject, root: JobId, catalogs: &[CatalogRoute]) -> Result<(), Fault> {
     let document = Document { collection: subject.subject_type.collection(), id: subject.id.clone(), is_own: false };
     let rev = next_rev(write, &document)?;
     owe_after(write, root, &document, rev, &[], catalogs)
@@ -351,10 +351,10 @@ fn share(write: &mut Write<'_>, id: &str, route: &Route, key: &str, version: u32
 
 /// Owes a subject's record when an object was proven after the row that waited for it had been written without it (it
 /// had been refused). A row that is still owed will tell of it anyway.
-pub(crate) fn owe_late_record(write: &mut Write<'_>, asset: &Asset, root: Option<JobId>, catalogs: &[String]) -> Result<(), Fault> {
+pub(crate) fn owe_late_record(write: &mut Write<'_>, asset: &Asset, root: Option<JobId>, catalogs: &[CatalogRoute]) -> Result<(), Fault> {
     let Some(document) = document_of(write, asset.kind, &asset.subject, &asset.id.to_string())? else { return Ok(()) };
     let mut rev = None;
-    for catalog in catalogs {
+    for CatalogRoute { name: catalog, .. } in catalogs.iter().filter(|catalog| catalog.takes(document.collection)) {
         let owed = rows::number(
             write.sql,
             "SELECT count(*) FROM outbox WHERE op = 'put_record' AND destination = ?1 AND key = ?2 AND state = 'owed'",
@@ -418,10 +418,10 @@ pub(crate) fn owe_no_record(write: &mut Write<'_>, collection: &str, id: &str) -
 }
 
 /// Knows the number under which catalogs have a single asset's record: nobody owes it, and the next one is above.
-pub(crate) fn known_record(write: &mut Write<'_>, asset: &Asset, rev: i64, catalogs: &[String]) -> Result<(), Fault> {
+pub(crate) fn known_record(write: &mut Write<'_>, asset: &Asset, rev: i64, catalogs: &[CatalogRoute]) -> Result<(), Fault> {
     let document = document_of(write, asset.kind, &asset.subject, &asset.id.to_string())?;
     let Some(document) = document.filter(|document| document.is_own) else { return Ok(()) };
-    for catalog in catalogs {
+    for CatalogRoute { name: catalog, .. } in catalogs.iter().filter(|catalog| catalog.takes(document.collection)) {
         rows::change(
             write.sql,
             "INSERT INTO outbox(op, destination, collection, document, key, rev, state, not_before_ms, created_ms)
@@ -433,17 +433,24 @@ pub(crate) fn known_record(write: &mut Write<'_>, asset: &Asset, rev: i64, catal
 }
 
 /// Owes a subject's record as it is now to every catalog.
-pub(crate) fn owe_anew(write: &mut Write<'_>, document: &Document, catalogs: &[String]) -> Result<(), Fault> {
+pub(crate) fn owe_anew(write: &mut Write<'_>, document: &Document, catalogs: &[CatalogRoute]) -> Result<(), Fault> {
     let rev = next_rev(write, document)?;
-    for catalog in catalogs {
+    for CatalogRoute { name: catalog, .. } in catalogs.iter().filter(|catalog| catalog.takes(document.collection)) {
         owe_record(write, catalog, document.collection, &document.id, rev, None)?;
     }
     Ok(())
 }
 
 /// Owes a record to every catalog, after its new objects at the primary destination.
-fn owe_after(write: &mut Write<'_>, root: JobId, document: &Document, rev: i64, needed: &[i64], catalogs: &[String]) -> Result<(), Fault> {
-    for catalog in catalogs {
+fn owe_after(
+    write: &mut Write<'_>,
+    root: JobId,
+    document: &Document,
+    rev: i64,
+    needed: &[i64],
+    catalogs: &[CatalogRoute],
+) -> Result<(), Fault> {
+    for CatalogRoute { name: catalog, .. } in catalogs.iter().filter(|catalog| catalog.takes(document.collection)) {
         if let Some(row) = owe_record(write, catalog, document.collection, &document.id, rev, Some(root))? {
             for needs in needed {
                 rows::change(

@@ -7,6 +7,7 @@ use crate::sql::{Read, Row, Sql, params};
 use crate::store::SqlStore;
 use crate::writer::Write;
 use async_trait::async_trait;
+use rushes_core::delivery::CatalogRoute;
 use rushes_core::job::{Job, NewJob};
 use rushes_core::store::{Occurred, ScheduleRow, Schedules};
 use rushes_core::{Code, Fault, JobId};
@@ -35,14 +36,20 @@ fn unfinished(sql: &Sql<'_>, job: Option<JobId>) -> Result<Option<Job>, Fault> {
     Ok(job.filter(|job| !job.state.has_ended()))
 }
 
-fn start(write: &mut Write<'_>, name: &str, job: &NewJob, catalogs: &[String]) -> Result<Job, Fault> {
+fn start(write: &mut Write<'_>, name: &str, job: &NewJob, catalogs: &[CatalogRoute]) -> Result<Job, Fault> {
     let made = jobs::create(write, job, catalogs)?;
     let started = "UPDATE schedules SET job = ?2, passed_ms = NULL, passed_why = NULL WHERE name = ?1";
     rows::change(write.sql, started, params![name, made.id.to_string()])?;
     Ok(made)
 }
 
-fn occur(write: &mut Write<'_>, name: &str, at_ms: i64, job: Result<&NewJob, &String>, catalogs: &[String]) -> Result<Occurred, Fault> {
+fn occur(
+    write: &mut Write<'_>,
+    name: &str,
+    at_ms: i64,
+    job: Result<&NewJob, &String>,
+    catalogs: &[CatalogRoute],
+) -> Result<Occurred, Fault> {
     let row = load(write.sql, name)?;
     if row.last_ms >= at_ms {
         return Ok(Occurred::Known);
@@ -58,7 +65,7 @@ fn occur(write: &mut Write<'_>, name: &str, at_ms: i64, job: Result<&NewJob, &St
     Ok(Occurred::Passed(why))
 }
 
-fn start_now(write: &mut Write<'_>, name: &str, job: &NewJob, catalogs: &[String]) -> Result<Job, Fault> {
+fn start_now(write: &mut Write<'_>, name: &str, job: &NewJob, catalogs: &[CatalogRoute]) -> Result<Job, Fault> {
     let row = load(write.sql, name)?;
     if let Some(open) = unfinished(write.sql, row.job)? {
         let reason = format!("job {} of it is still {}", open.id, open.state.name());

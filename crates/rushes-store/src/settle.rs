@@ -6,7 +6,7 @@ use crate::messages;
 use crate::rows::{self, JOB, json};
 use crate::sql::params;
 use crate::writer::Write;
-use rushes_core::delivery::Routes;
+use rushes_core::delivery::{CatalogRoute, Routes};
 use rushes_core::{Code, Fault, JobId, JobState};
 use serde_json::json as object;
 
@@ -89,7 +89,7 @@ pub(crate) const PAID_BEFORE: &str =
 /// Owes the mirrors of a job and of its topmost one to every catalog, where their workflows are mirrored. No job waits for
 /// these rows. One that is owed already tells of this too, and one that was paid is owed again: however often a job
 /// changes, its mirror is a row or two for each catalog.
-pub(crate) fn mirror(write: &mut Write<'_>, job: JobId, catalogs: &[String]) -> Result<(), Fault> {
+pub(crate) fn mirror(write: &mut Write<'_>, job: JobId, catalogs: &[CatalogRoute]) -> Result<(), Fault> {
     if catalogs.is_empty() {
         return Ok(());
     }
@@ -102,9 +102,9 @@ pub(crate) fn mirror(write: &mut Write<'_>, job: JobId, catalogs: &[String]) -> 
     mirrored.into_iter().try_for_each(|(id, collection)| mirror_document(write, &id, &collection, catalogs))
 }
 
-fn mirror_document(write: &mut Write<'_>, id: &str, collection: &str, catalogs: &[String]) -> Result<(), Fault> {
+fn mirror_document(write: &mut Write<'_>, id: &str, collection: &str, catalogs: &[CatalogRoute]) -> Result<(), Fault> {
     let key = format!("{collection}/{id}");
-    for catalog in catalogs {
+    for CatalogRoute { name: catalog, .. } in catalogs.iter().filter(|catalog| catalog.takes(collection)) {
         let owed = "SELECT count(*) FROM outbox WHERE op = 'put_record' AND destination = ?1 AND key = ?2 AND state = 'owed'";
         if rows::number(write.sql, owed, params![catalog, key])? > 0 {
             continue;

@@ -10,16 +10,23 @@ use rushes_core::catalog::Record;
 use rushes_core::delivery::{Due, Routes};
 use rushes_core::record;
 use rushes_core::store::{AssetFilter, Family};
-use rushes_core::{AssetId, Code, Fault, JobId};
+use rushes_core::{Asset, AssetId, Code, Fault, JobId};
 use serde_json::Value;
 
-/// The record of that name for the row that owes it, with a raised `rev`.
-pub(crate) fn take(write: &mut Write<'_>, due: &Due, collection: &str, id: &str, routes: &Routes) -> Result<Record, Fault> {
-    let (rev, fields) = match (of_job(write, id, routes)?, of_asset(write, due, id, routes)?) {
-        (Some(found), _) | (_, Some(found)) => found,
-        (None, None) => of_subject(write, id, routes)?,
-    };
-    Ok(Record { collection: collection.to_owned(), id: id.to_owned(), rev: rev.unsigned_abs(), fields })
+/// The record of that name for the row that owes it, with a raised `rev`. None where it was of a single asset that has gone:
+/// its removal is owed, and would wait for a writing that may never succeed.
+pub(crate) fn take(write: &mut Write<'_>, due: &Due, collection: &str, id: &str, routes: &Routes) -> Result<Option<Record>, Fault> {
+    let record =
+        |(rev, fields): Found| Some(Record { collection: collection.to_owned(), id: id.to_owned(), rev: rev.unsigned_abs(), fields });
+    if let Some(found) = of_job(write, id, routes)? {
+        return Ok(record(found));
+    }
+    let asset = if id.parse::<AssetId>().is_ok() { assets::find(write.sql, id)? } else { None };
+    match asset {
+        Some(asset) if asset.retired_ms.is_some() => Ok(None),
+        Some(asset) => of_asset(write, due, &asset, routes).map(record),
+        None => of_subject(write, id, routes).map(record),
+    }
 }
 
 type Found = (i64, Value);
@@ -38,11 +45,9 @@ fn of_job(write: &Write<'_>, id: &str, routes: &Routes) -> Result<Option<Found>,
 pub(crate) const RAISE: &str = "UPDATE outbox SET rev = 1 + (SELECT max(same.rev) FROM outbox same WHERE same.op = 'put_record'
     AND same.key = outbox.key) WHERE id = ?1 RETURNING rev";
 
-fn of_asset(write: &Write<'_>, due: &Due, id: &str, routes: &Routes) -> Result<Option<Found>, Fault> {
-    let found = if id.parse::<AssetId>().is_ok() { assets::find(write.sql, id)? } else { None };
-    let Some(asset) = found else { return Ok(None) };
+fn of_asset(write: &Write<'_>, due: &Due, asset: &Asset, routes: &Routes) -> Result<Found, Fault> {
     let rev = rows::one(write.sql, RAISE, [due.row], |row| row.get(0))?.ok_or_else(|| lease_lost(due))?;
-    Ok(Some((rev, record::asset_fields(&asset, &assets::deliveries(write.sql, id)?, routes))))
+    Ok((rev, record::asset_fields(asset, &assets::deliveries(write.sql, &asset.id.to_string())?, routes)))
 }
 
 fn of_subject(write: &Write<'_>, id: &str, routes: &Routes) -> Result<Found, Fault> {

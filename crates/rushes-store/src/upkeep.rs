@@ -16,14 +16,14 @@ use crate::store::SqlStore;
 use crate::writer::Write;
 use async_trait::async_trait;
 use owe::{missing, owe_document, owe_missing, owe_object, owe_subject, refuse_places};
-use rushes_core::delivery::Routes;
+use rushes_core::delivery::{CatalogRoute, Routes};
 use rushes_core::job::{Job, JobState};
 use rushes_core::store::{Found, Owe, Upkeep};
 use rushes_core::{Blob, Code, Fault, JobId, Kind};
 use serde_json::json as object;
 use std::collections::BTreeMap;
 
-fn retry(write: &mut Write<'_>, id: JobId, catalogs: &[String]) -> Result<Job, Fault> {
+fn retry(write: &mut Write<'_>, id: JobId, catalogs: &[CatalogRoute]) -> Result<Job, Fault> {
     let root = jobs::load(write.sql, id)?.root;
     let job = jobs::load(write.sql, root)?;
     let text = root.to_string();
@@ -166,7 +166,9 @@ impl Upkeep for SqlStore {
     async fn refuse_unrouted(&self) -> Result<u64, Fault> {
         let routes = self.routes.clone();
         let mut gone = self.read(places).await?;
-        gone.retain(|name| !routes.destinations.iter().any(|route| route.name == *name) && !routes.catalogs.contains(name));
+        gone.retain(|name| {
+            !routes.destinations.iter().any(|route| route.name == *name) && !routes.catalogs.iter().any(|catalog| catalog.name == *name)
+        });
         if gone.is_empty() {
             return Ok(0);
         }

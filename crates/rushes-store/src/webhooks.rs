@@ -8,7 +8,7 @@ use crate::store::SqlStore;
 use crate::writer::Write;
 use async_trait::async_trait;
 use rushes_core::store::Webhooks;
-use rushes_core::webhook::{ENDPOINTS_MAX, Endpoint, Secrets, TEST_TYPE, test_body};
+use rushes_core::webhook::{ENDPOINTS_MAX, Endpoint, Secrets, Style, TEST_TYPE, test_body};
 use rushes_core::{Code, EndpointId, Fault, MessageId};
 
 pub(crate) const ENDPOINT: &str = "id, url, types, key, created_ms, disabled_why";
@@ -101,7 +101,13 @@ impl Webhooks for SqlStore {
         self.write(move |write| {
             let to = open(write.sql, id)?;
             let body = test_body(id, write.now_ms);
-            messages::owe(write, &messages::Target { endpoint: Some(id), url: to.url, key: to.key }, TEST_TYPE, None, &body)
+            messages::owe(
+                write,
+                &messages::Target { endpoint: Some(id), url: to.url, key: to.key, style: Style::Standard },
+                TEST_TYPE,
+                None,
+                &body,
+            )
         })
         .await
     }

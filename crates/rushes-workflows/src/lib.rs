@@ -3,7 +3,9 @@
 
 mod align;
 mod character;
+pub mod clear;
 mod dance;
+pub mod discard;
 mod finish_all;
 pub mod import;
 pub mod kit;
@@ -15,6 +17,7 @@ pub mod put;
 mod redo;
 mod redo_folder;
 pub mod registry;
+pub mod save;
 mod score;
 mod showcase;
 mod soundtracks;

@@ -11,6 +11,7 @@ mod queue;
 mod remembered;
 mod schedules;
 pub(crate) mod store;
+mod workspace;
 
 use crate::config::{Config, Quality};
 use outside::Outside;
@@ -21,7 +22,7 @@ use rushes_adapters::webhook::Poster;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::Routes;
 use rushes_core::{Code, Fault};
-use rushes_engine::{Driver, Engine, Home, JobRules, KeepRules, Lanes, Lock, Parts, Role, Webhooks};
+use rushes_engine::{Driver, Engine, Home, JobRules, KeepRules, Lanes, Lock, Parts, Role, Site, Webhooks};
 use rushes_media::compress::MediaCompressor;
 use rushes_media::inspect::MediaInspector;
 use rushes_media::music::Styles;
@@ -118,11 +119,13 @@ fn opened(home: &Home, config: &Config, mode: &Mode) -> Result<(Parts, Arc<SqlSt
     apart::check(home, config)?;
     let destinations::Destinations { sites, routes } = destinations::all(home, config)?;
     let catalogs = catalogs::all(home, config)?;
+    let (callback_url, callback_keys) = workspace::callback(config)?.map(|callback| (callback.url, callback.keys)).unzip();
     let routes = Routes {
         destinations: routes,
-        catalogs: catalogs.iter().map(|site| site.name.clone()).collect(),
+        catalogs: catalogs.iter().map(Site::route).collect(),
         hold: config.delivery.hold,
         alarm_after: config.delivery.alarm_after,
+        callback_url,
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = Arc::new(store::open(home, config, mode, clock.clone(), routes.clone())?);
@@ -144,7 +147,7 @@ fn opened(home: &Home, config: &Config, mode: &Mode) -> Result<(Parts, Arc<SqlSt
         lanes: Lanes::new(cpu, NET_LANE, GPU_LANE),
         scan_every: Duration::from_secs_f64(config.delivery.scan_every_s),
         webhooks: Webhooks {
-            post: Arc::new(Poster::new(config.webhooks.allow_private)),
+            post: Arc::new(Poster::new(config.webhooks.allow_private).with_callback(callback_keys)),
             retries: config.webhooks.retries_s.iter().map(|seconds| Duration::from_secs_f64(*seconds)).collect(),
         },
         keep: KeepRules {
@@ -212,6 +215,11 @@ pub(crate) fn login(config: &Config) -> Result<Login, Fault> {
     let id = id.ok_or_else(|| missing("google.client_id", "GOOGLE_CLIENT_ID"))?;
     let secret = secret.ok_or_else(|| missing("google.client_secret", "GOOGLE_CLIENT_SECRET"))?;
     Login::new(&id, &secret, google.endpoint.as_deref())
+}
+
+/// The key of a Supabase project for which no policy applies, under the names it goes by.
+fn service_key(config: &Config) -> Option<String> {
+    config.variable("SUPABASE_SERVICE_ROLE_KEY").or_else(|| config.variable("SUPABASE_SERVICE_KEY"))
 }
 
 fn folder(section: &str, name: &str, path: &str) -> Result<PathBuf, Fault> {

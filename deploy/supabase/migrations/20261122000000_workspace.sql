@@ -108,6 +108,11 @@ $$;
 
 CREATE INDEX IF NOT EXISTS workspace_assets_by_user ON public.workspace_assets (user_id, created_at DESC);
 CREATE INDEX IF NOT EXISTS workspace_assets_by_expiry ON public.workspace_assets (expires_at);
+-- What Rushes keeps of a row stands below `rushes`; it finds its records there, those of thumbnails too.
+CREATE INDEX IF NOT EXISTS workspace_assets_by_asset
+    ON public.workspace_assets ((generation_settings -> 'rushes' ->> 'asset'));
+CREATE INDEX IF NOT EXISTS workspace_assets_by_thumbnail
+    ON public.workspace_assets ((generation_settings -> 'rushes' -> 'thumbnail' ->> 'asset'));
 
 -- Seven days after it was made, which a column's default cannot say of another column.
 CREATE OR REPLACE FUNCTION public.workspace_assets_expire() RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS $$

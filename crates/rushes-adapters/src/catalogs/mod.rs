@@ -4,6 +4,7 @@
 pub mod firestore;
 pub mod json;
 pub mod postgres;
+pub mod supabase;
 pub mod titles;
 
 #[cfg(test)]

@@ -34,6 +34,10 @@ fn reshaped(mut record: Record, shape: fn(&Value) -> Option<Value>) -> Record {
 
 #[async_trait]
 impl Catalog for ByTitle {
+    fn collections(&self) -> Option<&'static [&'static str]> {
+        self.0.collections()
+    }
+
     async fn put(&self, record: &Record) -> Result<(), Fault> {
         self.0.put(&reshaped(record.clone(), by_title)).await
     }

@@ -15,7 +15,9 @@ fn id() -> MessageId {
 
 async fn post(poster: &Poster, url: &str, secrets: &[&str]) -> Result<Answer, Fault> {
     let secrets: Vec<String> = secrets.iter().map(|secret| (*secret).to_owned()).collect();
-    poster.post(Parcel { id: id(), at_s: 1_770_337_530, url, body: r#"{"type":"job.completed"}"#, secrets: &secrets }).await
+    poster
+        .post(Parcel { id: id(), at_s: 1_770_337_530, url, body: r#"{"type":"job.completed"}"#, style: Style::Standard, secrets: &secrets })
+        .await
 }
 
 /// Names are looked up so; the n-th look gives the n-th address, the last one from then on.

@@ -21,8 +21,9 @@ pub trait Outbox: Send + Sync {
     /// The object was read back and found equal: pays the row, and ends jobs that owe nothing more.
     async fn proven(&self, due: &Due, held: &Held) -> Result<(), Fault>;
 
-    /// The record a leased row asks for, as local truth has it now, with a raised `rev`.
-    async fn snapshot(&self, due: &Due) -> Result<Record, Fault>;
+    /// The record a leased row asks for, as local truth has it now, with a raised `rev`; None where there is nothing to tell any
+    /// more, and the row is to be called paid.
+    async fn snapshot(&self, due: &Due) -> Result<Option<Record>, Fault>;
 
     /// The record was written: pays every row under this lease, and ends jobs that owe nothing more.
     async fn recorded(&self, due: &Due) -> Result<(), Fault>;

@@ -15,14 +15,14 @@ pub(super) async fn records(parts: &Parts, report: &mut Report<'_>) -> Result<()
     let mut documents = Documents::of(parts);
     while let Some(page) = documents.next().await? {
         for document in page {
-            for site in &parts.catalogs {
+            for site in parts.catalogs.iter().filter(|site| site.takes(&document.collection)) {
                 document_at(site, &document, report).await?;
             }
             collections.insert(document.collection);
         }
     }
     for site in &parts.catalogs {
-        for collection in &collections {
+        for collection in collections.iter().filter(|collection| site.takes(collection)) {
             let mut cursor: Option<String> = None;
             loop {
                 let ids = site.port.list(collection, cursor.as_deref()).await?;

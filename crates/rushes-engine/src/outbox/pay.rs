@@ -197,7 +197,7 @@ impl Payer for ToCatalog {
         }
         let began = Instant::now();
         faults::pass(Place::RecordTake)?;
-        let record = self.store.snapshot(due).await?;
+        let Some(record) = self.store.snapshot(due).await? else { return self.store.recorded(due).await };
         let put = tokio::time::timeout(CALL_LIMIT, self.port.put(&record)).await;
         put.map_err(|_| Fault::new(Code::CatalogDown, "put record").with("id", &record.id).because(SILENT))??;
         faults::pass(Place::RecordThere)?;

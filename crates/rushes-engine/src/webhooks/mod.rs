@@ -10,7 +10,7 @@ pub use change::{Change, add, change, enable, key_named, rotate, secrets};
 use crate::parts::Parts;
 use futures_util::FutureExt;
 use rushes_core::faults::{self, Place};
-use rushes_core::webhook::{Answer, DueMessage, Parcel, Post, Try, Verdict};
+use rushes_core::webhook::{Answer, DueMessage, Parcel, Post, Style, Try, Verdict};
 use rushes_core::{Cancel, Code, Fault};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -86,11 +86,14 @@ async fn send(parts: Parts, due: DueMessage) {
     let (began, at_ms) = (Instant::now(), parts.clock.now_ms());
     let post = async {
         faults::pass(Place::MessageLeased)?;
-        let secrets = parts.store.secrets(&due.key, &parts.webhooks.post.new_secret()?).await?.at(at_ms);
+        let secrets = match due.style {
+            Style::Standard => parts.store.secrets(&due.key, &parts.webhooks.post.new_secret()?).await?.at(at_ms),
+            Style::Workspace => Vec::new(),
+        };
         parts
             .webhooks
             .post
-            .post(Parcel { id: due.id, at_s: at_ms.div_euclid(1_000), url: &due.url, body: &due.body, secrets: &secrets })
+            .post(Parcel { id: due.id, at_s: at_ms.div_euclid(1_000), url: &due.url, body: &due.body, style: due.style, secrets: &secrets })
             .await
     };
     let posted = AssertUnwindSafe(post).catch_unwind().await;

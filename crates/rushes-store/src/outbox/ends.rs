@@ -53,7 +53,7 @@ pub(super) fn proven(write: &mut Write<'_>, due: &Due, held: &Held, routes: &Rou
     let Work::PutObject { asset, key, .. } = &due.work else { return Err(lease_lost(due)) };
     let mut families = pay(write, due)?;
     // Records wait for objects.
-    routes.catalogs.iter().for_each(|catalog| write.wakes.place(catalog));
+    routes.catalogs.iter().for_each(|catalog| write.wakes.place(&catalog.name));
     let delivered = rows::all(
         write.sql,
         PROVEN,

@@ -25,6 +25,15 @@ const READY: &str = "state = 'owed' AND +not_before_ms <= ?2 AND NOT EXISTS (SEL
         AND NOT EXISTS (SELECT 1 FROM outbox w WHERE w.op = o.op AND w.destination = o.destination AND w.key = o.key AND w.rev > o.rev
             AND w.state = 'done'))))";
 
+/// A removal waits while its object is just being put.
+const UNPUT: &str =
+    "(op <> 'delete_object' OR NOT EXISTS (SELECT 1 FROM outbox put WHERE put.op = 'put_object' AND put.destination = outbox.destination
+    AND put.key = outbox.key AND put.state = 'sending'))";
+
+/// What is put under a key is to be removed from there.
+pub(crate) const IS_TO_GO: &str =
+    "SELECT EXISTS (SELECT 1 FROM outbox WHERE op = 'delete_object' AND destination = ?1 AND key = ?2 AND rev = ?3)";
+
 /// A current asset is delivered under a key.
 pub(crate) const IS_CURRENT: &str = "SELECT EXISTS (SELECT 1 FROM deliveries d JOIN assets a ON a.id = d.asset
     WHERE d.destination = ?1 AND d.key = ?2 AND a.retired_ms IS NULL)";
@@ -51,7 +60,7 @@ pub(crate) fn ready_rows() -> String {
     format!(
         "SELECT ready.id, op, collection, document, key, attempts, replaces, session, a.root, {ASSET} FROM
              (SELECT id, op, asset, collection, document, key, attempts, replaces, session FROM outbox
-              WHERE destination = ?1 AND {READY} AND {UNTOUCHED} AND (home IS NULL OR home = ?5 OR created_ms < ?2 - {OTHERS_AFTER_MS}) AND (size_bytes > {SMALL_BYTES}) = (?4 = 1) ORDER BY id LIMIT ?3) ready
+              WHERE destination = ?1 AND {READY} AND {UNTOUCHED} AND {UNPUT} AND (home IS NULL OR home = ?5 OR created_ms < ?2 - {OTHERS_AFTER_MS}) AND (size_bytes > {SMALL_BYTES}) = (?4 = 1) ORDER BY id LIMIT ?3) ready
          LEFT JOIN assets a ON a.id = ready.asset LEFT JOIN blobs b ON b.sha256 = a.sha256 ORDER BY ready.id"
     )
 }
@@ -124,7 +133,7 @@ pub(super) fn lease_due(write: &mut Write<'_>, destination: &str, wanted: &Wante
         if row.op == "put_record" && !documents.insert(row.key.clone()) {
             continue;
         }
-        if row.op == "delete_object" && is_superseded(write, destination, &row, routes)? {
+        if is_superseded(write, destination, &row, routes)? {
             continue;
         }
         let (id, token) = (row.id, write.next_token());
@@ -168,9 +177,18 @@ fn refuse_row(write: &Write<'_>, id: i64, fault: &Fault) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Whether a row is to remove what a newer asset has taken the place of; then nobody waits for it any more.
+/// Whether a row is to remove what a newer asset has taken the place of, or to put what is to be removed; then nobody waits for
+/// it any more.
 fn is_superseded(write: &mut Write<'_>, destination: &str, row: &Row, routes: &Routes) -> Result<bool, Fault> {
-    if rows::number(write.sql, IS_CURRENT, params![destination, row.key])? == 0 {
+    let is_so = match (row.op.as_str(), &row.asset) {
+        ("delete_object", _) => rows::number(write.sql, IS_CURRENT, params![destination, row.key])? == 1,
+        ("put_object", Ok(asset)) if asset.retired_ms.is_some() => {
+            rows::number(write.sql, IS_TO_GO, params![destination, row.key, asset.version])? == 1
+                && rows::number(write.sql, IS_CURRENT, params![destination, row.key])? == 0
+        }
+        _ => false,
+    };
+    if !is_so {
         return Ok(false);
     }
     let superseded = "UPDATE outbox SET state = 'superseded', done_ms = ?2 WHERE id = ?1";

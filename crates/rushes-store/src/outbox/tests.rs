@@ -270,3 +270,67 @@ async fn outbox_is_asked_for_a_place_that_no_text_can_name_and_finds_nothing() {
     let asked = home.store.subject("a\0b").await;
     assert!(matches!(asked, Ok(None) | Err(Fault { code: Code::InputInvalid, .. })), "{asked:?}");
 }
+
+impl Home {
+    /// A job that has this asset go, and has ended but for what it owes.
+    async fn discard(&self, asset: AssetId) -> JobId {
+        let lease = self.job().await;
+        let commit = StepCommit {
+            shown: Vec::new(),
+            gone: vec![asset],
+            lease,
+            step: "discard".into(),
+            input_hash: String::new(),
+            outcome: Outcome::Value(json!({})),
+            attempts: 1,
+            started_ms: 0,
+            provider: None,
+            subjects: Vec::new(),
+            renewed: Vec::new(),
+            assets: Vec::new(),
+        };
+        self.store.commit(commit).await.unwrap();
+        self.store.finish(lease, Some(Ok(json!({})))).await.unwrap();
+        lease.job
+    }
+
+    /// Pays what is owed to the catalog until nothing is; nothing is told of what has gone.
+    async fn pay_records(&self) -> usize {
+        let mut paid = 0;
+        loop {
+            let Some(due) = self.due("records").await.into_iter().next() else { return paid };
+            if matches!(due.work, Work::PutRecord { .. }) {
+                assert!(self.store.snapshot(&due).await.unwrap().is_none(), "{due:?}");
+            }
+            self.store.recorded(&due).await.unwrap();
+            paid += 1;
+        }
+    }
+}
+
+#[tokio::test]
+async fn outbox_what_is_to_go_is_put_no_more_and_both_jobs_end() {
+    for is_begun in [false, true] {
+        let (home, file) = (home(), file("u/a.png", 1));
+        let (maker, id) = (home.job().await, file.asset.id);
+        home.commit(maker, "make", file).await;
+        home.store.finish(maker, Some(Ok(json!({})))).await.unwrap();
+        let begun = if is_begun { home.due("cloud").await } else { Vec::new() };
+        let discarder = home.discard(id).await;
+        if let [put] = &begun[..] {
+            assert!(home.due("cloud").await.is_empty() && home.due("records").await.is_empty(), "while it is put nothing is removed");
+            home.store.failed(put, &Fault::new(Code::DestinationDown, "put object"), Some(0)).await.unwrap();
+        }
+        assert!(home.due("cloud").await.is_empty(), "nor is it put again");
+        assert_eq!(home.pay_records().await, 2, "the writing that is none any more, and the removal");
+        let gone = home.due("cloud").await;
+        let [Due { work: Work::DeleteObject { key }, .. }] = &gone[..] else { panic!("{gone:?}") };
+        assert_eq!(key, "p/u/a.png");
+        home.store.recorded(&gone[0]).await.unwrap();
+        for job in [maker.job, discarder] {
+            assert_eq!(home.store.job(job).await.unwrap().state, JobState::Completed);
+        }
+        assert_eq!(home.sql.number("SELECT count(*) FROM outbox WHERE state IN ('owed', 'sending', 'refused')"), 0);
+        assert_eq!(home.sql.number("SELECT count(*) FROM deliveries"), 0);
+    }
+}

@@ -52,7 +52,7 @@ impl Home {
         let mut rows = self.store.due("records", wanted).await.unwrap().rows;
         assert!(rows.len() <= 1, "one document, one writing at a time: {rows:?}");
         let due = rows.pop()?;
-        let record = self.store.snapshot(&due).await.unwrap();
+        let record = self.store.snapshot(&due).await.unwrap().unwrap();
         Some((due, record))
     }
 

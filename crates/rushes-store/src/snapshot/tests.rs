@@ -44,7 +44,7 @@ impl Home {
     /// What is owed to a catalog, and what it is to be told.
     async fn taken(&self, catalog: &str) -> (Due, Record) {
         let due = self.store.due(catalog, Wanted { small: 8, ..Wanted::default() }).await.unwrap().rows.remove(0);
-        let record = self.store.snapshot(&due).await.unwrap();
+        let record = self.store.snapshot(&due).await.unwrap().unwrap();
         (due, record)
     }
 

@@ -11,7 +11,8 @@ use crate::rows::{self, json};
 use crate::settle::mirror;
 use crate::sql::params;
 use crate::writer::Write;
-use rushes_core::delivery::Routes;
+use rushes_core::delivery::{CatalogRoute, Routes};
+use rushes_core::record::Document;
 use rushes_core::{Asset, AssetId, Fault, JobId, Kind};
 use serde_json::json as object;
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,7 +76,7 @@ pub(super) fn expire(write: &mut Write<'_>, days: &BTreeMap<Kind, u32>, routes: 
 }
 
 /// Retires these assets, which no set has any more, as if their days were over. Gives them. What is retired already stays so.
-pub(crate) fn take_away(write: &mut Write<'_>, ids: &[AssetId], root: JobId, catalogs: &[String]) -> Result<Vec<Asset>, Fault> {
+pub(crate) fn take_away(write: &mut Write<'_>, ids: &[AssetId], root: JobId, catalogs: &[CatalogRoute]) -> Result<Vec<Asset>, Fault> {
     let (mut gone, mut all) = (Vec::new(), Vec::new());
     for id in ids {
         let retired = rows::change(
@@ -100,7 +101,7 @@ pub(crate) fn take_away(write: &mut Write<'_>, ids: &[AssetId], root: JobId, cat
 }
 
 /// Owes the records without these, and after them the removal of their objects, which this family of jobs waits for.
-fn leave(write: &mut Write<'_>, all: &[Expired], waits: Option<JobId>, catalogs: &[String]) -> Result<(), Fault> {
+fn leave(write: &mut Write<'_>, all: &[Expired], waits: Option<JobId>, catalogs: &[CatalogRoute]) -> Result<(), Fault> {
     let mut documents = BTreeSet::new();
     let mut roots: BTreeSet<JobId> = BTreeSet::new();
     // By asset: the documents that named it.
@@ -126,7 +127,7 @@ fn leave(write: &mut Write<'_>, all: &[Expired], waits: Option<JobId>, catalogs:
     }
     for document in &documents {
         // One that is owed and not begun tells how it is then: it may have reasons to wait.
-        if !is_owed(write, &document.key(), catalogs)? {
+        if !is_owed(write, document, catalogs)? {
             register::owe_anew(write, document, catalogs)?;
         }
     }
@@ -151,20 +152,20 @@ fn leave(write: &mut Write<'_>, all: &[Expired], waits: Option<JobId>, catalogs:
 pub(crate) const OPEN_ROWS: &str = "SELECT id FROM outbox WHERE op IN ('put_record', 'delete_record') AND destination = ?1 AND key = ?2
     AND state IN ('owed', 'sending')";
 
-fn is_owed(write: &Write<'_>, key: &str, catalogs: &[String]) -> Result<bool, Fault> {
+fn is_owed(write: &Write<'_>, document: &Document, catalogs: &[CatalogRoute]) -> Result<bool, Fault> {
     let owed = "SELECT EXISTS (SELECT 1 FROM outbox WHERE op = 'put_record' AND destination = ?1 AND key = ?2 AND state = 'owed')";
-    for catalog in catalogs {
-        if rows::number(write.sql, owed, params![catalog, key])? == 0 {
+    for CatalogRoute { name: catalog, .. } in catalogs.iter().filter(|catalog| catalog.takes(document.collection)) {
+        if rows::number(write.sql, owed, params![catalog, document.key()])? == 0 {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
-fn open_rows(write: &Write<'_>, key: &str, catalogs: &[String]) -> Result<Vec<i64>, Fault> {
+fn open_rows(write: &Write<'_>, key: &str, catalogs: &[CatalogRoute]) -> Result<Vec<i64>, Fault> {
     let mut open = Vec::new();
     for catalog in catalogs {
-        open.extend(rows::all(write.sql, OPEN_ROWS, params![catalog, key], |row| row.get::<_, i64>(0))?);
+        open.extend(rows::all(write.sql, OPEN_ROWS, params![catalog.name, key], |row| row.get::<_, i64>(0))?);
     }
     Ok(open)
 }

@@ -22,7 +22,7 @@ pub use self::postgres::{Postgres, postgres, postgres_synced};
 pub use self::restate::{Restate, restate, restate_cluster};
 pub use self::s3::{S3Server, moto, s3s_fs};
 pub use self::schemathesis::schemathesis;
-pub use self::verifiers::{Verifier, node_verifier, python_verifier};
+pub use self::verifiers::{Verifier, callback_verifier, node_verifier, python_verifier};
 
 use std::path::{Path, PathBuf};
 

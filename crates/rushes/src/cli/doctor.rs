@@ -8,11 +8,12 @@ use crate::words;
 use rushes_core::catalog::{Catalog, Record};
 use rushes_core::destination::{Compared, Condition, Destination, Put, compare};
 use rushes_core::digest::digest;
-use rushes_core::{Cancel, Code, Fault};
+use rushes_core::{AssetId, Cancel, Code, Fault};
 use rushes_engine::{Access, Ask, Site};
 use rushes_media::music::Styles;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use uuid::Uuid;
 
 #[derive(Serialize)]
 struct Check {
@@ -66,7 +67,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         }
     };
     if let Some(parts) = parts {
-        let probe = Probe::new(&parts.clock.new_id().to_string());
+        let probe = Probe::new(parts.clock.new_id());
         for site in &parts.destinations {
             if args.fix
                 && let Some(made) = make(site).await
@@ -162,13 +163,14 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + S
 
 /// A small file and the key it is tried under; the file is removed in the end.
 struct Probe {
+    id: Uuid,
     key: String,
     file: PathBuf,
 }
 
 impl Probe {
-    fn new(id: &str) -> Self {
-        Self { key: format!("rushes-doctor/{id}.txt"), file: std::env::temp_dir().join(format!("rushes-doctor-{id}")) }
+    fn new(id: Uuid) -> Self {
+        Self { id, key: format!("rushes-doctor/{id}.txt"), file: std::env::temp_dir().join(format!("rushes-doctor-{id}")) }
     }
 }
 
@@ -247,7 +249,20 @@ fn told<const N: usize>(tried: [(&'static str, Result<(), Fault>); N], fault: im
     Err(fault(first.code).because(said.join("; ")))
 }
 
+/// Of a catalog that holds some collections only nothing is made up: what is not there is read and removed.
+async fn catalog_of_some(site: &Site<dyn Catalog>, collection: &str, probe: &Probe) -> Result<String, Fault> {
+    let absent = AssetId(probe.id).to_string();
+    let read = site.port.get(collection, &absent).await.map(drop);
+    let list = site.port.list(collection, None).await.map(drop);
+    let removed = site.port.delete(collection, &absent).await;
+    told([("read", read), ("list", list), ("delete", removed)], |code| Fault::new(code, "try catalog").with("catalog", &site.name))
+        .map(|done| format!("{done}: {collection}"))
+}
+
 async fn catalog(site: &Site<dyn Catalog>, probe: &Probe) -> Result<String, Fault> {
+    if let Some(collection) = site.port.collections().and_then(|collections| collections.first()) {
+        return catalog_of_some(site, collection, probe).await;
+    }
     let id = probe.key.replace(['/', '.'], "-");
     let record = Record { collection: "rushes-doctor".into(), id, rev: 1, fields: serde_json::json!({"probe": true}) };
     let put = site.port.put(&record).await;

@@ -54,7 +54,8 @@ async fn of_subject(context: &Context, parts: &Parts, subject: String) -> anyhow
 async fn of_records(context: &Context, parts: &Parts, catalog: Option<String>) -> anyhow::Result<u8> {
     let (owed, is_done) = ask(context, parts, Ask::Records { catalog: catalog.clone() }).await?;
     let backlog = parts.store.backlog().await?;
-    let is_meant = |name: &&String| parts.routes.catalogs.contains(name) && catalog.as_ref().is_none_or(|only| only == *name);
+    let is_catalog = |name: &str| parts.routes.catalogs.iter().any(|catalog| catalog.name == name);
+    let is_meant = |name: &str| is_catalog(name) && catalog.as_ref().is_none_or(|only| only == name);
     let refused: u64 = backlog.iter().filter(|(name, _)| is_meant(name)).map(|(_, backlog)| backlog.refused).sum();
     if context.json {
         print::json(&json!({"owed": owed, "refused": refused}))?;

@@ -41,6 +41,7 @@ pub(crate) struct Config {
     pub(crate) otlp: OtlpSection,
     pub(crate) webhooks: WebhooksSection,
     pub(crate) worker: WorkerSection,
+    pub(crate) workspace: WorkspaceSection,
     /// Where it was read.
     #[serde(skip)]
     pub(crate) folder: PathBuf,

@@ -216,6 +216,21 @@ impl Default for WebhooksSection {
     }
 }
 
+/// How the app of a workspace is told of the ends of its jobs (docs/webhooks.md).
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct WorkspaceSection {
+    /// Where to; none = `SUPABASE_URL/functions/v1/job-callback`, where there is a secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) callback_url: Option<String>,
+    /// What signs, shared with the app: `env:NAME` or `file:/path`; none = `JOB_CALLBACK_SECRET`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) callback_secret: Option<String>,
+    /// What is sent as a bearer: `env:NAME` or `file:/path`; none = the project's service key, to the project alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) callback_key: Option<String>,
+}
+
 /// What `rushes serve` listens on, and what it takes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -423,8 +438,8 @@ pub(crate) enum AddressingSetting {
 pub(crate) struct CatalogSection {
     /// As it appears in tables and records.
     pub(crate) name: String,
-    /// Its type and address: `file:///srv/records`, `postgres://user@host/database`, `firestore://project/(default)`; or
-    /// `env:NAME`, `file:/path` where an address holds a password.
+    /// Its type and address: `file:///srv/records`, `postgres://user@host/database`, `firestore://project/(default)`,
+    /// `supabase://workspace_assets`; or `env:NAME`, `file:/path` where an address holds a password.
     pub(crate) uri: String,
     /// How `assets` stands in a record.
     pub(crate) assets_shape: AssetsShape,
@@ -437,6 +452,12 @@ pub(crate) struct CatalogSection {
     /// `firestore://`: the account's key (JSON), `env:NAME` or `file:/path`; none = what the machine offers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) credentials: Option<String>,
+    /// `supabase://`: `https://PROJECT.supabase.co`; none = `SUPABASE_URL`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) endpoint: Option<String>,
+    /// `supabase://`: the service key, `env:NAME` or `file:/path`; none = `SUPABASE_SERVICE_ROLE_KEY`, `SUPABASE_SERVICE_KEY`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) secret_key: Option<String>,
 }
 
 /// How the sets of a subject's assets stand in its record.

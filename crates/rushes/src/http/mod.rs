@@ -26,6 +26,7 @@ mod page;
 mod pipeline;
 mod problem;
 mod read;
+mod results;
 mod router;
 mod schedules;
 mod subjects;

@@ -3,7 +3,7 @@
 use super::app::App;
 use super::{
     assets, audit, caller, choices, content, costs, deliveries, docs, drive, events, handed, health, jobs, keys, metrics, openapi,
-    pipeline, problem, schedules, subjects, trace, upload, webhooks, workers, workflows,
+    pipeline, problem, results, schedules, subjects, trace, upload, webhooks, workers, workflows,
 };
 use crate::ui;
 use axum::Router;
@@ -46,6 +46,9 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(workflows::list))
         .routes(routes!(workflows::start))
         .routes(routes!(workflows::plan))
+        .routes(routes!(results::save))
+        .routes(routes!(results::discard))
+        .routes(routes!(results::clear))
         .routes(routes!(schedules::list))
         // A file has a bound of its own.
         .routes(routes!(assets::list, upload::upload).layer(DefaultBodyLimit::disable()))

@@ -251,6 +251,8 @@ pub(super) fn kind(kind: Kind) -> &'static str {
         Kind::Photo => "Photo",
         Kind::PhotoOriginal => "Photo as taken",
         Kind::ShowcasePage => "Showcase page",
+        Kind::LibraryImage => "Saved picture",
+        Kind::LibraryVideo => "Saved film",
     }
 }
 

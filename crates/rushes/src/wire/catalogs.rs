@@ -1,8 +1,10 @@
 //! Catalogs as configured: each type is an arm here, with the settings it has a use for.
 
 use crate::config::{AssetsShape, CatalogSection, Config};
+use rushes_adapters::HttpOptions;
 use rushes_adapters::catalogs::json::JsonCatalog;
 use rushes_adapters::catalogs::postgres::{PostgresCatalog, PostgresSettings};
+use rushes_adapters::catalogs::supabase::{SupabaseCatalog, WorkspaceSettings};
 use rushes_adapters::catalogs::titles::ByTitle;
 use rushes_core::catalog::Catalog;
 use rushes_core::{Code, Fault};
@@ -11,21 +13,44 @@ use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(feature = "firestore")]
-const TYPES: &str = "file://, firestore://, postgres://";
+const TYPES: &str = "file://, firestore://, postgres://, supabase://";
 #[cfg(not(feature = "firestore"))]
-const TYPES: &str = "file://, postgres:// (and firestore:// where it is built in: cargo's feature firestore)";
+const TYPES: &str = "file://, postgres://, supabase:// (and firestore:// where it is built in: cargo's feature firestore)";
 
-/// The configured catalogs; speaks to none yet. Errors: `config_invalid`, naming the setting.
+/// The catalog of a home that is told of no other.
+const OWN: &str = "records";
+
+/// The configured catalogs; speaks to none yet. Where none of them takes every collection, the home's own does.
+/// Errors: `config_invalid`, naming the setting.
 pub(super) fn all(home: &Home, config: &Config) -> Result<Vec<Site<dyn Catalog>>, Fault> {
-    if config.catalogs.is_empty() {
-        return Ok(vec![site(config, "records", Arc::new(JsonCatalog::new(home.remote().join("records"))))]);
-    }
     let open = |place| {
         let port = Kept { config, place }.port()?;
         let port: Arc<dyn Catalog> = if place.assets_shape == AssetsShape::Map { Arc::new(ByTitle(port)) } else { port };
         Ok(site(config, &place.name, port))
     };
-    config.catalogs.iter().map(open).collect()
+    let mut sites = config.catalogs.iter().map(open).collect::<Result<Vec<_>, Fault>>()?;
+    if sites.iter().all(|site| site.port.collections().is_some()) {
+        let is_taken = config
+            .destinations
+            .iter()
+            .map(|place| &place.name)
+            .chain(config.catalogs.iter().map(|place| &place.name))
+            .any(|name| name == OWN);
+        if is_taken {
+            let reason = "the home's own catalog, which holds what no other does, is called so; give this place another name";
+            return Err(Fault::new(Code::ConfigInvalid, "read configuration")
+                .with("setting", "destinations, catalogs")
+                .with("name", OWN)
+                .because(reason));
+        }
+        sites.push(site(config, OWN, Arc::new(JsonCatalog::new(home.remote().join(OWN)))));
+    }
+    Ok(sites)
+}
+
+/// Whether some catalog takes every collection, as far as its address says.
+pub(super) fn is_any_whole(config: &Config) -> bool {
+    config.catalogs.iter().any(|place| !place.uri.starts_with("supabase://"))
 }
 
 fn site(config: &Config, name: &str, port: Arc<dyn Catalog>) -> Site<dyn Catalog> {
@@ -77,6 +102,7 @@ impl Kept<'_> {
                 }
                 Ok(Arc::new(PostgresCatalog::new(&self.postgres(uri.clone())?)?))
             }
+            Some(("supabase", rest)) => self.supabase(rest),
             #[cfg(feature = "firestore")]
             Some(("firestore", rest)) => self.firestore(rest),
             _ if is_elsewhere => Err(self.invalid("uri", format!("what {} holds is no address of: {TYPES}", self.place.uri))),
@@ -113,6 +139,8 @@ impl Kept<'_> {
             ("password", place.password.is_some()),
             ("authority", place.authority.is_some()),
             ("credentials", place.credentials.is_some()),
+            ("endpoint", place.endpoint.is_some()),
+            ("secret_key", place.secret_key.is_some()),
         ];
         match given.iter().find(|(name, is_given)| *is_given && !used.contains(name)) {
             Some((name, _)) => Err(self.invalid(name, format!("{} has no use for it", place.uri))),
@@ -129,6 +157,22 @@ impl Kept<'_> {
             authority: self.place.authority.as_ref().map(read).transpose()?,
             patience: self.patience(),
         })
+    }
+
+    fn supabase(&self, rest: &str) -> Result<Arc<dyn Catalog>, Fault> {
+        self.only(&["endpoint", "secret_key"])?;
+        if !matches!(rest, "" | "workspace_assets") {
+            return Err(self.invalid("uri", "it is written supabase://workspace_assets, the one table it writes"));
+        }
+        let needed =
+            |key: &str, found: Option<String>, name: &str| found.ok_or_else(|| self.invalid(key, format!("say it here or as {name}")));
+        let key = self.place.secret_key.as_ref().map(|at| self.secret("secret_key", at)).transpose()?;
+        Ok(Arc::new(SupabaseCatalog::new(WorkspaceSettings {
+            endpoint: needed("endpoint", self.place.endpoint.clone().or_else(|| self.config.variable("SUPABASE_URL")), "SUPABASE_URL")?,
+            key: needed("secret_key", key.or_else(|| super::service_key(self.config)), "SUPABASE_SERVICE_ROLE_KEY")?,
+            days: self.config.keep.kept_days(),
+            http: HttpOptions { stalled_after: self.patience() },
+        })?))
     }
 
     #[cfg(feature = "firestore")]
@@ -180,6 +224,19 @@ mod tests {
     }
 
     #[test]
+    fn config_keeps_the_homes_catalog_beside_one_of_the_workspace_alone() {
+        let workspace = "uri = \"supabase://workspace_assets\"\nendpoint = \"https://p.supabase.co\"\nsecret_key = \"env:PATH\"";
+        let routes = |section: &str| opened(section).unwrap().iter().map(Site::route).collect::<Vec<_>>();
+        let alone = routes(workspace);
+        assert_eq!(alone.iter().map(|route| route.name.as_str()).collect::<Vec<_>>(), ["c", "records"]);
+        assert!(alone[0].takes("workspace_assets") && !alone[0].takes("characters") && alone[1].takes("characters"));
+        let beside = routes(&format!("{workspace}\n[[catalogs]]\nname = \"all\"\nuri = \"file:///srv/records\""));
+        assert_eq!(beside.iter().map(|route| route.name.as_str()).collect::<Vec<_>>(), ["c", "all"]);
+        let taken = opened(&format!("{workspace}\n[[destinations]]\nname = \"records\"\nuri = \"memory://\"")).err().unwrap();
+        assert!(taken.to_string().contains("another name"), "{taken}");
+    }
+
+    #[test]
     fn config_refuses_catalogs_that_cannot_be_meant() {
         for (section, named) in [
             ("uri = \"mysql://x\"", "postgres://"),
@@ -187,6 +244,11 @@ mod tests {
             ("uri = \"postgres://localhost/app\"", "names no user"),
             ("uri = \"file:///srv/records\"\npassword = \"env:X\"", "catalogs.c.password"),
             ("uri = \"env:NOBODY_SET_THIS\"", "NOBODY_SET_THIS"),
+            ("uri = \"supabase://characters\"", "supabase://workspace_assets"),
+            ("uri = \"supabase://\"", "SUPABASE_URL"),
+            ("uri = \"supabase://\"\nendpoint = \"https://p.supabase.co\"", "SUPABASE_SERVICE_ROLE_KEY"),
+            ("uri = \"supabase://\"\ncredentials = \"env:X\"", "catalogs.c.credentials"),
+            ("uri = \"file:///srv/records\"\nsecret_key = \"env:X\"", "catalogs.c.secret_key"),
             ("uri = \"postgres://rushes@localhost/app\"\nauthority = \"/nowhere.pem\"", "catalogs.c.authority"),
             ("uri = \"postgres://rushes@localhost/app\"\ncredentials = \"env:X\"", "catalogs.c.credentials"),
         ] {

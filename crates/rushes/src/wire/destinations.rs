@@ -208,7 +208,7 @@ impl Kept<'_> {
         let needed =
             |key: &str, found: Option<String>, name: &str| found.ok_or_else(|| invalid(place, key, format!("say it here or as {name}")));
         let endpoint = place.endpoint.clone().or_else(|| self.config.variable("SUPABASE_URL"));
-        let key = self.secret("secret_key", place.secret_key.as_ref())?.or_else(|| self.config.variable("SUPABASE_SERVICE_ROLE_KEY"));
+        let key = self.secret("secret_key", place.secret_key.as_ref())?.or_else(|| super::service_key(self.config));
         Ok(SupabaseSettings {
             endpoint: needed("endpoint", endpoint, "SUPABASE_URL")?,
             bucket: bucket.trim_matches('/').to_owned(),

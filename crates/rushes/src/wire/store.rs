@@ -67,9 +67,9 @@ fn address(config: &Config, node: Option<String>) -> Result<Option<PostgresAddre
     if !is_elsewhere && rest.rsplit_once('@').is_some_and(|(login, _)| login.contains(':')) {
         return Err(invalid("uri", "a password stands elsewhere: set password = \"env:NAME\", or uri = \"env:NAME\" for all of it".into()));
     }
-    if store.shared && (config.destinations.is_empty() || config.catalogs.is_empty()) {
-        let reason = "nodes that share a store need [[destinations]] and [[catalogs]] that all of them reach; a home that is alone on it \
-                      says shared = false";
+    if store.shared && (config.destinations.is_empty() || !super::catalogs::is_any_whole(config)) {
+        let reason = "nodes that share a store need [[destinations]] and [[catalogs]] that all of them reach, one of them for every \
+                      collection (supabase:// is not); a home that is alone on it says shared = false";
         return Err(invalid("shared", reason.to_owned()));
     }
     let password = store.password.as_ref().map(|at| config.secret("store.password", at)).transpose()?;

@@ -38,6 +38,7 @@ mod reels;
 mod replay;
 #[cfg(feature = "restate")]
 mod restate;
+mod results;
 mod schedules;
 mod schema;
 mod service;
@@ -49,3 +50,4 @@ mod watch;
 mod webhooks;
 mod workers;
 mod workflows;
+mod workspace_rows;

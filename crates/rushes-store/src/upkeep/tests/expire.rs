@@ -37,7 +37,7 @@ impl Home {
     async fn write_record(&self) -> String {
         let due = self.due("records").await;
         assert_eq!(due.len(), 1, "{due:?}");
-        let record = self.store.snapshot(&due[0]).await.unwrap();
+        let record = self.store.snapshot(&due[0]).await.unwrap().unwrap();
         self.store.recorded(&due[0]).await.unwrap();
         record.fields.to_string()
     }

@@ -1,7 +1,8 @@
 //! Tables of the schema `public` over HTTP, as PostgREST serves them behind a project's gateway: `GET`, `POST`, `PATCH` and
 //! `DELETE` of `/rest/v1/{table}`, one table a request. Written from the public sources of PostgREST (August 2026).
 //!
-//! Left out: functions, embedding, `and`/`or`, casts and names in `select`, counts, single objects, other schemas, CSV.
+//! Left out: functions, embedding, `and`/`or`, casts and names in `select`, places in JSON lists, counts, single objects,
+//! other schemas, CSV.
 
 mod query;
 mod statements;

@@ -57,21 +57,38 @@ impl Table {
         format!("public.{}", quoted(&self.name))
     }
 
-    /// A column in a statement. One that is not there is named all the same: Postgres refuses it.
+    /// A column in a statement, or what stands at a path in one: `column->field->>field`. One that is not there is named all
+    /// the same: Postgres refuses it.
     fn column(&self, name: &str) -> String {
-        format!("{}.{}", quoted(&self.name), quoted(name))
+        let (column, mut path) = name.split_at(name.find("->").unwrap_or(name.len()));
+        let mut sql = format!("{}.{}", quoted(&self.name), quoted(column));
+        while let Some(rest) = path.strip_prefix("->") {
+            let (sign, rest) = rest.strip_prefix('>').map_or(("->", rest), |rest| ("->>", rest));
+            let (field, behind) = rest.split_at(rest.find("->").unwrap_or(rest.len()));
+            sql += &format!("{sign}'{}'", field.replace('\'', "''"));
+            path = behind;
+        }
+        sql
+    }
+
+    /// The same among what is asked for: what stands at a path is called by its last field.
+    fn asked_for(&self, name: &str) -> String {
+        let last = name.rsplit("->").next().unwrap_or(name).trim_start_matches('>');
+        if last == name { self.column(name) } else { format!("{} AS {}", self.column(name), quoted(last)) }
     }
 
     fn shown(&self, query: &Query) -> String {
         let all = || format!("{}.*", quoted(&self.name));
-        if query.select.is_empty() { all() } else { query.select.iter().map(|name| self.column(name)).collect::<Vec<_>>().join(", ") }
+        if query.select.is_empty() { all() } else { query.select.iter().map(|name| self.asked_for(name)).collect::<Vec<_>>().join(", ") }
     }
 
     fn conditions(&self, filters: &[Filter], first: usize) -> Where {
         let (mut sql, mut values) = (String::from("true"), Vec::new());
         for filter in filters {
             let column = self.column(&filter.column);
-            let kind = self.columns.iter().find(|(name, _)| *name == filter.column).map_or("text", |(_, kind)| kind.as_str());
+            let is_json = filter.column.contains("->") && !filter.column.contains("->>");
+            let kind = self.columns.iter().find(|(name, _)| *name == filter.column).map(|(_, kind)| kind.as_str());
+            let kind = kind.unwrap_or(if is_json { "jsonb" } else { "text" });
             let at = first + values.len();
             let test = match &filter.test {
                 Test::Compare(sign @ ("LIKE" | "ILIKE"), value) => {

@@ -122,17 +122,31 @@ impl Recipes {
         Ok(json!({ "made": count }))
     }
 
-    /// One file of a user, which is kept for days only.
+    /// One file of a user, which is kept for days only, and perhaps its thumbnail.
     async fn workspace<F: Flow>(&self, flow: &F, input: Value) -> Result<Value, Stop> {
-        let job = flow.id().to_string();
-        let asset = flow
-            .step(Step::new("file"), move |context: StepContext| async move {
-                let file = scratch_file(&context, "made", input["text"].as_str().unwrap_or("text").as_bytes());
-                let asset = context.new_asset(Kind::WorkspaceImage, "ana", file).name("user", "ana").name("job", &job).name("idx", "0");
-                Ok(Done::value(asset.reference()?).with(asset))
-            })
-            .await?;
-        Ok(json!(asset))
+        let job = input["id"].as_str().map_or_else(|| flow.id().to_string(), str::to_owned);
+        let user = input["user_id"].as_str().unwrap_or("ana").to_owned();
+        let value = json!({"job_id": job, "user_id": user, "metadata": input["metadata"], "text": null});
+        flow.step(Step::new("file"), move |context: StepContext| async move {
+            if input["fails"] == true {
+                return Err(Stop::Failed(Fault::new(Code::ProviderRefused, "draw").because("no such model")));
+            }
+            let made = |kind: Kind, name: &str, meta: Value| {
+                let file = scratch_file(&context, name, format!("{name} {}", input["text"].as_str().unwrap_or("text")).as_bytes());
+                context.new_asset(kind, &user, file).name("user", &user).name("job", &job).name("idx", "0").meta(meta)
+            };
+            let meta = json!({"job_id": job, "asset_index": 0, "prompt": "a cat", "model": "sdxl", "settings": {"num_images": 1}});
+            let asset = made(Kind::WorkspaceImage, "made", meta).seed(7);
+            let mut done = Done::value(asset.reference()?);
+            if input["thumbnail"] == true {
+                let thumbnail = made(Kind::Thumbnail, "small", json!({"job_id": job, "asset_index": 0}));
+                let thumbnail = thumbnail.made_from(&done.value);
+                done = done.with(thumbnail);
+            }
+            Ok(done.with(asset))
+        })
+        .await?;
+        Ok(value)
     }
 
     /// A picture of 400 by 300 and a sticker, both PNG, and a film; each `shade` gives others.
