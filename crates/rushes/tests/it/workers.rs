@@ -1,5 +1,6 @@
 //! Workers beside a graphics card, by the real programs: `rushes serve`, `rushes worker` and a server that behaves as ComfyUI.
 
+mod app;
 mod changes;
 
 use crate::service::Served;
@@ -22,13 +23,15 @@ const USERS: [&str; 2] = ["0b6f2f3e-5d0e-4a31-9d70-5f6f0f8a1c11", "7d1a9c52-93f4
 struct Boxed {
     program: Program,
     child: Option<Child>,
+    /// The address of its ComfyUI.
+    comfyui: String,
 }
 
 impl Boxed {
     /// With this section `[worker]`; it is not started.
     fn with(server: &str, comfyui: &str, more: &str) -> Self {
         let config = format!("[worker]\nserver = \"{server}\"\ncomfyui = \"{comfyui}\"\npatience_s = 1\n{more}");
-        Self { program: Program::with(&config), child: None }
+        Self { program: Program::with(&config), child: None, comfyui: comfyui.to_owned() }
     }
 
     fn start(&mut self, name: &str) {
