@@ -84,7 +84,6 @@ fn extension(asset: &Asset) -> &str {
     asset.path.rsplit_once('.').map_or("", |(_, extension)| extension)
 }
 
-#[expect(clippy::disallowed_methods, reason = "within scratch")]
 fn copy(bytes: &Path, scratch: &Path) -> Result<PathBuf, Fault> {
     let file = scratch.join("saved");
     std::fs::copy(bytes, &file).map_err(|e| Fault::io("copy result", bytes, &e))?;

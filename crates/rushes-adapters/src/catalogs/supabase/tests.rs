@@ -77,9 +77,12 @@ async fn supabase_rows_hold_a_record_and_give_it_back_as_it_was() {
 
 #[tokio::test]
 async fn supabase_rows_change_only_by_a_higher_rev_and_keep_what_others_wrote() {
-    let Some((server, catalog)) = start().await else { return };
+    let Some((_server, catalog)) = start().await else { return };
     catalog.put(&picture(1, 3)).await.unwrap();
-    server.sql("UPDATE public.workspace_assets SET generation_settings = generation_settings || '{\"theirs\": 1}'").await;
+    let mut said = rows(&catalog).await.remove(0)["generation_settings"].take();
+    said["theirs"] = json!(1);
+    let all = [("job_id", "eq.job-m")];
+    catalog.ask(Method::PATCH, &all, "return=representation", &json!({"generation_settings": said}), "play the app").await.unwrap();
     for rev in [2, 3] {
         let mut older = picture(1, rev);
         older.fields["size_bytes"] = json!(rev);
@@ -151,8 +154,8 @@ async fn supabase_rows_are_refused_in_words_where_they_cannot_be() {
     let stranger = SupabaseCatalog::new(WorkspaceSettings { key: server.anon_key.clone(), ..settings(&server) }).unwrap();
     let fault = stranger.put(&picture(1, 1)).await.unwrap_err();
     assert!(fault.code == Code::DestinationRefused && fault.to_string().contains("service key"), "{fault}");
-    server.sql("DROP TABLE public.workspace_assets").await;
-    let fault = catalog.put(&picture(1, 1)).await.unwrap_err();
+    let unmade = SupabaseCatalog { base: format!("{}/rest/v1/workspace", server.url), ..SupabaseCatalog::new(settings(&server)).unwrap() };
+    let fault = unmade.put(&picture(1, 1)).await.unwrap_err();
     assert!(fault.code == Code::DestinationRefused && fault.to_string().contains("apply deploy/supabase"), "{fault}");
     let nobody = SupabaseCatalog::new(WorkspaceSettings { endpoint: "http://127.0.0.1:9".into(), ..settings(&server) }).unwrap();
     let fault = nobody.get(COLLECTION, &asset(1).to_string()).await.unwrap_err();
@@ -192,13 +195,10 @@ async fn supabase_rows_lose_nothing_of_many_writers() {
 
 #[tokio::test]
 async fn supabase_rows_that_the_app_made_are_taken_over_and_not_listed() {
-    let Some((server, catalog)) = start().await else { return };
-    server
-        .sql(&format!(
-            "INSERT INTO public.workspace_assets(user_id, job_id, asset_index, asset_type, temp_storage_path, file_size_bytes, mime_type, generation_settings)
-             VALUES ('{MIA}', 'job-m', 0, 'image', '{MIA}/job-m/old.png', 5, 'image/png', NULL)"
-        ))
-        .await;
+    let Some((_server, catalog)) = start().await else { return };
+    let made = json!({"user_id": MIA, "job_id": "job-m", "asset_index": 0, "asset_type": "image", "temp_storage_path": format!("{MIA}/job-m/old.png"),
+        "file_size_bytes": 5, "mime_type": "image/png", "generation_settings": null});
+    catalog.ask(Method::POST, &[], "return=representation", &made, "play the app").await.unwrap();
     assert!(catalog.list(COLLECTION, None).await.unwrap().is_empty(), "no record of ours");
     catalog.put(&picture(1, 1)).await.unwrap();
     let all = rows(&catalog).await;
