@@ -3,6 +3,7 @@
 
 mod align;
 mod character;
+mod chat;
 mod dance;
 mod finish_all;
 pub mod import;

@@ -3,6 +3,7 @@
 
 use crate::kit::Kit;
 use rushes_core::flow::Library;
+use rushes_core::provider::ChatMessage;
 use rushes_core::{Code, Fault};
 use rushes_media::music::Styles;
 use serde::Serialize;
@@ -163,6 +164,8 @@ pub enum Takes {
     Text(Option<String>),
     /// Several texts, at most so many.
     Texts(usize),
+    /// Messages of a conversation, at most so many: each has its role, `user` or `assistant`, and its content.
+    Messages(usize),
 }
 
 impl Field {
@@ -210,6 +213,11 @@ impl Field {
         Self::new(name, Some(flag), Takes::Texts(most), about)
     }
 
+    /// Messages of a conversation.
+    pub(crate) fn messages(name: &'static str, flag: &'static str, most: usize, about: &str) -> Self {
+        Self::new(name, Some(flag), Takes::Messages(most), about)
+    }
+
     /// It must be said.
     pub(crate) fn needed(mut self) -> Self {
         self.is_needed = true;
@@ -255,6 +263,12 @@ impl Field {
             Takes::Texts(most) => {
                 json!({"type": "array", "items": {"type": "string", "maxLength": TEXT_MAX}, "maxItems": most, "default": []})
             }
+            Takes::Messages(most) => {
+                let fields = json!({"role": {"enum": ["user", "assistant"]}, "content": {"type": "string", "minLength": 1}});
+                let message =
+                    json!({"type": "object", "properties": fields, "required": ["role", "content"], "additionalProperties": false});
+                json!({"type": "array", "items": message, "maxItems": most, "default": []})
+            }
         };
         schema["description"] = json!(self.about);
         schema
@@ -269,7 +283,7 @@ impl Field {
                 Takes::Whole { usual, .. } => Ok(usual.map(|usual| json!(usual))),
                 Takes::Seed => Ok(Some(json!(door.seed))),
                 Takes::Text(usual) => Ok(usual.as_ref().map(|usual| json!(usual))),
-                Takes::Texts(_) => Ok(Some(json!([]))),
+                Takes::Texts(_) | Takes::Messages(_) => Ok(Some(json!([]))),
             };
         };
         let wrong = |wanted: String| Err(refuse(format!("{} is {}, and may be {wanted}", self.name, short(said))));
@@ -292,6 +306,13 @@ impl Field {
                     Ok(Some(said.clone()))
                 }
                 None => wrong("a list of texts".to_owned()),
+            },
+            Takes::Messages(most) => match said.as_array() {
+                Some(all) if all.len() > *most => Err(refuse(format!("of {} there are {}, and may be {most}", self.name, all.len()))),
+                _ => match serde_json::from_value::<Vec<ChatMessage>>(said.clone()) {
+                    Ok(_) => Ok(Some(said.clone())),
+                    Err(why) => Err(refuse(format!("{} is a list of objects with role (user or assistant) and content: {why}", self.name))),
+                },
             },
             _ => Ok(Some(said.clone())),
         }

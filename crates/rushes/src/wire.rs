@@ -4,6 +4,7 @@ mod apart;
 mod catalogs;
 mod destinations;
 mod google;
+mod intake;
 mod outside;
 mod providers;
 mod publishers;
@@ -13,6 +14,7 @@ mod schedules;
 pub(crate) mod store;
 
 use crate::config::{Config, Quality};
+pub(crate) use intake::{intake, lists};
 use outside::Outside;
 pub(crate) use publishers::publisher;
 use rushes_adapters::google::login::Login;

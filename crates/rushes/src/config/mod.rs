@@ -2,6 +2,7 @@
 //! No file at all works. What the values mean to adapters is `wire`'s business.
 
 mod engine;
+mod intake;
 mod older;
 mod providers;
 mod sections;
@@ -9,6 +10,7 @@ mod sections;
 pub(crate) use engine::*;
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::{Figment, Profile};
+pub(crate) use intake::*;
 pub(crate) use providers::*;
 use rushes_core::{Code, Fault};
 pub(crate) use sections::*;
@@ -34,6 +36,7 @@ pub(crate) struct Config {
     pub(crate) keep: KeepSection,
     pub(crate) google: GoogleSection,
     pub(crate) instagram: InstagramSection,
+    pub(crate) intake: IntakeSection,
     pub(crate) server: ServerSection,
     pub(crate) log: LogSection,
     pub(crate) otlp: OtlpSection,
@@ -178,6 +181,7 @@ fn check(config: &Config) -> Result<(), Fault> {
     check_schedules(config)?;
     check_engine(config)?;
     check_tasks(config)?;
+    intake::check(&config.intake)?;
     providers::check(&config.budgets, &config.providers)?;
     let media = &config.media;
     if !(64..=4096).contains(&media.width) || !(64..=4096).contains(&media.height) || media.width % 2 == 1 || media.height % 2 == 1 {
