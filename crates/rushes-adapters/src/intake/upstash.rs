@@ -125,8 +125,9 @@ impl Upstash {
 
     /// The time of the lists' own clock, seconds since 1970. Errors: as [`Upstash::take`].
     pub async fn now_s(&self) -> Result<i64, Fault> {
-        let told: Vec<String> = read(self.ask(json!(["TIME"])).await?)?;
-        told.first().and_then(|seconds| seconds.parse().ok()).ok_or_else(|| strange("its clock tells no time"))
+        let told = self.ask(json!(["TIME"])).await?;
+        let seconds = told[0].as_i64().or_else(|| told[0].as_str()?.parse().ok());
+        seconds.ok_or_else(|| strange("its clock tells no time"))
     }
 
     /// Says that somebody is there. Errors: as [`Upstash::take`].

@@ -9,6 +9,8 @@ use std::time::Duration;
 pub(super) const TOLD_EVERY: Duration = Duration::from_mins(1);
 /// Who was not seen for so long is gone. Nothing goes wrong where it is not: it finds its list empty.
 const GONE_AFTER_S: i64 = 600;
+/// Who was not seen for so long, a week, and has nothing in hand is forgotten, whatever store it wrote into.
+const FORGOTTEN_AFTER_S: i64 = 7 * 24 * 60 * 60;
 /// Who is there, by name.
 pub(crate) const NODES: &str = "rushes:nodes";
 
@@ -19,7 +21,14 @@ pub(super) async fn meet(lists: &Upstash, rules: &Rules) -> Result<(), Fault> {
     lists.be_seen(NODES, &rules.node, &Seen { at_s: now_s, store: rules.store.clone(), queues: rules.queues.clone() }).await?;
     let mut taken = 0;
     for (node, seen) in lists.seen(NODES).await? {
-        if node == rules.node || seen.store != rules.store || now_s - seen.at_s < GONE_AFTER_S {
+        let gone_s = now_s - seen.at_s;
+        if node == rules.node || gone_s < GONE_AFTER_S {
+            continue;
+        }
+        if seen.store != rules.store {
+            if gone_s > FORGOTTEN_AFTER_S && is_empty_handed(lists, &node, &seen).await? {
+                lists.forget(NODES, &node).await?;
+            }
             continue;
         }
         for queue in seen.queues.iter().filter(|queue| rules.queues.contains(queue)) {
@@ -35,4 +44,13 @@ pub(super) async fn meet(lists: &Upstash, rules: &Rules) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+async fn is_empty_handed(lists: &Upstash, node: &str, seen: &Seen) -> Result<bool, Fault> {
+    for queue in &seen.queues {
+        if lists.length(&own_list(queue, node)).await? > 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

@@ -149,11 +149,13 @@ async fn intake_of_two_nodes_takes_each_item_once_and_leaves_the_other_what_it_h
 async fn intake_takes_over_what_a_node_has_left_that_is_gone_and_writes_into_the_same_store() {
     let (server, jobs) = (Server::start().await, Counted::default());
     let now_s = SystemClock.now_ms() / 1_000;
-    for (name, store, ago_s) in [("gone", "one", 601), ("partly", "one", 601), ("other", "two", 100_000), ("there", "one", 300)] {
+    let gone =
+        [("gone", "one", 601), ("partly", "one", 601), ("other", "two", 1_000_000), ("there", "one", 300), ("idle", "two", 1_000_000)];
+    for (name, store, ago_s) in gone {
         let queues = ["first", if name == "partly" { "third" } else { "second" }].map(str::to_owned).into();
         let seen = Seen { at_s: now_s - ago_s, store: store.into(), queues };
         server.run(&["HSET", NODES, name, &json!(seen).to_string()]);
-        for queue in &seen.queues {
+        for queue in seen.queues.iter().filter(|_| name != "idle") {
             server.run(&["RPUSH", &own_list(queue, name), &item(&format!("{name} {queue}"))]);
         }
     }
