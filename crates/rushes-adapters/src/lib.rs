@@ -7,6 +7,7 @@ pub mod destinations;
 mod folder;
 pub mod google;
 mod http;
+pub mod intake;
 pub mod otlp;
 pub mod providers;
 pub mod publishers;

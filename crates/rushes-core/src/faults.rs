@@ -93,6 +93,10 @@ places! {
     Call "call";
     /// A queue has been asked for a task, and that is not written down.
     Called "called";
+    /// An item of a list was moved to this node's own, and nothing is made of it.
+    IntakeMoved "intake_moved";
+    /// An item's job is made, and the item is still there.
+    IntakeMade "intake_made";
     /// A blob fetched back is about to be placed.
     Fetched "fetched";
     /// Local bytes are about to be removed.

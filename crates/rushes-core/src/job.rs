@@ -82,10 +82,27 @@ pub struct NewJob {
 pub struct Asked {
     /// The id of the key it was asked with.
     pub key: Option<String>,
-    /// Asking twice with one of these makes one job.
+    /// Asking twice within a day with one of these makes one job; with one of [`Asked::once_for_good`] for good.
     pub idem_key: Option<String>,
     /// Where the end of the job is told.
     pub webhook_url: Option<String>,
+}
+
+/// What a key begins with that counts for good. Callers' keys begin with their own id and a slash.
+const FOR_GOOD: &str = "once ";
+
+impl Asked {
+    /// A key under which there is never a second job, however much later it is asked for.
+    #[must_use]
+    pub fn once_for_good(what: &str) -> String {
+        format!("{FOR_GOOD}{what}")
+    }
+
+    /// Whether its key counts for good.
+    #[must_use]
+    pub fn counts_for_good(&self) -> bool {
+        self.idem_key.as_ref().is_some_and(|key| key.starts_with(FOR_GOOD))
+    }
 }
 
 /// A job as stored.

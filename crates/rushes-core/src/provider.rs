@@ -1,11 +1,14 @@
-//! The ports of what makes media: text (concepts), images, motion videos, music.
+//! The ports of what makes media: text (concepts), images, motion videos, music; and of language models that are asked.
 //!
-//! One port for all four: [`Provider`] over a request type. Providers write into the scratch folder of their
+//! One port for all: [`Provider`] over a request type. Providers write into the scratch folder of their
 //! [`Call`] and return what they made; they register nothing and deliver nothing.
+
+mod chat;
 
 use crate::flow::Lane;
 use crate::ledger::{Attempt, AttemptEnd, Ledger, NoLedger};
 use crate::{Cancel, Fault};
+pub use chat::{ChatMessage, ChatRequest, ChatRole, Shape};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -243,7 +246,7 @@ pub struct Music {
     pub drop_ms: Option<u64>,
 }
 
-/// The four providers a workflow uses, as chosen by configuration.
+/// The providers a workflow uses, as chosen by configuration.
 #[derive(Clone)]
 #[expect(missing_docs, reason = "the field names are the sentence")]
 pub struct Providers {
@@ -251,25 +254,31 @@ pub struct Providers {
     pub image: Arc<dyn Provider<ImageRequest>>,
     pub motion: Arc<dyn Provider<MotionRequest>>,
     pub music: Arc<dyn Provider<MusicRequest>>,
+    /// Who answers in words; None where nobody is configured: none is built in.
+    pub chat: Option<Arc<dyn Provider<ChatRequest>>>,
 }
 
 impl Providers {
     /// Whether any of them sends anything outside.
     #[must_use]
     pub fn are_outside(&self) -> bool {
-        self.text.is_outside() || self.image.is_outside() || self.motion.is_outside() || self.music.is_outside()
+        let is_chat_outside = self.chat.as_ref().is_some_and(|chat| chat.is_outside());
+        self.text.is_outside() || self.image.is_outside() || self.motion.is_outside() || self.music.is_outside() || is_chat_outside
     }
 
     /// As [`Provider::stop`], by whoever of them has the attempt's provider's name.
     pub async fn stop(&self, attempt: &Attempt, key: &str) -> Result<Option<AttemptEnd>, Fault> {
         macro_rules! ask {
-            ($($provider:ident)*) => {
-                $(if self.$provider.card().name == attempt.provider && let Some(end) = self.$provider.stop(attempt, key).await? {
+            ($($provider:expr),*) => {
+                $(if $provider.card().name == attempt.provider && let Some(end) = $provider.stop(attempt, key).await? {
                     return Ok(Some(end));
                 })*
             };
         }
-        ask!(text image motion music);
+        ask!(self.text, self.image, self.motion, self.music);
+        if let Some(chat) = &self.chat {
+            ask!(chat);
+        }
         Ok(None)
     }
 }

@@ -41,12 +41,14 @@ pub(crate) fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[CatalogRou
         Some((parent, name)) => (Some(parent.to_string()), Some(name.clone())),
         None => (None, None),
     };
-    // A key counts for as long as its answer is kept; then it is free for another request.
-    rows::change(
-        write.sql,
-        "UPDATE jobs SET idem_key = NULL WHERE idem_key = ?1 AND created_ms < ?2",
-        params![job.asked.idem_key, write.now_ms - REPLY_KEPT_MS],
-    )?;
+    // A caller's key counts for as long as its answer is kept; then it is free for another request.
+    if !job.asked.counts_for_good() {
+        rows::change(
+            write.sql,
+            "UPDATE jobs SET idem_key = NULL WHERE idem_key = ?1 AND created_ms < ?2",
+            params![job.asked.idem_key, write.now_ms - REPLY_KEPT_MS],
+        )?;
+    }
     let made = rows::change(
         write.sql,
         "INSERT INTO jobs(id, workflow, version, input, input_hash, state, parent, child_name, root, collection, created_ms, updated_ms, by_key, idem_key, webhook_url, in_turn, home)

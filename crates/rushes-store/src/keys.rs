@@ -197,9 +197,9 @@ mod tests {
         let clock = Arc::new(Set(AtomicI64::new(1_000)));
         let mode = Mode::Own { owner: "test".into() };
         let store = stand::open(&folder.path().join("rushes.db"), &mode, clock.clone(), Routes::default()).unwrap();
-        let make = async || {
+        let make = async |key: &str| {
             let id = JobId(clock.new_id());
-            let asked = Asked { idem_key: Some("key_1/a".into()), ..Asked::default() };
+            let asked = Asked { idem_key: Some(key.into()), ..Asked::default() };
             let job = NewJob {
                 id,
                 workflow: "w".into(),
@@ -215,13 +215,16 @@ mod tests {
             };
             (id, store.create(job).await.unwrap().id)
         };
-        let (first, given) = make().await;
+        let (first, given) = make("key_1/a").await;
         assert_eq!(given, first);
+        let for_good = Asked::once_for_good("intake a");
+        let (item, _) = make(&for_good).await;
         clock.0.fetch_add(REPLY_KEPT_MS, Ordering::SeqCst);
-        assert_eq!(make().await.1, first, "within the day");
+        assert_eq!(make("key_1/a").await.1, first, "within the day");
         clock.0.fetch_add(1, Ordering::SeqCst);
-        let (third, given) = make().await;
+        let (third, given) = make("key_1/a").await;
         assert_eq!(given, third, "a day later the key brings another job");
+        assert_eq!(make(&for_good).await.1, item, "and one that counts for good brings the same, however much later");
     }
 
     #[tokio::test]

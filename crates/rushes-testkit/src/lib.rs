@@ -33,6 +33,7 @@ pub mod rhythms;
 pub mod servers;
 pub mod supabase;
 mod uploads;
+pub mod upstash;
 pub mod webhooks;
 
 pub use catalog::{WRITERS, catalog_suite, writers, writers_ended};

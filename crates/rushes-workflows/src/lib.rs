@@ -3,6 +3,7 @@
 
 mod align;
 mod character;
+mod chat;
 pub mod clear;
 mod dance;
 pub mod discard;

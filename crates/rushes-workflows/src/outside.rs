@@ -3,6 +3,7 @@
 
 use crate::kit::Kit;
 use rushes_core::flow::Library;
+use rushes_core::provider::ChatMessage;
 use rushes_core::{Code, Fault};
 use rushes_media::music::Styles;
 use serde::Serialize;
@@ -174,6 +175,8 @@ pub enum Takes {
     Texts(usize),
     /// An object of JSON, whose fields the workflow reads itself; an empty one where nothing is said.
     Object,
+    /// Messages of a conversation, at most so many: each has its role, `user` or `assistant`, and its content.
+    Messages(usize),
 }
 
 impl Field {
@@ -226,6 +229,11 @@ impl Field {
         Self::new(name, Some(flag), Takes::Object, about)
     }
 
+    /// Messages of a conversation.
+    pub(crate) fn messages(name: &'static str, flag: &'static str, most: usize, about: &str) -> Self {
+        Self::new(name, Some(flag), Takes::Messages(most), about)
+    }
+
     /// It must be said.
     pub(crate) fn needed(mut self) -> Self {
         self.is_needed = true;
@@ -272,6 +280,12 @@ impl Field {
                 json!({"type": "array", "items": {"type": "string", "maxLength": TEXT_MAX}, "maxItems": most, "default": []})
             }
             Takes::Object => json!({"type": "object", "default": {}}),
+            Takes::Messages(most) => {
+                let fields = json!({"role": {"enum": ["user", "assistant"]}, "content": {"type": "string", "minLength": 1}});
+                let message =
+                    json!({"type": "object", "properties": fields, "required": ["role", "content"], "additionalProperties": false});
+                json!({"type": "array", "items": message, "maxItems": most, "default": []})
+            }
         };
         schema["description"] = json!(self.about);
         schema
@@ -286,7 +300,7 @@ impl Field {
                 Takes::Whole { usual, .. } => Ok(usual.map(|usual| json!(usual))),
                 Takes::Seed => Ok(Some(json!(door.seed))),
                 Takes::Text(usual) => Ok(usual.as_ref().map(|usual| json!(usual))),
-                Takes::Texts(_) => Ok(Some(json!([]))),
+                Takes::Texts(_) | Takes::Messages(_) => Ok(Some(json!([]))),
                 Takes::Object => Ok(Some(json!({}))),
             };
         };
@@ -315,6 +329,13 @@ impl Field {
             Takes::Object if said.to_string().len() > OBJECT_MAX_BYTES => {
                 Err(refuse(format!("{} is longer than {OBJECT_MAX_BYTES} bytes", self.name)))
             }
+            Takes::Messages(most) => match said.as_array() {
+                Some(all) if all.len() > *most => Err(refuse(format!("of {} there are {}, and may be {most}", self.name, all.len()))),
+                _ => match serde_json::from_value::<Vec<ChatMessage>>(said.clone()) {
+                    Ok(_) => Ok(Some(said.clone())),
+                    Err(why) => Err(refuse(format!("{} is a list of objects with role (user or assistant) and content: {why}", self.name))),
+                },
+            },
             _ => Ok(Some(said.clone())),
         }
     }

@@ -3,6 +3,7 @@
 mod cli;
 mod config;
 mod http;
+mod intake;
 mod log;
 mod plan;
 mod ui;

@@ -4,6 +4,7 @@ mod apart;
 mod catalogs;
 mod destinations;
 mod google;
+mod intake;
 mod outside;
 mod providers;
 mod publishers;
@@ -14,6 +15,7 @@ pub(crate) mod store;
 mod workspace;
 
 use crate::config::{Config, Quality};
+pub(crate) use intake::{intake, lists};
 use outside::Outside;
 pub(crate) use publishers::publisher;
 use rushes_adapters::google::login::Login;

@@ -8,7 +8,9 @@ use crate::providers::gemini::{Gemini, GeminiSettings};
 use crate::providers::lyria::{Lyria, LyriaSettings};
 use crate::providers::openai_chat::{OpenAiChat, OpenAiChatSettings};
 use rushes_core::ledger::{Attempt, AttemptEnd, AttemptState, Ledger, Terms};
-use rushes_core::provider::{Call, Concept, ConceptRequest, ImageRequest, MusicRequest, Outfit, Picture, Provider};
+use rushes_core::provider::{
+    Call, ChatMessage, ChatRequest, ChatRole, Concept, ConceptRequest, ImageRequest, MusicRequest, Outfit, Picture, Provider, Shape,
+};
 use rushes_core::{Cancel, Code, Fault};
 use rushes_testkit::answers::{Answers, Planned};
 use rushes_testkit::ledger::MemoryLedger;
@@ -19,18 +21,23 @@ use std::sync::Arc;
 /// What one answer costs in these tests.
 const PRICE: i64 = 40_000;
 
+/// What the server's model replies.
+const SAID: &str = "a reply of the test model";
+
 /// What is asked of whom.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Who {
     GeminiText,
     GeminiImage,
+    GeminiTalk,
     Chat,
+    ChatTalk,
     ElevenLabs,
     Lyria,
 }
 
 /// All of them that are paid.
-const PAID: [Who; 4] = [Who::GeminiText, Who::GeminiImage, Who::ElevenLabs, Who::Lyria];
+const PAID: [Who; 5] = [Who::GeminiText, Who::GeminiImage, Who::GeminiTalk, Who::ElevenLabs, Who::Lyria];
 
 /// One step of ours and the server. Each attempt has a new process: nothing but folder and ledger stays.
 pub(crate) struct Stand {
@@ -72,10 +79,9 @@ impl Stand {
         match self.who {
             Who::GeminiText => AtOnce::new(self.gemini(), terms).make(&concept(draw), &call).await.map(|made| made.name),
             Who::GeminiImage => AtOnce::new(self.gemini(), terms).make(&picture(), &call).await.map(|made| file(&made)),
-            Who::Chat => {
-                let settings = OpenAiChatSettings { key: self.keys.first().cloned(), endpoint, model: "test-model" };
-                AtOnce::new(OpenAiChat::new(&settings, http).unwrap(), terms).make(&concept(draw), &call).await.map(|made| made.name)
-            }
+            Who::GeminiTalk => AtOnce::new(self.gemini(), terms).make(&talk(), &call).await.map(|made| reply(&made)),
+            Who::Chat => AtOnce::new(self.openai_chat(), terms).make(&concept(draw), &call).await.map(|made| made.name),
+            Who::ChatTalk => AtOnce::new(self.openai_chat(), terms).make(&talk(), &call).await.map(|made| reply(&made)),
             Who::ElevenLabs => {
                 let settings = ElevenLabsSettings { key: self.keys[0].clone(), endpoint, model: "music_v1" };
                 AtOnce::new(ElevenLabs::new(&settings, http).unwrap(), terms).make(&music(), &call).await.map(|made| file(&made.file))
@@ -96,6 +102,11 @@ impl Stand {
             image_model: "gemini-2.5-flash-image",
         };
         Gemini::new(&settings, HttpOptions::default()).unwrap()
+    }
+
+    fn openai_chat(&self) -> OpenAiChat {
+        let settings = OpenAiChatSettings { key: self.keys.first().cloned(), endpoint: Some(self.url()), model: "test-model" };
+        OpenAiChat::new(&settings, HttpOptions::default()).unwrap()
     }
 
     fn url(&self) -> String {
@@ -120,6 +131,22 @@ impl Stand {
 
 fn concept(draw: u32) -> ConceptRequest {
     ConceptRequest { seed: 5, draw, style: "kpop_dance".into(), name: None, wish: Some("somebody calm".into()) }
+}
+
+fn talk() -> ChatRequest {
+    let said = |role, content: &str| ChatMessage { role, content: content.into() };
+    ChatRequest {
+        kind: "reply".into(),
+        instruction: "Reply in one sentence.".into(),
+        messages: vec![said(ChatRole::User, "Hello"), said(ChatRole::Assistant, "Yes?"), said(ChatRole::User, "Which light for dusk?")],
+        shape: Shape::object([("reply", Shape::Text { least: 1, most: 200 })]),
+        seed: 5,
+        max_tokens: 1_000,
+    }
+}
+
+fn reply(made: &Value) -> String {
+    made["reply"].as_str().unwrap().to_owned()
 }
 
 fn picture() -> ImageRequest {
@@ -147,7 +174,9 @@ async fn answering_services_make_what_they_are_asked_for_and_are_asked_once() {
     for (who, made) in [
         (Who::GeminiText, "Mika Sol"),
         (Who::GeminiImage, "gemini.png"),
+        (Who::GeminiTalk, SAID),
         (Who::Chat, "Mika Sol"),
+        (Who::ChatTalk, SAID),
         (Who::ElevenLabs, "elevenlabs.mp3"),
         (Who::Lyria, "lyria.wav"),
     ] {
@@ -255,25 +284,47 @@ async fn answering_services_that_are_busy_down_or_not_there_are_asked_later() {
 #[tokio::test]
 async fn answering_services_are_asked_for_another_answer_twice_at_most_and_each_is_paid() {
     let broken = |who: Who, words: &str| match who {
-        Who::Chat => Answers::chat_says(words, "stop"),
+        Who::Chat | Who::ChatTalk => Answers::chat_says(words, "stop"),
         _ => Answers::gemini_says(words, "STOP"),
     };
-    for who in [Who::GeminiText, Who::Chat] {
+    let all = [(Who::GeminiText, "Mika Sol"), (Who::Chat, "Mika Sol"), (Who::GeminiTalk, SAID), (Who::ChatTalk, SAID)];
+    for (who, made) in all {
         let mut stand = Stand::new(who).await;
         stand.server.plan(Planned::Says(broken(who, "{\"given_names\": 1}")));
         stand.server.plan(Planned::Says(broken(who, "Certainly! Here is your character:")));
-        assert_eq!(stand.make().await.unwrap(), "Mika Sol", "{who:?}: the third is whole");
+        assert_eq!(stand.make().await.unwrap(), made, "{who:?}: the third is whole");
         assert_eq!(stand.states(), [AttemptState::Failed, AttemptState::Failed, AttemptState::Done]);
         assert_eq!((stand.server.carried().len(), stand.ledger.spent_micros()), (3, 3 * PRICE), "{who:?}");
         let seeds: Vec<Value> = stand.server.carried().iter().map(|one| seed(&one.told)).collect();
         assert!(seeds[0] != seeds[1] && seeds[1] != seeds[2], "another answer is asked for: {seeds:?}");
     }
-    for who in [Who::GeminiText, Who::Chat] {
+    for (who, _) in all {
         let mut stand = Stand::new(who).await;
         (0..4).for_each(|_| stand.server.plan(Planned::Says(broken(who, "{}"))));
         let fault = stand.make().await.unwrap_err();
         assert!(fault.code == Code::ProviderRefused && fault.to_string().contains("3 answers were of no use"), "{fault}");
         assert_eq!((stand.server.asked(), stand.ledger.spent_micros()), (3, 3 * PRICE), "{who:?}");
+    }
+}
+
+#[tokio::test]
+async fn answering_services_hand_an_answer_of_no_use_back_with_the_reason() {
+    for who in [Who::GeminiTalk, Who::ChatTalk] {
+        let mut stand = Stand::new(who).await;
+        let says = |words| if who == Who::ChatTalk { Answers::chat_says(words, "stop") } else { Answers::gemini_says(words, "STOP") };
+        stand.server.plan(Planned::Says(says("{\"reply\": \"\"}")));
+        // Another process goes on: what is handed back is on disk.
+        stand.server.plan(Planned::Dropped);
+        assert_eq!(stand.make().await.unwrap_err().code, Code::AnswerLost, "{who:?}");
+        stand.ledger.end(AttemptEnd::Failed(Fault::new(Code::AnswerLost, "settle"))).await.unwrap();
+        stand.make().await.unwrap();
+        let told = stand.server.carried().pop().unwrap().told;
+        let turns = told["messages"].as_array().or(told["contents"].as_array()).unwrap();
+        let [.., asked, said, why] = &turns[..] else { panic!("{turns:?}") };
+        let text = |turn: &Value| turn["content"].as_str().or(turn["parts"][0]["text"].as_str()).unwrap().to_owned();
+        assert_eq!((text(asked), text(said)), ("Which light for dusk?".into(), "{\"reply\": \"\"}".into()), "{who:?}");
+        assert!(said["role"] != "user" && why["role"] == "user", "{who:?}: {turns:?}");
+        assert!(text(why).contains("the answer.reply has 0 characters, of 1 to 200"), "{who:?}: {turns:?}");
     }
 }
 

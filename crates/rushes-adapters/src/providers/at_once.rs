@@ -129,14 +129,20 @@ fn answer(call: &Call, id: &str) -> PathBuf {
     call.kept.join(format!("answer-{id}"))
 }
 
+/// The numbers of the attempts that this call has kept answers to.
+fn answered(call: &Call) -> impl Iterator<Item = u32> {
+    let kept = std::fs::read_dir(&call.kept).into_iter().flatten().flatten();
+    kept.filter_map(|entry| entry.file_name().to_string_lossy().strip_prefix("answer-")?.parse().ok())
+}
+
 /// How many answers this call has had: who asks again, asks for another one.
 pub(super) fn answers(call: &Call) -> u32 {
-    let kept = std::fs::read_dir(&call.kept).into_iter().flatten().flatten();
-    u32::try_from(
-        kept.filter(|entry| entry.file_name().to_string_lossy().strip_prefix("answer-").is_some_and(|id| id.parse::<u32>().is_ok()))
-            .count(),
-    )
-    .unwrap_or(u32::MAX)
+    u32::try_from(answered(call).count()).unwrap_or(u32::MAX)
+}
+
+/// Where the newest answer of this call is kept; None before the first.
+pub(super) fn last_answer(call: &Call) -> Option<PathBuf> {
+    answered(call).max().map(|number| answer(call, &number.to_string()))
 }
 
 /// An answer that is JSON. Errors: `provider_down` where it is none; `io`.

@@ -107,7 +107,7 @@ pub(super) fn read(words: &str, request: &ConceptRequest) -> Result<Concept, Fau
 }
 
 /// Models put JSON between marks though they are told not to.
-fn unfenced(words: &str) -> &str {
+pub(super) fn unfenced(words: &str) -> &str {
     let words = words.trim();
     let inner = words.strip_prefix("```json").or_else(|| words.strip_prefix("```")).and_then(|rest| rest.strip_suffix("```"));
     inner.unwrap_or(words)

@@ -5,6 +5,7 @@ mod answering_tests;
 pub mod at_once;
 mod breaker;
 pub mod callbacks;
+mod chat;
 pub mod comfyui;
 mod concept;
 pub mod desk;

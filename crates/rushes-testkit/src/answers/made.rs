@@ -23,6 +23,23 @@ pub(super) fn gemini_text() -> Value {
     gemini(&json!([{"text": "let me think", "thought": true}, {"text": character().to_string()}]), "STOP")
 }
 
+/// An answer in the shape of this schema, whether its types are in capitals or not: as many as must be, each named after its field.
+pub(super) fn shaped(schema: &Value, name: &str) -> Value {
+    let kind = schema["type"].as_str().unwrap_or_default().to_lowercase();
+    match kind.as_str() {
+        "object" => {
+            let fields = schema["properties"].as_object().into_iter().flatten();
+            fields.map(|(name, field)| (name.clone(), shaped(field, name))).collect()
+        }
+        "array" => {
+            let least = schema["description"].as_str().and_then(|words| words.split(' ').next()?.parse().ok()).unwrap_or(1);
+            (0..least).map(|_| shaped(&schema["items"], name)).collect()
+        }
+        _ if name == "cannot" => json!(""),
+        _ => json!(format!("a {} of the test model", name.replace('_', " "))),
+    }
+}
+
 pub(super) fn gemini_picture() -> Value {
     gemini(&json!([{"text": "Here it is:"}, {"inlineData": {"mimeType": "image/png", "data": PNG}}]), "STOP")
 }

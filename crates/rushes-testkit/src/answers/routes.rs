@@ -120,6 +120,13 @@ fn gemini(shared: &Shared, key: &str, told: &Value) -> Result<(&'static str, Val
     if config["responseMimeType"] != "application/json" || schema["type"] != "OBJECT" || schema.get("additionalProperties").is_some() {
         return Err(invalid("Unknown name in response_schema"));
     }
+    if schema["properties"].get("given_names").is_none() {
+        if told["contents"].as_array().is_none_or(|all| all.iter().any(|one| one["role"] != "user" && one["role"] != "model")) {
+            return Err(invalid("Please use a valid role: user, model."));
+        }
+        let words = made::shaped(schema, "").to_string();
+        return Ok(("gemini text", made::gemini(&json!([{"text": words}]), "STOP")));
+    }
     Ok(("gemini text", made::gemini_text()))
 }
 
@@ -134,6 +141,9 @@ fn chat(bearer: &str, told: &Value) -> Result<Value, Refusal> {
     let schema = &told["response_format"]["json_schema"]["schema"];
     if told["response_format"]["type"] != "json_schema" || schema["additionalProperties"] != false {
         return refuse(400, "Invalid schema for response_format");
+    }
+    if schema["properties"].get("given_names").is_none() {
+        return Ok(made::chat(&made::shaped(schema, "").to_string(), "stop"));
     }
     Ok(made::chat(&made::character().to_string(), "stop"))
 }

@@ -3,11 +3,13 @@
 use super::hand;
 use super::{Context, exit, print};
 use crate::config::Config;
+use crate::intake::{NODES, own_list, refused_list};
 use crate::wire;
 use crate::words;
 use rushes_core::catalog::{Catalog, Record};
 use rushes_core::destination::{Compared, Condition, Destination, Put, compare};
 use rushes_core::digest::digest;
+use rushes_core::record::rfc3339;
 use rushes_core::{AssetId, Cancel, Code, Fault};
 use rushes_engine::{Access, Ask, Site};
 use rushes_media::music::Styles;
@@ -88,6 +90,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     if let Some(published) = publishing(&context.loaded.config).await {
         checks.push(published);
     }
+    checks.extend(lists(&context.loaded.config).await);
     let is_well = checks.iter().all(|check| check.ok);
     if context.json {
         print::json(&serde_json::json!({"ok": is_well, "checks": checks}))?;
@@ -111,6 +114,32 @@ async fn publishing(config: &Config) -> Option<Check> {
     let asked = publisher.quota().await;
     let told = asked.map(|quota| format!("{} of {} posts published within {} h", quota.used, quota.limit, quota.window.as_secs() / 3_600));
     Some(Check::of(publisher.name(), told))
+}
+
+/// The lists that work is taken from, where there are any: how much waits there, and whether the token may write.
+async fn lists(config: &Config) -> Option<Check> {
+    const NAME: &str = "intake.redis";
+    let lists = match wire::lists(config) {
+        Ok(lists) => lists?,
+        Err(fault) => return Some(Check::of(NAME, Err(fault))),
+    };
+    let told = async {
+        lists.remove("rushes:doctor", "probe").await?;
+        let mut told = Vec::new();
+        for queue in &config.intake.redis.queues {
+            let (waiting, refused) = (lists.length(queue).await?, lists.length(&refused_list(queue)).await?);
+            told.push(format!("{queue}: {waiting} waiting, {refused} refused"));
+        }
+        for (node, seen) in lists.seen(NODES).await? {
+            let mut held = 0;
+            for queue in &seen.queues {
+                held += lists.length(&own_list(queue, &node)).await?;
+            }
+            told.push(format!("node {node}: {held} in hand, seen {}", rfc3339(seen.at_s.saturating_mul(1_000))));
+        }
+        Ok(told.join("; "))
+    };
+    Some(Check::of(NAME, told.await))
 }
 
 /// The home, or the nearest folder above it that exists, can be written to.

@@ -117,6 +117,7 @@ fn flag(field: &Field) -> Arg {
         }
         Takes::Texts(_) => named(arg.action(ArgAction::Append)),
         Takes::Object => arg.value_name("JSON").value_parser(|text: &str| serde_json::from_str::<Value>(text)),
+        Takes::Messages(_) => arg.value_name("ROLE:TEXT").action(ArgAction::Append),
     };
     let is_usual = matches!(&field.takes, Takes::Whole { usual: Some(_), .. });
     arg.help(about).required(field.is_needed && !is_usual)
@@ -131,7 +132,15 @@ fn said(field: &Field, matches: &ArgMatches) -> Option<Value> {
         Takes::Text(_) => matches.get_one::<String>(field.name).cloned().map(Value::from),
         Takes::Texts(_) => matches.get_many::<String>(field.name).map(|texts| texts.cloned().collect()),
         Takes::Object => matches.get_one::<Value>(field.name).cloned(),
+        Takes::Messages(_) => matches.get_many::<String>(field.name).map(|texts| texts.map(|text| message(text)).collect()),
     }
+}
+
+/// `assistant: Hello` as a message; without a role before it, it is a user's.
+fn message(text: &str) -> Value {
+    let told = text.split_once(':').filter(|(role, _)| ["user", "assistant"].contains(role));
+    let (role, content) = told.unwrap_or(("user", text));
+    json!({"role": role, "content": content.trim()})
 }
 
 /// What was said, with files in place of their names, as the workflow's parameters.
@@ -292,6 +301,12 @@ mod tests {
         assert_eq!(asked.workflow, "production");
         assert_eq!(Value::Object(asked.said), json!({"count": 2, "reference_videos": ["a", "b"], "generate_variants": false}));
         assert_eq!(Value::Object(said("run redo mira --anime").said), json!({"project": "mira", "anime": true}));
+        let talk = [
+            json!({"role": "user", "content": "Hi"}),
+            json!({"role": "assistant", "content": "Yes?"}),
+            json!({"role": "user", "content": "at:noon"}),
+        ];
+        assert_eq!(said("run chat --message user:Hi --message assistant:Yes? --message at:noon").said["messages"], json!(talk));
         assert!(parse("run redo").is_err() && parse("run production --count 0").is_err() && parse("run put").is_err());
     }
 }

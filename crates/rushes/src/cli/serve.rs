@@ -33,6 +33,14 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
         let names: Vec<&str> = running.engine.parts().destinations.iter().map(|site| site.name.as_str()).collect();
         tracing::info!(destinations = names.join(", "), "{}", CLOUD_ENABLED.text);
     }
+    let intake = wire::intake(&context.home, config, running.engine.desk(), running.styles.clone());
+    let intake = match intake {
+        Ok(intake) => intake,
+        Err(fault) => {
+            running.engine.stop().await;
+            return Err(fault.into());
+        }
+    };
     let app = App::new(running.engine.desk(), config.clone(), running.styles.clone())?;
     let address = args.listen.unwrap_or_else(|| config.server.address());
     let listening = match Listening::bind(&address, app.clone()).await {
@@ -49,6 +57,9 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
         print::line(format!("Listening on {at}"));
     }
     tokio::spawn(tail(app.clone()));
+    if let Some(intake) = intake {
+        tokio::spawn(intake.run(app.stop.clone()));
+    }
     let server = tokio::spawn(listening.serve());
     let broken = async {
         loop {

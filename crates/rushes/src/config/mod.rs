@@ -2,6 +2,7 @@
 //! No file at all works. What the values mean to adapters is `wire`'s business.
 
 mod engine;
+mod intake;
 mod older;
 mod providers;
 mod sections;
@@ -10,6 +11,7 @@ mod worker;
 pub(crate) use engine::*;
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::{Figment, Profile};
+pub(crate) use intake::*;
 pub(crate) use providers::*;
 use rushes_core::{Code, Fault};
 pub(crate) use sections::*;
@@ -36,6 +38,7 @@ pub(crate) struct Config {
     pub(crate) keep: KeepSection,
     pub(crate) google: GoogleSection,
     pub(crate) instagram: InstagramSection,
+    pub(crate) intake: IntakeSection,
     pub(crate) server: ServerSection,
     pub(crate) log: LogSection,
     pub(crate) otlp: OtlpSection,
@@ -182,6 +185,7 @@ fn check(config: &Config) -> Result<(), Fault> {
     check_schedules(config)?;
     check_engine(config)?;
     check_tasks(config)?;
+    intake::check(&config.intake)?;
     providers::check(&config.budgets, &config.providers)?;
     config.worker.check()?;
     let media = &config.media;

@@ -23,12 +23,15 @@ pub(crate) struct MakeSection {
     pub(crate) motion: String,
     /// Music.
     pub(crate) music: String,
+    /// Answers in words; None = nobody answers, as none is built in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) chat: Option<String>,
 }
 
 impl Default for MakeSection {
     fn default() -> Self {
         let builtin = || "builtin".to_owned();
-        Self { text: builtin(), image: builtin(), motion: builtin(), music: builtin() }
+        Self { text: builtin(), image: builtin(), motion: builtin(), music: builtin(), chat: None }
     }
 }
 

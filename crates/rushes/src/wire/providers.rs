@@ -12,7 +12,7 @@ use rushes_adapters::providers::kling::{Kling, KlingKey, KlingSettings, Resoluti
 use rushes_adapters::providers::lend::Lender;
 use rushes_core::destination::Destination;
 use rushes_core::ledger::Terms;
-use rushes_core::provider::{ConceptRequest, ImageRequest, MotionRequest, MusicRequest, Provider, Providers};
+use rushes_core::provider::{ChatRequest, ConceptRequest, ImageRequest, MotionRequest, MusicRequest, Provider, Providers};
 use rushes_core::{Code, Fault};
 use rushes_engine::Site;
 use rushes_engine::costs::Budgets;
@@ -40,18 +40,25 @@ struct Row {
     image: Option<Make<ImageRequest>>,
     motion: Option<Make<MotionRequest>>,
     music: Option<Make<MusicRequest>>,
+    chat: Option<Make<ChatRequest>>,
 }
 
-const NOTHING: Row = Row { name: "", text: None, image: None, motion: None, music: None };
+const NOTHING: Row = Row { name: "", text: None, image: None, motion: None, music: None, chat: None };
 
 const ROWS: &[Row] = &[
     Row { name: "comfyui", image: Some(comfyui_images), motion: Some(comfyui_films), ..NOTHING },
     Row { name: "elevenlabs", music: Some(answering::elevenlabs), ..NOTHING },
     Row { name: "fal", image: Some(queued::fal_image), motion: Some(queued::fal_motion), ..NOTHING },
-    Row { name: "gemini", text: Some(answering::gemini_text), image: Some(answering::gemini_image), ..NOTHING },
+    Row {
+        name: "gemini",
+        text: Some(answering::gemini_text),
+        image: Some(answering::gemini_image),
+        chat: Some(answering::gemini_chat),
+        ..NOTHING
+    },
     Row { name: "kling", motion: Some(kling), ..NOTHING },
     Row { name: "lyria", music: Some(answering::lyria), ..NOTHING },
-    Row { name: "openai_chat", text: Some(answering::openai_chat), ..NOTHING },
+    Row { name: "openai_chat", text: Some(answering::openai_text), chat: Some(answering::openai_chat), ..NOTHING },
     Row { name: "replicate", image: Some(queued::replicate_image), motion: Some(queued::replicate_motion), ..NOTHING },
 ];
 
@@ -74,10 +81,17 @@ pub(super) fn providers(config: &Config, sites: &[Site<dyn Destination>], styles
     let make = &config.make;
     let bells = queued::bells(config)?;
     Ok(Providers {
-        text: chosen(config, (sites, &bells), ("text", &make.text), |row| row.text, || Arc::new(BuiltinText))?,
-        image: chosen(config, (sites, &bells), ("image", &make.image), |row| row.image, || Arc::new(BuiltinImage))?,
-        motion: chosen(config, (sites, &bells), ("motion", &make.motion), |row| row.motion, || Arc::new(BuiltinMotion))?,
-        music: chosen(config, (sites, &bells), ("music", &make.music), |row| row.music, || Arc::new(BuiltinMusic::new(styles.clone())))?,
+        text: chosen(config, (sites, &bells), ("text", &make.text), |row| row.text, || Some(Arc::new(BuiltinText)))?,
+        image: chosen(config, (sites, &bells), ("image", &make.image), |row| row.image, || Some(Arc::new(BuiltinImage)))?,
+        motion: chosen(config, (sites, &bells), ("motion", &make.motion), |row| row.motion, || Some(Arc::new(BuiltinMotion)))?,
+        music: chosen(
+            config,
+            (sites, &bells),
+            ("music", &make.music),
+            |row| row.music,
+            || Some(Arc::new(BuiltinMusic::new(styles.clone()))),
+        )?,
+        chat: make.chat.as_ref().map(|name| chosen(config, (sites, &bells), ("chat", name), |row| row.chat, || None)).transpose()?,
     })
 }
 
@@ -86,14 +100,14 @@ fn chosen<R: rushes_core::provider::Request>(
     (sites, bells): (&[Site<dyn Destination>], &Arc<Bells>),
     (what, name): (&str, &str),
     of: impl Fn(&Row) -> Option<Make<R>>,
-    builtin: impl FnOnce() -> Arc<dyn Provider<R>>,
+    builtin: impl Fn() -> Option<Arc<dyn Provider<R>>>,
 ) -> Made<R> {
-    if name == BUILTIN {
-        return Ok(builtin());
+    if let Some(builtin) = builtin().filter(|_| name == BUILTIN) {
+        return Ok(builtin);
     }
     let Some(make) = ROWS.iter().find(|row| row.name == name).and_then(&of) else {
         let able = ROWS.iter().filter(|row| of(row).is_some()).map(|row| row.name);
-        let able: Vec<&str> = std::iter::once(BUILTIN).chain(able).collect();
+        let able: Vec<&str> = builtin().map(|_| BUILTIN).into_iter().chain(able).collect();
         return Err(refuse(&format!("make.{what}"), format!("{name:?} makes no such thing; there are: {}", able.join(", "))));
     };
     let section = config.providers.get(name).cloned().unwrap_or_default();

@@ -4,6 +4,7 @@ use crate::config::{Config, StoreSection};
 use rushes_adapters::catalogs::postgres::{PostgresSettings, address as reach};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::Routes;
+use rushes_core::flow::hash;
 use rushes_core::{Code, Fault};
 use rushes_engine::{Home, Role};
 use rushes_store::{Mode, Moved, PostgresAddress, SqlStore};
@@ -49,6 +50,18 @@ type Told<'a> = &'a mut (dyn FnMut(&str, u64) + Send);
 /// The name of this home among those that share a store: drawn once, and kept in it. Errors: `io`, `disk_full`.
 pub(super) fn node(home: &Home, config: &Config) -> Result<Option<String>, Fault> {
     if config.is_shared() { home.node(&SystemClock).map(Some) } else { Ok(None) }
+}
+
+/// A word that is the same for all who write into the same store, and no other; of a home that is alone its own name.
+/// Errors: those of the configuration, `io`.
+pub(super) fn identity(home: &Home, config: &Config) -> Result<String, Fault> {
+    match address(config, None)?.filter(|_| config.is_shared()) {
+        Some(PostgresAddress { config, schema, .. }) => {
+            let hosts = format!("{:?}", config.get_hosts());
+            Ok(hash(&(hosts, config.get_ports(), config.get_dbname(), schema))[..16].to_owned())
+        }
+        None => home.node(&SystemClock),
+    }
 }
 
 fn address(config: &Config, node: Option<String>) -> Result<Option<PostgresAddress>, Fault> {

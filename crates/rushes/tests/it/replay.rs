@@ -22,6 +22,8 @@ fn record_journals() {
         let stand = crate::reels::Stand::new().await;
         stand.publish(&[]).expect(0);
         journals::record_of(&stand.program, "publish").await;
+        // It needs somebody who answers.
+        crate::chat::record().await;
     });
 }
 

@@ -10,11 +10,16 @@ use std::time::{Duration, Instant};
 /// schedules (`schedules.rs`), a queue that calls (`queue.rs`), a second engine, somebody who is told (`service/webhooks.rs`), or something that is sent
 /// outside (`ledger.rs`).
 pub(crate) fn of_a_production() -> Vec<Place> {
-    use Place::{AttemptAnswered, AttemptBegun, Call, Called, ObjectRemove, ObjectRemoved, ScheduleDue, ScheduleKept};
+    use Place::{
+        AttemptAnswered, AttemptBegun, Call, Called, IntakeMade, IntakeMoved, ObjectRemove, ObjectRemoved, ScheduleDue, ScheduleKept,
+    };
     use Place::{Backup, Evict, Fetched, HomeLock, MessageAnswered, MessageLeased, Migrate, PartSent, PutOff};
     let others = [Backup, Evict, Fetched, HomeLock, MessageAnswered, MessageLeased, Migrate, PartSent, PutOff];
-    let others =
-        [&others[..], &[AttemptAnswered, AttemptBegun, Call, Called, ObjectRemove, ObjectRemoved, ScheduleDue, ScheduleKept]].concat();
+    let others = [
+        &others[..],
+        &[AttemptAnswered, AttemptBegun, Call, Called, IntakeMade, IntakeMoved, ObjectRemove, ObjectRemoved, ScheduleDue, ScheduleKept],
+    ]
+    .concat();
     PLACES.iter().map(|(place, _)| *place).filter(|place| !others.contains(place)).collect()
 }
 

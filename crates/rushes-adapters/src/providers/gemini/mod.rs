@@ -1,4 +1,4 @@
-//! Gemini: characters in words, and pictures of them.
+//! Gemini: characters in words, pictures of them, and answers in a shape.
 //!
 //! An account may have several keys: where one's limit is reached the next is asked. Pictures come in the size that the model
 //! makes; whoever asked fits them. Sources: Google's public reference of the Gemini API, as of November 2026.
@@ -8,16 +8,16 @@ mod said;
 #[cfg(test)]
 mod tests;
 
-use super::at_once::{Answering, answers};
-use super::concept;
+use super::at_once::{Answering, answers, last_answer};
 use super::google_says::refusal;
 use super::music::seed_of;
 use super::talk::Talk;
+use super::{chat, concept};
 use crate::http::{HttpOptions, encode_query};
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use rushes_core::flow::Lane;
-use rushes_core::provider::{Call, Concept, ConceptRequest, ImageRequest, ProviderCard};
+use rushes_core::provider::{Call, ChatRequest, ChatRole, Concept, ConceptRequest, ImageRequest, ProviderCard};
 use rushes_core::{Code, Fault};
 use said::Answer;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ pub struct GeminiSettings {
     pub keys: Vec<String>,
     /// None: Google's own.
     pub endpoint: Option<String>,
-    /// Who writes characters.
+    /// Who writes characters, and answers.
     pub text_model: &'static str,
     /// Who makes pictures.
     pub image_model: &'static str,
@@ -74,6 +74,15 @@ impl Gemini {
         let endpoint = settings.endpoint.as_deref().unwrap_or(ENDPOINT);
         let talk = Talk::new("providers.gemini", endpoint, settings.keys.clone(), http)?;
         Ok(Self { talk, keys, text_model: settings.text_model, image_model: settings.image_model })
+    }
+
+    fn writer(&self) -> ProviderCard {
+        ProviderCard { name: "gemini", model: self.text_model, version: 1, lane: Lane::Net }
+    }
+
+    /// What an answer says. Errors: as [`Answering::read`].
+    async fn words(&self, answer: &Path, operation: &'static str) -> Result<String, Fault> {
+        Answer::of(answer, operation).await?.text(|words| self.talk.shown(words))
     }
 
     /// Asks with the first key that does not rest, and with the next where its limit is reached: what is refused so is not
@@ -133,7 +142,7 @@ fn in_capitals(schema: &Value) -> Value {
 #[async_trait]
 impl Answering<ConceptRequest> for Gemini {
     fn card(&self) -> ProviderCard {
-        ProviderCard { name: "gemini", model: self.text_model, version: 1, lane: Lane::Net }
+        self.writer()
     }
 
     async fn send(&self, request: &ConceptRequest, call: &Call, into: &Path) -> Result<Option<i64>, Fault> {
@@ -151,8 +160,41 @@ impl Answering<ConceptRequest> for Gemini {
     }
 
     async fn read(&self, request: &ConceptRequest, _call: &Call, answer: &Path) -> Result<Concept, Fault> {
-        let answer = Answer::of(answer, "invent character").await?;
-        concept::read(&answer.text(|words| self.talk.shown(words))?, request)
+        concept::read(&self.words(answer, "invent character").await?, request)
+    }
+}
+
+#[async_trait]
+impl Answering<ChatRequest> for Gemini {
+    fn card(&self) -> ProviderCard {
+        self.writer()
+    }
+
+    async fn send(&self, request: &ChatRequest, call: &Call, into: &Path) -> Result<Option<i64>, Fault> {
+        let before = match last_answer(call) {
+            Some(answer) => Some(self.words(&answer, chat::OPERATION).await),
+            None => None,
+        };
+        let turn = |role: ChatRole, text: &str| {
+            let role = if role == ChatRole::User { "user" } else { "model" };
+            json!({"role": role, "parts": [{"text": text}]})
+        };
+        let turns = chat::turns(request, before);
+        let body = json!({
+            "systemInstruction": {"parts": [{"text": request.instruction}]},
+            "contents": turns.iter().map(|one| turn(one.role, &one.content)).collect::<Vec<_>>(),
+            "generationConfig": {
+                "responseMimeType": "application/json",
+                "responseSchema": in_capitals(&request.shape.schema()),
+                "maxOutputTokens": request.max_tokens,
+                "seed": seed_of(request.seed.wrapping_add(answers(call).into())),
+            },
+        });
+        self.ask(self.text_model, &body, into, chat::OPERATION).await.map(|()| None)
+    }
+
+    async fn read(&self, request: &ChatRequest, _call: &Call, answer: &Path) -> Result<Value, Fault> {
+        chat::read(&self.words(answer, chat::OPERATION).await?, request)
     }
 }
 

@@ -11,7 +11,7 @@ fn says(json: Value) -> Planned {
 
 #[tokio::test]
 async fn gemini_refusals_are_told_in_its_words() {
-    for who in [Who::GeminiText, Who::GeminiImage] {
+    for who in [Who::GeminiText, Who::GeminiImage, Who::GeminiTalk] {
         let mut stand = Stand::new(who).await;
         let refused = Code::ProviderRefused;
         let blocked = json!({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT", "blockReasonMessage": "not allowed here"}});

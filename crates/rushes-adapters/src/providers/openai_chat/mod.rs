@@ -1,4 +1,5 @@
-//! Characters in words by whoever speaks OpenAI's chat completions: Ollama, vLLM and llama.cpp on this machine, or OpenAI.
+//! Characters in words, and answers in a shape, by whoever speaks OpenAI's chat completions: Ollama, vLLM and llama.cpp on
+//! this machine, or OpenAI.
 //!
 //! A model on this machine needs no key and costs nothing: what was lost there is simply asked for again.
 //! Sources: OpenAI's public API reference and what the servers named say of their own.
@@ -6,23 +7,23 @@
 #[cfg(test)]
 mod tests;
 
-use super::at_once::{Answering, answers, json_in};
-use super::concept;
+use super::at_once::{Answering, answers, json_in, last_answer};
 use super::music::seed_of;
 use super::talk::{Said, Talk};
+use super::{chat, concept};
 use crate::http::HttpOptions;
 use async_trait::async_trait;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use rushes_core::flow::Lane;
-use rushes_core::provider::{Call, Concept, ConceptRequest, ProviderCard};
+use rushes_core::provider::{Call, ChatRequest, Concept, ConceptRequest, ProviderCard};
 use rushes_core::{Code, Fault};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
 
 const ENDPOINT: &str = "https://api.openai.com";
-const OPERATION: &str = "invent character";
+const INVENT: &str = "invent character";
 /// Where a limit is reached and no wait is told.
 const FULL: Duration = Duration::from_secs(20);
 
@@ -69,7 +70,20 @@ impl OpenAiChat {
         Ok(Self { talk, bearer: bearer.transpose()?, model: settings.model, is_here })
     }
 
-    fn refusal(&self, said: &Said) -> Fault {
+    fn card(&self) -> ProviderCard {
+        ProviderCard { name: "openai_chat", model: self.model, version: 1, lane: Lane::Net }
+    }
+
+    /// Errors: as [`Answering::send`].
+    async fn ask(&self, body: &Value, into: &Path, operation: &'static str) -> Result<Option<i64>, Fault> {
+        let headers = self.bearer.iter().map(|bearer| (AUTHORIZATION, bearer.clone())).collect::<HeaderMap>();
+        match self.talk.ask_into("/v1/chat/completions", headers, body, into, operation).await? {
+            None => Ok(None),
+            Some(said) => Err(self.refusal(&said, operation)),
+        }
+    }
+
+    fn refusal(&self, said: &Said, operation: &'static str) -> Fault {
         let error = &said.json["error"];
         let words = [&error["message"], error, &said.json["message"], &said.json["detail"], &said.json];
         let words = words.iter().find_map(|words| words.as_str()).unwrap_or_default();
@@ -77,46 +91,20 @@ impl OpenAiChat {
         let name = error["code"].as_str().unwrap_or_default();
         let fault = match said.status.as_u16() {
             429 if name == "insufficient_quota" => {
-                return Fault::new(Code::ProviderRefused, OPERATION).because(format!("the account cannot pay for it: {words}"));
+                return Fault::new(Code::ProviderRefused, operation).because(format!("the account cannot pay for it: {words}"));
             }
-            429 => Fault::new(Code::ProviderBusy, OPERATION).retry_after(said.wait.unwrap_or(FULL)),
-            503 => said.wait.into_iter().fold(Fault::new(Code::ProviderDown, OPERATION), Fault::retry_after),
-            408 | 500.. => Fault::new(Code::AnswerLost, OPERATION),
-            401 | 403 => return Fault::new(Code::ProviderRefused, OPERATION).because(format!("the key is not taken: {words}")),
-            _ => Fault::new(Code::ProviderRefused, OPERATION),
+            429 => Fault::new(Code::ProviderBusy, operation).retry_after(said.wait.unwrap_or(FULL)),
+            503 => said.wait.into_iter().fold(Fault::new(Code::ProviderDown, operation), Fault::retry_after),
+            408 | 500.. => Fault::new(Code::AnswerLost, operation),
+            401 | 403 => return Fault::new(Code::ProviderRefused, operation).because(format!("the key is not taken: {words}")),
+            _ => Fault::new(Code::ProviderRefused, operation),
         };
         fault.because(words)
     }
-}
-
-#[async_trait]
-impl Answering<ConceptRequest> for OpenAiChat {
-    fn card(&self) -> ProviderCard {
-        ProviderCard { name: "openai_chat", model: self.model, version: 1, lane: Lane::Net }
-    }
-
-    fn is_free(&self) -> bool {
-        self.is_here
-    }
-
-    async fn send(&self, request: &ConceptRequest, call: &Call, into: &Path) -> Result<Option<i64>, Fault> {
-        let body = json!({
-            "model": self.model,
-            "messages": [{"role": "system", "content": concept::instruction()}, {"role": "user", "content": concept::wanted(request)}],
-            "response_format": {"type": "json_schema", "json_schema": {"name": "character", "strict": true, "schema": concept::schema()}},
-            // Who asks again, asks for another answer.
-            "seed": seed_of(request.seed.wrapping_add(answers(call).into())),
-        });
-        let headers = self.bearer.iter().map(|bearer| (AUTHORIZATION, bearer.clone())).collect::<HeaderMap>();
-        match self.talk.ask_into("/v1/chat/completions", headers, &body, into, OPERATION).await? {
-            None => Ok(None),
-            Some(said) => Err(self.refusal(&said)),
-        }
-    }
-
-    async fn read(&self, request: &ConceptRequest, _call: &Call, answer: &Path) -> Result<Concept, Fault> {
-        let json = json_in(answer, OPERATION).await?;
-        let refused = |reason: String| Fault::new(Code::ProviderRefused, OPERATION).because(reason);
+    /// What an answer says. Errors: as [`Answering::read`].
+    async fn words(&self, answer: &Path, operation: &'static str) -> Result<String, Fault> {
+        let json = json_in(answer, operation).await?;
+        let refused = |reason: String| Fault::new(Code::ProviderRefused, operation).because(reason);
         if let Some(words) = json["error"]["message"].as_str().or(json["error"].as_str()) {
             return Err(refused(self.talk.shown(words)));
         }
@@ -131,7 +119,66 @@ impl Answering<ConceptRequest> for OpenAiChat {
             }
             _ => {}
         }
-        let nothing = || Fault::new(Code::ProviderDown, OPERATION).because("it says nothing");
-        concept::read(choice["message"]["content"].as_str().ok_or_else(nothing)?, request)
+        let nothing = || Fault::new(Code::ProviderDown, operation).because("it says nothing");
+        choice["message"]["content"].as_str().map(str::to_owned).ok_or_else(nothing)
+    }
+}
+
+#[async_trait]
+impl Answering<ConceptRequest> for OpenAiChat {
+    fn card(&self) -> ProviderCard {
+        self.card()
+    }
+
+    fn is_free(&self) -> bool {
+        self.is_here
+    }
+
+    async fn send(&self, request: &ConceptRequest, call: &Call, into: &Path) -> Result<Option<i64>, Fault> {
+        let body = json!({
+            "model": self.model,
+            "messages": [{"role": "system", "content": concept::instruction()}, {"role": "user", "content": concept::wanted(request)}],
+            "response_format": {"type": "json_schema", "json_schema": {"name": "character", "strict": true, "schema": concept::schema()}},
+            // Who asks again, asks for another answer.
+            "seed": seed_of(request.seed.wrapping_add(answers(call).into())),
+        });
+        self.ask(&body, into, INVENT).await
+    }
+
+    async fn read(&self, request: &ConceptRequest, _call: &Call, answer: &Path) -> Result<Concept, Fault> {
+        concept::read(&self.words(answer, INVENT).await?, request)
+    }
+}
+
+#[async_trait]
+impl Answering<ChatRequest> for OpenAiChat {
+    fn card(&self) -> ProviderCard {
+        self.card()
+    }
+
+    fn is_free(&self) -> bool {
+        self.is_here
+    }
+
+    async fn send(&self, request: &ChatRequest, call: &Call, into: &Path) -> Result<Option<i64>, Fault> {
+        let before = match last_answer(call) {
+            Some(answer) => Some(self.words(&answer, chat::OPERATION).await),
+            None => None,
+        };
+        let system = json!({"role": "system", "content": request.instruction});
+        let turns = chat::turns(request, before).into_iter().map(|turn| json!(turn));
+        let messages: Vec<Value> = [system].into_iter().chain(turns).collect();
+        let body = json!({
+            "model": self.model,
+            "messages": messages,
+            "response_format": {"type": "json_schema", "json_schema": {"name": request.kind, "strict": true, "schema": request.shape.schema()}},
+            "max_completion_tokens": request.max_tokens,
+            "seed": seed_of(request.seed.wrapping_add(answers(call).into())),
+        });
+        self.ask(&body, into, chat::OPERATION).await
+    }
+
+    async fn read(&self, request: &ChatRequest, _call: &Call, answer: &Path) -> Result<Value, Fault> {
+        chat::read(&self.words(answer, chat::OPERATION).await?, request)
     }
 }

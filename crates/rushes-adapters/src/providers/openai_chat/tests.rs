@@ -9,8 +9,19 @@ use serde_json::json;
 
 #[tokio::test]
 async fn chat_refusals_are_told_in_its_words() {
-    let mut stand = Stand::new(Who::Chat).await;
     let refused = Code::ProviderRefused;
+    for who in [Who::Chat, Who::ChatTalk] {
+        let mut stand = Stand::new(who).await;
+        let mut declined = Answers::chat_says("", "stop");
+        declined["choices"][0]["message"]["refusal"] = json!("I can't help with that.");
+        stand.refuses(Planned::Says(declined), refused, "can't help").await;
+        let busy = stand.refuses(Planned::Refused(429, json!({"detail": "slow down"}), Some(3)), Code::ProviderBusy, "slow down").await;
+        assert_eq!(busy.retry_after_ms, Some(3_000));
+        let told = stand.server.asked();
+        stand.make().await.unwrap();
+        assert_eq!(stand.server.asked(), told + 1, "asked again as it was");
+    }
+    let mut stand = Stand::new(Who::Chat).await;
     let mut declined = Answers::chat_says("", "stop");
     declined["choices"][0]["message"]["refusal"] = json!("I can't help with that.");
     stand.refuses(Planned::Says(declined), refused, "can't help").await;

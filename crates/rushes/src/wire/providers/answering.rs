@@ -9,7 +9,7 @@ use rushes_adapters::providers::gemini::{Gemini, GeminiSettings};
 use rushes_adapters::providers::lyria::{Lyria, LyriaSettings};
 use rushes_adapters::providers::openai_chat::{OpenAiChat, OpenAiChatSettings};
 use rushes_core::Fault;
-use rushes_core::provider::{ConceptRequest, ImageRequest, MusicRequest};
+use rushes_core::provider::{ChatRequest, ConceptRequest, ImageRequest, MusicRequest};
 use std::sync::Arc;
 
 /// The name of a model as configured; it is kept as long as the program runs, which asks one of each sort.
@@ -33,11 +33,15 @@ pub(super) fn gemini_text(account: &Account<'_>) -> Made<ConceptRequest> {
     Ok(Arc::new(AtOnce::new(gemini(account)?, account.terms()?)))
 }
 
+pub(super) fn gemini_chat(account: &Account<'_>) -> Made<ChatRequest> {
+    Ok(Arc::new(AtOnce::new(gemini(account)?, account.terms()?)))
+}
+
 pub(super) fn gemini_image(account: &Account<'_>) -> Made<ImageRequest> {
     Ok(Arc::new(AtOnce::new(gemini(account)?, account.terms()?)))
 }
 
-pub(super) fn openai_chat(account: &Account<'_>) -> Made<ConceptRequest> {
+fn openai(account: &Account<'_>) -> Result<OpenAiChat, Fault> {
     account.knows(&["model"])?;
     let missing = || refuse(&account.setting("options.model"), "say which model is asked, as the server names it");
     account.text("model")?.ok_or_else(missing)?;
@@ -46,7 +50,15 @@ pub(super) fn openai_chat(account: &Account<'_>) -> Made<ConceptRequest> {
         endpoint: account.section.endpoint.clone(),
         model: model(account, "model", "")?,
     };
-    Ok(Arc::new(AtOnce::new(OpenAiChat::new(&settings, HttpOptions::default())?, account.terms()?)))
+    OpenAiChat::new(&settings, HttpOptions::default())
+}
+
+pub(super) fn openai_text(account: &Account<'_>) -> Made<ConceptRequest> {
+    Ok(Arc::new(AtOnce::new(openai(account)?, account.terms()?)))
+}
+
+pub(super) fn openai_chat(account: &Account<'_>) -> Made<ChatRequest> {
+    Ok(Arc::new(AtOnce::new(openai(account)?, account.terms()?)))
 }
 
 pub(super) fn elevenlabs(account: &Account<'_>) -> Made<MusicRequest> {

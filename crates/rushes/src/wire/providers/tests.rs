@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::load;
 
-/// What is chosen by such a file, as `text image motion music`; else the setting that is wrong.
+/// What is chosen by such a file, as `text image motion music chat`; else the setting that is wrong.
 fn chosen_by(text: &str) -> Result<String, String> {
     let folder = tempfile::tempdir().unwrap();
     let write =
@@ -15,8 +15,9 @@ fn chosen_by(text: &str) -> Result<String, String> {
         assert!(!fault.to_string().contains("key-one"), "{fault}");
         fault.get("setting").unwrap_or("no setting").to_owned()
     })?;
-    let cards = [made.text.card(), made.image.card(), made.motion.card(), made.music.card()];
-    Ok(cards.map(|card| format!("{} {}", card.name, card.model)).join(", "))
+    let cards = [made.text.card(), made.image.card(), made.motion.card(), made.music.card()].into_iter();
+    let cards = cards.chain(made.chat.map(|chat| chat.card()));
+    Ok(cards.map(|card| format!("{} {}", card.name, card.model)).collect::<Vec<_>>().join(", "))
 }
 
 #[test]
@@ -31,6 +32,9 @@ fn config_chooses_who_answers_with_what_it_makes() {
         "[make]\ntext = \"openai_chat\"\n[providers.openai_chat]\nendpoint = \"http://127.0.0.1:11434\"\noptions = { model = \"qwen3:8b\" }\n",
     );
     assert!(chat.starts_with("openai_chat qwen3:8b, "), "{chat}");
+    let talk = of("[make]\nchat = \"gemini\"\n[providers.gemini]\nkey = \"env:ONE\"\n");
+    assert!(talk.ends_with(", gemini gemini-2.5-flash") && talk.matches(", ").count() == 4, "{talk}");
+    assert_eq!(of("").matches(", ").count(), 3, "nobody answers where nobody is configured");
     let music =
         of("[make]\nmusic = \"elevenlabs\"\n[providers.elevenlabs]\nkey = \"env:ONE\"\nprice_usd = 0.3\n[budgets]\nday_usd = 1.0\n");
     assert!(music.ends_with("elevenlabs music_v1"), "{music}");
@@ -50,6 +54,9 @@ fn config_names_what_a_provider_lacks() {
             "providers.gemini.options.image_model",
         ),
         ("[make]\nmusic = \"gemini\"\n", "make.music"),
+        ("[make]\nchat = \"builtin\"\n", "make.chat"),
+        ("[make]\nchat = \"kling\"\n", "make.chat"),
+        ("[make]\nchat = \"openai_chat\"\n", "providers.openai_chat.options.model"),
         ("[make]\ntext = \"openai_chat\"\n", "providers.openai_chat.options.model"),
         ("[make]\ntext = \"openai_chat\"\n[providers.openai_chat]\noptions = { model = \"gpt\" }\n", "providers.openai_chat.key"),
         (

@@ -6,9 +6,9 @@ use super::survivor::{TINY, make_reference};
 use rushes_adapters::HttpOptions;
 use rushes_adapters::publishers::instagram::{Instagram, InstagramSettings};
 use rushes_core::delivery::Routes;
-use rushes_core::flow::Workflows;
+use rushes_core::flow::{Lane, Workflows};
 use rushes_core::job::Outcome;
-use rushes_core::provider::Providers;
+use rushes_core::provider::{Call, ChatRequest, Provider, ProviderCard, Providers};
 use rushes_core::store::{JobFilter, Jobs, Store};
 use rushes_core::{Code, Fault, Job, JobState};
 use rushes_media::builtin::{image::BuiltinImage, motion::BuiltinMotion, music::BuiltinMusic, text::BuiltinText};
@@ -17,6 +17,7 @@ use rushes_media::music::Styles;
 use rushes_store::SqlStore;
 use rushes_testkit::replay::{Difference, Recorded, RecordedChild, RecordedStep, replay};
 use rushes_workflows::{Kit, Registry};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,7 @@ pub(crate) fn registry() -> Registry {
             image: Arc::new(BuiltinImage),
             motion: Arc::new(BuiltinMotion),
             music: Arc::new(BuiltinMusic::new(Styles::builtin())),
+            chat: Some(Arc::new(Model)),
         },
         styles: Styles::builtin(),
         inspect: Arc::new(MediaInspector),
@@ -57,6 +59,20 @@ pub(crate) fn registry() -> Registry {
 fn account() -> Instagram {
     let (user_id, token) = ("1".to_owned(), "none".to_owned());
     Instagram::new(&InstagramSettings { user_id, token, endpoint: None, daily_limit: 25 }, HttpOptions::default()).unwrap()
+}
+
+/// One that is never asked, either. It sends nothing, as those who recorded the other journals had nobody who does.
+struct Model;
+
+#[async_trait::async_trait]
+impl Provider<ChatRequest> for Model {
+    fn card(&self) -> ProviderCard {
+        ProviderCard { name: "openai_chat", model: "test-model", version: 1, lane: Lane::Net }
+    }
+
+    async fn make(&self, _: &ChatRequest, _: &Call) -> Result<Value, Fault> {
+        Err(Fault::new(Code::ProviderDown, "ask model"))
+    }
 }
 
 fn folder() -> PathBuf {

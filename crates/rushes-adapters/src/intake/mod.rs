@@ -1,0 +1,3 @@
+//! Where applications leave work for others to pick up, a file each.
+
+pub mod upstash;
