@@ -1,6 +1,6 @@
 //! What every such server does with a request, whatever its dialect.
 
-use super::{Inner, Moment, PICTURE, Planned, RUBBISH, Shared, Task};
+use super::{Inner, Moment, PICTURE, Planned, RUBBISH, Shared, Task, is_held};
 use crate::film::fetch;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Response, StatusCode};
@@ -135,7 +135,7 @@ async fn serve(shared: Arc<Shared>, request: axum::extract::Request) -> Response
     let (planned, held) = {
         let mut inner = shared.inner();
         inner.calls.push(name);
-        (inner.next_planned(name), inner.is_held())
+        (inner.next_planned(name), is_held(&mut inner.hold, name))
     };
     if held == Some(Moment::Before) {
         shared.reached.notify_one();
@@ -154,6 +154,7 @@ async fn carried_out(shared: &Shared, asked: &Asked, said: Option<Said>, planned
     let refused = |(status, code, words): Refusal| sent(status, &dialect.refusal(code, &words));
     match planned {
         Some(Planned::Refused(status, code, words)) => return refused((*status, *code, words.clone())),
+        Some(Planned::Told(status, body)) => return sent(*status, body),
         Some(Planned::Dropped) => return broken(),
         _ => {}
     }

@@ -8,8 +8,8 @@ use rushes_core::ledger::{AttemptState, Terms};
 use rushes_core::provider::Provider;
 use rushes_testkit::instagram::film_of_ms;
 use rushes_testkit::kling::Kling as Server;
-use rushes_testkit::orders::{OrderServer, Planned};
-use rushes_testkit::provider_suite::{Abilities, Stand, Trouble, provider_suite};
+use rushes_testkit::orders::Planned;
+use rushes_testkit::provider_suite::{Abilities, Lost, Served, Stand, Trouble, provider_suite};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -36,8 +36,8 @@ impl KlingStand {
 impl Stand for KlingStand {
     type Asked = MotionRequest;
 
-    fn server(&self) -> &OrderServer {
-        &self.server
+    fn server(&self) -> &dyn Served {
+        &*self.server
     }
 
     fn provider(&self, arrives_within: Duration) -> Arc<dyn Provider<MotionRequest>> {
@@ -68,7 +68,7 @@ impl Stand for KlingStand {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities { finds: true, stops: false }
+        Abilities { lost: Lost::Found, stops: false, ..Abilities::ORDERS }
     }
 
     fn refusal(&self, trouble: Trouble, words: &str) -> Option<Planned> {
