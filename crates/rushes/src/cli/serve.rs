@@ -33,7 +33,7 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
         let names: Vec<&str> = running.engine.parts().destinations.iter().map(|site| site.name.as_str()).collect();
         tracing::info!(destinations = names.join(", "), "{}", CLOUD_ENABLED.text);
     }
-    let app = App::new(running.engine.desk(), config.clone(), running.styles.clone())?;
+    let app = App::new(running.engine.desk(), config.clone(), running.styles.clone(), running.bells.clone())?;
     let address = args.listen.unwrap_or_else(|| config.server.address());
     let listening = match Listening::bind(&address, app.clone()).await {
         Ok(listening) => listening,

@@ -21,6 +21,8 @@ fn older() -> KlingKey {
     KlingKey::Older { access: Server::PAIR.0.into(), secret: Server::PAIR.1.into() }
 }
 
+const CALLBACK: &str = "https://rushes.example/api/v1/callbacks/kling";
+
 struct KlingStand {
     server: Server,
     house: House,
@@ -45,6 +47,7 @@ impl Stand for KlingStand {
             key: self.key.clone(),
             endpoint: Some(self.server.url.clone()),
             resolution: Resolution::P720,
+            callback: Some(CALLBACK.into()),
             arrives_within,
             looks_every: Duration::from_millis(250),
         };
@@ -104,6 +107,7 @@ async fn kling_is_told_what_to_make() {
         assert_eq!(std::fs::read(film).unwrap(), film_of_ms(4_000));
         let told = stand.server.tasks().remove(0).told.to_string();
         assert!(told.contains("teal hair") && told.contains("X-Amz"), "{told}");
+        assert!(told.contains(&format!("\"callback_url\":\"{CALLBACK}\"")), "{told}");
     }
 }
 
