@@ -10,7 +10,7 @@ pub(crate) use serve::{Asked, Dialect, Refusal, Said, Wanted, refuse};
 use crate::provider_suite::Held;
 use serde_json::Value;
 use std::collections::VecDeque;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -90,7 +90,6 @@ struct Inner {
 }
 
 struct Shared {
-    address: SocketAddr,
     dialect: Box<dyn Dialect>,
     inner: Mutex<Inner>,
     reached: Notify,
@@ -115,7 +114,7 @@ impl OrderServer {
             queues: false,
             hold: None,
         };
-        let shared = Arc::new(Shared { address, dialect: Box::new(dialect), inner: Mutex::new(inner), reached: Notify::new() });
+        let shared = Arc::new(Shared { dialect: Box::new(dialect), inner: Mutex::new(inner), reached: Notify::new() });
         let router = axum::Router::new().fallback(serve::answer).with_state(shared.clone());
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.expect("serving does not end") });
         Self { url: format!("http://{address}"), shared, serving }

@@ -122,13 +122,15 @@ pub(super) async fn answer(
 async fn serve(shared: Arc<Shared>, request: axum::extract::Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let bytes = axum::body::to_bytes(body, LARGEST_JSON).await.unwrap_or_default();
+    // As it was reached: there may be something in between.
+    let host = parts.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
     let asked = Asked {
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
         method: parts.method,
         headers: parts.headers,
         body: serde_json::from_slice(&bytes).unwrap_or_default(),
-        here: format!("http://{}", shared.address),
+        here: format!("http://{host}"),
     };
     let said = shared.dialect.said(&asked).filter(|_| !asked.path.starts_with(FILES));
     let name = said.as_ref().map_or("fetch", Said::name);

@@ -67,7 +67,10 @@ async fn providers_ring_and_whoever_waits_looks_at_once() {
     let mut served = serve(&store, &kling, "");
     served.key = Some(tokio::task::block_in_place(|| crate::service::new_key(&served.program, "admin")));
     let (status, started) = served
-        .post("/api/v1/workflows/production/jobs", &json!({"parameters": {"count": 1, "reference_videos": ["step"], "generate_variants": false}}))
+        .post(
+            "/api/v1/workflows/production/jobs",
+            &json!({"parameters": {"count": 1, "reference_videos": ["step"], "generate_variants": false}}),
+        )
         .await;
     assert!(status.is_success(), "{status} {started}");
     until("it is ordered", Duration::from_secs(90), async || !kling.tasks().is_empty()).await;

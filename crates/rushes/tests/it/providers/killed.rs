@@ -104,14 +104,16 @@ impl Stand {
         self.store.objects("bucket").iter().filter(|object| object.name.contains(".rushes/lent/")).count()
     }
 
-    /// Kills the program at one of its places or wherever it is, and perhaps the server before.
-    async fn kill(&mut self, args: &[&str], dice: &mut Dice, seen: &mut Seen) {
+    /// Kills the program at one of its places or wherever it is, and perhaps the server before; whether that forgot everything.
+    async fn kill(&mut self, args: &[&str], dice: &mut Dice, seen: &mut Seen) -> bool {
         let mut running = self.program.start_with(args, &[("RUSHES_FAULTS", PLACES[dice.below(6) as usize])]);
         // Wherever it is then: on its way up, at its first order, or later.
         ends_within(&mut running, Duration::from_millis(100 + dice.below(1_500))).await;
+        let mut has_forgotten = false;
         if dice.below(2) == 0 {
             seen.cuts += 1;
-            if dice.below(2) == 1 || !self.service.forget().await {
+            has_forgotten = dice.below(2) == 0 && self.service.forget().await;
+            if !has_forgotten {
                 self.cable.cut(CUTS[dice.below(4) as usize]);
                 ends_within(&mut running, Duration::from_millis(dice.below(800))).await;
                 self.cable.mend();
@@ -121,17 +123,18 @@ impl Stand {
         running.kill().unwrap();
         tokio::task::block_in_place(|| end(running));
         seen.kills += 1;
+        has_forgotten
     }
 
     /// What a round came to.
-    fn judge(&self, job: &Value, before: usize, is_whole: bool, seen: &mut Seen) {
+    fn judge(&self, job: &Value, before: usize, seen: &mut Seen) {
         let row = self.row;
         let shown = self.json(&["jobs", "show", job["id"].as_str().unwrap()]);
         let sent: Vec<&Value> = shown["steps"].as_array().unwrap().iter().filter(|step| !step["sent"].is_null()).collect();
         let carried = self.service.carried();
-        let carried = &carried[before.min(carried.len())..];
+        let carried = &carried[before..];
         for (at, told) in carried.iter().enumerate() {
-            assert!(is_whole && row.is_free && row.provider != "comfyui" || !carried[..at].contains(told), "ordered twice: {told}");
+            assert!(row.asks_again || !carried[..at].contains(told), "ordered twice: {told}");
         }
         if job["state"] == "completed" {
             assert_eq!(sent.len(), row.steps, "{shown}");
@@ -200,9 +203,9 @@ async fn is_killed(row: &'static Row) {
         stand.service.trouble(dice.below(7), 1 + dice.below(4) as u32);
         let mut job = None;
         for _ in 0..=dice.below(3) {
-            stand.kill(&args, &mut dice, &mut seen).await;
-            // Of what was forgotten nothing is counted any more.
-            before = before.min(stand.service.carried().len());
+            if stand.kill(&args, &mut dice, &mut seen).await {
+                before = 0;
+            }
             job = stand.job(seen.rounds as usize).filter(|job| job["state"] == "completed" || job["state"] == "failed");
             if job.is_some() {
                 break;
@@ -215,7 +218,7 @@ async fn is_killed(row: &'static Row) {
             assert!(is_over, "seed {}: {job} {} {}", dice.seed, ended.stdout, ended.stderr);
             job
         });
-        stand.judge(&job, before, true, &mut seen);
+        stand.judge(&job, before, &mut seen);
         stand.service.calm();
         seen.rounds += 1;
     }

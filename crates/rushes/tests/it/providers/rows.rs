@@ -23,11 +23,14 @@ pub(super) struct Row {
     pub(super) is_certain: bool,
     /// Nothing is paid there.
     pub(super) is_free: bool,
+    /// What was lost is asked for again.
+    pub(super) asks_again: bool,
     /// The rest of its section.
     pub(super) more: &'static str,
 }
 
-const USUAL: Row = Row { provider: "", makes: "motion", steps: 1, assets: 0, is_certain: false, is_free: false, more: "" };
+const USUAL: Row =
+    Row { provider: "", makes: "motion", steps: 1, assets: 0, is_certain: false, is_free: false, asks_again: false, more: "" };
 /// Those of a character: the anime image and the cosplay image.
 const CHARACTER: Row = Row { makes: "image", steps: 2, assets: 2, ..USUAL };
 /// The film, and the film with music.
@@ -53,6 +56,7 @@ pub(super) const ROWS: &[Row] = &[
         steps: 1,
         is_certain: true,
         is_free: true,
+        asks_again: true,
         more: "options = { model = \"test-model\" }\n",
         ..CHARACTER
     },
