@@ -3,6 +3,7 @@
 //! What does not live here: pictures of its sound ([`crate::waveform`]).
 
 mod cut_out;
+mod fit;
 mod key;
 mod moment;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use crate::probe::{Probe, probe};
 use crate::run::decode::{Pixels, decode_moments, decode_rgba_frame};
 use crate::run::encode::{Quality, VideoSpec};
 pub use cut_out::{Backing, cut_out};
+pub use fit::{Shape, fit};
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 use rushes_core::{Cancel, Code, Fault};

@@ -30,6 +30,8 @@ pub enum Cut {
     Answers,
     /// Connections break, with all that is on its way, and new ones break at once.
     Reset,
+    /// As if the server's process were killed: connections break, and new ones are refused.
+    Gone,
 }
 
 /// The cable. Dropping it breaks every connection.
@@ -51,7 +53,7 @@ impl State {
         match self.cut {
             None => true,
             Some(Cut::Answers) => way == Way::There,
-            Some(Cut::Silent | Cut::Reset) => false,
+            Some(Cut::Silent | Cut::Reset | Cut::Gone) => false,
         }
     }
 }
@@ -81,7 +83,7 @@ impl Cable {
     pub fn cut(&self, cut: Cut) {
         self.state.send_modify(|state| {
             state.cut = Some(cut);
-            state.breaks += u64::from(cut == Cut::Reset);
+            state.breaks += u64::from(matches!(cut, Cut::Reset | Cut::Gone));
         });
     }
 
@@ -98,10 +100,16 @@ impl Drop for Cable {
 }
 
 /// Takes connections until it is aborted; then all of them break.
-async fn accept(listener: TcpListener, upstream: SocketAddr, state: watch::Receiver<State>) {
+async fn accept(mut listener: TcpListener, upstream: SocketAddr, state: watch::Receiver<State>) {
+    let address = listener.local_addr().expect("a bound socket has an address");
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
+            () = until(state.clone(), |state| state.cut == Some(Cut::Gone)) => {
+                drop(listener);
+                until(state.clone(), |state| state.cut != Some(Cut::Gone)).await;
+                listener = TcpListener::bind(address).await.expect("its port is still free");
+            }
             taken = listener.accept() => {
                 let Ok((near, _)) = taken else { continue };
                 connections.spawn(carry(near, upstream, state.clone()));
@@ -119,7 +127,7 @@ async fn carry(near: TcpStream, upstream: SocketAddr, state: watch::Receiver<Sta
         return;
     }
     let both_ways = async {
-        wait_until(state.clone(), Way::There).await;
+        until(state.clone(), |state| state.lets(Way::There)).await;
         let Ok(far) = TcpStream::connect(upstream).await else { return };
         for end in [&near, &far] {
             let _ = end.set_nodelay(true);
@@ -136,9 +144,9 @@ async fn carry(near: TcpStream, upstream: SocketAddr, state: watch::Receiver<Sta
     }
 }
 
-async fn wait_until(mut state: watch::Receiver<State>, way: Way) {
+async fn until(mut state: watch::Receiver<State>, is_so: impl FnMut(&State) -> bool) {
     // Whose cable is gone is aborted anyway.
-    let _ = state.wait_for(|state| state.lets(way)).await;
+    let _ = state.wait_for(is_so).await;
 }
 
 /// Carries bytes one way, then the end of them.
@@ -146,7 +154,7 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: watch::Rec
     let mut piece = vec![0; PIECE_BYTES];
     loop {
         let read = from.read(&mut piece).await;
-        wait_until(state.clone(), way).await;
+        until(state.clone(), |state| state.lets(way)).await;
         match read? {
             0 => return to.shutdown().await,
             count => to.write_all(&piece[..count]).await?,
@@ -212,6 +220,20 @@ mod tests {
         assert!(says(&mut later, "three").await.is_err());
         cable.mend();
         let mut after = TcpStream::connect(cable.address()).await.unwrap();
+        assert_eq!(says(&mut after, "four").await.unwrap(), "four");
+        cable.cut(Cut::Gone);
+        assert!(says(&mut after, "four").await.is_err());
+        // The listener is closed by another task.
+        while let Ok(mut still) = TcpStream::connect(cable.address()).await {
+            assert!(says(&mut still, "four").await.is_err(), "nobody is there");
+        }
+        cable.mend();
+        let mut after = loop {
+            if let Ok(again) = TcpStream::connect(cable.address()).await {
+                break again;
+            }
+            tokio::task::yield_now().await;
+        };
         assert_eq!(says(&mut after, "four").await.unwrap(), "four");
         // Held and then lost: what was sent never arrives.
         cable.cut(Cut::Silent);

@@ -4,11 +4,13 @@
 mod asked;
 mod frames;
 
+use crate::chat;
 use crate::kit::{Kit, blocking};
 use crate::outside::{Door, Field, Look, Outside, Parameters, Plan, refuse};
 use crate::registry::Card;
-use asked::{Type, Wanted};
+use asked::{Answer, Type, Wanted};
 use rushes_core::flow::{Flow, Lane, Step, StepContext, hash};
+use rushes_core::provider::{ChatMessage, ChatRole};
 use rushes_core::work::{Handed, NewWork, Order, SIGNAL, is_word};
 use rushes_core::{AssetId, Done, Fault, Kind, NewAsset, Stop};
 use rushes_media::stills::write_thumbnail;
@@ -83,9 +85,13 @@ impl Parameters for Input {
 
     async fn plan(&self, _look: Look<'_>) -> Result<Plan, Fault> {
         let wanted = Wanted::of(self)?;
+        if wanted.of.answer.is_some() {
+            return Ok(Plan::of(CARD.name, 1, ["answer"]));
+        }
+        let before = ["enhance".to_owned()].into_iter().filter(|_| wanted.of.is_enhanced).chain(["offer".to_owned()]);
         let steps = (0..wanted.count).map(|index| format!("take {}", index + 1));
         let found = format!("{} of family {}, by a worker that has it", wanted.count, wanted.of.family);
-        Ok(Plan::of(CARD.name, 1, ["offer".to_owned()].into_iter().chain(steps)).found(found))
+        Ok(Plan::of(CARD.name, 1, before.chain(steps)).found(found))
     }
 
     fn key(&self) -> Option<String> {
@@ -102,9 +108,21 @@ struct Offered {
 }
 
 pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Value, Stop> {
-    let _ = kit;
     let wanted = Wanted::of(&input)?;
-    let offered = offer(flow, &input, &wanted).await?;
+    let seed = wanted.seed.unwrap_or_else(|| seed_of(&flow.id().to_string()));
+    if let Some(answer) = wanted.of.answer {
+        let text = answered(flow, kit, &input, (answer, wanted.messages), seed).await?;
+        let job_id = input.id.unwrap_or_else(|| flow.id().to_string());
+        return Ok(json!({"job_id": job_id, "user_id": input.user_id, "type": input.kind, "metadata": input.metadata, "text": text}));
+    }
+    let mut input = input;
+    if wanted.of.is_enhanced {
+        let made = chat::enhance(flow, kit, "enhance", &input.prompt, input.negative_prompt.as_deref(), seed).await?;
+        let asked = std::mem::replace(&mut input.prompt, made.prompt);
+        input.negative_prompt = Some(made.negative_prompt);
+        input.config.insert("original_prompt".to_owned(), json!(asked));
+    }
+    let offered = offer(flow, &input, &wanted, seed).await?;
     let mut made = BTreeSet::new();
     // What is heard only wakes: each time, all that has come since is taken in.
     for heard in 1_u32.. {
@@ -117,10 +135,32 @@ pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Va
     Ok(json!({"job_id": offered.job_id, "user_id": input.user_id, "type": input.kind, "metadata": input.metadata, "text": null}))
 }
 
-async fn offer<F: Flow>(flow: &F, input: &Input, wanted: &Wanted) -> Result<Offered, Stop> {
+/// What a language model says.
+async fn answered<F: Flow>(
+    flow: &F,
+    kit: &Kit,
+    input: &Input,
+    (answer, messages): (Answer, Vec<ChatMessage>),
+    seed: u64,
+) -> Result<Value, Stop> {
+    match answer {
+        Answer::Enhanced => {
+            let made = chat::enhance(flow, kit, "answer", &input.prompt, input.negative_prompt.as_deref(), seed).await?;
+            Ok(json!({"prompt": made.prompt, "negative_prompt": made.negative_prompt}))
+        }
+        Answer::Reply => {
+            let mut all = messages;
+            if all.last().is_none_or(|last| last.role != ChatRole::User) {
+                all.push(ChatMessage { role: ChatRole::User, content: input.prompt.clone() });
+            }
+            Ok(json!({"reply": chat::converse(flow, kit, "answer", all, seed).await?}))
+        }
+    }
+}
+
+async fn offer<F: Flow>(flow: &F, input: &Input, wanted: &Wanted, first: u64) -> Result<Offered, Stop> {
     let (job, input, wanted) = (*flow.id(), input.clone(), wanted.clone());
     flow.step(Step::new("offer").inputs(&input), move |context: StepContext| async move {
-        let first = wanted.seed.unwrap_or_else(|| seed_of(&context.key));
         let seeds: Vec<u64> = (0..u64::from(wanted.count)).map(|index| first + index).collect();
         let mut pictures = BTreeMap::new();
         for (name, said) in &wanted.frames {

@@ -20,6 +20,7 @@ use outside::Outside;
 pub(crate) use publishers::publisher;
 use rushes_adapters::google::login::Login;
 pub(crate) use rushes_adapters::google::login::check as check_login;
+use rushes_adapters::providers::callbacks::Bells;
 use rushes_adapters::webhook::Poster;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::Routes;
@@ -44,6 +45,8 @@ pub(crate) struct Running {
     pub(crate) engine: Engine<Registry>,
     /// The styles it composes in.
     pub(crate) styles: Styles,
+    /// What callbacks of providers ring.
+    pub(crate) bells: Arc<Bells>,
     _lock: Lock,
 }
 
@@ -89,12 +92,13 @@ fn start_as(home: &Home, config: &Config, role: Role, bounded: impl FnOnce(Parts
     let parts = bounded(parts);
     remembered::check(&store, home, config)?;
     let styles = Styles::with(&home.styles())?;
-    let registry = Registry::new(kit(home, config, &parts, &styles)?);
+    let bells = providers::bells(config)?;
+    let registry = Registry::new(kit_with(home, config, &parts, &styles, &bells)?);
     let parts = outside.fit(config, parts, &registry)?;
     let mut engine = Engine::start(parts, registry, owner);
     outside.answer(&mut engine)?;
     engine.listen(&mut lock)?;
-    Ok(Running { engine, styles, _lock: lock })
+    Ok(Running { engine, styles, bells, _lock: lock })
 }
 
 /// Opens a home for small changes beside whatever works on it.
@@ -176,9 +180,13 @@ fn bytes_of(mb: f64) -> Option<u64> {
 
 /// What workflows work with.
 pub(crate) fn kit(home: &Home, config: &Config, parts: &Parts, styles: &Styles) -> Result<Kit, Fault> {
+    kit_with(home, config, parts, styles, &providers::bells(config)?)
+}
+
+fn kit_with(home: &Home, config: &Config, parts: &Parts, styles: &Styles, bells: &Arc<Bells>) -> Result<Kit, Fault> {
     let is_final_quality = config.media.quality == Quality::Final;
     Ok(Kit {
-        providers: providers::providers(config, &parts.destinations, styles)?,
+        providers: providers::providers(config, &parts.destinations, styles, bells)?,
         styles: styles.clone(),
         inspect: parts.inspect.clone(),
         sources: parts

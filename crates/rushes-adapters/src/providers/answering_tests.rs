@@ -6,6 +6,7 @@ use crate::http::HttpOptions;
 use crate::providers::elevenlabs::{ElevenLabs, ElevenLabsSettings};
 use crate::providers::gemini::{Gemini, GeminiSettings};
 use crate::providers::lyria::{Lyria, LyriaSettings};
+use crate::providers::minimax::{MiniMax, MiniMaxSettings};
 use crate::providers::openai_chat::{OpenAiChat, OpenAiChatSettings};
 use rushes_core::ledger::{Attempt, AttemptEnd, AttemptState, Ledger, Terms};
 use rushes_core::provider::{
@@ -34,10 +35,11 @@ pub(crate) enum Who {
     ChatTalk,
     ElevenLabs,
     Lyria,
+    MiniMax,
 }
 
 /// All of them that are paid.
-const PAID: [Who; 5] = [Who::GeminiText, Who::GeminiImage, Who::GeminiTalk, Who::ElevenLabs, Who::Lyria];
+const PAID: [Who; 6] = [Who::GeminiText, Who::GeminiImage, Who::GeminiTalk, Who::ElevenLabs, Who::Lyria, Who::MiniMax];
 
 /// One step of ours and the server. Each attempt has a new process: nothing but folder and ledger stays.
 pub(crate) struct Stand {
@@ -73,23 +75,49 @@ impl Stand {
     }
 
     pub(crate) async fn make_draw(&mut self, draw: u32) -> Result<String, Fault> {
-        let (call, endpoint, http) = (self.call(), Some(self.url()), HttpOptions::default());
-        let terms = Terms { price_micros: PRICE, ..Terms::default() };
+        let call = self.call();
         let file = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
         match self.who {
-            Who::GeminiText => AtOnce::new(self.gemini(), terms).make(&concept(draw), &call).await.map(|made| made.name),
-            Who::GeminiImage => AtOnce::new(self.gemini(), terms).make(&picture(), &call).await.map(|made| file(&made)),
-            Who::GeminiTalk => AtOnce::new(self.gemini(), terms).make(&talk(), &call).await.map(|made| reply(&made)),
-            Who::Chat => AtOnce::new(self.openai_chat(), terms).make(&concept(draw), &call).await.map(|made| made.name),
-            Who::ChatTalk => AtOnce::new(self.openai_chat(), terms).make(&talk(), &call).await.map(|made| reply(&made)),
+            Who::GeminiText | Who::Chat => self.invents().make(&concept(draw), &call).await.map(|made| made.name),
+            Who::GeminiImage => self.draws().make(&picture(), &call).await.map(|made| file(&made)),
+            Who::GeminiTalk | Who::ChatTalk => self.talks().make(&talk(), &call).await.map(|made| reply(&made)),
+            Who::ElevenLabs | Who::Lyria | Who::MiniMax => self.composes().make(&music(), &call).await.map(|made| file(&made.file)),
+        }
+    }
+
+    pub(crate) fn invents(&self) -> Arc<dyn Provider<ConceptRequest>> {
+        if self.who == Who::GeminiText {
+            return Arc::new(AtOnce::new(self.gemini(), terms()));
+        }
+        Arc::new(AtOnce::new(self.openai_chat(), terms()))
+    }
+
+    pub(crate) fn talks(&self) -> Arc<dyn Provider<ChatRequest>> {
+        match self.who {
+            Who::GeminiTalk => Arc::new(AtOnce::new(self.gemini(), terms())),
+            _ => Arc::new(AtOnce::new(self.openai_chat(), terms())),
+        }
+    }
+
+    pub(crate) fn draws(&self) -> Arc<dyn Provider<ImageRequest>> {
+        Arc::new(AtOnce::new(self.gemini(), terms()))
+    }
+
+    pub(crate) fn composes(&self) -> Arc<dyn Provider<MusicRequest>> {
+        let (key, endpoint, http) = (self.keys[0].clone(), Some(self.url()), HttpOptions::default());
+        match self.who {
             Who::ElevenLabs => {
-                let settings = ElevenLabsSettings { key: self.keys[0].clone(), endpoint, model: "music_v1" };
-                AtOnce::new(ElevenLabs::new(&settings, http).unwrap(), terms).make(&music(), &call).await.map(|made| file(&made.file))
+                let settings = ElevenLabsSettings { key, endpoint, model: "music_v1" };
+                Arc::new(AtOnce::new(ElevenLabs::new(&settings, http).unwrap(), terms()))
             }
-            Who::Lyria => {
+            Who::MiniMax => {
+                let settings = MiniMaxSettings { key, endpoint, model: "music-2.6" };
+                Arc::new(AtOnce::new(MiniMax::new(&settings, http).unwrap(), terms()))
+            }
+            _ => {
                 let credentials = Credentials::parse(&self.server.google.service_account()).unwrap();
                 let settings = LyriaSettings { credentials, project: None, location: "us-central1".into(), endpoint, model: "lyria-002" };
-                AtOnce::new(Lyria::new(&settings, http).unwrap(), terms).make(&music(), &call).await.map(|made| file(&made.file))
+                Arc::new(AtOnce::new(Lyria::new(&settings, http).unwrap(), terms()))
             }
         }
     }
@@ -129,11 +157,15 @@ impl Stand {
     }
 }
 
-fn concept(draw: u32) -> ConceptRequest {
+fn terms() -> Terms {
+    Terms { price_micros: PRICE, ..Terms::default() }
+}
+
+pub(crate) fn concept(draw: u32) -> ConceptRequest {
     ConceptRequest { seed: 5, draw, style: "kpop_dance".into(), name: None, wish: Some("somebody calm".into()) }
 }
 
-fn talk() -> ChatRequest {
+pub(crate) fn talk() -> ChatRequest {
     let said = |role, content: &str| ChatMessage { role, content: content.into() };
     ChatRequest {
         kind: "reply".into(),
@@ -149,7 +181,7 @@ fn reply(made: &Value) -> String {
     made["reply"].as_str().unwrap().to_owned()
 }
 
-fn picture() -> ImageRequest {
+pub(crate) fn picture() -> ImageRequest {
     let concept = Concept {
         name: "Mika Sol".into(),
         tagline: String::new(),
@@ -161,7 +193,7 @@ fn picture() -> ImageRequest {
     ImageRequest { concept, picture: Picture::Anime, outfit: Outfit::signature(), width: 720, height: 1280, like: None }
 }
 
-fn music() -> MusicRequest {
+pub(crate) fn music() -> MusicRequest {
     MusicRequest { style: "kpop_dance".into(), seed: 9, duration_ms: 12_000, bpm: Some(124.0), first_beat_ms: 0, drop_ms: Some(6_000) }
 }
 
@@ -179,6 +211,7 @@ async fn answering_services_make_what_they_are_asked_for_and_are_asked_once() {
         (Who::ChatTalk, SAID),
         (Who::ElevenLabs, "elevenlabs.mp3"),
         (Who::Lyria, "lyria.wav"),
+        (Who::MiniMax, "minimax.mp3"),
     ] {
         let mut stand = Stand::new(who).await;
         assert_eq!(stand.make().await.unwrap(), made, "{who:?}");

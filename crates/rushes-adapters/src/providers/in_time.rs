@@ -234,7 +234,12 @@ async fn wait<R: Request>(service: &impl Service<R>, id: &str, call: &Call, bell
         match service.look(id).await {
             Ok(Progress::Made { cost_micros }) => return Ok(cost_micros),
             Ok(Progress::Failed(fault)) => {
-                call.ledger.end(AttemptEnd::Failed(fault.clone())).await?;
+                let ended = call.ledger.end(AttemptEnd::Failed(fault.clone())).await;
+                // It was made, and is there no more: what it cost stays.
+                match ended {
+                    Err(none) if none.code == Code::NotFound => call.ledger.end(AttemptEnd::Wasted(fault.clone())).await?,
+                    ended => ended?,
+                }
                 clear(service, &call.key).await;
                 return Err(fault);
             }

@@ -1,6 +1,8 @@
 //! What makes media elsewhere, a file each.
 
 #[cfg(test)]
+mod answering_suite;
+#[cfg(test)]
 mod answering_tests;
 pub mod at_once;
 mod breaker;
@@ -17,6 +19,7 @@ pub mod in_time;
 pub mod kling;
 pub mod lend;
 pub mod lyria;
+pub mod minimax;
 mod music;
 pub mod openai_chat;
 pub mod recipe;

@@ -21,6 +21,11 @@ pub(super) fn seed_of(seed: u64) -> u64 {
     (seed ^ (seed >> 31)) & 0x7fff_ffff
 }
 
+/// Whether these are the first bytes of an mp3: a tag, or a frame.
+pub(super) fn is_mp3(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'I', b'D', b'3', ..] | [0xff, 0xe2..=0xff, ..])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

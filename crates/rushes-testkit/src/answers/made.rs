@@ -79,3 +79,15 @@ fn wav() -> Vec<u8> {
 pub(super) fn lyria() -> Value {
     json!({"predictions": [{"bytesBase64Encoded": STANDARD.encode(wav()), "mimeType": "audio/wav"}], "model": "lyria-002"})
 }
+
+pub(super) fn minimax() -> Value {
+    let audio: String = mp3().iter().map(|byte| format!("{byte:02x}")).collect();
+    json!({
+        "data": {"audio": audio, "status": 2}, "trace_id": "t", "analysis_info": null, "base_resp": {"status_code": 0, "status_msg": "success"},
+        "extra_info": {"music_duration": 209, "music_sample_rate": 44_100, "music_channel": 2, "bitrate": 128_000, "music_size": 3_336},
+    })
+}
+
+pub(super) fn minimax_refuses(code: i64, words: &str) -> Value {
+    json!({"data": null, "trace_id": "t", "base_resp": {"status_code": code, "status_msg": words}})
+}

@@ -1,13 +1,16 @@
 //! A server that behaves as services do that answer with what they made: Gemini (words and pictures), chat completions as
-//! OpenAI speaks them, ElevenLabs' music and Lyria on Vertex. What was carried out, and so is paid for, is counted.
+//! OpenAI speaks them, ElevenLabs' and MiniMax' music, and Lyria on Vertex. What was carried out, and so is paid for, is counted.
 //! Written from their public API references.
 //!
 //! Left out: every other thing that they make. Their characters, pictures and pieces are always the same few bytes.
 
 mod made;
 mod routes;
+mod served;
 
 use crate::google::Google;
+use crate::orders::Moment;
+use crate::provider_suite::Held;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
@@ -43,7 +46,7 @@ pub enum Planned {
 /// One request that was carried out.
 #[derive(Debug, Clone)]
 pub struct Carried {
-    /// `gemini text`, `gemini image`, `chat`, `elevenlabs`, `lyria`.
+    /// `gemini text`, `gemini image`, `chat`, `elevenlabs`, `minimax`, `lyria`.
     pub what: &'static str,
     /// Its body.
     pub told: Value,
@@ -58,12 +61,14 @@ struct Inner {
     asked: usize,
     /// Keys whose limit is reached, and for how many seconds.
     exhausted: Vec<(String, u32)>,
+    hold: Option<(Held, Moment)>,
 }
 
 struct Shared {
     accounts: Arc<crate::google::Accounts>,
     inner: Mutex<Inner>,
     arrived: tokio::sync::Notify,
+    reached: tokio::sync::Notify,
 }
 
 impl Shared {
@@ -73,7 +78,7 @@ impl Shared {
 }
 
 impl Answers {
-    /// The keys that open Gemini; the first opens ElevenLabs and the chat as well, which also answers without any.
+    /// The keys that open Gemini; the first opens ElevenLabs, MiniMax and the chat as well, which also answers without any.
     pub const KEYS: [&str; 3] = ["answers-key-one", "answers-key-two", "answers-key-three"];
 
     /// Starts it.
@@ -84,7 +89,8 @@ impl Answers {
         let google = Google::start().await;
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
-        let shared = Arc::new(Shared { accounts: google.accounts.clone(), inner: Mutex::default(), arrived: tokio::sync::Notify::new() });
+        let (inner, arrived, reached) = (Mutex::default(), tokio::sync::Notify::new(), tokio::sync::Notify::new());
+        let shared = Arc::new(Shared { accounts: google.accounts.clone(), inner, arrived, reached });
         let router = axum::Router::new().fallback(routes::answer).with_state(shared.clone());
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.expect("serving does not end") });
         Self { url: format!("http://{address}"), google, shared, serving }

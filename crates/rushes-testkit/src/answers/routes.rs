@@ -1,6 +1,7 @@
 //! The one list of addresses, and what each checks before it makes anything.
 
 use super::{Answers, Carried, Planned, Shared, made};
+use crate::orders::{Moment, is_held};
 use axum::body::Body;
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use serde_json::{Value, json};
@@ -24,12 +25,16 @@ async fn serve(shared: Arc<Shared>, request: axum::extract::Request) -> Response
     let (parts, body) = request.into_parts();
     let bytes = axum::body::to_bytes(body, LARGEST).await.unwrap_or_default();
     let told: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    let planned = {
+    let (planned, held) = {
         let mut inner = shared.inner();
         inner.asked += 1;
-        inner.planned.pop_front()
+        (inner.planned.pop_front(), is_held(&mut inner.hold, "order"))
     };
     shared.arrived.notify_one();
+    if held == Some(Moment::Before) {
+        shared.reached.notify_one();
+        std::future::pending::<()>().await;
+    }
     match &planned {
         Some(Planned::Refused(status, body, wait_s)) => {
             let mut answer = sent(*status, body.to_string().into_bytes());
@@ -47,6 +52,10 @@ async fn serve(shared: Arc<Shared>, request: axum::extract::Request) -> Response
         Err((status, body)) => return sent(status, body.to_string().into_bytes()),
     };
     shared.inner().carried.push(Carried { what, told, key });
+    if held == Some(Moment::After) {
+        shared.reached.notify_one();
+        std::future::pending::<()>().await;
+    }
     match planned {
         Some(Planned::AnswerLost) => broken(Vec::new()),
         Some(Planned::Half) => broken(made[..made.len() / 2].to_vec()),
@@ -85,6 +94,13 @@ fn checked(shared: &Shared, path: &str, headers: &HeaderMap, told: &Value) -> Re
             let key = header("xi-api-key");
             elevenlabs(&key, told)?;
             Ok(("elevenlabs", key, made::mp3()))
+        }
+        "/v1/music_generation" => {
+            let made = minimax(&bearer, told);
+            let is_made = made["base_resp"]["status_code"] == 0;
+            let bytes = made.to_string().into_bytes();
+            // It refuses with a status of success.
+            if is_made { Ok(("minimax", bearer, bytes)) } else { Err((200, made)) }
         }
         "/v1/projects/rushes-test/locations/us-central1/publishers/google/models/lyria-002:predict" => {
             let made = lyria(shared, &bearer, told)?;
@@ -160,6 +176,22 @@ fn elevenlabs(key: &str, told: &Value) -> Result<(), Refusal> {
         Some(3_000..=600_000) => Ok(()),
         _ => refuse(422, "invalid_parameters", "music_length_ms is out of range"),
     }
+}
+
+fn minimax(bearer: &str, told: &Value) -> Value {
+    if bearer != Answers::KEYS[0] {
+        return made::minimax_refuses(1004, "login fail: Please carry the API secret key in the 'Authorization' field");
+    }
+    let setting = &told["audio_setting"];
+    let is_right = told["model"].is_string()
+        && told["prompt"].as_str().is_some_and(|prompt| (1..=2_000).contains(&prompt.chars().count()))
+        && told["is_instrumental"] == true
+        && told["lyrics"].is_null()
+        && told["output_format"] == "hex"
+        && setting["format"] == "mp3"
+        && [16_000, 24_000, 32_000, 44_100].map(Value::from).contains(&setting["sample_rate"])
+        && [32_000, 64_000, 128_000, 256_000].map(Value::from).contains(&setting["bitrate"]);
+    if is_right { made::minimax() } else { made::minimax_refuses(2013, "invalid params") }
 }
 
 fn lyria(shared: &Shared, bearer: &str, told: &Value) -> Result<Value, Refusal> {

@@ -13,6 +13,7 @@ mod pictures;
 mod process;
 mod routes;
 mod run;
+mod served;
 mod socket;
 mod state;
 #[cfg(test)]
@@ -30,6 +31,12 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 const GIGABYTE: u64 = 1_000_000_000;
+
+/// A picture of this size, as it would draw one.
+#[must_use]
+pub fn picture(width: u32, height: u32) -> Vec<u8> {
+    pictures::png(width, height, 1, &[])
+}
 
 /// One file of a model.
 #[derive(Debug, Clone)]
@@ -77,6 +84,8 @@ impl Default for Machine {
 pub enum Planned {
     /// It is not carried out, and the answer has this status.
     Status(u16),
+    /// It is not carried out, and the answer has this status and body.
+    Says(u16, Vec<u8>),
     /// It is carried out, and the connection breaks before the answer.
     AnswerLost,
     /// It is not carried out, and the connection breaks.
@@ -98,6 +107,8 @@ pub enum Planned {
 pub enum Hold {
     /// Nothing.
     Nothing,
+    /// Before it is taken out of the queue.
+    Queue,
     /// Before the work of each node.
     Nodes,
     /// In each sampler, after so many steps.

@@ -2,6 +2,7 @@
 
 use super::state::{Entry, Inner, Shared};
 use super::{Planned, check, files, nodes, socket};
+use crate::orders::{Moment, is_held};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
@@ -88,13 +89,23 @@ async fn planned(State(shared): Shown, request: Request, next: Next) -> Response
         (path, _) if path.starts_with("/history") => "history",
         _ => "info",
     };
-    let planned = {
+    let (planned, held) = {
         let mut inner = shared.inner();
         inner.calls.push(call);
-        inner.next_planned(call)
+        // Whoever listens does so beside its requests, at any moment.
+        let held = if call == "ws" { None } else { is_held(&mut inner.held, if call == "queue" { "look" } else { call }) };
+        (inner.next_planned(call), held)
     };
+    if let Some(moment) = held {
+        if moment == Moment::After {
+            next.run(request).await;
+        }
+        shared.reached.notify_one();
+        return std::future::pending().await;
+    }
     match planned {
         None => next.run(request).await,
+        Some(Planned::Says(status, body)) => (StatusCode::from_u16(status).expect("a status"), body).into_response(),
         Some(Planned::Status(status)) => (StatusCode::from_u16(status).expect("a status"), "Internal Server Error").into_response(),
         Some(Planned::AnswerLost) => {
             next.run(request).await;

@@ -22,7 +22,8 @@ pub(super) async fn work(shared: Arc<Shared>) {
     loop {
         let entry = shared
             .until(|inner| {
-                let next = (!inner.pending.is_empty()).then(|| inner.pending.remove(0))?;
+                let may_begin = inner.hold != Hold::Queue && !inner.pending.is_empty();
+                let next = may_begin.then(|| inner.pending.remove(0))?;
                 (inner.running, inner.is_interrupted, inner.step) = (Some(next.clone()), false, 0);
                 inner.tell_queue();
                 Some(next)

@@ -1,11 +1,13 @@
 //! What the server holds in memory, and how one waits for a change of it.
 
 use super::{Hold, Machine, Planned, Seen};
+use crate::orders::Moment;
+use crate::provider_suite::Held;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_tungstenite::tungstenite::Message;
 
 /// What it remembers of the past.
@@ -16,6 +18,8 @@ pub(super) struct Shared {
     pub(super) machine: Machine,
     inner: Mutex<Inner>,
     changes: watch::Sender<u64>,
+    /// The held request is there.
+    pub(super) reached: Notify,
 }
 
 /// One prompt, as it is queued.
@@ -62,6 +66,8 @@ pub(super) struct Inner {
     pub(super) calls: Vec<&'static str>,
     pub(super) taken: Vec<Value>,
     pub(super) hold: Hold,
+    /// A request that is never answered.
+    pub(super) held: Option<(Held, Moment)>,
 }
 
 impl Default for Inner {
@@ -81,6 +87,7 @@ impl Default for Inner {
             calls: Vec::new(),
             taken: Vec::new(),
             hold: Hold::Nothing,
+            held: None,
         }
     }
 }
@@ -150,7 +157,7 @@ impl Shared {
         for folder in ["input", "output", "temp"] {
             std::fs::create_dir_all(home.join(folder)).expect("a folder of its own");
         }
-        Self { home, machine, inner: Mutex::default(), changes: watch::Sender::new(0) }
+        Self { home, machine, inner: Mutex::default(), changes: watch::Sender::new(0), reached: Notify::new() }
     }
 
     pub(super) fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -3,12 +3,14 @@
 //! How one service speaks of that is its own `Dialect`: Kling, fal, Replicate.
 
 mod serve;
+mod served;
 
 pub(crate) use serve::{Asked, Dialect, Refusal, Said, Wanted, refuse};
 
+use crate::provider_suite::Held;
 use serde_json::Value;
 use std::collections::VecDeque;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -30,6 +32,8 @@ pub struct OrderServer {
 pub enum Planned {
     /// It is not carried out, and the answer has this status, code and message.
     Refused(u16, i64, String),
+    /// It is not carried out, and the answer has this status and body.
+    Told(u16, Value),
     /// It is carried out, and the connection breaks before the answer.
     AnswerLost,
     /// It is not carried out, and the connection breaks.
@@ -82,11 +86,10 @@ struct Inner {
     looks: u32,
     /// Nothing begins.
     queues: bool,
-    hold: Option<(usize, Moment)>,
+    hold: Option<(Held, Moment)>,
 }
 
 struct Shared {
-    address: SocketAddr,
     dialect: Box<dyn Dialect>,
     inner: Mutex<Inner>,
     reached: Notify,
@@ -111,7 +114,7 @@ impl OrderServer {
             queues: false,
             hold: None,
         };
-        let shared = Arc::new(Shared { address, dialect: Box::new(dialect), inner: Mutex::new(inner), reached: Notify::new() });
+        let shared = Arc::new(Shared { dialect: Box::new(dialect), inner: Mutex::new(inner), reached: Notify::new() });
         let router = axum::Router::new().fallback(serve::answer).with_state(shared.clone());
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.expect("serving does not end") });
         Self { url: format!("http://{address}"), shared, serving }
@@ -122,48 +125,9 @@ impl OrderServer {
         self.shared.inner().planned.push_back((call, planned));
     }
 
-    /// Nothing goes wrong any more.
-    pub(crate) fn forget_plans(&self) {
-        let mut inner = self.shared.inner();
-        inner.planned.clear();
-        inner.hold = None;
-    }
-
-    /// So many may be unfinished at once.
-    pub fn allow(&self, at_once: usize) {
-        self.shared.inner().at_once = at_once;
-    }
-
     /// Orders are made after so many looks.
     pub fn takes(&self, looks: u32) {
         self.shared.inner().looks = looks;
-    }
-
-    /// What is ordered from now on stays in the queue.
-    pub(crate) fn queues(&self) {
-        self.shared.inner().queues = true;
-    }
-
-    /// Everything that is under way is made.
-    pub fn finish(&self) {
-        let mut inner = self.shared.inner();
-        (inner.looks, inner.queues) = (1, false);
-        inner.tasks.iter_mut().for_each(|task| task.looks_left = 1);
-    }
-
-    /// Everything that is under way was made while nobody looked.
-    pub(crate) fn made_meanwhile(&self) {
-        self.shared.inner().tasks.iter_mut().filter(|task| task.end.is_none()).for_each(|task| task.end = Some(Ok(())));
-    }
-
-    /// The request that is the `nth` from now on is never answered; [`Self::reached`] ends then.
-    pub fn hold(&self, nth: usize, moment: Moment) {
-        self.shared.inner().hold = Some((nth, moment));
-    }
-
-    /// Until the held request is there.
-    pub async fn reached(&self) {
-        self.shared.reached.notified().await;
     }
 
     /// The names of all requests so far, in order.
@@ -190,15 +154,21 @@ impl Inner {
         let at = self.planned.iter().position(|(name, _)| *name == call)?;
         self.planned.remove(at).map(|(_, planned)| planned)
     }
+}
 
-    /// Whether this request is held.
-    fn is_held(&mut self) -> Option<Moment> {
-        let (left, moment) = self.hold.as_mut()?;
-        *left = left.saturating_sub(1);
-        let held = (*left == 0).then_some(*moment);
-        if held.is_some() {
-            self.hold = None;
+/// Whether this request is the held one: then it is held no more.
+pub(crate) fn is_held(hold: &mut Option<(Held, Moment)>, call: &str) -> Option<Moment> {
+    let (held, moment) = hold.as_mut()?;
+    let is_this = match held {
+        Held::Look => call == "look",
+        Held::Nth(left) => {
+            *left = left.saturating_sub(1);
+            *left == 0
         }
-        held
+    };
+    let moment = is_this.then_some(*moment);
+    if is_this {
+        *hold = None;
     }
+    moment
 }

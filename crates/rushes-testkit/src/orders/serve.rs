@@ -1,6 +1,6 @@
 //! What every such server does with a request, whatever its dialect.
 
-use super::{Inner, Moment, PICTURE, Planned, RUBBISH, Shared, Task};
+use super::{Inner, Moment, PICTURE, Planned, RUBBISH, Shared, Task, is_held};
 use crate::film::fetch;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Response, StatusCode};
@@ -122,20 +122,22 @@ pub(super) async fn answer(
 async fn serve(shared: Arc<Shared>, request: axum::extract::Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let bytes = axum::body::to_bytes(body, LARGEST_JSON).await.unwrap_or_default();
+    // As it was reached: there may be something in between.
+    let host = parts.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
     let asked = Asked {
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
         method: parts.method,
         headers: parts.headers,
         body: serde_json::from_slice(&bytes).unwrap_or_default(),
-        here: format!("http://{}", shared.address),
+        here: format!("http://{host}"),
     };
     let said = shared.dialect.said(&asked).filter(|_| !asked.path.starts_with(FILES));
     let name = said.as_ref().map_or("fetch", Said::name);
     let (planned, held) = {
         let mut inner = shared.inner();
         inner.calls.push(name);
-        (inner.next_planned(name), inner.is_held())
+        (inner.next_planned(name), is_held(&mut inner.hold, name))
     };
     if held == Some(Moment::Before) {
         shared.reached.notify_one();
@@ -154,6 +156,7 @@ async fn carried_out(shared: &Shared, asked: &Asked, said: Option<Said>, planned
     let refused = |(status, code, words): Refusal| sent(status, &dialect.refusal(code, &words));
     match planned {
         Some(Planned::Refused(status, code, words)) => return refused((*status, *code, words.clone())),
+        Some(Planned::Told(status, body)) => return sent(*status, body),
         Some(Planned::Dropped) => return broken(),
         _ => {}
     }

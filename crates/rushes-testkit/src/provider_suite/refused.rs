@@ -1,12 +1,15 @@
 //! What a service does not do, and says why.
 
-use super::{Kept, Stand, Step, Trouble, keep};
+use super::{Kept, Pace, Stand, Step, Trouble, keep};
 use crate::orders::Planned;
 use rushes_core::Code;
 use rushes_core::ledger::AttemptState::{Done, Failed};
 
 pub(super) async fn too_many_at_once<S: Stand>(fresh: &impl AsyncFn() -> S) -> Kept {
     let stand = fresh().await;
+    if stand.refusal(Trouble::Busy, "").is_none() {
+        return Ok(());
+    }
     let (first, second) = (Step::new(&stand, "job/first"), Step::new(&stand, "job/second"));
     stand.server().allow(1);
     first.order_and_end().await?;
@@ -15,7 +18,7 @@ pub(super) async fn too_many_at_once<S: Stand>(fresh: &impl AsyncFn() -> S) -> K
     second.stands(&[Failed])?;
     second.gave_back()?;
     second.carried_out(1)?;
-    stand.server().finish();
+    stand.server().pace(Pace::Finish);
     first.makes().await?;
     second.makes().await?;
     second.stands(&[Failed, Done])?;
@@ -24,7 +27,7 @@ pub(super) async fn too_many_at_once<S: Stand>(fresh: &impl AsyncFn() -> S) -> K
 
 pub(super) async fn what_they_refuse<S: Stand>(fresh: &impl AsyncFn() -> S) -> Kept {
     let stand = fresh().await;
-    let secret = stand.secrets().swap_remove(0);
+    let secret = stand.secrets().into_iter().next().unwrap_or_default();
     for (trouble, code) in [
         (Trouble::Busy, Code::ProviderBusy),
         (Trouble::BusyInSuccess, Code::ProviderBusy),

@@ -1,6 +1,6 @@
 //! What is stopped, by us.
 
-use super::{Kept, Stand, Step, keep};
+use super::{Kept, Lost, Pace, Stand, Step, keep};
 use crate::orders::Planned;
 use rushes_core::ledger::AttemptEnd;
 use rushes_core::ledger::AttemptState::Submitted;
@@ -26,12 +26,12 @@ fn is_paid(end: Option<&AttemptEnd>) -> bool {
 pub(super) async fn what_waits_is_stopped<S: Stand>(fresh: &impl AsyncFn() -> S) -> Kept {
     let stand = fresh().await;
     let step = Step::new(&stand, KEY);
-    stand.server().queues();
+    stand.server().pace(Pace::Queues);
     step.order_and_end().await?;
     let end = stop(&step).await?;
     if stand.abilities().stops {
         keep!(is_off(end.as_ref()), "it waited, and is said to be {end:?}");
-        keep!(stand.server().tasks()[0].is_stopped, "nobody told the service");
+        keep!(stand.server().is_stopped(), "nobody told the service");
     } else {
         keep!(is_paid(end.as_ref()), "nothing stops it there, and it is said to be {end:?}");
     }
@@ -42,7 +42,7 @@ pub(super) async fn what_was_made_before_it_was_stopped<S: Stand>(fresh: &impl A
     let stand = fresh().await;
     let step = Step::new(&stand, KEY);
     step.order_and_end().await?;
-    stand.server().made_meanwhile();
+    stand.server().made_meanwhile().await;
     let end = stop(&step).await?;
     keep!(is_paid(end.as_ref()), "it was made and paid for, and is said to be {end:?}");
     step.gave_back()
@@ -52,12 +52,12 @@ pub(super) async fn what_may_have_arrived_is_stopped<S: Stand>(fresh: &impl Asyn
     for planned in [Planned::AnswerLost, Planned::Dropped] {
         let stand = fresh().await;
         let step = Step::new(&stand, KEY);
-        stand.server().queues();
+        stand.server().pace(Pace::Queues);
         stand.server().plan("order", planned.clone());
         step.fails(Code::AnswerLost).await?;
         let end = stop(&step).await?;
         let abilities = stand.abilities();
-        let is_right = match (abilities.finds, abilities.stops || planned == Planned::Dropped) {
+        let is_right = match (abilities.lost == Lost::Found, abilities.stops || planned == Planned::Dropped) {
             (false, _) => end.is_none(),
             (true, true) => is_off(end.as_ref()),
             (true, false) => is_paid(end.as_ref()),
@@ -70,10 +70,10 @@ pub(super) async fn what_may_have_arrived_is_stopped<S: Stand>(fresh: &impl Asyn
 pub(super) async fn whoever_waits_hears_that_it_is_cancelled<S: Stand>(fresh: &impl AsyncFn() -> S) -> Kept {
     let stand = fresh().await;
     let step = Step::new(&stand, KEY);
-    stand.server().takes(u32::MAX);
+    stand.server().pace(Pace::Never);
     let cancel = Cancel::new();
     let (made, ()) = tokio::join!(step.make_within(Duration::ZERO, cancel.clone()), async {
-        while !stand.server().calls().contains(&"look") {
+        while !stand.server().is_looked_at() {
             tokio::task::yield_now().await;
         }
         cancel.cancel();

@@ -1,24 +1,19 @@
 //! Lines that break and servers in trouble.
 
-use super::{Kept, LATER, Stand, Step, Trouble, keep};
+use super::{Kept, LATER, Lost, Stand, Step, Trouble, bytes_of, keep};
 use crate::orders::{Planned, RUBBISH};
 use rushes_core::ledger::AttemptState::{Done, Failed, Submitted, Unknown};
 use rushes_core::{Cancel, Code};
-use std::path::Path;
 
 const KEY: &str = "job/step";
 /// A look whose connection breaks is repeated by itself a few times.
 const REPEATED: usize = 4;
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|e| format!("{} cannot be read: {e}", path.display()))
-}
-
 pub(super) async fn it_is_made_and_what_was_lent_is_taken_back<S: Stand>(fresh: &impl AsyncFn() -> S) -> Kept {
     let stand = fresh().await;
     let step = Step::new(&stand, KEY);
     let made = step.makes().await?;
-    keep!(!read(&made)?.is_empty(), "it is empty");
+    keep!(!bytes_of(&made)?.is_empty(), "it is empty");
     step.stands(&[Done])?;
     step.gave_back()?;
     // A step that is begun again after its end fetches once more, and orders nothing.
@@ -27,16 +22,24 @@ pub(super) async fn it_is_made_and_what_was_lent_is_taken_back<S: Stand>(fresh: 
 }
 
 /// What follows where nobody knows whether it arrived, and `carried_out` orders were.
-async fn unknown<S: Stand>(step: &Step<'_, S>, carried_out: usize) -> Kept {
+pub(super) async fn unknown<S: Stand>(step: &Step<'_, S>, carried_out: usize) -> Kept {
     step.stands(&[Unknown])?;
     step.carried_out(carried_out)?;
     step.stand.server().forget_plans();
-    if !step.stand.abilities().finds {
-        for _ in 0..2 {
-            step.fails(Code::NeedsReconcile).await?;
+    match step.stand.abilities().lost {
+        Lost::NeedsSomebody => {
+            for _ in 0..2 {
+                step.fails(Code::NeedsReconcile).await?;
+            }
+            step.stands(&[Unknown])?;
+            return step.carried_out(carried_out);
         }
-        step.stands(&[Unknown])?;
-        return step.carried_out(carried_out);
+        Lost::AskedAgain => {
+            step.makes().await?;
+            step.stands(&[Failed, Done])?;
+            return step.carried_out(carried_out + 1);
+        }
+        Lost::Found => {}
     }
     if carried_out == 0 {
         let Err(early) = step.make_within(LATER, Cancel::new()).await? else {
@@ -77,7 +80,7 @@ pub(super) async fn trouble_of_theirs_at_the_order<S: Stand>(fresh: &impl AsyncF
     let step = Step::new(&stand, KEY);
     stand.server().plan("order", down(&stand)?);
     step.fails(Code::AnswerLost).await?;
-    if stand.abilities().finds {
+    if stand.abilities().lost == Lost::Found {
         stand.server().plan("find", down(&stand)?);
         step.fails(Code::ProviderDown).await?;
     }
@@ -129,7 +132,11 @@ pub(super) async fn a_result_that_is_none<S: Stand>(fresh: &impl AsyncFn() -> S)
     let stand = fresh().await;
     let step = Step::new(&stand, KEY);
     stand.server().plan("order", Planned::Rubbish);
+    if stand.abilities().reads {
+        step.fails(Code::ProviderRefused).await?;
+        return step.carried_out(1);
+    }
     let made = step.makes().await?;
-    keep!(read(&made)? == RUBBISH, "it is not handed on as it came: ingest is who refuses it");
+    keep!(bytes_of(&made)? == RUBBISH, "it is not handed on as it came: ingest is who refuses it");
     step.stands(&[Done])
 }

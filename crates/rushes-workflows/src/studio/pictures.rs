@@ -7,7 +7,7 @@ use rushes_core::kinds::Names;
 use rushes_core::provider::{ImageRequest, Outfit, Picture};
 use rushes_core::recognise::PRIMARY;
 use rushes_core::{AssetRef, Done, Fault, Kind, Stop};
-use rushes_media::stills::cut_out;
+use rushes_media::stills::{Shape, cut_out, fit};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -22,6 +22,16 @@ async fn clear(context: &StepContext, picture: Picture, file: PathBuf) -> Result
         Ok(out)
     })
     .await
+}
+
+/// The picture in the size it was asked for, as PNG: some makers know some shapes only. Of stickers nothing is cut off.
+async fn fitted(context: &StepContext, picture: Picture, file: PathBuf, size: (u32, u32)) -> Result<PathBuf, Fault> {
+    let shape = match picture {
+        Picture::Anime | Picture::Cosplay => Shape::Fill,
+        Picture::IconSticker | Picture::NameSticker => Shape::Whole,
+    };
+    let (out, cancel) = (context.scratch()?.join("fitted.png"), context.cancel.clone());
+    blocking(move || Ok(if fit(&file, size, shape, &out, &cancel)? { out } else { file })).await
 }
 
 /// One still picture to be made.
@@ -124,7 +134,11 @@ impl<F: Flow> Studio<'_, F> {
                 ImageRequest { concept: person.concept.clone(), picture: image.picture, outfit: image.outfit.clone(), width, height, like };
             let (file, reused_from) = match before {
                 Some(before) => (before.file, Some(before.asset)),
-                None => (clear(&context, image.picture, provider.make(&request, &context.call("image")?).await?).await?, None),
+                None => {
+                    let made = provider.make(&request, &context.call("image")?).await?;
+                    let made = clear(&context, image.picture, made).await?;
+                    (fitted(&context, image.picture, made, (width, height)).await?, None)
+                }
             };
             let mut asset =
                 context.new_asset(image.kind, &person.id, file).title(&image.title).names(&image.names).seed(person.concept.seed);

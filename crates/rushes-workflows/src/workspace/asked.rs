@@ -2,6 +2,7 @@
 
 use super::Input;
 use crate::outside::{SEED_MAX, refuse};
+use rushes_core::provider::ChatMessage;
 use rushes_core::work::FILES_MAX;
 use rushes_core::{Fault, Kind};
 use serde_json::{Map, Value, json};
@@ -10,29 +11,51 @@ use std::ops::RangeInclusive;
 /// What `config` takes, for people.
 pub(super) const CONFIG: &str = "Any of num_images (1 to 16), seed, resolution (such as 1024x1024), num_inference_steps, guidance_scale, and for \
 films frames (4 k + 1), fps, first_frame and last_frame: the id of an asset of this user, or its path or address in the workspace. \
+for chat_conversation messages, each with role and content. \
 Whatever else it holds is kept with the results.";
 
 /// Sides of pictures, pixels.
 const SIDE_PX: RangeInclusive<u64> = 64..=4_096;
 
+/// What a language model answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// A richer prompt.
+    Enhanced,
+    /// The next message of a conversation.
+    Reply,
+}
+
 /// A type of job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Type {
     pub(super) name: &'static str,
-    /// The family of models that makes it.
+    /// The family of models that makes it; empty for answers.
     pub(super) family: &'static str,
     pub(super) is_film: bool,
+    /// A language model enriches the prompt first.
+    pub(super) is_enhanced: bool,
+    /// What a language model answers, where that is all.
+    pub(super) answer: Option<Answer>,
     steps: u32,
     size: (u32, u32),
 }
 
 impl Type {
     const fn image(name: &'static str, steps: u32) -> Self {
-        Self { name, family: "sdxl", is_film: false, steps, size: (1024, 1024) }
+        Self { name, family: "sdxl", is_film: false, is_enhanced: false, answer: None, steps, size: (1024, 1024) }
     }
 
     const fn film(name: &'static str, steps: u32, size: (u32, u32)) -> Self {
-        Self { name, family: "wan22", is_film: true, steps, size }
+        Self { name, family: "wan22", is_film: true, is_enhanced: false, answer: None, steps, size }
+    }
+
+    const fn answer(name: &'static str, answer: Answer) -> Self {
+        Self { name, family: "", is_film: false, is_enhanced: false, answer: Some(answer), steps: 0, size: (0, 0) }
+    }
+
+    const fn enhanced(self) -> Self {
+        Self { is_enhanced: true, ..self }
     }
 
     pub(super) fn mime(&self) -> &'static str {
@@ -52,6 +75,12 @@ const TYPES: &[Type] = &[
     Type::image("image_high", 50),
     Type::film("video_fast", 20, (832, 480)),
     Type::film("video_high", 40, (1280, 720)),
+    Type::image("image7b_fast_enhanced", 25).enhanced(),
+    Type::image("image7b_high_enhanced", 50).enhanced(),
+    Type::film("video7b_fast_enhanced", 20, (832, 480)).enhanced(),
+    Type::film("video7b_high_enhanced", 40, (1280, 720)).enhanced(),
+    Type::answer("chat_enhance", Answer::Enhanced),
+    Type::answer("chat_conversation", Answer::Reply),
 ];
 
 pub(super) fn names() -> Vec<&'static str> {
@@ -67,6 +96,8 @@ pub(super) struct Wanted {
     pub(super) seed: Option<u64>,
     /// By the names of the graph's inputs, as they were said.
     pub(super) frames: Vec<(&'static str, String)>,
+    /// A conversation so far; empty: the prompt is its first message.
+    pub(super) messages: Vec<ChatMessage>,
     width: u32,
     height: u32,
     steps: u32,
@@ -112,7 +143,11 @@ impl Wanted {
             return Err(refuse(format!("config.first_frame is missing: {} begins with a picture", of.name)));
         }
         let fps = whole(config, "fps", 1..=60)?;
-        Ok(Self { of, count: count as u32, seed, frames, width, height, steps: steps as u32, guidance, frames_count, fps })
+        let messages = said(config, "messages").filter(|_| of.answer.is_some()).map_or(Ok(Vec::new()), |messages| {
+            let wrong = |why| refuse(format!("config.messages is a list of objects with role (user or assistant) and content: {why}"));
+            serde_json::from_value(messages.clone()).map_err(wrong)
+        })?;
+        Ok(Self { of, count: count as u32, seed, frames, messages, width, height, steps: steps as u32, guidance, frames_count, fps })
     }
 
     /// What fills the graph beside seed and pictures.

@@ -38,6 +38,7 @@ fn workspace_jobs_that_cannot_be_are_refused_with_what_may_be_said() {
         ("video_fast", json!({"first_frame": "a", "num_images": 3}), "a film is one"),
         ("video_fast", json!({"first_frame": "a", "frames": 80}), "4 k + 1"),
         ("video_fast", json!({"first_frame": 7}), "first_frame"),
+        ("chat_conversation", json!({"messages": [{"role": "system", "content": "x"}]}), "user or assistant"),
     ] {
         let fault = Wanted::of(&input(kind, config.clone())).unwrap_err();
         assert!(fault.to_string().contains(says), "{kind} {config}: {fault}");

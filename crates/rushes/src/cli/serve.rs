@@ -41,7 +41,7 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
             return Err(fault.into());
         }
     };
-    let app = App::new(running.engine.desk(), config.clone(), running.styles.clone())?;
+    let app = App::new(running.engine.desk(), config.clone(), running.styles.clone(), running.bells.clone())?;
     let address = args.listen.unwrap_or_else(|| config.server.address());
     let listening = match Listening::bind(&address, app.clone()).await {
         Ok(listening) => listening,

@@ -218,6 +218,9 @@ fn check(config: &Config) -> Result<(), Fault> {
     if !(0.1..=3600.0).contains(&delivery.stalled_after_s) {
         return refuse("delivery.stalled_after_s", "a wait is above zero and at most an hour");
     }
+    if config.server.callback_base.as_deref().is_some_and(|base| !is_base(base)) {
+        return refuse("server.callback_base", "this is an https:// address without ? and #, as it is reached from outside");
+    }
     if config.server.jobs_at_once == 0 {
         return refuse("server.jobs_at_once", "at least one job runs at once");
     }
@@ -249,6 +252,13 @@ fn check(config: &Config) -> Result<(), Fault> {
         return refuse("destinations, catalogs", "each has a name, and no two the same");
     }
     Ok(())
+}
+
+/// Whether paths may be put behind it. Without a certificate nobody outside is told of this machine.
+fn is_base(base: &str) -> bool {
+    let is_whole = !base.contains(['?', '#', '"', '\\']) && !base.contains(char::is_whitespace);
+    let rest = base.strip_prefix("https://").or(base.strip_prefix("http://127.0.0.1"));
+    is_whole && rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
 }
 
 fn check_engine(config: &Config) -> Result<(), Fault> {

@@ -248,6 +248,9 @@ pub(crate) struct ServerSection {
     pub(crate) requests_per_minute: u32,
     /// The largest file that may be handed in, millions of bytes.
     pub(crate) upload_max_mb: u32,
+    /// Where this server is reached from outside, for providers to call; none = they are not asked to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) callback_base: Option<String>,
 }
 
 impl Default for ServerSection {
@@ -259,6 +262,7 @@ impl Default for ServerSection {
             job_limit_s: 0,
             requests_per_minute: 1_200,
             upload_max_mb: 2_048,
+            callback_base: None,
         }
     }
 }

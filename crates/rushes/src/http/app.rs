@@ -6,6 +6,7 @@ use super::metrics::Metrics;
 use super::pipeline::Seen;
 use crate::config::Config;
 use crate::ui::Shelf;
+use rushes_adapters::providers::callbacks::Bells;
 use rushes_core::{Cancel, Fault};
 use rushes_engine::{Desk, Parts};
 use rushes_media::music::Styles;
@@ -26,6 +27,8 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     /// The styles of music the engine composes in.
     pub(crate) styles: Styles,
+    /// What callbacks of providers ring.
+    pub(super) bells: Arc<Bells>,
     /// Who may come in.
     pub(crate) doorkeeper: Doorkeeper,
     /// New facts, for those who listen.
@@ -47,12 +50,13 @@ impl App {
         Door { seed, references, styles: &self.styles, may_name_files: false }
     }
 
-    pub(crate) fn new(desk: Desk<Registry>, config: Config, styles: Styles) -> Result<Self, Fault> {
+    pub(crate) fn new(desk: Desk<Registry>, config: Config, styles: Styles, bells: Arc<Bells>) -> Result<Self, Fault> {
         let doorkeeper = Doorkeeper::new(&config)?;
         Ok(Self(Arc::new(Inner {
             desk,
             config,
             styles,
+            bells,
             doorkeeper,
             feed: Feed::default(),
             seen: Seen::default(),

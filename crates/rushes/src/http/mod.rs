@@ -6,6 +6,7 @@
 mod app;
 mod assets;
 mod audit;
+mod callbacks;
 mod caller;
 mod choices;
 mod content;

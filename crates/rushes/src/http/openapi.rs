@@ -119,6 +119,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(open, ["/health", "/readyz"]);
+        assert_eq!(open, ["/api/v1/callbacks/{provider}", "/health", "/readyz"]);
     }
 }

@@ -2,8 +2,8 @@
 
 use super::app::App;
 use super::{
-    assets, audit, caller, choices, content, costs, deliveries, docs, drive, events, handed, health, jobs, keys, metrics, openapi,
-    pipeline, problem, results, schedules, subjects, trace, upload, webhooks, workers, workflows,
+    assets, audit, callbacks, caller, choices, content, costs, deliveries, docs, drive, events, handed, health, jobs, keys, metrics,
+    openapi, pipeline, problem, results, schedules, subjects, trace, upload, webhooks, workers, workflows,
 };
 use crate::ui;
 use axum::Router;
@@ -21,6 +21,7 @@ pub(super) fn open() -> OpenApiRouter<App> {
         .route("/healthz", get(health::health))
         .route("/api/v1/health", get(health::health))
         .routes(routes!(health::ready))
+        .routes(routes!(callbacks::take))
         .route("/openapi.json", get(openapi::openapi))
         .route("/docs", get(docs::docs))
 }

@@ -3,6 +3,8 @@
 mod answering;
 mod queued;
 
+pub(super) use queued::bells;
+
 use crate::config::{Config, ProviderSection};
 use rushes_adapters::HttpOptions;
 use rushes_adapters::providers::callbacks::Bells;
@@ -58,6 +60,7 @@ const ROWS: &[Row] = &[
     },
     Row { name: "kling", motion: Some(kling), ..NOTHING },
     Row { name: "lyria", music: Some(answering::lyria), ..NOTHING },
+    Row { name: "minimax", music: Some(answering::minimax), ..NOTHING },
     Row { name: "openai_chat", text: Some(answering::openai_text), chat: Some(answering::openai_chat), ..NOTHING },
     Row { name: "replicate", image: Some(queued::replicate_image), motion: Some(queued::replicate_motion), ..NOTHING },
 ];
@@ -72,26 +75,25 @@ struct Account<'a> {
     bells: Arc<Bells>,
 }
 
-/// Who makes what. Speaks to nobody yet. Errors: `config_invalid`, naming the setting.
-pub(super) fn providers(config: &Config, sites: &[Site<dyn Destination>], styles: &Styles) -> Result<Providers, Fault> {
+/// Who makes what, with the bells that callbacks ring. Speaks to nobody yet. Errors: `config_invalid`, naming the setting.
+pub(super) fn providers(config: &Config, sites: &[Site<dyn Destination>], styles: &Styles, bells: &Arc<Bells>) -> Result<Providers, Fault> {
     if let Some(name) = config.providers.keys().find(|name| ROWS.iter().all(|row| row.name != name.as_str())) {
         let there: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
         return Err(refuse(&format!("providers.{name}"), format!("there is no such provider; there are: {}", there.join(", "))));
     }
     let make = &config.make;
-    let bells = queued::bells(config)?;
     Ok(Providers {
-        text: chosen(config, (sites, &bells), ("text", &make.text), |row| row.text, || Some(Arc::new(BuiltinText)))?,
-        image: chosen(config, (sites, &bells), ("image", &make.image), |row| row.image, || Some(Arc::new(BuiltinImage)))?,
-        motion: chosen(config, (sites, &bells), ("motion", &make.motion), |row| row.motion, || Some(Arc::new(BuiltinMotion)))?,
+        text: chosen(config, (sites, bells), ("text", &make.text), |row| row.text, || Some(Arc::new(BuiltinText)))?,
+        image: chosen(config, (sites, bells), ("image", &make.image), |row| row.image, || Some(Arc::new(BuiltinImage)))?,
+        motion: chosen(config, (sites, bells), ("motion", &make.motion), |row| row.motion, || Some(Arc::new(BuiltinMotion)))?,
         music: chosen(
             config,
-            (sites, &bells),
+            (sites, bells),
             ("music", &make.music),
             |row| row.music,
             || Some(Arc::new(BuiltinMusic::new(styles.clone()))),
         )?,
-        chat: make.chat.as_ref().map(|name| chosen(config, (sites, &bells), ("chat", name), |row| row.chat, || None)).transpose()?,
+        chat: make.chat.as_ref().map(|name| chosen(config, (sites, bells), ("chat", name), |row| row.chat, || None)).transpose()?,
     })
 }
 
@@ -173,6 +175,12 @@ impl Account<'_> {
         })
     }
 
+    /// Where it is asked to call when an order is over; None where nobody listens.
+    fn callback(&self) -> Option<String> {
+        let base = self.config.server.callback_base.as_ref()?;
+        Some(format!("{}/api/v1/callbacks/{}", base.trim_end_matches('/'), self.name))
+    }
+
     fn arrives_within(&self) -> Duration {
         Duration::from_secs(self.section.arrives_within_s.unwrap_or(ARRIVES_WITHIN_S).into())
     }
@@ -248,6 +256,7 @@ fn kling(account: &Account<'_>) -> Made<MotionRequest> {
         },
         endpoint: account.section.endpoint.clone(),
         resolution: if account.option("resolution", &["720p", "1080p"])? == "1080p" { Resolution::P1080 } else { Resolution::P720 },
+        callback: account.callback(),
         arrives_within: account.arrives_within(),
         looks_every: LOOKS_EVERY,
     };

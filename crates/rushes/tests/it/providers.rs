@@ -1,12 +1,15 @@
 //! Dances made by a service in its own time, by the real program: ordered once, whatever is killed; within the budget; stopped
 //! when nobody wants them any more.
 
+mod called;
+mod killed;
+mod rows;
+
 use crate::support::program::{End, Program, end, ffmpeg, signal};
-use crate::support::survivor::{Dice, TINY, number};
+use crate::support::survivor::TINY;
 use rushes_testkit::answers::{Answers, Planned as Answered};
-use rushes_testkit::cable::{Cable, Cut};
 use rushes_testkit::gcs::Gcs;
-use rushes_testkit::kling::{Kling, Planned};
+use rushes_testkit::kling::Kling;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -16,7 +19,6 @@ const LONG: Duration = Duration::from_secs(120);
 struct Stand {
     program: Program,
     kling: Kling,
-    cable: Cable,
     store: Gcs,
 }
 
@@ -24,17 +26,15 @@ impl Stand {
     async fn new(terms: &str) -> Self {
         let (store, kling) = (Gcs::start().await, Kling::start().await);
         store.make_bucket("bucket", false);
-        let cable = Cable::to(kling.url.trim_start_matches("http://").parse().unwrap()).await;
         let config = format!(
             "{TINY}[[destinations]]\nname = \"cloud\"\nuri = \"gs://bucket\"\nendpoint = \"{}\"\ncredentials = \"file:key.json\"\naccess = \"signed\"\n\
-             [make]\nmotion = \"kling\"\n{terms}\n[providers.kling]\nkey = \"env:KLING\"\nendpoint = \"http://{}\"\nprice_usd = 0.5\narrives_within_s = 2\n",
-            store.url,
-            cable.address()
+             [make]\nmotion = \"kling\"\n{terms}\n[providers.kling]\nkey = \"env:KLING\"\nendpoint = \"{}\"\nprice_usd = 0.5\narrives_within_s = 2\n",
+            store.url, kling.url
         );
         let program = Program::with(&config);
         program.write("key.json", store.google.service_account().as_bytes());
         program.write(".env", format!("KLING={}\n", Kling::KEY).as_bytes());
-        let stand = Self { program, kling, cable, store };
+        let stand = Self { program, kling, store };
         for name in ["step", "turn", "leap"] {
             stand.reference(name);
         }
@@ -137,53 +137,6 @@ async fn providers_that_cannot_stop_are_paid_for_what_a_cancelled_job_ordered() 
     tokio::task::block_in_place(|| end(running));
     let sent = stand.sent(&job);
     assert_eq!((sent.len(), &sent[0]["sent"], &sent[0]["cost"], stand.lent()), (1, &json!("done"), &json!(0.5), 0), "{sent:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn providers_are_asked_once_for_each_dance_whoever_is_killed() {
-    let kills = number("RUSHES_KILLS", 8);
-    let mut dice = Dice::roll("providers");
-    let stand = Stand::new("").await;
-    stand.json(&["run", "character", "--name", "Nova", "--seed", "5"]);
-    let (mut done, mut round) = (0, 0);
-    while done < kills {
-        round += 1;
-        let before = stand.kling.tasks().len();
-        let redo = round.to_string();
-        let args = ["run", "dance", "nova", "--reference", "./step.mp4", "--redo", &redo];
-        stand.kling.takes(1 + u32::try_from(dice.below(4)).unwrap());
-        match dice.below(5) {
-            0 => stand.kling.plan("order", Planned::AnswerLost),
-            1 => stand.kling.plan("order", Planned::Refused(503, 0, "try later".into())),
-            2 => stand.kling.plan("look", Planned::Refused(502, 0, "bad gateway".into())),
-            3 => stand.kling.plan("fetch", Planned::HalfFetched),
-            _ => {}
-        }
-        for _ in 0..=dice.below(3) {
-            // At a place of the product, or wherever it is then; or the service is gone for a moment.
-            let at = ["attempt_begun:1=kill", "attempt_answered:1=kill", "attempt_answered:2=kill", "step_kept:2=kill", ""];
-            let at = at[usize::try_from(dice.below(5)).unwrap()];
-            let mut running = stand.program.start_with(&args, &[("RUSHES_FAULTS", at)]);
-            tokio::time::sleep(Duration::from_millis(300 + dice.below(1_700))).await;
-            if dice.below(3) == 0 {
-                let cut = [Cut::Reset, Cut::Answers, Cut::Silent];
-                stand.cable.cut(cut[usize::try_from(dice.below(3)).unwrap()]);
-                tokio::time::sleep(Duration::from_millis(dice.below(800))).await;
-                stand.cable.mend();
-            }
-            running.kill().unwrap();
-            tokio::task::block_in_place(|| end(running));
-            done += 1;
-        }
-        let ended = stand.run(&args);
-        assert!(ended.code == 0, "round {round}, seed {}: {} {}", dice.seed, ended.stdout, ended.stderr);
-        // What the service turned down did not stand there: nothing of this round was carried out twice.
-        assert_eq!(stand.kling.tasks().len() - before, 1, "round {round}, seed {}", dice.seed);
-    }
-    assert_eq!(stand.lent(), 0);
-    let costs = stand.json(&["costs"]);
-    assert_eq!((&costs["days"][0]["open"], costs["days"][0]["usd"].as_f64()), (&json!(0), Some(round as f64 * 0.5)));
-    stand.run(&["audit", "--deep"]).expect(0);
 }
 
 #[test]

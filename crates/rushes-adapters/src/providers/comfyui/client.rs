@@ -238,9 +238,8 @@ impl ComfyClient {
         let fault = |code| Fault::new(code, "fetch what was made").with("file", &made.name);
         match answer.status {
             StatusCode::OK => answer.into_file_up_to(into, FILE_MAX_BYTES).await.map_err(down),
-            StatusCode::NOT_FOUND => {
-                Err(fault(Code::ProviderRefused).because("somebody has removed it there; start the job again for another"))
-            }
+            StatusCode::NOT_FOUND => Err(fault(Code::ProviderRefused)
+                .because("what was made is not kept there any more: somebody has removed it; start the job again for another")),
             status => Err(fault(Code::ProviderDown).because(format!("ComfyUI answers {status}"))),
         }
     }

@@ -3,6 +3,7 @@
 mod files;
 mod graphs;
 mod making;
+mod suite;
 mod troubles;
 
 use super::*;
@@ -43,6 +44,11 @@ fn concept() -> Concept {
         seed: 1,
         style: "kpop_dance".into(),
     }
+}
+
+fn portrait() -> ImageRequest {
+    let (outfit, like) = (Outfit::signature(), None);
+    ImageRequest { concept: concept(), picture: Picture::Anime, outfit, width: 60, height: 96, like }
 }
 
 impl Stand {
@@ -94,13 +100,16 @@ impl Stand {
     }
 
     async fn picture(&self, key: &'static str) -> Result<PathBuf, Fault> {
-        let (outfit, like) = (Outfit::signature(), None);
-        let request = ImageRequest { concept: concept(), picture: Picture::Anime, outfit, width: 60, height: 96, like };
-        self.make(&self.images(), &request, key).await
+        self.make(&self.images(), &portrait(), key).await
     }
 
-    async fn film(&self, key: &'static str) -> Result<PathBuf, Fault> {
-        let request = MotionRequest {
+    /// A client as a program that just started has it.
+    fn fresh(&self) -> ComfyClient {
+        ComfyClient::new(&self.server.url, HttpOptions::default()).unwrap()
+    }
+
+    fn dance(&self) -> MotionRequest {
+        MotionRequest {
             concept: concept(),
             outfit: Outfit::signature(),
             image: self.folder.path().join("still.png"),
@@ -110,9 +119,12 @@ impl Stand {
             height: 96,
             fps: 30,
             max_ms: 1_000,
-        };
+        }
+    }
+
+    async fn film(&self, key: &'static str) -> Result<PathBuf, Fault> {
         let films = InTime::new(ComfyFilms::new(self.client.clone(), Graph::wan22_i2v(), settings()), Terms::default());
-        self.make(&films, &request, key).await
+        self.make(&films, &self.dance(), key).await
     }
 
     /// How often something was called.

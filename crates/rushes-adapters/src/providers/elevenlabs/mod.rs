@@ -7,7 +7,7 @@
 mod tests;
 
 use super::at_once::{Answering, json_in, write};
-use super::music::words;
+use super::music::{is_mp3, words};
 use super::talk::{Said, Talk};
 use crate::http::HttpOptions;
 use async_trait::async_trait;
@@ -80,11 +80,6 @@ fn detail(json: &Value) -> (&str, &str) {
     let detail = &json["detail"];
     let words = [&detail["message"], &detail[0]["msg"], detail, json].into_iter().find_map(Value::as_str);
     (detail["status"].as_str().or(detail["code"].as_str()).unwrap_or_default(), words.unwrap_or_default())
-}
-
-/// Whether these are the first bytes of an mp3: a tag, or a frame.
-fn is_mp3(bytes: &[u8]) -> bool {
-    matches!(bytes, [b'I', b'D', b'3', ..] | [0xff, 0xe2..=0xff, ..])
 }
 
 #[async_trait]

@@ -9,8 +9,8 @@ use rushes_core::ledger::{AttemptState, Ledger, Terms};
 use rushes_core::provider::{Call, ImageRequest, MotionRequest, Provider};
 use rushes_testkit::fal::Fal as Server;
 use rushes_testkit::ledger::MemoryLedger;
-use rushes_testkit::orders::{OrderServer, Planned};
-use rushes_testkit::provider_suite::{Abilities, Stand, Trouble, provider_suite};
+use rushes_testkit::orders::Planned;
+use rushes_testkit::provider_suite::{Abilities, Served, Stand, Trouble, provider_suite};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,8 +57,8 @@ fn secrets() -> Vec<String> {
 impl Stand for FalStand {
     type Asked = MotionRequest;
 
-    fn server(&self) -> &OrderServer {
-        &self.server
+    fn server(&self) -> &dyn Served {
+        &*self.server
     }
 
     fn provider(&self, arrives_within: Duration) -> Arc<dyn Provider<MotionRequest>> {
@@ -82,7 +82,7 @@ impl Stand for FalStand {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities { finds: false, stops: true }
+        Abilities::ORDERS
     }
 
     fn refusal(&self, trouble: Trouble, words: &str) -> Option<Planned> {
@@ -96,8 +96,8 @@ struct Pictures(FalStand);
 impl Stand for Pictures {
     type Asked = ImageRequest;
 
-    fn server(&self) -> &OrderServer {
-        &self.0.server
+    fn server(&self) -> &dyn Served {
+        &*self.0.server
     }
 
     fn provider(&self, arrives_within: Duration) -> Arc<dyn Provider<ImageRequest>> {

@@ -1,7 +1,7 @@
 //! The two generations of Kling's API: what they are called with, and where they say what.
 
 use super::super::in_time::Progress;
-use super::Resolution;
+use super::{KlingSettings, Resolution};
 use crate::http::encode_query;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -104,11 +104,11 @@ impl Codec {
         Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
     }
 
-    pub(super) fn order(&self, request: &MotionRequest, [image_url, video_url]: [&str; 2], key: &str, resolution: Resolution) -> Value {
+    pub(super) fn order(&self, request: &MotionRequest, [image_url, video_url]: [&str; 2], key: &str, settings: &KlingSettings) -> Value {
         let prompt = &request.concept.prompt;
-        let is_fine = resolution == Resolution::P1080;
+        let is_fine = settings.resolution == Resolution::P1080;
         // The movement is the reference's, and so is where the dancer faces: that also allows up to 30 s.
-        match self {
+        let mut order = match self {
             Self::Current(_) => json!({
                 "contents": [{"type": "prompt", "text": prompt}, {"type": "image", "url": image_url}, {"type": "video", "url": video_url}],
                 "settings": {"character_orientation": "video", "audio": "original", "resolution": if is_fine { "1080p" } else { "720p" }},
@@ -118,7 +118,12 @@ impl Codec {
                 "model_name": self.model(), "image_url": image_url, "video_url": video_url, "prompt": prompt, "keep_original_sound": "yes",
                 "character_orientation": "video", "mode": if is_fine { "pro" } else { "std" }, "external_task_id": key,
             }),
+        };
+        if let Some(callback) = &settings.callback {
+            let options = if self.is_older() { &mut order } else { &mut order["options"] };
+            options["callback_url"] = json!(callback);
         }
+        order
     }
 
     pub(super) fn find_path(&self, key: &str) -> String {

@@ -43,6 +43,8 @@ pub struct KlingSettings {
     pub endpoint: Option<String>,
     /// `720p` or `1080p`.
     pub resolution: Resolution,
+    /// Where it calls when an order changes; None: nowhere.
+    pub callback: Option<String>,
     /// What was sent and is not found this long afterwards never arrived.
     pub arrives_within: Duration,
     /// The longest wait between two looks.
@@ -146,7 +148,7 @@ impl Service<MotionRequest> for Kling {
         }
         let image_url = self.lender.lend(&call.key, LENT[0], "image/png", &request.image).await?;
         let video_url = self.lender.lend(&call.key, LENT[1], "video/mp4", &request.reference).await?;
-        let body = self.codec.order(request, [&image_url, &video_url], &external(key), self.settings.resolution);
+        let body = self.codec.order(request, [&image_url, &video_url], &external(key), &self.settings);
         let said = self.ask(Method::POST, self.codec.motion_path(), Some(&body), "order dance", Code::AnswerLost).await?;
         // An order that was taken and whose name cannot be read is looked for by our key.
         let nameless = || Fault::new(Code::AnswerLost, "order dance").because("its answer names no task");

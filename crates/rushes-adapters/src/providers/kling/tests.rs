@@ -8,8 +8,8 @@ use rushes_core::ledger::{AttemptState, Terms};
 use rushes_core::provider::Provider;
 use rushes_testkit::instagram::film_of_ms;
 use rushes_testkit::kling::Kling as Server;
-use rushes_testkit::orders::{OrderServer, Planned};
-use rushes_testkit::provider_suite::{Abilities, Stand, Trouble, provider_suite};
+use rushes_testkit::orders::Planned;
+use rushes_testkit::provider_suite::{Abilities, Lost, Served, Stand, Trouble, provider_suite};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ fn current() -> KlingKey {
 fn older() -> KlingKey {
     KlingKey::Older { access: Server::PAIR.0.into(), secret: Server::PAIR.1.into() }
 }
+
+const CALLBACK: &str = "https://rushes.example/api/v1/callbacks/kling";
 
 struct KlingStand {
     server: Server,
@@ -36,8 +38,8 @@ impl KlingStand {
 impl Stand for KlingStand {
     type Asked = MotionRequest;
 
-    fn server(&self) -> &OrderServer {
-        &self.server
+    fn server(&self) -> &dyn Served {
+        &*self.server
     }
 
     fn provider(&self, arrives_within: Duration) -> Arc<dyn Provider<MotionRequest>> {
@@ -45,6 +47,7 @@ impl Stand for KlingStand {
             key: self.key.clone(),
             endpoint: Some(self.server.url.clone()),
             resolution: Resolution::P720,
+            callback: Some(CALLBACK.into()),
             arrives_within,
             looks_every: Duration::from_millis(250),
         };
@@ -68,7 +71,7 @@ impl Stand for KlingStand {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities { finds: true, stops: false }
+        Abilities { lost: Lost::Found, stops: false, ..Abilities::ORDERS }
     }
 
     fn refusal(&self, trouble: Trouble, words: &str) -> Option<Planned> {
@@ -104,6 +107,7 @@ async fn kling_is_told_what_to_make() {
         assert_eq!(std::fs::read(film).unwrap(), film_of_ms(4_000));
         let told = stand.server.tasks().remove(0).told.to_string();
         assert!(told.contains("teal hair") && told.contains("X-Amz"), "{told}");
+        assert!(told.contains(&format!("\"callback_url\":\"{CALLBACK}\"")), "{told}");
     }
 }
 

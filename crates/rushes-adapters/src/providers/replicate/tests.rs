@@ -9,8 +9,8 @@ use rushes_core::Cancel;
 use rushes_core::ledger::{AttemptState, Terms};
 use rushes_core::provider::{Call, MotionRequest, Provider};
 use rushes_testkit::ledger::MemoryLedger;
-use rushes_testkit::orders::{OrderServer, Planned};
-use rushes_testkit::provider_suite::{Abilities, Stand, Trouble, provider_suite};
+use rushes_testkit::orders::Planned;
+use rushes_testkit::provider_suite::{Abilities, Lost, Served, Stand, Trouble, provider_suite};
 use rushes_testkit::replicate::Replicate as Server;
 use serde_json::Map;
 use std::sync::Arc;
@@ -39,8 +39,8 @@ impl ReplicateStand {
 impl Stand for ReplicateStand {
     type Asked = MotionRequest;
 
-    fn server(&self) -> &OrderServer {
-        &self.server
+    fn server(&self) -> &dyn Served {
+        &*self.server
     }
 
     fn provider(&self, arrives_within: Duration) -> Arc<dyn Provider<MotionRequest>> {
@@ -75,7 +75,7 @@ impl Stand for ReplicateStand {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities { finds: true, stops: true }
+        Abilities { lost: Lost::Found, ..Abilities::ORDERS }
     }
 
     fn refusal(&self, trouble: Trouble, words: &str) -> Option<Planned> {

@@ -7,6 +7,7 @@ use rushes_adapters::providers::at_once::AtOnce;
 use rushes_adapters::providers::elevenlabs::{ElevenLabs, ElevenLabsSettings};
 use rushes_adapters::providers::gemini::{Gemini, GeminiSettings};
 use rushes_adapters::providers::lyria::{Lyria, LyriaSettings};
+use rushes_adapters::providers::minimax::{MiniMax, MiniMaxSettings};
 use rushes_adapters::providers::openai_chat::{OpenAiChat, OpenAiChatSettings};
 use rushes_core::Fault;
 use rushes_core::provider::{ChatRequest, ConceptRequest, ImageRequest, MusicRequest};
@@ -66,6 +67,18 @@ pub(super) fn elevenlabs(account: &Account<'_>) -> Made<MusicRequest> {
     let settings =
         ElevenLabsSettings { key: account.key()?, endpoint: account.section.endpoint.clone(), model: model(account, "model", "music_v1")? };
     Ok(Arc::new(AtOnce::new(ElevenLabs::new(&settings, HttpOptions::default())?, account.terms()?)))
+}
+
+pub(super) fn minimax(account: &Account<'_>) -> Made<MusicRequest> {
+    account.knows(&["model"])?;
+    // Known from before as a variable.
+    let older = || account.config.variable("MINIMAX_API_KEY").map(|key| key.trim().to_owned()).filter(|key| !key.is_empty());
+    let key = match (&account.section.key, older()) {
+        (None, Some(key)) => key,
+        _ => account.key()?,
+    };
+    let settings = MiniMaxSettings { key, endpoint: account.section.endpoint.clone(), model: model(account, "model", "music-2.6")? };
+    Ok(Arc::new(AtOnce::new(MiniMax::new(&settings, HttpOptions::default())?, account.terms()?)))
 }
 
 pub(super) fn lyria(account: &Account<'_>) -> Made<MusicRequest> {

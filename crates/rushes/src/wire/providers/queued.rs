@@ -18,7 +18,7 @@ use std::sync::Arc;
 const OPTIONS: &[&str] = &["motion_model", "motion_inputs", "motion_with", "reference_max_s", "image_model", "image_inputs", "image_with"];
 
 /// The bells that callbacks ring. Errors: `config_invalid`.
-pub(super) fn bells(config: &Config) -> Result<Arc<Bells>, Fault> {
+pub(in crate::wire) fn bells(config: &Config) -> Result<Arc<Bells>, Fault> {
     let is_asked = [&config.make.image, &config.make.motion].into_iter().any(|name| name == "replicate");
     let section = config.providers.get("replicate").filter(|_| is_asked);
     let replicate = match section.and_then(|section| Some((section, section.key.as_ref()?))) {
@@ -53,12 +53,12 @@ pub(super) fn replicate_image(account: &Account<'_>) -> Made<ImageRequest> {
 }
 
 fn fal(account: &Account<'_>) -> Result<Fal, Fault> {
-    let settings = FalSettings { key: account.key()?, endpoint: account.section.endpoint.clone(), callback: None };
+    let settings = FalSettings { key: account.key()?, endpoint: account.section.endpoint.clone(), callback: account.callback() };
     Fal::new(settings, HttpOptions::default())
 }
 
 fn replicate(account: &Account<'_>) -> Result<ReplicateSettings, Fault> {
-    Ok(ReplicateSettings { key: account.key()?, endpoint: account.section.endpoint.clone(), callback: None })
+    Ok(ReplicateSettings { key: account.key()?, endpoint: account.section.endpoint.clone(), callback: account.callback() })
 }
 
 fn patience(account: &Account<'_>) -> Patience {

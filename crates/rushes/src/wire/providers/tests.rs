@@ -11,7 +11,7 @@ fn chosen_by(text: &str) -> Result<String, String> {
     write("rushes.toml", text).unwrap();
     write(".env", "ONE=key-one\nTWO=\"key-one, key-two\"\nNONE=\" , \"\n").unwrap();
     let config = load(folder.path()).unwrap().config;
-    let made = providers(&config, &[], &Styles::builtin()).map_err(|fault| {
+    let made = bells(&config).and_then(|bells| providers(&config, &[], &Styles::builtin(), &bells)).map_err(|fault| {
         assert!(!fault.to_string().contains("key-one"), "{fault}");
         fault.get("setting").unwrap_or("no setting").to_owned()
     })?;
@@ -38,6 +38,8 @@ fn config_chooses_who_answers_with_what_it_makes() {
     let music =
         of("[make]\nmusic = \"elevenlabs\"\n[providers.elevenlabs]\nkey = \"env:ONE\"\nprice_usd = 0.3\n[budgets]\nday_usd = 1.0\n");
     assert!(music.ends_with("elevenlabs music_v1"), "{music}");
+    let music = of("[make]\nmusic = \"minimax\"\n[providers.minimax]\nkey = \"env:ONE\"\n");
+    assert!(music.ends_with("minimax music-2.6"), "{music}");
 }
 
 #[test]
@@ -67,6 +69,7 @@ fn config_names_what_a_provider_lacks() {
             "[make]\nmusic = \"elevenlabs\"\n[budgets]\njob_usd = 1.0\n[providers.elevenlabs]\nkey = \"env:ONE\"\n",
             "providers.elevenlabs.price_usd",
         ),
+        ("[make]\nmusic = \"minimax\"\n", "providers.minimax.key"),
         ("[make]\nmusic = \"lyria\"\n[providers.lyria]\nkey = \"env:ONE\"\n", "providers.lyria.key"),
     ] {
         assert_eq!(chosen_by(text), Err(setting.to_owned()), "{text}");

@@ -159,3 +159,17 @@ async fn comfyui_file_that_comes_by_half_is_fetched_again_and_not_made_again() {
     stand.picture("a").await.unwrap();
     assert_eq!((stand.server.taken().len(), stand.states("a")), (1, vec![AttemptState::Done]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn comfyui_that_forgot_what_a_killed_program_had_fetched_makes_it_anew() {
+    let mut stand = Stand::new().await;
+    stand.picture("a").await.unwrap();
+    assert_eq!(stand.states("a"), [AttemptState::Done], "and the program is killed before its step is kept");
+    stand.server.stop().await;
+    stand.server.start_again().await;
+    let fault = stand.picture("a").await.unwrap_err();
+    assert!(fault.code == Code::ProviderDown && fault.is_transient(), "{fault}");
+    stand.picture("a").await.unwrap();
+    assert_eq!(stand.states("a"), [AttemptState::Failed, AttemptState::Done]);
+    assert_eq!(stand.server.taken().len(), 1, "once since it was started");
+}
