@@ -126,6 +126,17 @@ impl Stand {
         has_forgotten
     }
 
+    /// A job that used up its tries on a server that was away is tried again, as somebody would.
+    fn goes_on(&self, job: Value, rounds_before: usize) -> Value {
+        let id = job["id"].as_str().unwrap();
+        if job["state"] == "completed" || self.json(&["jobs", "show", id])["error"]["verdict"] != "exhausted" {
+            return job;
+        }
+        self.service.calm();
+        tokio::task::block_in_place(|| self.program.run(&["jobs", "retry", id]));
+        self.job(rounds_before).unwrap()
+    }
+
     /// What a round came to.
     fn judge(&self, job: &Value, before: usize, seen: &mut Seen) {
         let row = self.row;
@@ -218,6 +229,7 @@ async fn is_killed(row: &'static Row) {
             assert!(is_over, "seed {}: {job} {} {}", dice.seed, ended.stdout, ended.stderr);
             job
         });
+        let job = stand.goes_on(job, seen.rounds as usize);
         stand.judge(&job, before, &mut seen);
         stand.service.calm();
         seen.rounds += 1;
