@@ -21,7 +21,7 @@ pub enum Wait {
     Lane(Lane),
     /// The disk is full.
     Room,
-    /// This provider takes no more for now, or may not be asked more.
+    /// This provider takes no more for now, or may not be asked more; or what was sent may still be on its way there.
     Provider(String),
     /// The next at this provider would cost more than may be spent.
     Budget(String),
@@ -41,6 +41,8 @@ impl Wait {
         match fault.code {
             Code::DiskFull => Some(Self::Room),
             Code::ProviderBusy => Some(Self::Provider(provider())),
+            // Until it is found, or can no more arrive.
+            Code::AnswerLost if fault.retry_after_ms.is_some() => Some(Self::Provider(provider())),
             Code::BudgetSpent => Some(Self::Budget(provider())),
             _ => None,
         }
@@ -138,6 +140,14 @@ mod tests {
             assert!(wait.sentence().starts_with("Waits ") && !wait.sentence().ends_with('.'), "{}", wait.sentence());
         }
         assert!("lane fast".parse::<Wait>().is_err() && "".parse::<Wait>().is_err());
+    }
+
+    #[test]
+    fn wait_for_what_may_be_on_its_way_uses_up_no_try() {
+        let lost = Fault::new(Code::AnswerLost, "order").with("provider", "kling");
+        assert_eq!(Wait::of(&lost), None, "it was sent, and is looked for");
+        let early = lost.retry_after(std::time::Duration::from_secs(1));
+        assert_eq!(Wait::of(&early), Some(Wait::Provider("kling".into())));
     }
 
     /// `docs/troubleshooting.md` explains each, under its first word.

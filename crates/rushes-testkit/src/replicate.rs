@@ -106,10 +106,11 @@ impl Dialect for Speech {
     }
 
     fn found(&self, asked: &Asked, tasks: &[Task]) -> Result<Value, Refusal> {
-        // Two a page, so that there are pages.
         let skipped: usize = asked.value("cursor").and_then(|text| text.parse().ok()).unwrap_or(0);
-        let page: Vec<Value> = tasks.iter().rev().skip(skipped).take(2).map(|task| self.looked(asked, task)).collect();
-        let next = (skipped + 2 < tasks.len()).then(|| format!("{}/v1/predictions?cursor={}", asked.here, skipped + 2));
+        // Two on the first page, so that there are pages; then as many as Replicate shows.
+        let shown = if skipped == 0 { 2 } else { 100 };
+        let page: Vec<Value> = tasks.iter().rev().skip(skipped).take(shown).map(|task| self.looked(asked, task)).collect();
+        let next = (skipped + shown < tasks.len()).then(|| format!("{}/v1/predictions?cursor={}", asked.here, skipped + shown));
         Ok(json!({"next": next, "previous": null, "results": page}))
     }
 
