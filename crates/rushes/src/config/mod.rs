@@ -224,12 +224,7 @@ fn check(config: &Config) -> Result<(), Fault> {
     if config.server.jobs_at_once == 0 {
         return refuse("server.jobs_at_once", "at least one job runs at once");
     }
-    if !(1..=100).contains(&config.instagram.daily_limit) {
-        return refuse("instagram.daily_limit", "1 to 100 posts a day; Instagram allows an account no more");
-    }
-    if config.instagram.user_id.is_some() != config.instagram.token.is_some() {
-        return refuse("instagram.user_id, instagram.token", "an account has both, or neither is set and nothing is published");
-    }
+    config.instagram.check()?;
     let retries = &config.webhooks.retries_s;
     if retries.len() > 20 || !retries.iter().all(|seconds| (0.0..=604_800.0).contains(seconds)) {
         return refuse("webhooks.retries_s", "at most 20 waits, each at most a week");

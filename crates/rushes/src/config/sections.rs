@@ -1,5 +1,7 @@
 //! The sections of `rushes.toml`: what can be set, with defaults. Each stands in `rushes.example.toml` too.
 
+use super::refuse;
+use rushes_core::Fault;
 use rushes_core::Kind;
 use rushes_core::kinds::kept_days;
 use rushes_engine::KeepRules;
@@ -314,6 +316,19 @@ pub(crate) struct InstagramSection {
 impl Default for InstagramSection {
     fn default() -> Self {
         Self { user_id: None, token: None, endpoint: None, daily_limit: 25 }
+    }
+}
+
+impl InstagramSection {
+    /// Errors: `config_invalid`.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        if !(1..=100).contains(&self.daily_limit) {
+            return refuse("instagram.daily_limit", "1 to 100 posts a day; Instagram allows an account no more");
+        }
+        if self.user_id.is_some() != self.token.is_some() {
+            return refuse("instagram.user_id, instagram.token", "an account has both, or neither is set and nothing is published");
+        }
+        Ok(())
     }
 }
 
