@@ -144,7 +144,7 @@ impl Replies for SqlStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stand;
+    use crate::stand::{self, HandClock};
     use crate::store::Mode;
     use rushes_core::JobId;
     use rushes_core::clock::{Clock, SystemClock};
@@ -152,7 +152,7 @@ mod tests {
     use rushes_core::job::{Asked, NewJob};
     use rushes_core::store::Jobs;
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::sync::atomic::Ordering;
 
     fn store(folder: &tempfile::TempDir) -> SqlStore {
         let mode = Mode::Own { owner: "test".into() };
@@ -178,23 +178,10 @@ mod tests {
         assert_eq!(store.revoke_key("nobody").await.unwrap_err().code, Code::NotFound);
     }
 
-    /// Stands where it is set.
-    struct Set(AtomicI64);
-
-    impl Clock for Set {
-        fn now_ms(&self) -> i64 {
-            self.0.load(Ordering::SeqCst)
-        }
-
-        fn new_id(&self) -> uuid::Uuid {
-            SystemClock.new_id()
-        }
-    }
-
     #[tokio::test]
     async fn replies_and_the_jobs_they_tell_of_free_their_key_together() {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(Set(AtomicI64::new(1_000)));
+        let clock = HandClock::at(1_000);
         let mode = Mode::Own { owner: "test".into() };
         let store = stand::open(&folder.path().join("rushes.db"), &mode, clock.clone(), Routes::default()).unwrap();
         let make = async |key: &str| {

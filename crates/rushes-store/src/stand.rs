@@ -6,11 +6,14 @@ use crate::rows;
 use crate::sql::value::Params;
 use crate::sqlite::open_writer;
 use crate::{Mode, SqlStore};
-use rushes_core::Fault;
-use rushes_core::clock::Clock;
+use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::Routes;
+use rushes_core::job::{Asked, NewJob};
+use rushes_core::{Fault, JobId};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// The server that is to be tested, and a schema of its own for each path.
@@ -34,6 +37,43 @@ pub(crate) fn open(path: &Path, mode: &Mode, clock: Arc<dyn Clock>, routes: Rout
     match address(path) {
         None => SqlStore::open(path, mode, clock, routes),
         Some(address) => SqlStore::open_postgres(&address, mode, clock, routes),
+    }
+}
+
+/// A clock that a test moves.
+pub(crate) struct HandClock(pub(crate) AtomicI64);
+
+impl HandClock {
+    pub(crate) fn at(ms: i64) -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(ms)))
+    }
+}
+
+impl Clock for HandClock {
+    fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn new_id(&self) -> uuid::Uuid {
+        SystemClock.new_id()
+    }
+}
+
+/// A topmost job of this workflow, which waits for no turn.
+pub(crate) fn new_job(workflow: &str) -> NewJob {
+    let id = JobId(SystemClock.new_id());
+    NewJob {
+        id,
+        workflow: workflow.to_owned(),
+        version: 1,
+        input: json!({}),
+        input_hash: "h".into(),
+        parent: None,
+        root: id,
+        in_turn: false,
+        home: None,
+        collection: None,
+        asked: Asked::default(),
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::Mode;
-use crate::stand;
-use rushes_core::clock::{Clock, SystemClock};
+use crate::stand::{self, new_job};
+use rushes_core::clock::SystemClock;
 use rushes_core::delivery::Routes;
-use rushes_core::job::{Asked, NewJob, Outcome};
+use rushes_core::job::Outcome;
 use rushes_core::store::{Jobs, Journal, Room, StepCommit};
 use serde_json::json;
 use std::sync::Arc;
@@ -21,20 +21,7 @@ impl Home {
         let folder = tempfile::tempdir().unwrap();
         let mode = Mode::Own { owner: "test".into() };
         let store = stand::open(&folder.path().join("rushes.db"), &mode, Arc::new(SystemClock), Routes::default()).unwrap();
-        let id = JobId(SystemClock.new_id());
-        let job = NewJob {
-            id,
-            workflow: "w".into(),
-            version: 1,
-            input: json!({}),
-            input_hash: "h".into(),
-            parent: None,
-            root: id,
-            in_turn: false,
-            home: None,
-            collection: None,
-            asked: Asked::default(),
-        };
+        let job = new_job("w");
         store.create(job).await.unwrap();
         let lease = store.claim("test", Room { all: 1, in_turn: 1, own_files_only: false }).await.unwrap().remove(0).lease;
         Self { store, lease, _folder: folder }

@@ -1,28 +1,16 @@
 //! Tests of taking up one job by its id, and of handing it back.
 
 use super::*;
+use crate::Mode;
 use crate::base::LEASE_MS;
-use crate::{Mode, stand};
+use crate::stand::{self, HandClock};
 use rushes_core::Wait;
-use rushes_core::clock::{Clock, SystemClock};
+use rushes_core::clock::Clock;
 use rushes_core::job::{Asked, Outcome};
 use rushes_core::store::{Calls, Journal, Seen, StepCommit};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-/// Set by hand.
-struct HandClock(AtomicI64);
-
-impl Clock for HandClock {
-    fn now_ms(&self) -> i64 {
-        self.0.load(Ordering::SeqCst)
-    }
-
-    fn new_id(&self) -> uuid::Uuid {
-        SystemClock.new_id()
-    }
-}
 
 struct Home {
     store: SqlStore,
@@ -32,7 +20,7 @@ struct Home {
 
 impl Home {
     fn new() -> Self {
-        let (folder, clock) = (tempfile::tempdir().unwrap(), Arc::new(HandClock(AtomicI64::new(1_000))));
+        let (folder, clock) = (tempfile::tempdir().unwrap(), HandClock::at(1_000));
         let mode = Mode::Own { owner: "one".into() };
         let store = stand::open(&folder.path().join("rushes.db"), &mode, clock.clone(), Routes::default()).unwrap();
         Self { store, clock, _folder: folder }

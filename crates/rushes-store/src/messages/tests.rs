@@ -1,6 +1,6 @@
 //! Tests of when messages are owed, leased, tried and given up.
 
-use crate::stand;
+use crate::stand::{self, HandClock};
 use crate::{Mode, SqlStore};
 use rushes_core::clock::Clock;
 use rushes_core::delivery::Routes;
@@ -11,24 +11,10 @@ use rushes_core::{Code, EndpointId, Fault, JobId};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 const OWN_URL: &str = "https://app.example/own";
-
-/// A clock that a test moves.
-#[derive(Default)]
-struct HandClock(AtomicI64);
-
-impl Clock for HandClock {
-    fn now_ms(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn new_id(&self) -> uuid::Uuid {
-        rushes_core::clock::SystemClock.new_id()
-    }
-}
 
 struct Home {
     store: SqlStore,
@@ -42,7 +28,7 @@ fn open(folder: &Path, clock: Arc<HandClock>) -> SqlStore {
 
 impl Home {
     fn new() -> Self {
-        let (folder, clock) = (tempfile::tempdir().unwrap(), Arc::new(HandClock(AtomicI64::new(1_000_000))));
+        let (folder, clock) = (tempfile::tempdir().unwrap(), HandClock::at(1_000_000));
         Self { store: open(folder.path(), clock.clone()), clock, folder }
     }
 

@@ -1,13 +1,13 @@
 //! Tests of what one delivery costs, and of what its payment follows.
 
 use crate::sql::value::NONE;
-use crate::stand::{self, Look};
+use crate::stand::{self, Look, new_job};
 use crate::{Mode, SqlStore, rows};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{Due, Held, Route, Routes, Wanted, Work};
 use rushes_core::destination::{Proof, ProofHash};
 use rushes_core::inspect::MediaInfo;
-use rushes_core::job::{Asked, NewJob, Outcome};
+use rushes_core::job::Outcome;
 use rushes_core::store::{Assets, Ingested, Jobs, Journal, Lease, Outbox, Pages, Room, StepCommit};
 use rushes_core::{AssetId, Blob, Code, Fault, JobId, JobState, Kind, NewAsset};
 use serde_json::json;
@@ -49,20 +49,7 @@ fn file(path: &str, byte: u8) -> Ingested {
 
 impl Home {
     async fn job(&self) -> Lease {
-        let id = JobId(SystemClock.new_id());
-        let job = NewJob {
-            id,
-            workflow: "put".into(),
-            version: 1,
-            input: json!({}),
-            input_hash: "h".into(),
-            parent: None,
-            root: id,
-            in_turn: false,
-            home: None,
-            collection: None,
-            asked: Asked::default(),
-        };
+        let job = new_job("put");
         self.store.create(job).await.unwrap();
         self.store.claim("test", Room { all: 1, in_turn: 1, own_files_only: false }).await.unwrap().remove(0).lease
     }

@@ -1,31 +1,17 @@
 //! Tests of work and its leases: who may take what, and whose word counts.
 
 use super::*;
-use crate::{Mode, stand};
+use crate::Mode;
+use crate::stand::{self, HandClock, new_job};
 use rushes_core::Blob;
-use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::Routes;
 use rushes_core::inspect::{Looked, MediaInfo};
-use rushes_core::job::{Asked, NewJob};
 use rushes_core::store::{Jobs, Upkeep};
-use serde_json::{Map, json};
+use serde_json::Map;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-/// Set by hand.
-struct HandClock(AtomicI64);
-
-impl Clock for HandClock {
-    fn now_ms(&self) -> i64 {
-        self.0.load(Ordering::SeqCst)
-    }
-
-    fn new_id(&self) -> Uuid {
-        SystemClock.new_id()
-    }
-}
 
 struct Home {
     store: SqlStore,
@@ -35,7 +21,7 @@ struct Home {
 
 impl Home {
     fn new() -> Self {
-        let (folder, clock) = (tempfile::tempdir().unwrap(), Arc::new(HandClock(AtomicI64::new(1_000_000))));
+        let (folder, clock) = (tempfile::tempdir().unwrap(), HandClock::at(1_000_000));
         let mode = Mode::Own { owner: "one".into() };
         let store = stand::open(&folder.path().join("rushes.db"), &mode, clock.clone(), Routes::default()).unwrap();
         Self { store, clock, _folder: folder }
@@ -47,20 +33,8 @@ impl Home {
 
     /// A job whose work of this family, with so many files, is offered.
     async fn offer(&self, family: &str, labels: &[&str], files: u64) -> JobId {
-        let id = JobId(self.clock.new_id());
-        let job = NewJob {
-            id,
-            workflow: "w".into(),
-            version: 1,
-            input: json!({}),
-            input_hash: "h".into(),
-            parent: None,
-            root: id,
-            in_turn: false,
-            home: None,
-            collection: None,
-            asked: Asked::default(),
-        };
+        let job = new_job("w");
+        let id = job.id;
         self.store.create(job).await.unwrap();
         let order = Order { inputs: Map::new(), seeds: (0..files).collect(), pictures: BTreeMap::new(), mime: "image/png".into() };
         let labels = labels.iter().map(|label| (*label).to_owned()).collect();

@@ -69,7 +69,7 @@ pub(super) async fn hand_in(
     let hashed = tokio::task::spawn_blocking(move || hash_file_without_md5(&read, &mime)).await;
     let blob = hashed.map_err(|e| Fault::new(Code::Panicked, "hash file").because(e))??;
     if blob.sha256 != query.sha256.to_ascii_lowercase() {
-        return Err(Problem::new(Code::FileCorrupt, "take file", "its bytes are not those that were sent; send it again"));
+        return Err(Problem::new(Code::ProofFailed, "take file", "its bytes are not those that were sent; send it again"));
     }
     let model = query.model.chars().take(200).collect();
     workers::hand_in(app.parts(), token, &file, Handed { index, looked: Looked { info, blob }, model }).await?;

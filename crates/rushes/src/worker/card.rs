@@ -38,8 +38,17 @@ impl Families {
         Ok(Self { declared: Declared { profiles: section.profiles(), limits }, graphs: graphs.collect::<Result<_, Fault>>()? })
     }
 
-    pub(super) fn names(&self) -> Vec<String> {
-        self.graphs.keys().cloned().collect()
+    /// Those that a card of this memory can hold: work of the others is left to whoever has a larger one. Errors: `card_small`
+    /// where it holds none.
+    pub(super) fn that_fit(&self, total_mb: u32) -> Result<Vec<String>, Fault> {
+        let profiles = &self.declared.profiles;
+        let fit: Vec<String> = profiles.iter().filter(|one| one.vram_mb <= total_mb).map(|one| one.family.clone()).collect();
+        if fit.is_empty() {
+            let least = profiles.iter().map(|one| one.vram_mb).min().unwrap_or_default();
+            let reason = format!("it has {total_mb} MB, and the smallest family needs {least} MB (vram_mb)");
+            return Err(Fault::new(Code::CardSmall, "start worker").because(reason));
+        }
+        Ok(fit)
     }
 
     pub(super) fn graph(&self, family: &str) -> Option<&Graph> {
@@ -164,19 +173,12 @@ impl Card {
         Ok(())
     }
 
-    /// Starts ComfyUI anew, where this worker started it. Errors: `card_full` where it did not.
-    pub(super) async fn restart(&mut self) -> Result<(), Fault> {
+    /// Starts ComfyUI anew, where this worker started it. Where it did not, its memory stays as it is, and the policy refuses.
+    pub(super) fn restart(&mut self) {
         self.loaded.clear();
         match &self.child {
-            Some(child) => {
-                child.restart();
-                Ok(())
-            }
-            None => {
-                let reason = "after /free too little is free; start ComfyUI anew, or let the worker do that (worker.command)";
-                tracing::warn!(code = Code::CardFull.name(), "{reason}");
-                Ok(())
-            }
+            Some(child) => child.restart(),
+            None => tracing::warn!("after /free too little is free; start ComfyUI anew, or let the worker do that (worker.command)"),
         }
     }
 }

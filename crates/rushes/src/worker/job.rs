@@ -181,6 +181,8 @@ impl<'a> Bench<'a> {
     ) -> Result<PathBuf, Fault> {
         let id = prompt_of(work.token, index);
         let (begun, mut orders, mut again) = (Instant::now(), 0, Again::new());
+        // Since when nothing was heard of ComfyUI.
+        let mut silent: Option<Instant> = None;
         loop {
             if begun.elapsed() > self.worker.file_limit {
                 let reason = format!("a file took longer than {} s (worker.file_limit_s)", self.worker.file_limit.as_secs());
@@ -204,11 +206,18 @@ impl<'a> Bench<'a> {
                     again = Again::new();
                     Ok(())
                 }
-                Err(fault) => Err(fault),
+                Err(fault) => {
+                    if silent.get_or_insert_with(Instant::now).elapsed() > self.worker.starts_within {
+                        return Err(fault);
+                    }
+                    again.wait(&fault, &Cancel::new()).await;
+                    continue;
+                }
             };
+            silent = None;
             match looked {
                 Ok(()) => {}
-                // It may have arrived, or ComfyUI is being started again: the next look says which.
+                // It may have arrived: the next look says whether.
                 Err(fault) if fault.is_transient() => again.wait(&fault, &Cancel::new()).await,
                 Err(fault) => return Err(fault),
             }

@@ -113,7 +113,7 @@ impl Worker {
         if registered.is_none_or(|at| at.elapsed() >= REGISTER_EVERY) {
             let me = NewWorker {
                 name: self.name.clone(),
-                families: self.families.names(),
+                families: self.families.that_fit(memory.total_mb)?,
                 labels: self.labels.clone(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 card_mb: Some(memory.total_mb),
@@ -132,7 +132,10 @@ impl Worker {
         match step {
             Step::Run { job, loads } => self.work(bench, card, note, (job, loads), leave).await,
             Step::Free => card.free().await,
-            Step::Restart => card.restart().await,
+            Step::Restart => {
+                card.restart();
+                Ok(())
+            }
             Step::Refuse { job, fault } => self.refuse(job, &fault).await,
             Step::Wait { .. } if waiting.is_empty() => Ok(()),
             Step::Wait { until_ms } => {

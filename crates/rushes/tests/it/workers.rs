@@ -79,6 +79,13 @@ fn served() -> Served {
     Served::start(&format!("{TINY}[server]\nrequests_per_minute = 100000\n"))
 }
 
+/// A worker with a key, which is not started.
+fn boxed(served: &Served, comfyui: &ComfyUi) -> Boxed {
+    let mut worker = Boxed::with(&served.url, &comfyui.url, "key = \"env:WORKER\"\n");
+    worker.program.variables.push(("WORKER", served.key.clone().unwrap()));
+    worker
+}
+
 /// Small pictures, so that a job takes moments.
 fn image(user: &str, images: u32, seed: u64) -> Value {
     json!({"type": "sdxl_image_fast", "user_id": user, "prompt": "an adult in a teal coat, full figure", "metadata": {"project": 7},
@@ -140,8 +147,7 @@ fn files(folder: &Path) -> Vec<String> {
 pub(crate) async fn record() {
     let comfyui = ComfyUi::start().await;
     let served = served();
-    let mut worker = Boxed::with(&served.url, &comfyui.url, "key = \"env:WORKER\"\n");
-    worker.program.variables.push(("WORKER", served.key.clone().unwrap()));
+    let mut worker = boxed(&served, &comfyui);
     let job = start(&served, &image(USERS[0], 3, 7)).await;
     worker.start("one");
     ends(&served, &job, "completed").await;
@@ -236,9 +242,37 @@ async fn workers_refuse_what_cannot_be_and_say_what_would_help() {
     ends(&served, &first, "cancelled").await;
     // A worker that lacks the models says which file, and ends.
     let bare = ComfyUi::start_on(Machine { models: Vec::new(), ..Machine::default() }).await;
-    let mut worker = Boxed::with(&served.url, &bare.url, "");
-    worker.program.variables.push(("WORKER", served.key.clone().unwrap()));
+    let mut worker = boxed(&served, &bare);
     worker.start("bare");
     assert_eq!(worker.ended().await, 1);
     assert!(worker.log().contains("sd_xl_base_1.0.safetensors") || worker.log().contains("umt5"), "{}", worker.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_leave_what_their_card_cannot_hold_to_others() {
+    let card = async |gigabytes: u64| ComfyUi::start_on(Machine { vram_bytes: gigabytes * 1_000_000_000, ..Machine::default() }).await;
+    let (served, small, tiny) = (served(), card(12).await, card(4).await);
+    let mut worker = boxed(&served, &small);
+    worker.start("small");
+    let job = start(&served, &image(USERS[0], 1, 3)).await;
+    ends(&served, &job, "completed").await;
+    let (_, workers) = served.get("/api/v1/workers").await;
+    assert_eq!((&workers["workers"][0]["families"], &workers["workers"][0]["card_mb"]), (&json!(["sdxl"]), &json!(12_000)));
+    let path = format!("{}/{job}/0.png", USERS[0]);
+    let moving = start(&served, &film(USERS[0], &path)).await;
+    // Asked to take nothing more, it takes nothing more.
+    let (status, told) = served.post("/api/v1/workers/small/drain", &json!({"draining": true})).await;
+    assert_eq!((status, &told["draining"]), (StatusCode::OK, &json!(true)));
+    let left = start(&served, &image(USERS[0], 1, 4)).await;
+    let large = card(24).await;
+    let mut other = boxed(&served, &large);
+    other.start("large");
+    for job in [&moving, &left] {
+        ends(&served, job, "completed").await;
+    }
+    assert!(small.taken().len() == 1 && large.taken().len() == 2, "the film and what came after went elsewhere");
+    let mut none = boxed(&served, &tiny);
+    none.start("tiny");
+    assert_eq!(none.ended().await, 1);
+    assert!(none.log().contains("10500 MB"), "{}", none.log());
 }

@@ -19,6 +19,8 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::Child;
 
+/// Whichever port is free.
+const ANYWHERE: &str = "127.0.0.1:0";
 /// Where a served home's stderr goes.
 const LOG: &str = "serve.log";
 
@@ -47,7 +49,7 @@ impl Served {
     pub(crate) fn open(program: Program) -> Self {
         // Whoever comes second finds it installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let (child, url) = listen(&program);
+        let (child, url) = listen(&program, ANYWHERE);
         Self { program, child: Some(child), url, key: None, client: Client::new() }
     }
 
@@ -94,8 +96,14 @@ impl Served {
 
     /// Starts it again on the same home, at another port.
     pub(crate) fn start_again(&mut self) {
-        let (child, url) = listen(&self.program);
+        let (child, url) = listen(&self.program, ANYWHERE);
         (self.child, self.url) = (Some(child), url);
+    }
+
+    /// Starts it again where it was.
+    pub(crate) fn start_again_there(&mut self) {
+        let (child, _) = listen(&self.program, self.url.trim_start_matches("http://"));
+        self.child = Some(child);
     }
 
     /// Asks it to end, and waits.
@@ -121,8 +129,8 @@ impl Drop for Served {
     }
 }
 
-fn listen(program: &Program) -> (Child, String) {
-    let mut child = program.start_told(&["serve", "--listen", "127.0.0.1:0"], LOG);
+fn listen(program: &Program, at: &str) -> (Child, String) {
+    let mut child = program.start_told(&["serve", "--listen", at], LOG);
     let mut line = String::new();
     // The pipe is kept open by the child's own handle: what it prints later is small.
     let mut out = BufReader::new(child.stdout.take().unwrap());

@@ -1,16 +1,9 @@
 //! Work that changes hands: workers that are paused, killed or told to leave, a ComfyUI that dies, jobs that are cancelled.
 
-use super::{Boxed, USERS, ends, files, image, served, start, until};
-use crate::service::Served;
+use super::{USERS, boxed, ends, files, image, served, start, until};
 use rushes_testkit::comfyui::{ComfyUi, Hold, Machine};
 use serde_json::{Value, json};
 use std::time::Duration;
-
-fn boxed(served: &Served, comfyui: &ComfyUi) -> Boxed {
-    let mut worker = Boxed::with(&served.url, &comfyui.url, "key = \"env:WORKER\"\n");
-    worker.program.variables.push(("WORKER", served.key.clone().unwrap()));
-    worker
-}
 
 /// The seeds of all prompts that a ComfyUI took.
 fn seeds(comfyui: &ComfyUi) -> Vec<Value> {
@@ -65,6 +58,26 @@ async fn workers_that_are_killed_go_on_with_the_prompt_they_had_ordered() {
     let mut ordered: Vec<u64> = seeds(&comfyui).iter().filter_map(Value::as_u64).collect();
     ordered.sort_unstable();
     assert_eq!(ordered, [70, 71, 72], "each picture was ordered once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_hand_in_what_they_made_while_their_server_was_gone() {
+    let comfyui = ComfyUi::start().await;
+    let mut served = served();
+    let mut worker = boxed(&served, &comfyui);
+    comfyui.hold(Hold::Nodes);
+    let job = start(&served, &image(USERS[0], 3, 50)).await;
+    worker.start("one");
+    until("it has ordered", async || comfyui.seen().running.is_some()).await;
+    served.kill();
+    comfyui.hold(Hold::Nothing);
+    until("the first is made", async || !comfyui.seen().over.is_empty()).await;
+    until("it could not be handed in", async || worker.log().contains("tried again")).await;
+    served.start_again_there();
+    ends(&served, &job, "completed").await;
+    let mut ordered: Vec<u64> = seeds(&comfyui).iter().filter_map(Value::as_u64).collect();
+    ordered.sort_unstable();
+    assert_eq!(ordered, [50, 51, 52], "nothing was made twice");
 }
 
 #[tokio::test(flavor = "multi_thread")]
