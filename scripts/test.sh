@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 ./scripts/test_setup.sh
 ./scripts/lint.sh fast
 if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run --workspace --locked --no-fail-fast
+    cargo nextest run --profile whole --workspace --locked --no-fail-fast
     # nextest leaves out the examples in documentation.
     cargo test --workspace --doc --locked --quiet
 else

@@ -33,6 +33,10 @@ pub enum Ask {
         /// Another one, even where an equal one is unfinished.
         #[serde(default)]
         new: bool,
+        /// When whoever asks began: an equal one that ended since counts as unfinished. An engine that is started to be
+        /// asked goes on with what is unfinished at once, and may be faster.
+        #[serde(default)]
+        since_ms: Option<i64>,
     },
     /// Queue the job of a schedule out of its turn. Gives the job's id.
     Schedule {

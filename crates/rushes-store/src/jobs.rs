@@ -92,16 +92,16 @@ pub(crate) fn create(write: &mut Write<'_>, job: &NewJob, catalogs: &[CatalogRou
     load(write.sql, job.id)
 }
 
-/// The newest unfinished topmost job of this workflow and input.
+/// The newest topmost job of this workflow and input that is unfinished, or was so at a time.
 pub(crate) fn equal_unfinished() -> String {
     format!(
         "SELECT {JOB} FROM jobs INDEXED BY jobs_by_input WHERE workflow = ?1 AND input_hash = ?2 AND parent IS NULL AND cancel = 0
-             AND state IN ('queued', 'running', 'delivering') ORDER BY created_ms DESC, id DESC LIMIT 1"
+             AND (state IN ('queued', 'running', 'delivering') OR ended_ms >= ?3) ORDER BY created_ms DESC, id DESC LIMIT 1"
     )
 }
 
-fn create_or_join(write: &mut Write<'_>, job: &NewJob, catalogs: &[CatalogRoute]) -> Result<(Job, bool), Fault> {
-    match rows::one(write.sql, &equal_unfinished(), params![job.workflow, job.input_hash], rows::job)? {
+fn create_or_join(write: &mut Write<'_>, job: &NewJob, since_ms: i64, catalogs: &[CatalogRoute]) -> Result<(Job, bool), Fault> {
+    match rows::one(write.sql, &equal_unfinished(), params![job.workflow, job.input_hash, since_ms], rows::job)? {
         Some(there) => Ok((there, false)),
         None => Ok((create(write, job, catalogs)?, true)),
     }
@@ -366,9 +366,9 @@ impl Jobs for SqlStore {
         self.write(move |write| create(write, &job, &routes.catalogs)).await
     }
 
-    async fn create_or_join(&self, job: NewJob) -> Result<(Job, bool), Fault> {
+    async fn create_or_join(&self, job: NewJob, since_ms: i64) -> Result<(Job, bool), Fault> {
         let routes = self.routes.clone();
-        self.write(move |write| create_or_join(write, &job, &routes.catalogs)).await
+        self.write(move |write| create_or_join(write, &job, since_ms, &routes.catalogs)).await
     }
 
     async fn claim(&self, owner: &str, room: Room) -> Result<Vec<Claim>, Fault> {

@@ -79,8 +79,8 @@ pub trait Jobs: Send + Sync {
     async fn create(&self, job: NewJob) -> Result<Job, Fault>;
 
     /// As [`Jobs::create`], unless an equal topmost job, of the same workflow and input, is unfinished and was not asked to
-    /// stop: then the newest such is returned. True where one was made.
-    async fn create_or_join(&self, job: NewJob) -> Result<(Job, bool), Fault>;
+    /// stop, or ended at `since_ms` or later: then the newest such is returned. True where one was made.
+    async fn create_or_join(&self, job: NewJob, since_ms: i64) -> Result<(Job, bool), Fault>;
 
     /// Takes up abandoned jobs, then queued ones that need no turn, then those whose turn it is; each oldest first. Raises
     /// their fence.

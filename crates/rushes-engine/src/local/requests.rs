@@ -46,10 +46,13 @@ pub(super) async fn answer<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result
 async fn carry_out<W: Workflows>(shared: &Shared<W>, ask: Ask) -> Result<Value, Fault> {
     let parts = &shared.parts;
     match ask {
-        Ask::Submit { workflow, input, new } => {
+        Ask::Submit { workflow, input, new, since_ms } => {
             let request = NewJobRequest { workflow, input, ..Default::default() };
             let job = asked_for(shared, request)?;
-            let (job, is_new) = if new { (parts.store.create(job).await?, true) } else { parts.store.create_or_join(job).await? };
+            let (job, is_new) = match new {
+                true => (parts.store.create(job).await?, true),
+                false => parts.store.create_or_join(job, since_ms.unwrap_or(i64::MAX)).await?,
+            };
             Ok(json!({"job": job.id, "is_new": is_new}))
         }
         Ask::Schedule { name } => schedules::start_now(shared, &name).await.map(|job| json!({"job": job.id, "is_new": true})),

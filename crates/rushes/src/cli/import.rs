@@ -315,8 +315,14 @@ async fn carry(hand: &mut Hand<'_>, batches: Vec<Input>, files: usize, outcome: 
         {
             let whose = batch.character.as_ref().map_or("files".to_owned(), |character| character.name.clone());
             let count = batch.files.len();
-            let answer =
-                hand.ask(Ask::Submit { workflow: import::CARD.name.to_owned(), input: serde_json::to_value(batch)?, new: false }).await?;
+            let answer = hand
+                .ask(Ask::Submit {
+                    workflow: import::CARD.name.to_owned(),
+                    input: serde_json::to_value(batch)?,
+                    new: false,
+                    since_ms: None,
+                })
+                .await?;
             open.push((hand::job_of(&answer)?, count, whose));
         }
         if open.is_empty() {

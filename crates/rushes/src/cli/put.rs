@@ -4,6 +4,7 @@ use super::follow::{self, End, Until};
 use super::hand::{self, Hand};
 use super::{Context, assets, exit, print, text_of};
 use rushes_core::Kind;
+use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::kinds::Names;
 use rushes_engine::Ask;
 use rushes_engine::blobs::sha256_of;
@@ -39,6 +40,7 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     let file = std::path::absolute(&args.file)?;
     // Before it is read for its hash: what is no file has no end, or is waited for.
     rushes_media::inspect::check_file(&file)?;
+    let began_ms = SystemClock.now_ms();
     let file = PathBuf::from(text_of("put file", file)?);
     let names: Names = args.names.into_iter().collect();
     let input = rushes_workflows::put::Input {
@@ -51,7 +53,7 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
         names,
     };
     let mut hand = Hand::open(context).await?;
-    let ask = Ask::Submit { workflow: "put".into(), input: serde_json::to_value(input)?, new: false };
+    let ask = Ask::Submit { workflow: "put".into(), input: serde_json::to_value(input)?, new: false, since_ms: Some(began_ms) };
     let id = hand::job_of(&hand.ask(ask).await?)?;
     let until = match (args.no_wait, hand.is_ours()) {
         (false, _) => Until::Delivery,

@@ -7,6 +7,7 @@ use super::{Context, exit, print, summary, text_of};
 use crate::{plan, wire, words};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, FromArgMatches, Subcommand};
+use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::job::JobState;
 use rushes_core::record;
 use rushes_core::store::Family;
@@ -193,9 +194,11 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     if args.plan {
         return tell_plan(context, args.asked.workflow, input, &styles).await;
     }
+    let began_ms = SystemClock.now_ms();
     let mut hand = Hand::open_for_long(context).await?;
     let count = input["count"].as_u64().and_then(|count| u32::try_from(count).ok());
-    let answer = hand.ask(Ask::Submit { workflow: args.asked.workflow.to_owned(), input, new: args.new }).await?;
+    let ask = Ask::Submit { workflow: args.asked.workflow.to_owned(), input, new: args.new, since_ms: Some(began_ms) };
+    let answer = hand.ask(ask).await?;
     let id = hand::job_of(&answer)?;
     if answer["is_new"] == false {
         print::note(format!("Going on with the unfinished job {id} (--new starts another)."));

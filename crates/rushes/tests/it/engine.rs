@@ -160,6 +160,19 @@ async fn engine_cancelling_a_parent_cancels_its_children() {
     assert!(family.jobs.iter().all(|job| job.state == JobState::Cancelled));
 }
 
+/// An engine that is started to be asked goes on with the unfinished job at once, and may have ended it before it is asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn engine_takes_a_job_that_ended_after_the_asker_began_for_the_one_asked_for() {
+    let (_folder, _places, engine) = start();
+    let ask = |since_ms| engine.engine.answer(Ask::Submit { workflow: "files".into(), input: json!({"count": 1}), new: false, since_ms });
+    let first = ask(None).await.unwrap();
+    assert_eq!(first["is_new"], true);
+    let ended = engine.ended(serde_json::from_value(first["job"].clone()).unwrap()).await.ended_ms.unwrap();
+    let again = ask(Some(ended)).await.unwrap();
+    assert_eq!((&again["is_new"], &again["job"]), (&json!(false), &first["job"]));
+    assert_eq!(ask(Some(ended + 1)).await.unwrap()["is_new"], true, "one that ended before is over");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn engine_refuses_a_job_of_another_version_of_its_workflow() {
     let folder = tempfile::tempdir().unwrap();
@@ -183,7 +196,7 @@ async fn engine_leaves_no_scratch_of_a_finished_job() {
 #[tokio::test(flavor = "multi_thread")]
 async fn engine_equal_requests_at_once_make_one_job() {
     let (_folder, _places, engine) = start();
-    let ask = |new| engine.engine.answer(Ask::Submit { workflow: "wait".into(), input: json!({}), new });
+    let ask = |new| engine.engine.answer(Ask::Submit { workflow: "wait".into(), input: json!({}), new, since_ms: None });
     let answers = futures_util::future::join_all((0..16).map(|_| ask(false))).await;
     let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
     assert_eq!(answers.iter().filter(|answer| answer["is_new"] == true).count(), 1, "{answers:?}");

@@ -136,7 +136,7 @@ impl<'a> Keeper<'a> {
             self.known += 1;
             return Ok(());
         }
-        let answer = self.hand.ask(Ask::Submit { workflow: import::CARD.name.to_owned(), input, new: false }).await?;
+        let answer = self.hand.ask(Ask::Submit { workflow: import::CARD.name.to_owned(), input, new: false, since_ms: None }).await?;
         self.open.push(UnderWay { job: hand::job_of(&answer)?, entry, closed_ms });
         Ok(())
     }

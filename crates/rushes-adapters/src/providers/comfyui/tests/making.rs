@@ -82,8 +82,11 @@ async fn comfyui_makes_a_file_of_its_own_for_each_order_of_one_graph() {
 #[tokio::test(flavor = "multi_thread")]
 async fn comfyui_tells_how_far_it_is() {
     let stand = Stand::new().await;
-    stand.server.hold(Hold::Steps(15));
+    stand.server.hold(Hold::Queue);
     let watch = async {
+        // What was said before anybody listened is not said again, and while it is held it says nothing more.
+        stand.server.until(|seen| seen.sockets == 1).await;
+        stand.server.hold(Hold::Steps(15));
         stand.server.until(|seen| seen.step == 15).await;
         // Half of the sampler's steps are most of half of the work.
         while *stand.share.lock().unwrap() < 0.3 {
