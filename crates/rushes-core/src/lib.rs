@@ -14,6 +14,7 @@ pub mod delivery;
 pub mod destination;
 pub mod digest;
 pub mod event;
+pub mod faces;
 pub mod fault;
 pub mod faults;
 pub mod flow;
