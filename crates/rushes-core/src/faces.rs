@@ -1,5 +1,7 @@
 //! Faces in photos: what is found, by whom, and how alike two are. No person has a name here.
 
+pub mod judge;
+
 use crate::fault::Fault;
 use crate::{Cancel, Code};
 use async_trait::async_trait;

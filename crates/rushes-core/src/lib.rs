@@ -3,6 +3,7 @@
 //! Read in this order: [`kinds`] (what a file can be), [`asset`] and [`job`] (the nouns),
 //! [`flow`] (what a workflow sees), then the ports in [`destination`], [`catalog`], [`provider`] and [`store`].
 
+pub mod album;
 pub mod asset;
 pub mod callback;
 pub mod catalog;

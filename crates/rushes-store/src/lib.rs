@@ -4,6 +4,7 @@
 //! [`postgres`] open what they ask; [`sql`] is what makes the two one. One file per port of `rushes_core::store` beside
 //! them. Bytes of media never come here.
 
+mod album;
 mod assets;
 mod attempts;
 mod base;
@@ -49,6 +50,7 @@ mod which;
 mod work;
 mod writer;
 
+pub use album::AlbumFiles;
 pub use bells::{JobBell, Watch};
 pub use migrate::SCHEMA_VERSION;
 pub use moving::Moved;

@@ -1,0 +1,26 @@
+CREATE TABLE photos(
+    number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, sha256 TEXT NOT NULL, extension TEXT NOT NULL,
+    original TEXT NOT NULL, model TEXT NOT NULL, is_group INTEGER NOT NULL, entered_ms INTEGER NOT NULL,
+    rev INTEGER NOT NULL, settled INTEGER NOT NULL) STRICT;
+CREATE INDEX photos_wanted ON photos(number) WHERE rev <> settled;
+-- Every bytes that ever came in, so that none is taken twice.
+CREATE TABLE seen(sha256 TEXT PRIMARY KEY, photo INTEGER NOT NULL, original TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE people(
+    number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, folder TEXT NOT NULL, is_enrolled INTEGER NOT NULL,
+    is_pinned INTEGER NOT NULL, is_gone INTEGER NOT NULL, consent_ms INTEGER, contact TEXT, "left" TEXT NOT NULL,
+    rev INTEGER NOT NULL, settled INTEGER NOT NULL) STRICT;
+CREATE INDEX people_wanted ON people(number) WHERE rev <> settled;
+CREATE UNIQUE INDEX people_folders ON people(folder) WHERE is_gone = 0;
+CREATE TABLE selfies(id INTEGER PRIMARY KEY, person INTEGER NOT NULL, model TEXT NOT NULL, template BLOB NOT NULL, crop BLOB NOT NULL) STRICT;
+CREATE INDEX selfies_by_person ON selfies(person);
+CREATE TABLE faces(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, photo INTEGER NOT NULL, x REAL NOT NULL, y REAL NOT NULL, width REAL NOT NULL,
+    height REAL NOT NULL, score REAL NOT NULL, size_px INTEGER NOT NULL, sharpness REAL NOT NULL, turn REAL NOT NULL,
+    model TEXT NOT NULL, template BLOB NOT NULL, crop BLOB NOT NULL,
+    stands TEXT NOT NULL, person INTEGER, distance REAL, why TEXT NOT NULL, is_fixed INTEGER NOT NULL, is_founder INTEGER NOT NULL) STRICT;
+CREATE INDEX faces_by_photo ON faces(photo);
+CREATE INDEX faces_by_person ON faces(person, stands);
+CREATE INDEX faces_in_review ON faces(id) WHERE stands = 'review';
+CREATE TABLE ruled_out(face INTEGER NOT NULL, person INTEGER NOT NULL, PRIMARY KEY(face, person)) STRICT, WITHOUT ROWID;
+-- What was said, and how the faces and people it changed stood before: numbers only, and names of people.
+CREATE TABLE corrections(id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, what TEXT NOT NULL, before TEXT NOT NULL) STRICT;

@@ -1,0 +1,278 @@
+//! Albums from outside: photos come in, somebody says something, and what is wanted follows.
+
+use super::AlbumFiles;
+use rushes_core::album::{Album, Albums, Corrected, Correction, Entered, Group, NewPhoto, Person, Rules, Settled, Stands, Unknown, Wanted};
+use rushes_core::clock::{Clock, SystemClock};
+use rushes_core::faces::{Face, Quality, Region, TEMPLATE_LEN, Template};
+use rushes_core::{AssetId, Code, Fault};
+use std::sync::Arc;
+
+const RULES: Rules = Rules {
+    is_recognising: true,
+    unknown: Unknown::Cloud,
+    route_below: 0.5,
+    review_below: 0.6,
+    margin: 0.05,
+    is_open: true,
+    expires_ms: None,
+};
+/// Faces of different people are so far apart.
+const ANA: f32 = 0.0;
+const BEN: f32 = 2.0;
+const CLEO: f32 = 4.0;
+
+struct Stand {
+    folder: tempfile::TempDir,
+    album: Arc<dyn Album>,
+}
+
+/// A face at a place of the line on which people are told apart, the `nth` of its photo.
+fn face(at: f32, nth: u8) -> Face {
+    let mut numbers = [0.0; TEMPLATE_LEN];
+    numbers[0] = at;
+    Face {
+        region: Region { x: f32::from(nth) * 0.3, y: 0.2, width: 0.2, height: 0.2 },
+        quality: Quality { score: 0.9, size_px: 120, sharpness: 0.8, turn: 0.1 },
+        template: Template::new(&numbers).unwrap(),
+        crop: format!("crop of {at}").into_bytes(),
+    }
+}
+
+impl Stand {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let album = AlbumFiles::below(folder.path().to_owned(), Arc::new(SystemClock)).album("wedding").await.unwrap();
+        Self { folder, album }
+    }
+
+    async fn enter_as(&self, name: &str, sha256: &str, faces: &[f32], rules: Rules) -> Entered {
+        let faces: Vec<Face> = faces.iter().zip(0..).map(|(at, nth)| face(*at, nth)).collect();
+        let group = if faces.len() > 1 { Group::Group } else { Group::Solo };
+        let original = AssetId(SystemClock.new_id());
+        let (name, sha256) = (name.to_owned(), sha256.to_owned());
+        let photo = NewPhoto { name, sha256, extension: "jpg".into(), original, model: "m".into(), faces, group };
+        self.album.enter(photo, rules).await.unwrap()
+    }
+
+    /// A photo of faces, under a name that is its bytes too.
+    async fn enter(&self, name: &str, faces: &[f32]) -> u32 {
+        self.enter_as(name, name, faces, RULES).await.photo
+    }
+
+    async fn say(&self, correction: Correction) -> Result<Corrected, Fault> {
+        self.album.correct(correction, RULES).await
+    }
+
+    async fn enrol(&self, name: &str, at: &[f32]) -> Result<u32, Fault> {
+        let selfies = at.iter().map(|at| face(*at, 0)).collect();
+        let enrol = Correction::Enrol { name: name.into(), selfies, model: "m".into(), consent_ms: 7, contact: Some("+49 1".into()) };
+        Ok(self.say(enrol).await?.person.unwrap())
+    }
+
+    async fn people(&self) -> Vec<Person> {
+        self.album.people().await.unwrap()
+    }
+
+    /// Whose folder each photo is in, by folder; everything counts as carried out then.
+    async fn placed(&self) -> Vec<(u32, Vec<String>)> {
+        let folders: std::collections::BTreeMap<u32, String> = self.people().await.into_iter().map(|p| (p.number, p.folder)).collect();
+        let mut placed = Vec::new();
+        for photo in self.album.photos(None, 0, 100).await.unwrap() {
+            let faces = self.album.faces(Some(photo.number), 100).await.unwrap();
+            let mut in_it: Vec<String> =
+                faces.iter().filter(|face| face.stands == Stands::Routed).map(|face| folders[&face.person.unwrap()].clone()).collect();
+            in_it.sort();
+            placed.push((photo.number, in_it));
+        }
+        placed
+    }
+
+    async fn wanted(&self) -> Wanted {
+        self.album.wanted(&[], 100).await.unwrap()
+    }
+
+    async fn settle(&self) {
+        assert!(self.album.settle(settled(&self.wanted().await)).await.unwrap());
+        assert!(self.wanted().await.is_empty());
+    }
+}
+
+fn settled(wanted: &Wanted) -> Settled {
+    Settled {
+        people: wanted.people.iter().map(|person| (person.number, person.rev)).collect(),
+        photos: wanted.photos.iter().map(|photo| (photo.photo.number, photo.rev)).collect(),
+    }
+}
+
+fn strings(folders: &[&str]) -> Vec<String> {
+    folders.iter().map(|folder| (*folder).to_owned()).collect()
+}
+
+#[tokio::test]
+async fn album_founds_people_and_knows_them_again() {
+    let stand = Stand::new().await;
+    stand.enter("1", &[ANA]).await;
+    stand.enter("2", &[ANA + 0.3, BEN]).await;
+    stand.enter("3", &[CLEO + 0.01, BEN + 0.55]).await;
+    assert_eq!(
+        stand.placed().await,
+        [(1, strings(&["Person_001"])), (2, strings(&["Person_001", "Person_002"])), (3, strings(&["Person_003"]))]
+    );
+    let [review] = &stand.album.faces(None, 10).await.unwrap()[..] else { panic!("one is not certain") };
+    assert_eq!((review.photo, review.person, review.why.as_str()), (3, Some(2), "the likeness is not certain"));
+    let wanted = stand.wanted().await;
+    assert_eq!((wanted.photos.len(), wanted.people.len()), (3, 3));
+    stand.settle().await;
+    // One that is wanted otherwise while it is carried out stays wanted.
+    stand.enter("4", &[ANA]).await;
+    let before = stand.wanted().await;
+    stand.say(Correction::Rename { person: 1, name: "Ana".into() }).await.unwrap();
+    assert!(!stand.album.settle(settled(&before)).await.unwrap());
+    let photos: Vec<u32> = stand.wanted().await.photos.iter().map(|wanted| wanted.photo.number).collect();
+    assert_eq!(photos, [1, 2, 4]);
+}
+
+#[tokio::test]
+async fn album_takes_bytes_once_and_an_edited_photo_in_its_place() {
+    let stand = Stand::new().await;
+    let first = stand.enter_as("a.jpg", "one", &[ANA, BEN], RULES).await;
+    let again = stand.enter_as("copy of a.jpg", "one", &[ANA, BEN], RULES).await;
+    assert_eq!((again.photo, again.is_known, again.original), (first.photo, true, first.original));
+    let ben = stand.enrol("Ben", &[BEN]).await.unwrap();
+    let face = stand.album.faces(Some(1), 9).await.unwrap()[0].face;
+    stand.say(Correction::NotAFace { face }).await.unwrap();
+    stand.settle().await;
+    // The same two faces, seen otherwise: what somebody said of one of them holds.
+    let edited = stand.enter_as("a.jpg", "two", &[ANA + 0.2, BEN + 0.2], RULES).await;
+    assert_eq!((edited.photo, edited.is_edited), (first.photo, true));
+    let stands: Vec<(Stands, Option<u32>)> = stand.album.faces(Some(1), 9).await.unwrap().iter().map(|f| (f.stands, f.person)).collect();
+    assert_eq!(stands, [(Stands::NotAFace, None), (Stands::Routed, Some(ben))]);
+    assert_eq!(stand.wanted().await.photos.len(), 1);
+    assert_eq!(stand.enter_as("a.jpg", "one", &[ANA, BEN], RULES).await.is_known, true, "the old version is not taken again");
+}
+
+#[tokio::test]
+async fn album_finds_nobody_until_it_is_told_to() {
+    let stand = Stand::new().await;
+    stand.enter_as("1", "1", &[], Rules::default()).await;
+    assert!(stand.people().await.is_empty());
+    let review = Rules { unknown: Unknown::Review, ..RULES };
+    stand.enter_as("2", "2", &[ANA], review).await;
+    assert!(stand.people().await.is_empty());
+    let ana = stand.enrol("Ana", &[ANA + 0.1]).await.unwrap();
+    assert_eq!(stand.placed().await[1], (2, strings(&["Ana"])), "late, and found all the same");
+    assert_eq!(stand.people().await[0].number, ana);
+}
+
+#[tokio::test]
+async fn album_enrols_late_renames_and_tells_which_folders_are_left() {
+    let stand = Stand::new().await;
+    stand.enter("1", &[ANA]).await;
+    stand.enter("2", &[BEN]).await;
+    stand.settle().await;
+    let ana = stand.enrol("Ana María", &[ANA + 0.1, ANA + 0.2]).await.unwrap();
+    assert_eq!(ana, 1, "who was founded by a face like theirs");
+    let wanted = stand.wanted().await;
+    assert_eq!((wanted.people[0].left.as_slice(), wanted.photos.len()), (&strings(&["Person_001"])[..], 1));
+    assert_eq!(wanted.people[0].shown, Some(("Ana María".into(), "Ana_María".into())));
+    stand.settle().await;
+    // Another of that name; then one whose disk would not tell them apart.
+    let other = stand.enrol("Ana María", &[8.0]).await.unwrap();
+    stand.say(Correction::Rename { person: 2, name: "ana  maría".into() }).await.unwrap();
+    let folders: Vec<String> = stand.people().await.into_iter().map(|person| person.folder).collect();
+    assert_eq!(folders, strings(&["Ana_María", "Ana_María_2", "ana_maría_3"]));
+    assert_eq!(other, 3);
+    for (selfies, why) in [(&[][..], "one to 5"), (&[ANA, BEN][..], "different people")] {
+        let fault = stand.enrol("Nobody", selfies).await.unwrap_err();
+        assert!(fault.code == Code::InputInvalid && fault.to_string().contains(why), "{fault}");
+    }
+    assert_eq!(stand.people().await.len(), 3, "what is refused leaves nothing");
+}
+
+#[tokio::test]
+async fn album_corrections_hold_and_can_be_undone() {
+    let stand = Stand::new().await;
+    stand.enter("1", &[ANA]).await;
+    stand.enter("2", &[ANA + 0.2]).await;
+    stand.enter("3", &[BEN]).await;
+    let at_first = stand.placed().await;
+    let faces: Vec<u32> = futures(&stand).await;
+    let steps = [
+        Correction::Merge { into: 1, from: 2 },
+        Correction::Split { faces: vec![faces[1]] },
+        Correction::NotThisPerson { face: faces[1], person: 1 },
+        Correction::NotAFace { face: faces[0] },
+        Correction::Confirm { face: faces[2], person: 1 },
+        Correction::Rename { person: 1, name: "Ana".into() },
+        Correction::Pin { person: 2, is_pinned: true },
+    ];
+    for step in steps {
+        let said = format!("{step:?}");
+        stand.settle().await;
+        let (before, people) = (stand.placed().await, stand.people().await);
+        stand.say(step).await.unwrap();
+        let after = stand.placed().await;
+        assert!(after != before || stand.people().await != people, "{said} changes something");
+        // Whatever is judged anew, what somebody said stands.
+        stand.enter(&said, &[ANA + 0.1]).await;
+        assert_eq!(stand.placed().await[..after.len()], after[..], "{said}");
+        let undone = stand.say(Correction::Undo).await.unwrap();
+        assert!(undone.undone.is_some());
+        let mut now = stand.placed().await;
+        now.truncate(before.len());
+        assert_eq!(now, before, "{said} was undone: {undone:?}");
+        let numbers = |people: &[Person]| people.iter().map(|p| (p.number, p.folder.clone(), p.is_pinned)).collect::<Vec<_>>();
+        assert_eq!(numbers(&stand.people().await), numbers(&people), "{said}");
+    }
+    let mut now = stand.placed().await;
+    now.truncate(at_first.len());
+    assert_eq!(now, at_first);
+    assert_eq!(stand.say(Correction::Undo).await.unwrap_err().code, Code::NotFound);
+}
+
+async fn futures(stand: &Stand) -> Vec<u32> {
+    let mut faces = Vec::new();
+    for photo in 1..=3 {
+        faces.push(stand.album.faces(Some(photo), 1).await.unwrap()[0].face);
+    }
+    faces
+}
+
+#[tokio::test]
+async fn album_forgets_so_that_nothing_is_left_in_the_file() {
+    let stand = Stand::new().await;
+    stand.enter("1", &[ANA]).await;
+    stand.enter("2", &[ANA + 0.25, BEN]).await;
+    let ana = stand.enrol("Ana Quirinal", &[ANA + 0.123]).await.unwrap();
+    stand.settle().await;
+    let selfie = face(ANA + 0.123, 0).template.to_bytes();
+    let traces: [Vec<u8>; 5] =
+        [selfie[..16].to_vec(), b"crop of 0.123".to_vec(), b"crop of 0.25".to_vec(), b"Quirinal".to_vec(), b"+49 1".to_vec()];
+    let raw = || {
+        let read = |name: &str| std::fs::read(stand.folder.path().join("wedding").join(name)).unwrap_or_default();
+        [read("album.db"), read("album.db-wal")].concat()
+    };
+    let held = |traces: &[Vec<u8>]| traces.iter().filter(|trace| raw().windows(trace.len()).any(|part| part == &trace[..])).count();
+    assert_eq!(held(&traces), 5, "they are there to be found");
+    stand.say(Correction::Forget { person: ana }).await.unwrap();
+    let wanted = stand.wanted().await;
+    assert_eq!(wanted.people.iter().find(|person| person.number == ana).unwrap().shown, None);
+    assert_eq!(wanted.photos.len(), 2, "both photos stand otherwise");
+    stand.settle().await;
+    stand.album.scrub().await.unwrap();
+    assert_eq!(held(&traces), 0);
+    assert_eq!(stand.placed().await, [(1, vec![]), (2, strings(&["Person_002"]))]);
+    assert_eq!(stand.say(Correction::Undo).await.unwrap_err().code, Code::NotFound, "nothing brings them back");
+}
+
+#[tokio::test]
+async fn album_is_for_its_owner_only_and_stays_below_its_folder() {
+    use std::os::unix::fs::PermissionsExt;
+    let stand = Stand::new().await;
+    let mode = std::fs::metadata(stand.folder.path().join("wedding/album.db")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let albums = AlbumFiles::below(stand.folder.path().to_owned(), Arc::new(SystemClock));
+    for wrong in ["..", "a/b", ""] {
+        assert_eq!(albums.album(wrong).await.err().unwrap().code, Code::InputInvalid, "{wrong:?}");
+    }
+}

@@ -1,0 +1,170 @@
+//! How faces and people stood before a correction, so that it can be undone.
+
+use super::decide::touch_photo;
+use super::people::{keep_known, leave, name, touch_person};
+use super::{Writing, all, change, one};
+use rushes_core::album::Corrected;
+use rushes_core::{Code, Fault};
+use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Corrections kept.
+const KEPT_MAX: u32 = 500;
+
+/// How a face stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Face {
+    photo: u32,
+    stands: String,
+    person: Option<u32>,
+    distance: Option<f64>,
+    why: String,
+    is_fixed: bool,
+    is_founder: bool,
+}
+
+/// How a person stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Person {
+    name: String,
+    folder: String,
+    is_enrolled: bool,
+    is_pinned: bool,
+    is_gone: bool,
+    consent_ms: Option<i64>,
+    contact: Option<String>,
+}
+
+/// How everything stood.
+pub(super) struct Before {
+    faces: BTreeMap<u32, Face>,
+    people: BTreeMap<u32, Person>,
+    ruled_out: BTreeSet<(u32, u32)>,
+    selfies: BTreeSet<u32>,
+}
+
+/// What is to be put back.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Back {
+    faces: BTreeMap<u32, Face>,
+    /// None where there was nobody of that number.
+    people: BTreeMap<u32, Option<Person>>,
+    /// Pairs that were not ruled out.
+    allowed: Vec<(u32, u32)>,
+    /// Selfies that were not there.
+    selfies: Vec<u32>,
+}
+
+impl Before {
+    pub(super) fn of(sql: &Connection) -> Result<Self, Fault> {
+        let faces = all(sql, "SELECT id, photo, stands, person, distance, why, is_fixed, is_founder FROM faces", [], |row| {
+            let face = Face {
+                photo: row.get(1)?,
+                stands: row.get(2)?,
+                person: row.get(3)?,
+                distance: row.get(4)?,
+                why: row.get(5)?,
+                is_fixed: row.get(6)?,
+                is_founder: row.get(7)?,
+            };
+            Ok((row.get(0)?, face))
+        })?;
+        let people =
+            all(sql, "SELECT number, name, folder, is_enrolled, is_pinned, is_gone, consent_ms, contact FROM people", [], |row| {
+                let person = Person {
+                    name: row.get(1)?,
+                    folder: row.get(2)?,
+                    is_enrolled: row.get(3)?,
+                    is_pinned: row.get(4)?,
+                    is_gone: row.get(5)?,
+                    consent_ms: row.get(6)?,
+                    contact: row.get(7)?,
+                };
+                Ok((row.get(0)?, person))
+            })?;
+        Ok(Self {
+            faces: faces.into_iter().collect(),
+            people: people.into_iter().collect(),
+            ruled_out: all(sql, "SELECT face, person FROM ruled_out", [], |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect(),
+            selfies: all(sql, "SELECT id FROM selfies", [], |row| row.get(0))?.into_iter().collect(),
+        })
+    }
+
+    /// Writes down what a correction changed, and that every photo and person it changed is to stand otherwise. Gives how many photos.
+    pub(super) fn keep(&self, write: &Writing<'_>, what: &str, is_kept: bool) -> Result<u32, Fault> {
+        let now = Self::of(write.sql)?;
+        let back = Back {
+            faces: self.faces.iter().filter(|(id, face)| now.faces.get(id) != Some(face)).map(|(id, face)| (*id, face.clone())).collect(),
+            people: now
+                .people
+                .iter()
+                .filter(|(number, person)| self.people.get(number) != Some(person))
+                .map(|(number, _)| (*number, self.people.get(number).cloned()))
+                .collect(),
+            allowed: now.ruled_out.difference(&self.ruled_out).copied().collect(),
+            selfies: now.selfies.difference(&self.selfies).copied().collect(),
+        };
+        let routed = |face: Option<&Face>| face.and_then(|face| face.person.filter(|_| face.stands == "routed"));
+        let is_other = |id: &u32| routed(self.faces.get(id)) != routed(now.faces.get(id));
+        let mut photos: BTreeSet<u32> = back.faces.iter().filter(|(id, _)| is_other(id)).map(|(_, face)| face.photo).collect();
+        // Whoever has another folder has it in every photo.
+        let moved: BTreeSet<u32> = back.people.keys().copied().collect();
+        photos.extend(
+            now.faces.values().filter(|face| routed(Some(face)).is_some_and(|person| moved.contains(&person))).map(|face| face.photo),
+        );
+        for photo in &photos {
+            touch_photo(write.sql, *photo)?;
+        }
+        for person in back.people.keys() {
+            touch_person(write.sql, *person)?;
+        }
+        if is_kept {
+            let before = serde_json::to_string(&back).map_err(|e| Fault::new(Code::StoreFailed, "keep correction").because(e))?;
+            change(write.sql, "INSERT INTO corrections(at_ms, what, before) VALUES (?1, ?2, ?3)", params![write.now_ms, what, before])?;
+            change(write.sql, "DELETE FROM corrections WHERE id <= (SELECT max(id) FROM corrections) - ?1", [KEPT_MAX])?;
+        }
+        Ok(u32::try_from(photos.len()).unwrap_or(u32::MAX))
+    }
+}
+
+/// Puts back what the last correction changed. Errors: `not_found` where there is none.
+pub(super) fn undo(write: &Writing<'_>) -> Result<Corrected, Fault> {
+    let sql = write.sql;
+    let last = one(sql, "SELECT id, what, before FROM corrections ORDER BY id DESC LIMIT 1", [], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+    })?;
+    let nothing = || Fault::new(Code::NotFound, "undo correction").because("nothing that was said is left to undo");
+    let (id, what, before) = last.ok_or_else(nothing)?;
+    let back: Back = serde_json::from_str(&before).map_err(|e| Fault::new(Code::StoreFailed, "read correction").because(e))?;
+    let standing = Before::of(sql)?;
+    for (face, stood) in &back.faces {
+        let statement = "UPDATE faces SET stands = ?2, person = ?3, distance = ?4, why = ?5, is_fixed = ?6, is_founder = ?7 WHERE id = ?1";
+        change(sql, statement, params![face, stood.stands, stood.person, stood.distance, stood.why, stood.is_fixed, stood.is_founder])?;
+    }
+    for (face, person) in &back.allowed {
+        change(sql, "DELETE FROM ruled_out WHERE face = ?1 AND person = ?2", params![face, person])?;
+    }
+    for selfie in &back.selfies {
+        change(sql, "DELETE FROM selfies WHERE id = ?1", [selfie])?;
+    }
+    // Whoever came goes first: their folder may be the one somebody gets back.
+    for (number, _) in back.people.iter().filter(|(_, stood)| stood.as_ref().is_none_or(|stood| stood.is_gone)) {
+        leave(sql, *number)?;
+    }
+    for (number, stood) in &back.people {
+        let Some(stood) = stood.as_ref().filter(|stood| !stood.is_gone) else { continue };
+        let statement = "UPDATE people SET is_enrolled = ?2, is_pinned = ?3, is_gone = 0, consent_ms = ?4, contact = ?5 WHERE number = ?1";
+        let is_gone = one(sql, "SELECT is_gone FROM people WHERE number = ?1", [number], |row| row.get::<_, bool>(0))?.unwrap_or(false);
+        if is_gone {
+            // Until it has its name again, a folder that nobody else has.
+            change(sql, "UPDATE people SET folder = '.' || number WHERE number = ?1", [number])?;
+        }
+        change(sql, statement, params![number, stood.is_enrolled, stood.is_pinned, stood.consent_ms, stood.contact])?;
+        name(sql, *number, &stood.name)?;
+    }
+    change(sql, "DELETE FROM corrections WHERE id = ?1", [id])?;
+    keep_known(sql)?;
+    let photos = standing.keep(write, "", false)?;
+    Ok(Corrected { person: None, photos, undone: Some(what) })
+}
