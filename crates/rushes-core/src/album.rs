@@ -235,6 +235,8 @@ pub struct Photo {
     pub extension: String,
     /// The asset of its bytes.
     pub original: AssetId,
+    /// The asset of the first bytes it had, which what was made of any of its versions is known by.
+    pub first: AssetId,
     /// Solo or Group.
     pub group: Group,
     /// When it was entered, milliseconds since 1970.

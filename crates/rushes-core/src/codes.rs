@@ -73,6 +73,7 @@ codes! {
     NeedsReconcile "needs_reconcile" Conflict Permanent "Nobody can tell whether it was sent." "Look at the service, say what you found with `rushes jobs settle`, then `rushes jobs retry`.";
     WorkerMissing "worker_missing" Unavailable Permanent "No worker has taken the work." "Start `rushes worker` on a machine that has these models, then `rushes jobs retry`.";
     WorkerLost "worker_lost" Unavailable Permanent "The work was lost with its workers again and again." "See what the workers say; mend it, then `rushes jobs retry`.";
+    FacesOff "faces_off" Unsupported Permanent "Faces are not recognised here." "Turn it on for the shoot; where there is no model, `rushes models install --detector FILE --embedder FILE`.";
     CardSmall "card_small" Unsupported Permanent "The graphics card has less memory than these models need." "Run it on a larger card, or declare a smaller variant of the models.";
     CardFull "card_full" Unavailable Transient "The graphics card has no room for these models." "End what else uses the card (`nvidia-smi` lists it), or mend `vram_mb` if it is declared too high.";
     LoginFailed "login_failed" Unauthorized Permanent "The login did not come about." "Run `rushes auth google` again.";

@@ -92,7 +92,7 @@ kinds! {
     WorkspaceImage "workspace_image" "{user}/{job}/{idx}" Row("workspace_assets"), Days(7);
     WorkspaceVideo "workspace_video" "{user}/{job}/{idx}" Row("workspace_assets"), Days(7);
     Thumbnail "thumbnail" "{user}/{job}/{idx}.thumb" Row("workspace_assets"), Days(7);
-    Photo "photo" "{shoot}/People/{person}/{group}/{photo}" Row("people"), Forever;
+    Photo "photo" "{shoot}/People/{person}/{group}/{photo}" Row("photos"), Forever;
     PhotoOriginal "photo_original" "{shoot}/Processed/{photo}" Row("photos"), ByShoot;
     ShowcasePage "showcase_page" "showcase/{name}" Unlisted, Forever;
     LibraryImage "library_image" "{user}/library/{job}-{idx}" Row("library"), Forever;

@@ -78,6 +78,18 @@ impl Home {
         self.root.join("styles")
     }
 
+    /// A folder for each shoot: where its photos are dropped, and what is known of them.
+    #[must_use]
+    pub fn shoots(&self) -> PathBuf {
+        self.root.join("shoots")
+    }
+
+    /// Models that find and tell faces.
+    #[must_use]
+    pub fn models(&self) -> PathBuf {
+        self.root.join("models")
+    }
+
     /// Logins; for nobody else to read.
     #[must_use]
     pub fn credentials(&self) -> PathBuf {

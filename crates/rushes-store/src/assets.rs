@@ -29,8 +29,12 @@ pub(crate) fn which(filter: &AssetFilter) -> Which {
     which.value(":limit", filter.limit.map_or(-1, i64::from));
     which.only("a.id = :id", ":id", filter.id.map(|id| id.to_string()));
     // Those of one subject, job or file are few; the empty text keeps the database from going through all of the kind.
-    let are_few =
-        filter.subject.is_some() || !filter.subjects.is_empty() || filter.root.is_some() || filter.job.is_some() || filter.sha256.is_some();
+    let are_few = filter.subject.is_some()
+        || !filter.subjects.is_empty()
+        || filter.root.is_some()
+        || filter.job.is_some()
+        || filter.sha256.is_some()
+        || filter.parent.is_some();
     which.only(if are_few { "a.kind || '' = :kind" } else { "a.kind = :kind" }, ":kind", filter.kind.map(Kind::name));
     which.only("a.subject = :subject", ":subject", filter.subject.clone());
     if !filter.subjects.is_empty() {
@@ -39,6 +43,7 @@ pub(crate) fn which(filter: &AssetFilter) -> Which {
     }
     which.only("a.root = :root", ":root", filter.root.map(|id| id.to_string()));
     which.only("a.job = :job", ":job", filter.job.map(|id| id.to_string()));
+    which.only("a.id IN (SELECT asset FROM lineage WHERE parent = :parent)", ":parent", filter.parent.map(|id| id.to_string()));
     which.only("a.sha256 = :sha256", ":sha256", filter.sha256.clone());
     let after = if filter.newest_first { "a.id < :after" } else { "a.id > :after" };
     which.only(after, ":after", filter.after.map(|id| id.to_string()));

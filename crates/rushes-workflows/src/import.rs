@@ -252,7 +252,7 @@ async fn take(context: StepContext, kit: Kit, file: Taken, character: Option<Cha
 
 /// Copies a file that is the one that was looked at, before and after: its owner may go on writing it at any time, so it is
 /// never linked. Disks that can share bytes between files do.
-fn copy_settled(path: &Path, mark: Mark, copy: &Path) -> Result<(), Fault> {
+pub(crate) fn copy_settled(path: &Path, mark: Mark, copy: &Path) -> Result<(), Fault> {
     rushes_media::inspect::check_file(path)?;
     let is_same = || std::fs::metadata(path).map(|meta| Mark::of(&meta) == mark).map_err(|e| Fault::io("look at file", path, &e));
     let changed = || Fault::new(Code::FileChanged, "import file").with("path", path.display());

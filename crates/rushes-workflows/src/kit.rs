@@ -1,16 +1,18 @@
 //! What workflows work with beside `Flow`: the providers, the reference library, and the shape of pictures.
 
+use rushes_core::album::Albums;
 use rushes_core::delivery::Routes;
 use rushes_core::destination::Destination;
+use rushes_core::faces::FaceFinder;
 use rushes_core::inspect::Inspect;
 use rushes_core::provider::Providers;
 use rushes_core::publisher::Publisher;
 use rushes_core::{Fault, Stop};
 use rushes_media::music::Styles;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A destination to read from.
 #[derive(Clone)]
@@ -52,6 +54,33 @@ pub struct Kit {
     pub is_final_quality: bool,
     /// Who shows films to the world; None where no account is configured.
     pub publisher: Option<Arc<dyn Publisher>>,
+    /// What shoots are worked with.
+    pub shoots: Shoots,
+}
+
+/// What shoots are worked with.
+#[derive(Clone)]
+pub struct Shoots {
+    /// Below it, each shoot has its folder.
+    pub root: PathBuf,
+    /// Who finds faces; None where no model is installed.
+    pub finder: Option<Arc<dyn FaceFinder>>,
+    /// What is known of their photos.
+    pub albums: Arc<dyn Albums>,
+    /// One at a time carries out what an album wants.
+    pub turns: Arc<Turns>,
+}
+
+/// A turn for each shoot.
+#[derive(Default)]
+pub struct Turns(Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>);
+
+impl Turns {
+    /// Waits for the turn of this shoot.
+    pub(crate) async fn take(&self, shoot: &str) -> tokio::sync::OwnedMutexGuard<()> {
+        let turn = self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(shoot.to_owned()).or_default().clone();
+        turn.lock_owned().await
+    }
 }
 
 /// Of children's ends, the values and how many failed: one that fails stops none of the others, and its own row keeps its

@@ -6,6 +6,7 @@ mod http;
 mod intake;
 mod log;
 mod plan;
+mod shoots;
 mod ui;
 mod ways;
 mod wire;

@@ -24,6 +24,8 @@ pub struct AssetFilter {
     pub root: Option<JobId>,
     /// Only made by this very job.
     pub job: Option<JobId>,
+    /// Only made from this one.
+    pub parent: Option<AssetId>,
     /// Only with these bytes.
     pub sha256: Option<String>,
     /// Only those the worst of whose deliveries stands here.

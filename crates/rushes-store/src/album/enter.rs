@@ -37,8 +37,8 @@ pub(super) fn enter(write: &Writing<'_>, new: &NewPhoto, rules: &Rules) -> Resul
             number
         }
         None => {
-            let made = "INSERT INTO photos(name, sha256, extension, original, model, is_group, entered_ms, rev, settled)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0) RETURNING number";
+            let made = "INSERT INTO photos(name, sha256, extension, original, first, model, is_group, entered_ms, rev, settled)
+                VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, 0, 0) RETURNING number";
             let values = params![new.name, new.sha256, new.extension, original, new.model, is_group, write.now_ms];
             one(sql, made, values, |row| row.get(0))?.unwrap_or_default()
         }

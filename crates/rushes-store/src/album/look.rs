@@ -8,7 +8,7 @@ use rushes_core::faces::{Quality, Region};
 use rusqlite::{Connection, Row, params};
 
 const PHOTO: &str = "number, name, sha256, extension, original, is_group, entered_ms,
-    (SELECT count(*) FROM faces f WHERE f.photo = photos.number AND f.stands <> 'not_a_face')";
+    (SELECT count(*) FROM faces f WHERE f.photo = photos.number AND f.stands <> 'not_a_face'), first";
 
 fn photo(row: &Row<'_>) -> rusqlite::Result<Photo> {
     Ok(Photo {
@@ -20,6 +20,7 @@ fn photo(row: &Row<'_>) -> rusqlite::Result<Photo> {
         group: if row.get(5)? { Group::Group } else { Group::Solo },
         entered_ms: row.get(6)?,
         faces: row.get(7)?,
+        first: id(row, 8)?,
     })
 }
 
@@ -82,7 +83,7 @@ pub(super) fn wanted(sql: &Connection, photos: &[u32], limit: u32) -> Result<Wan
     let named = serde_json::to_string(photos).unwrap_or_default();
     let is_meant = "(json_array_length(?1) = 0 OR number IN (SELECT value FROM json_each(?1)))";
     let question = format!("SELECT {PHOTO}, rev FROM photos WHERE rev <> settled AND {is_meant} ORDER BY number LIMIT ?2");
-    let found = all(sql, &question, params![named, limit], |row| Ok((photo(row)?, row.get::<_, i64>(8)?)))?;
+    let found = all(sql, &question, params![named, limit], |row| Ok((photo(row)?, row.get::<_, i64>(9)?)))?;
     let theirs = "SELECT DISTINCT person FROM faces WHERE photo = ?1 AND stands = 'routed' ORDER BY person";
     let mut wanted = Wanted::default();
     for (photo, rev) in found {

@@ -1,6 +1,6 @@
 CREATE TABLE photos(
     number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, sha256 TEXT NOT NULL, extension TEXT NOT NULL,
-    original TEXT NOT NULL, model TEXT NOT NULL, is_group INTEGER NOT NULL, entered_ms INTEGER NOT NULL,
+    original TEXT NOT NULL, first TEXT NOT NULL, model TEXT NOT NULL, is_group INTEGER NOT NULL, entered_ms INTEGER NOT NULL,
     rev INTEGER NOT NULL, settled INTEGER NOT NULL) STRICT;
 CREATE INDEX photos_wanted ON photos(number) WHERE rev <> settled;
 -- Every bytes that ever came in, so that none is taken twice.

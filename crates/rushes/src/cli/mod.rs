@@ -16,12 +16,15 @@ mod init;
 mod jobs;
 mod keys;
 mod migrate;
+mod people;
+mod photos;
 pub(crate) mod print;
 mod put;
 mod restore;
 mod run;
 mod schedules;
 mod serve;
+mod shoots;
 mod status;
 mod summary;
 mod sync;
@@ -76,6 +79,13 @@ enum Command {
     Import(import::Args),
     /// Take in what arrives in folders, as it arrives.
     Watch(watch::Args),
+    /// Make and look after shoots: occasions whose photos are given to who is in them.
+    #[command(subcommand)]
+    Shoots(shoots::Command),
+    /// List, name, join and forget the people of a shoot.
+    People(people::Command),
+    /// List the photos of a shoot, or say why one is where it is.
+    Photos(photos::Command),
     /// Say what was spent at providers, by day and by job, and how that stands to the budgets.
     Costs(costs::Args),
     /// Say what is still owed, and how fast deliveries have been.
@@ -151,6 +161,9 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Import(args) => import::run(&context, args).await,
         Command::Watch(args) => watch::run(&context, args).await,
         Command::Worker(args) => worker::run(&context, args).await,
+        Command::Shoots(command) => shoots::run(&context, command).await,
+        Command::People(command) => people::run(&context, command).await,
+        Command::Photos(command) => photos::run(&context, command).await,
         Command::Status => status::run(&context).await,
         Command::Sync(args) => sync::run(&context, args).await,
         Command::Audit(args) => audit::run(&context, &args).await,

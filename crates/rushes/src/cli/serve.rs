@@ -60,6 +60,7 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<u8> {
     if let Some(intake) = intake {
         tokio::spawn(intake.run(app.stop.clone()));
     }
+    tokio::spawn(crate::shoots::watch(running.engine.desk(), app.stop.clone()));
     let server = tokio::spawn(listening.serve());
     let broken = async {
         loop {

@@ -5,6 +5,7 @@ use super::stores;
 use super::survivor::{TINY, make_reference};
 use rushes_adapters::HttpOptions;
 use rushes_adapters::publishers::instagram::{Instagram, InstagramSettings};
+use rushes_core::clock::SystemClock;
 use rushes_core::delivery::Routes;
 use rushes_core::flow::{Lane, Workflows};
 use rushes_core::job::Outcome;
@@ -14,9 +15,9 @@ use rushes_core::{Code, Fault, Job, JobState};
 use rushes_media::builtin::{image::BuiltinImage, motion::BuiltinMotion, music::BuiltinMusic, text::BuiltinText};
 use rushes_media::inspect::MediaInspector;
 use rushes_media::music::Styles;
-use rushes_store::SqlStore;
+use rushes_store::{AlbumFiles, SqlStore};
 use rushes_testkit::replay::{Difference, Recorded, RecordedChild, RecordedStep, replay};
-use rushes_workflows::{Kit, Registry};
+use rushes_workflows::{Kit, Registry, Shoots};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -52,6 +53,12 @@ pub(crate) fn registry() -> Registry {
         dance_max_ms: 1_000,
         is_final_quality: false,
         publisher: Some(Arc::new(account())),
+        shoots: Shoots {
+            root: PathBuf::from(LIBRARY),
+            finder: None,
+            albums: Arc::new(AlbumFiles::below(PathBuf::from(LIBRARY), Arc::new(SystemClock))),
+            turns: Arc::default(),
+        },
     })
 }
 

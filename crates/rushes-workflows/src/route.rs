@@ -1,0 +1,174 @@
+//! `route`: what an album has decided becomes so: folders, photos in them, records of people; here and at every destination. What
+//! stands otherwise is taken away. Done twice, it changes nothing.
+
+use crate::kit::{Kit, Shoots, blocking};
+use crate::registry::Card;
+use rushes_core::album::{Photo, Settled, Wanted, WantedPerson, WantedPhoto};
+use rushes_core::flow::{Flow, Step, StepContext};
+use rushes_core::inspect::{Looked, MediaInfo};
+use rushes_core::kinds::Names;
+use rushes_core::store::AssetFilter;
+use rushes_core::subject::{NewSubject, SubjectType};
+use rushes_core::{Asset, Done, Fault, Kind, NewAsset, Stop};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What the registry says of it.
+pub const CARD: Card = Card { name: "route", version: 1, collection: None, is_short: true, about: "", outside: None };
+
+/// Photos in one transaction: others write in between.
+const AT_ONCE: u32 = 20;
+/// More than any shoot needs.
+const PASSES_MAX: usize = 100_000;
+
+/// Its parameters.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Its id.
+    pub shoot: String,
+}
+
+pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Value, Stop> {
+    let photos = carry_out(flow, kit, &input.shoot, &[], "").await?;
+    Ok(json!({"photos": photos}))
+}
+
+/// The id of a person of a shoot: it says nothing of who that is.
+#[must_use]
+pub fn person_id(shoot: &str, number: u32) -> String {
+    format!("{shoot}-p{number:04}")
+}
+
+/// The number in such an id.
+#[must_use]
+pub fn number_of(shoot: &str, id: &str) -> Option<u32> {
+    id.strip_prefix(shoot)?.strip_prefix("-p")?.parse().ok()
+}
+
+/// Carries out what is wanted: of these photos, or of all, in steps whose names begin so. Gives how many photos that were.
+pub(crate) async fn carry_out<F: Flow>(flow: &F, kit: &Kit, shoot: &str, photos: &[u32], named: &str) -> Result<usize, Stop> {
+    let mut carried = 0;
+    for pass in 0..PASSES_MAX {
+        // Until its transaction is written, nobody else carries out the same.
+        let _turn = kit.shoots.turns.take(shoot).await;
+        let (shoots, place, only) = (kit.shoots.clone(), shoot.to_owned(), photos.to_vec());
+        let routed =
+            flow.step(Step::new(format!("{named}route {pass}")), move |context: StepContext| route(context, shoots, place, only)).await?;
+        if routed == Settled::default() {
+            break;
+        }
+        carried += routed.photos.len();
+        let (albums, place) = (kit.shoots.albums.clone(), shoot.to_owned());
+        flow.step(Step::new(format!("{named}settle {pass}")), move |_: StepContext| async move {
+            albums.album(&place).await?.settle(routed).await?;
+            Ok(Done::value(()))
+        })
+        .await?;
+    }
+    Ok(carried)
+}
+
+async fn route(context: StepContext, shoots: Shoots, shoot: String, photos: Vec<u32>) -> Result<Done<Settled>, Stop> {
+    let wanted = shoots.albums.album(&shoot).await?.wanted(&photos, AT_ONCE).await?;
+    let mut done = Done::value(Settled {
+        people: wanted.people.iter().map(|person| (person.number, person.rev)).collect(),
+        photos: wanted.photos.iter().map(|photo| (photo.photo.number, photo.rev)).collect(),
+    });
+    for person in &wanted.people {
+        known(&context, &shoot, person, &mut done).await?;
+    }
+    for photo in &wanted.photos {
+        place(&context, &shoot, &wanted, photo, &mut done).await?;
+    }
+    Ok(done)
+}
+
+/// Has the person's record say who they are.
+async fn known(context: &StepContext, shoot: &str, person: &WantedPerson, done: &mut Done<Settled>) -> Result<(), Fault> {
+    let id = person_id(shoot, person.number);
+    let there = context.library.subject(&id).await?;
+    // A number that stands for nobody any more keeps its record, which names nobody.
+    let (name, folder) = person.shown.clone().unwrap_or_default();
+    let fields = json!({"shoot": shoot, "folder": folder, "is_gone": person.shown.is_none()});
+    let subject = NewSubject { slug: id.clone(), id, subject_type: SubjectType::Person, name, fields };
+    match there {
+        None if person.shown.is_some() => {
+            done.subjects.push(subject.clone());
+            done.renewed.push(subject);
+        }
+        Some(there) if there.made != subject => done.renewed.push(subject),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Has a photo stand in the folders of those who are in it, and in no other.
+async fn place(context: &StepContext, shoot: &str, wanted: &Wanted, photo: &WantedPhoto, done: &mut Done<Settled>) -> Result<(), Stop> {
+    let WantedPhoto { photo, people, .. } = photo;
+    let made = AssetFilter { kind: Some(Kind::Photo), parent: Some(photo.first), ..AssetFilter::default() };
+    let standing: Vec<Asset> = context.library.assets(&made).await?.into_iter().map(|(asset, _)| asset).collect();
+    let mut places: BTreeMap<String, (String, Names)> = BTreeMap::new();
+    for person in wanted.people.iter().filter(|person| people.contains(&person.number)) {
+        let Some((_, folder)) = &person.shown else { continue };
+        let name = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let names =
+            [name("shoot", shoot), name("person", folder), name("group", photo.group.name()), name("photo", &Photo::stem(photo.number))];
+        let names: Names = names.into_iter().collect();
+        let id = person_id(shoot, person.number);
+        places.insert(Kind::Photo.stem(&id, &names)?, (id, names));
+    }
+    for asset in standing {
+        let stem = asset.reference().stem;
+        // What is edited takes the place of what it was, unless it is of another type.
+        let is_there = asset.path == format!("{stem}.{}", photo.extension) && places.get(&stem).is_some_and(|(id, _)| *id == asset.subject);
+        if is_there && asset.blob.sha256 == photo.sha256 {
+            places.remove(&stem);
+        } else if !is_there {
+            done.gone.push(asset.id);
+        }
+    }
+    if places.is_empty() {
+        return Ok(());
+    }
+    let (blob, looked) = original(context, photo).await?;
+    for (id, names) in places.into_values() {
+        let file = context.scratch()?.join(format!("{}", done.made.len()));
+        let (from, into) = (blob.clone(), file.clone());
+        blocking(move || same_bytes(&from, &into)).await?;
+        let idx = u32::try_from(done.made.len()).unwrap_or(u32::MAX);
+        let mut asset: NewAsset = context.new_asset(Kind::Photo, &id, file).names(&names).idx(idx).looked(Some(looked.clone()));
+        asset.parents.push(photo.first);
+        done.made.push(asset);
+    }
+    Ok(())
+}
+
+/// The bytes of a photo, and what was found of them.
+async fn original(context: &StepContext, photo: &Photo) -> Result<(std::path::PathBuf, Looked), Stop> {
+    let filter = AssetFilter { id: Some(photo.original), all_versions: true, ..AssetFilter::default() };
+    let missing = || Fault::new(rushes_core::Code::NotFound, "place photo").with("photo", photo.number);
+    let (asset, _) = context.library.assets(&filter).await?.pop().ok_or_else(missing)?;
+    let path = context.library.path_of(asset.id).await?;
+    let info = MediaInfo {
+        mime: asset.blob.mime.clone(),
+        extension: photo.extension.clone(),
+        width: asset.width,
+        height: asset.height,
+        duration_ms: None,
+        fps: None,
+        has_audio: false,
+    };
+    Ok((path, Looked { info, blob: asset.blob }))
+}
+
+/// A second name for the same bytes where the disk has such; they are read-only.
+#[expect(clippy::disallowed_methods, reason = "within scratch")]
+fn same_bytes(from: &Path, into: &Path) -> Result<(), Fault> {
+    if std::fs::hard_link(from, into).is_err() {
+        std::fs::copy(from, into).map_err(|e| Fault::io("copy photo", from, &e))?;
+    }
+    Ok(())
+}
