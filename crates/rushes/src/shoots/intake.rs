@@ -35,7 +35,11 @@ struct Folder {
     looks: Looks,
     hints: Option<Hints>,
     next: Instant,
+    is_walked: bool,
 }
+
+/// What the system reports, with the number of the folder.
+type Heard = (mpsc::Sender<(usize, Told)>, mpsc::Receiver<(usize, Told)>);
 
 /// The folders of all open shoots, by shoot.
 pub(crate) struct Folders {
@@ -43,7 +47,7 @@ pub(crate) struct Folders {
     open: BTreeMap<String, Folder>,
     ready: VecDeque<(String, Entry)>,
     under_way: Vec<JobId>,
-    hints: (mpsc::Sender<(usize, Told)>, mpsc::Receiver<(usize, Told)>),
+    hints: Heard,
     /// By the number hints come with.
     heard: Vec<String>,
     next: Instant,
@@ -131,6 +135,7 @@ impl Folders {
                 let root = folder.root.clone();
                 let walked = tokio::task::spawn_blocking(move || walk(&root, &Passed::default())).await;
                 let Ok(Ok(walked)) = walked else { continue };
+                folder.is_walked = true;
                 folder.looks.keep(&walked.files);
                 let settled = walked.files.into_iter().filter(|entry| folder.looks.see(entry, None, now));
                 self.ready.extend(settled.map(|entry| (shoot.clone(), entry)));
@@ -141,7 +146,9 @@ impl Folders {
 
     /// Whether everything that was seen is taken.
     pub(crate) fn is_idle(&self) -> bool {
-        self.ready.is_empty() && self.under_way.is_empty() && self.open.values().all(|folder| folder.looks.waiting().next().is_none())
+        self.ready.is_empty()
+            && self.under_way.is_empty()
+            && self.open.values().all(|folder| folder.is_walked && folder.looks.waiting().next().is_none())
     }
 
     /// Until there is something to look at.
@@ -186,7 +193,7 @@ impl Folders {
             self.heard.push(id.clone());
             let hints = Hints::start(&root, self.heard.len() - 1, self.hints.0.clone());
             let hints = hints.inspect_err(|why| tracing::warn!(shoot = id, why, "changes are not reported; looking goes on")).ok();
-            self.open.insert(id.clone(), Folder { root, looks: Looks::new(SETTLE), hints, next: Instant::now() });
+            self.open.insert(id.clone(), Folder { root, looks: Looks::new(SETTLE), hints, next: Instant::now(), is_walked: false });
         }
         Ok(())
     }
