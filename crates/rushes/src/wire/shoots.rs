@@ -19,5 +19,9 @@ pub(crate) fn shoots(home: &Home) -> Shoots {
 
 /// Who finds faces, where the models are installed.
 pub(crate) fn finder(_home: &Home) -> Option<Arc<dyn FaceFinder>> {
+    #[cfg(test)]
+    if _home.root().join("drawn figures").exists() {
+        return Some(Arc::new(rushes_testkit::drawn::Drawn));
+    }
     None
 }
