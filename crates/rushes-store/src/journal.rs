@@ -14,6 +14,7 @@ use crate::writer::Write;
 use async_trait::async_trait;
 use rushes_core::delivery::Routes;
 use rushes_core::job::{Outcome, StepRow};
+use rushes_core::kinds::Slot;
 use rushes_core::store::{FailedAttempt, Journal, Lease, StepCommit};
 use rushes_core::{Asset, Code, Fault, JobId, Wait};
 use serde_json::{Value, json as object};
@@ -36,7 +37,8 @@ fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result
     };
     for subject in &commit.renewed {
         // Files of the same subject owe its record as it is now, after their objects.
-        if !made.iter().any(|asset| asset.subject == subject.id) {
+        let tells = |asset: &Asset| asset.subject == subject.id && !matches!(asset.kind.row().slot, Slot::Row(_) | Slot::Unlisted);
+        if !made.iter().any(tells) {
             register::owe_renewed(write, subject, root, &routes.catalogs)?;
         }
     }

@@ -7,6 +7,7 @@ use rushes_core::faces::FaceFinder;
 use rushes_core::inspect::Inspect;
 use rushes_core::provider::Providers;
 use rushes_core::publisher::Publisher;
+use rushes_core::store::Erase;
 use rushes_core::{Fault, Stop};
 use rushes_media::music::Styles;
 use serde_json::Value;
@@ -56,6 +57,8 @@ pub struct Kit {
     pub publisher: Option<Arc<dyn Publisher>>,
     /// What shoots are worked with.
     pub shoots: Shoots,
+    /// Forgets for good.
+    pub erase: Arc<dyn Erase>,
 }
 
 /// What shoots are worked with.

@@ -8,6 +8,7 @@ pub mod clear;
 mod dance;
 pub mod discard;
 mod finish_all;
+mod forget;
 pub mod import;
 pub mod kit;
 pub mod outside;

@@ -206,6 +206,7 @@ fn kit_with(home: &Home, config: &Config, parts: &Parts, styles: &Styles, bells:
         is_final_quality,
         publisher: publisher(config)?,
         shoots: shoots::shoots(home),
+        erase: parts.store.clone(),
     })
 }
 

@@ -4,6 +4,7 @@
 mod assets;
 mod attempts;
 mod calls;
+mod erase;
 mod events;
 mod history;
 mod jobs;
@@ -21,6 +22,7 @@ mod work;
 pub use assets::{AssetFilter, Assets};
 pub use attempts::Attempts;
 pub use calls::{Calls, Seen};
+pub use erase::Erase;
 pub use events::{Events, Marks};
 pub use history::{History, PastJob, PastStep};
 pub use jobs::{Claim, Family, JobFilter, Jobs, Lease, Room};
@@ -55,6 +57,7 @@ pub trait Store:
     + Schedules
     + Calls
     + Works
+    + Erase
 {
 }
 impl<T> Store for T where
@@ -76,5 +79,6 @@ impl<T> Store for T where
         + Schedules
         + Calls
         + Works
+        + Erase
 {
 }

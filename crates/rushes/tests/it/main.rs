@@ -44,6 +44,7 @@ mod results;
 mod schedules;
 mod schema;
 mod service;
+mod shoots;
 mod showcase;
 mod support;
 mod survives;
