@@ -9,9 +9,11 @@
 use image::imageops::{FilterType, overlay, resize};
 use image::{Rgb, RgbImage};
 use rushes_core::Cancel;
+use rushes_core::album::{Group, Rules};
+use rushes_core::faces::judge::{Verdict, assign, group, may_found};
 use rushes_core::faces::{FaceFinder, Seen, Template};
 use rushes_faces::models::{self, DETECTOR, EMBEDDER, MODELS};
-use rushes_faces::{Finder, Known, MAX_CLUSTERED, Runtime, Thresholds, Verdict, assign, cluster, is_group, may_found};
+use rushes_faces::{Finder, MAX_CLUSTERED, Runtime, cluster};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -141,7 +143,7 @@ async fn accuracy(models: &Path, dev: &Path) -> Result<(), Trouble> {
     for (photo, person) in people(dev)? {
         let seen = finder.look(&photo, &Cancel::new()).await?;
         faces += seen.faces.len();
-        groups += usize::from(is_group(&seen));
+        groups += usize::from(group(&seen.faces) == Group::Group);
         founders += seen.faces.iter().filter(|face| may_found(&face.quality)).count();
         if !person.is_empty() && !person.contains('+') {
             singles.push((person, seen));
@@ -161,16 +163,18 @@ async fn accuracy(models: &Path, dev: &Path) -> Result<(), Trouble> {
         }
         println!("faces       below {distance:.2}: {right} of {same} pairs of one person, {wrong} of {pairs} pairs of two");
     }
-    let thresholds = Thresholds::default();
-    let together = cluster(&templates, thresholds.review);
+    let thresholds = Rules::default();
+    let together = cluster(&templates, thresholds.review_below);
     println!(
         "faces       {} photos in {} groups at {:.2} (at most {MAX_CLUSTERED} at once)",
         singles.len(),
         together.len(),
-        thresholds.review
+        thresholds.review_below
     );
-    let known = [Known { templates: vec![singles[0].1.faces[0].template.clone()] }];
-    let routed = singles.iter().filter(|(_, seen)| matches!(assign(&seen.faces, &known, &[], &thresholds)[0], Verdict::Route { .. }));
+    let known = [vec![singles[0].1.faces[0].template.clone()]];
+    let routed = singles
+        .iter()
+        .filter(|(_, seen)| matches!(assign(&[&seen.faces[0].template], &known, |_, _| true, &thresholds)[0], Verdict::Route { .. }));
     println!("faces       {} photos are routed to the first person", routed.count());
     Ok(())
 }

@@ -11,6 +11,8 @@ use rushes_core::{Cancel, Code, Fault};
 use std::path::Path;
 use std::sync::Arc;
 
+/// Names what finds and tells faces, the same for every runtime: their templates are equal.
+pub const MODEL: &str = "yunet-2023mar/dlib-resnet-v1";
 /// Of one photo: a crowd beyond this is background.
 const MAX_FACES: usize = 200;
 
@@ -46,9 +48,8 @@ impl Finder {
 
 #[async_trait]
 impl FaceFinder for Finder {
-    /// The same for every runtime: their templates are equal.
     fn model(&self) -> &str {
-        "yunet-2023mar/dlib-resnet-v1"
+        MODEL
     }
 
     async fn look(&self, photo: &Path, cancel: &Cancel) -> Result<Seen, Fault> {

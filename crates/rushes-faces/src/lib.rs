@@ -1,6 +1,7 @@
 //! Faces in photos, on this machine alone: decoding, detection, alignment, templates, matching and grouping.
 //!
-//! [`Finder`] looks at a photo; [`assign`] says whose faces those are; [`cluster`] puts those of strangers together. The two
+//! [`Finder`] looks at a photo; `rushes_core::faces::judge` says whose faces those are; [`cluster`] puts those of
+//! strangers together. The two
 //! models are no part of the product: [`models`] says which, and installs them. No process is started and nothing is
 //! sent here; folders, people and their names are other rooms'.
 
@@ -11,7 +12,6 @@ mod decode;
 mod detect;
 mod embed;
 mod finder;
-mod judge;
 pub mod models;
 mod quality;
 mod resample;
@@ -21,6 +21,5 @@ mod tests;
 
 pub use cluster::{MAX_CLUSTERED, cluster};
 pub use decode::Decoder;
-pub use finder::Finder;
-pub use judge::{Known, Thresholds, Verdict, Why, assign, is_group, may_found};
+pub use finder::{Finder, MODEL};
 pub use run::Runtime;

@@ -205,7 +205,7 @@ fn kit_with(home: &Home, config: &Config, parts: &Parts, styles: &Styles, bells:
         dance_max_ms: u64::from(config.media.dance_max_s) * 1_000,
         is_final_quality,
         publisher: publisher(config)?,
-        shoots: shoots::shoots(home),
+        shoots: shoots::shoots(home, config),
         erase: parts.store.clone(),
     })
 }

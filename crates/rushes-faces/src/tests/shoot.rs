@@ -1,8 +1,10 @@
 //! The promises, on photos of known persons, with thresholds that were fixed before: who is found, told apart, routed.
 
 use super::{library, models, photos};
-use crate::{Finder, Known, Runtime, Thresholds, Verdict, assign, cluster};
+use crate::{Finder, Runtime, cluster};
 use rushes_core::Cancel;
+use rushes_core::album::Rules;
+use rushes_core::faces::judge::{Verdict, assign};
 use rushes_core::faces::{Face, FaceFinder, Seen, Template};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,21 +70,22 @@ fn b_cubed(singles: &[(&str, &Face)], groups: &[Vec<usize>]) -> f32 {
 
 /// Enrols the first photo of each person and routes the others: (rightly, wrongly, of so many).
 fn routes(photos: &[Photo]) -> (usize, usize, usize) {
-    let mut known: BTreeMap<&str, Known> = BTreeMap::new();
+    let mut known: BTreeMap<&str, Vec<Template>> = BTreeMap::new();
     let (mut right, mut wrong, mut asked) = (0, 0, 0);
     let mut rest = Vec::new();
     for photo in photos {
         match &photo.persons[..] {
             [person] if !known.contains_key(person.as_str()) => {
-                known.insert(person, Known { templates: vec![photo.seen.faces[0].template.clone()] });
+                known.insert(person, vec![photo.seen.faces[0].template.clone()]);
             }
             _ => rest.push(photo),
         }
     }
-    let (names, known): (Vec<&str>, Vec<Known>) = known.into_iter().unzip();
+    let (names, known): (Vec<&str>, Vec<Vec<Template>>) = known.into_iter().unzip();
     for photo in rest {
         asked += photo.persons.len();
-        for (face, verdict) in assign(&photo.seen.faces, &known, &[], &Thresholds::default()).into_iter().enumerate() {
+        let faces: Vec<&Template> = photo.seen.faces.iter().map(|face| &face.template).collect();
+        for (face, verdict) in assign(&faces, &known, |_, _| true, &Rules::default()).into_iter().enumerate() {
             if let Verdict::Route { person, distance } = verdict {
                 let is_right = photo.persons.iter().any(|name| name == names[person]);
                 eprintln!("{}: face {face} is {} at {distance:.2}{}", photo.file, names[person], if is_right { "" } else { ", wrongly" });

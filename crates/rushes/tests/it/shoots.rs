@@ -135,3 +135,30 @@ async fn shoots_forget_so_that_no_byte_tells_of_the_person() {
     assert_eq!(found(&stand, &traces[..5]).await, Vec::<String>::new());
     assert!(stand.parts().store.subject("ana-ben-p0001").await.unwrap().is_none());
 }
+
+/// However far an engine came with what was decided, the next one brings it to its end, once.
+#[tokio::test(flavor = "multi_thread")]
+async fn shoots_left_in_the_middle_are_brought_to_their_end_by_the_next_engine() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stand = Stand::new(folder.path(), &Places::memory(folder.path())).await;
+    for number in 1..=6 {
+        stand.take(&format!("{number}.png"), number, &[ANA + 0.01 * number as f32, BEN]).await;
+    }
+    let album = stand.album().await;
+    let rename = |name: &str| Correction::Rename { person: 1, name: name.into() };
+    for round in 0..4_u64 {
+        // Decided, and the process ends before, while or after it is carried out.
+        album.correct(rename(&format!("Ana {round}")), Default::default()).await.unwrap();
+        let route = rushes_engine::NewJobRequest { workflow: "route".into(), input: json!({"shoot": SHOOT}), ..Default::default() };
+        if round > 0 {
+            stand.engine.submit(route.clone()).await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(round * 7)).await;
+        }
+        stand = stand.again().await;
+        stand.run("route", json!({"shoot": SHOOT})).await;
+        let placed = stand.agrees().await;
+        let expected: BTreeSet<String> =
+            (1..=6).flat_map(|n| [format!("Ana_{round}/Group/{n:06}.png"), format!("Person_002/Group/{n:06}.png")]).collect();
+        assert_eq!(placed, expected, "round {round}");
+    }
+}
