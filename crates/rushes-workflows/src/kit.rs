@@ -2,6 +2,7 @@
 
 use rushes_core::delivery::Routes;
 use rushes_core::destination::Destination;
+use rushes_core::former::Layout;
 use rushes_core::inspect::Inspect;
 use rushes_core::provider::Providers;
 use rushes_core::publisher::Publisher;
@@ -52,6 +53,8 @@ pub struct Kit {
     pub is_final_quality: bool,
     /// Who shows films to the world; None where no account is configured.
     pub publisher: Option<Arc<dyn Publisher>>,
+    /// Under which paths new results of users lie.
+    pub layout: Layout,
 }
 
 /// Of children's ends, the values and how many failed: one that fails stops none of the others, and its own row keeps its

@@ -7,6 +7,7 @@ use rushes_adapters::HttpOptions;
 use rushes_adapters::publishers::instagram::{Instagram, InstagramSettings};
 use rushes_core::delivery::Routes;
 use rushes_core::flow::{Lane, Workflows};
+use rushes_core::former::Layout;
 use rushes_core::job::Outcome;
 use rushes_core::provider::{Call, ChatRequest, Provider, ProviderCard, Providers};
 use rushes_core::store::{JobFilter, Jobs, Store};
@@ -52,6 +53,7 @@ pub(crate) fn registry() -> Registry {
         dance_max_ms: 1_000,
         is_final_quality: false,
         publisher: Some(Arc::new(account())),
+        layout: Layout::default(),
     })
 }
 
