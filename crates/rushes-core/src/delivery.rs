@@ -215,6 +215,8 @@ pub struct Routes {
     pub alarm_after: u32,
     /// Where the ends of the workspace's jobs are told, if anywhere.
     pub callback_url: Option<String>,
+    /// The destination that holds the former buckets, if any: what is there and of no asset is nobody's mistake.
+    pub former: Option<String>,
 }
 
 /// One catalog as the store needs to know it.

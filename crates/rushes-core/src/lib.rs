@@ -19,6 +19,7 @@ pub mod faces;
 pub mod fault;
 pub mod faults;
 pub mod flow;
+pub mod former;
 pub mod gpu;
 pub mod ids;
 pub mod inspect;

@@ -4,6 +4,7 @@ use rushes_core::album::Albums;
 use rushes_core::delivery::Routes;
 use rushes_core::destination::Destination;
 use rushes_core::faces::FaceFinder;
+use rushes_core::former::Layout;
 use rushes_core::inspect::Inspect;
 use rushes_core::provider::Providers;
 use rushes_core::publisher::Publisher;
@@ -55,6 +56,8 @@ pub struct Kit {
     pub is_final_quality: bool,
     /// Who shows films to the world; None where no account is configured.
     pub publisher: Option<Arc<dyn Publisher>>,
+    /// Under which paths new results of users lie.
+    pub layout: Layout,
     /// What shoots are worked with.
     pub shoots: Shoots,
     /// Forgets for good.

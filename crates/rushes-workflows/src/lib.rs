@@ -2,6 +2,7 @@
 //! no destination. What they make becomes an asset by being handed to the engine, and in no other way.
 
 mod align;
+mod carry;
 mod character;
 mod chat;
 pub mod clear;

@@ -15,6 +15,7 @@ mod deliveries;
 mod docs;
 mod drive;
 mod events;
+mod former;
 mod handed;
 mod health;
 mod idempotency;

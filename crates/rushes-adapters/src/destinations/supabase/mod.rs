@@ -7,6 +7,7 @@
 mod answers;
 mod keys;
 mod list;
+mod project;
 mod put;
 mod settings;
 mod setup;
@@ -21,6 +22,7 @@ use crate::http::{Answer, Client, Request, empty_file, encode_path};
 use answers::{Info, document, refusal};
 use async_trait::async_trait;
 use http::{HeaderName, HeaderValue, Method};
+pub use project::SupabaseProject;
 use rushes_core::destination::{Abilities, Destination, Links, Listing, Proof, Put, Uploads};
 use rushes_core::{Blob, Code, Fault};
 use serde::Deserialize;

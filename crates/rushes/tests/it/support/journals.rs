@@ -8,6 +8,7 @@ use rushes_adapters::publishers::instagram::{Instagram, InstagramSettings};
 use rushes_core::clock::SystemClock;
 use rushes_core::delivery::Routes;
 use rushes_core::flow::{Lane, Workflows};
+use rushes_core::former::Layout;
 use rushes_core::job::Outcome;
 use rushes_core::provider::{Call, ChatRequest, Provider, ProviderCard, Providers};
 use rushes_core::store::{Erase, JobFilter, Jobs, Store};
@@ -58,6 +59,7 @@ pub(crate) fn kit() -> Kit {
         dance_max_ms: 1_000,
         is_final_quality: false,
         publisher: Some(Arc::new(account())),
+        layout: Layout::default(),
         shoots: Shoots {
             root: PathBuf::from(LIBRARY),
             finder: None,
