@@ -5,6 +5,7 @@ mod assets;
 mod attempts;
 mod calls;
 mod events;
+mod folders;
 mod history;
 mod jobs;
 mod journal;
@@ -22,6 +23,7 @@ pub use assets::{AssetFilter, Assets};
 pub use attempts::Attempts;
 pub use calls::{Calls, Seen};
 pub use events::{Events, Marks};
+pub use folders::Folders;
 pub use history::{History, PastJob, PastStep};
 pub use jobs::{Claim, Family, JobFilter, Jobs, Lease, Room};
 pub use journal::{FailedAttempt, Ingested, Journal, StepCommit};
@@ -55,6 +57,7 @@ pub trait Store:
     + Schedules
     + Calls
     + Works
+    + Folders
 {
 }
 impl<T> Store for T where
@@ -76,5 +79,6 @@ impl<T> Store for T where
         + Schedules
         + Calls
         + Works
+        + Folders
 {
 }
