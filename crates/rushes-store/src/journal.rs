@@ -3,6 +3,7 @@
 use crate::attempts;
 use crate::calls;
 use crate::events::tell;
+use crate::folders;
 use crate::jobs::{self, check_lease, load};
 use crate::register::{self, Maker};
 use crate::rows::{self, STEP, json};
@@ -27,6 +28,8 @@ fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result
     for subject in &commit.renewed {
         register::renew(write, subject)?;
     }
+    // Before the files that lie in them.
+    folders::make(write, &commit.folders, root, routes)?;
     let mut made = if commit.assets.is_empty() && commit.shown.is_empty() {
         Vec::new()
     } else {
@@ -43,6 +46,7 @@ fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result
         }
     }
     made.extend(expire::take_away(write, &commit.gone, root, &routes.catalogs)?);
+    folders::take_away(write, &commit.folders_gone, root, routes)?;
     rows::change(
         write.sql,
         "INSERT INTO steps(job, name, input_hash, outcome, attempts, started_ms, ended_ms, provider) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)

@@ -6,6 +6,7 @@ mod attempts;
 mod calls;
 mod erase;
 mod events;
+mod folders;
 mod history;
 mod jobs;
 mod journal;
@@ -24,6 +25,7 @@ pub use attempts::Attempts;
 pub use calls::{Calls, Seen};
 pub use erase::Erase;
 pub use events::{Events, Marks};
+pub use folders::Folders;
 pub use history::{History, PastJob, PastStep};
 pub use jobs::{Claim, Family, JobFilter, Jobs, Lease, Room};
 pub use journal::{FailedAttempt, Ingested, Journal, StepCommit};
@@ -58,6 +60,7 @@ pub trait Store:
     + Calls
     + Works
     + Erase
+    + Folders
 {
 }
 impl<T> Store for T where
@@ -80,5 +83,6 @@ impl<T> Store for T where
         + Calls
         + Works
         + Erase
+        + Folders
 {
 }

@@ -24,6 +24,7 @@ use async_trait::async_trait;
 use http::{HeaderName, HeaderValue, Method};
 pub use project::SupabaseProject;
 use rushes_core::destination::{Abilities, Destination, Links, Listing, Proof, Put, Uploads};
+use rushes_core::folder::PLACEHOLDER;
 use rushes_core::{Blob, Code, Fault};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -235,8 +236,12 @@ impl Destination for SupabaseDestination {
         self.remove(key).await
     }
 
-    async fn ensure_folder(&self, _key: &str) -> Result<(), Fault> {
-        Ok(())
+    async fn ensure_folder(&self, key: &str) -> Result<(), Fault> {
+        self.put_marker(&format!("{key}/{PLACEHOLDER}")).await
+    }
+
+    async fn remove_folder(&self, key: &str) -> Result<(), Fault> {
+        self.remove(&format!("{key}/{PLACEHOLDER}")).await
     }
 }
 
