@@ -106,8 +106,13 @@ impl Folders {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A folder was removed: it is made and synced anew when it is needed.
+    pub(crate) fn went(&self, folder: &Path) {
+        self.known().remove(folder);
+    }
+
     /// Makes what is missing from the root down. Whoever made the rest may have been killed before syncing it.
-    fn make(&self, folder: &Path) -> io::Result<()> {
+    pub(crate) fn make(&self, folder: &Path) -> io::Result<()> {
         if self.known().contains(folder) && folder.is_dir() {
             return Ok(());
         }

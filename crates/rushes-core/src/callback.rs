@@ -44,7 +44,7 @@ pub fn callback_body(job: &Job, family: &Family, routes: &Routes) -> String {
 
 /// The results with their places, where they are proven.
 fn results<'a>(family: &'a Family, routes: &'a Routes) -> impl Iterator<Item = (u64, &'a Asset, &'a Delivery)> {
-    let results = family.listed.iter().filter(|(asset, _)| matches!(asset.kind, Kind::WorkspaceImage | Kind::WorkspaceVideo));
+    let results = family.listed.iter().filter(|(asset, _)| matches!(asset.kind.today(), Kind::WorkspaceImage | Kind::WorkspaceVideo));
     results.filter_map(|listed| Some((index_of(&listed.0), &listed.0, proven(listed, routes)?)))
 }
 
@@ -65,13 +65,13 @@ fn address(delivery: &Delivery) -> Option<String> {
 }
 
 fn told(index: u64, asset: &Asset, delivery: &Delivery, family: &Family, routes: &Routes) -> Value {
-    let is_its = |(thumbnail, _): &&Listed| thumbnail.kind == Kind::Thumbnail && index_of(thumbnail) == index;
+    let is_its = |(thumbnail, _): &&Listed| thumbnail.kind.today() == Kind::Thumbnail && index_of(thumbnail) == index;
     let thumbnail = family.listed.iter().filter(is_its).find_map(|listed| address(proven(listed, routes)?));
     #[expect(clippy::cast_precision_loss, reason = "films are shorter than the age of the universe")]
     let duration_seconds = asset.duration_ms.map(|ms| ms as f64 / 1_000.0);
     let format = asset.path.rsplit_once('.').map(|(_, format)| format);
     json!({
-        "type": if asset.kind == Kind::WorkspaceVideo { "video" } else { "image" },
+        "type": if asset.kind.today() == Kind::WorkspaceVideo { "video" } else { "image" },
         "url": address(delivery), "thumbnail_url": thumbnail,
         "metadata": {
             "asset_id": asset.id, "width": asset.width, "height": asset.height, "format": format, "seed": asset.seed,

@@ -73,7 +73,6 @@ codes! {
     NeedsReconcile "needs_reconcile" Conflict Permanent "Nobody can tell whether it was sent." "Look at the service, say what you found with `rushes jobs settle`, then `rushes jobs retry`.";
     WorkerMissing "worker_missing" Unavailable Permanent "No worker has taken the work." "Start `rushes worker` on a machine that has these models, then `rushes jobs retry`.";
     WorkerLost "worker_lost" Unavailable Permanent "The work was lost with its workers again and again." "See what the workers say; mend it, then `rushes jobs retry`.";
-    FacesOff "faces_off" Unsupported Permanent "Faces are not recognised here." "Turn it on for the shoot; where there is no model, `rushes models install --detector FILE --embedder FILE`.";
     CardSmall "card_small" Unsupported Permanent "The graphics card has less memory than these models need." "Run it on a larger card, or declare a smaller variant of the models.";
     CardFull "card_full" Unavailable Transient "The graphics card has no room for these models." "End what else uses the card (`nvidia-smi` lists it), or mend `vram_mb` if it is declared too high.";
     LoginFailed "login_failed" Unauthorized Permanent "The login did not come about." "Run `rushes auth google` again.";
@@ -104,6 +103,7 @@ codes! {
     RequestSlow "request_slow" InvalidInput Transient "The request came too slowly." "Send it again on a better line.";
     RangeInvalid "range_invalid" InvalidInput Permanent "The file ends before that range." "Ask for bytes it has; `Content-Range` says how many.";
     EventsGone "events_gone" NotFound Permanent "Those events are not kept any more." "Begin after the number named; what was is asked by GET.";
+    FacesOff "faces_off" ConfigInvalid Permanent "Faces are not recognised here." "Turn it on with `rushes shoots set SHOOT --recognise`; where there is no model, `rushes models install --detector FILE --embedder FILE`.";
     CharactersFailed "characters_failed" Unexpected Permanent "None of the characters could be made." "See the errors of each.";
 }
 

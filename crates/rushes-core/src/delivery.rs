@@ -143,13 +143,17 @@ pub struct Due {
 /// Objects of more bytes than this are large: they have places of their own, so that others never wait behind them.
 pub const SMALL_MAX_BYTES: u64 = 8 * 1024 * 1024;
 
-/// What a sender asks the outbox for.
+/// What a sender asks the outbox for. Folders are made before anything else is done.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
-    /// At most this many rows of up to 8 MiB, records and removals among them.
+    /// At most this many rows of up to 8 MiB, records and removals among them, but no folders to be made.
     pub small: u32,
     /// At most this many larger ones.
     pub large: u32,
+    /// At most this many folders to be made.
+    pub folders: u32,
+    /// Those folders are leased together, and made in one go.
+    pub is_batch: bool,
     /// The leases to renew; all others of this place that ran out are void then. None: not this time.
     pub held: Option<Vec<i64>>,
     /// What waits for its time need not wait any longer.
@@ -165,6 +169,8 @@ pub struct Leased {
     pub more_small: bool,
     /// The same of large ones.
     pub more_large: bool,
+    /// The same of folders to be made.
+    pub more_folders: bool,
     /// Where not all that was wanted was found: when the next row that waits for its time is due, milliseconds since 1970.
     pub next_ms: Option<i64>,
 }
@@ -193,6 +199,16 @@ pub enum Work {
         /// Where.
         key: String,
     },
+    /// Make these folders exist.
+    EnsureFolders {
+        /// Where, without a separator at the end.
+        keys: Vec<String>,
+    },
+    /// Remove this folder, if nothing lies in it any more.
+    RemoveFolder {
+        /// Where, without a separator at the end.
+        key: String,
+    },
     /// Remove this document; its asset has expired.
     DeleteRecord {
         /// The collection.
@@ -215,6 +231,8 @@ pub struct Routes {
     pub alarm_after: u32,
     /// Where the ends of the workspace's jobs are told, if anywhere.
     pub callback_url: Option<String>,
+    /// The destination that holds the former buckets, if any: what is there and of no asset is nobody's mistake.
+    pub former: Option<String>,
 }
 
 /// One catalog as the store needs to know it.
@@ -286,6 +304,12 @@ impl Route {
     pub fn key(&self, path: &str, kind: Kind, mime: &str) -> String {
         let end = if self.renders(kind, mime) && !path.ends_with(".jpg") { ".jpg" } else { "" };
         format!("{}{path}{end}", self.prefix)
+    }
+
+    /// Where a folder of the library is.
+    #[must_use]
+    pub fn folder_key(&self, path: &str) -> String {
+        format!("{}{path}", self.prefix)
     }
 
     /// [`Route::key`] of an asset.

@@ -77,7 +77,7 @@ pub struct Abilities<'a> {
     pub uploads: Option<&'a dyn Uploads>,
     /// Can make the place itself, where it is missing.
     pub setup: Option<&'a dyn Setup>,
-    /// Has folders that exist without objects.
+    /// Has folders that exist without objects, and makes several in fewer requests.
     pub folders: bool,
     /// How far this machine's clock is ahead of the destination's, as its last answer said.
     pub clock_ahead_ms: Option<i64>,
@@ -147,12 +147,25 @@ pub trait Destination: Send + Sync {
     /// Errors: `not_found` and those of `put`.
     async fn get(&self, key: &str, bytes: Option<Range<u64>>, into: &Path) -> Result<(), Fault>;
 
-    /// The keys that begin with `prefix`, after `cursor`, at most 1,000.
+    /// The keys that begin with `prefix`, after `cursor`, at most 1,000; of files only, see [`crate::folder::is_marker`].
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault>;
 
     /// Removes an object; nothing there is success.
     async fn delete(&self, key: &str) -> Result<(), Fault>;
 
-    /// Makes a folder exist, with its parents; success where folders mean nothing.
+    /// Makes a folder exist that people see, with its parents. `key` has no separator at its end. Errors: those of `put`.
     async fn ensure_folder(&self, key: &str) -> Result<(), Fault>;
+
+    /// The same of several, in fewer requests where the destination has a way.
+    async fn ensure_folders(&self, keys: &[&str]) -> Result<(), Fault> {
+        for key in keys {
+            self.ensure_folder(key).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes a folder, or what stands for it, if nothing lies in it; something or nothing there is success.
+    async fn remove_folder(&self, _key: &str) -> Result<(), Fault> {
+        Ok(())
+    }
 }

@@ -83,6 +83,12 @@ pub const EVENTS: &[EventRow] = &[
     row("record.written", &["collection", "id"], "A catalog has a record as it is here."),
     row("record.removed", &["collection", "id"], "A record is gone from a catalog."),
     row("object.removed", &["destination", "key"], "An expired object is gone from a destination."),
+    row("folder.made", &["destination", "key"], "A destination has a folder, whether anything lies in it or not."),
+    row(
+        "folder.removed",
+        &["destination", "key"],
+        "A folder is not wanted any more, and gone from a destination unless something lies in it.",
+    ),
     row("webhook.sent", MESSAGE, "A receiver took a message."),
     row("webhook.refused", MESSAGE, "A message was given up."),
     row("webhook.disabled", &["webhook"], "A receiver said that it is gone; nothing more is sent there."),

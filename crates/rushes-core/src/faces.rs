@@ -44,9 +44,17 @@ impl Template {
     }
 
     /// Euclidean; 0.0 is the same face, more than 0.6 another person's.
+    #[inline] // Grouping asks for millions: each crate compiles it as fast as itself.
     #[must_use]
     pub fn distance(&self, other: &Self) -> f32 {
-        self.0.iter().zip(&other.0).map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt()
+        // Eight sums beside one another are one instruction each.
+        let mut sums = [0.0_f32; 8];
+        for (a, b) in self.0.as_chunks::<8>().0.iter().zip(other.0.as_chunks::<8>().0) {
+            for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+                *sum += (a - b) * (a - b);
+            }
+        }
+        sums.iter().sum::<f32>().sqrt()
     }
 }
 

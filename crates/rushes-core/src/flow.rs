@@ -2,6 +2,7 @@
 
 use crate::asset::{AssetRef, NewAsset};
 use crate::fault::Fault;
+use crate::folder::NewFolder;
 use crate::ids::{AssetId, JobId};
 use crate::ledger::Ledger;
 use crate::provider::{Call, ReportProgress};
@@ -69,12 +70,17 @@ pub struct Done<T> {
     pub shown: Vec<AssetId>,
     /// Assets that are not wanted any more: once every record tells of the others, their objects go.
     pub gone: Vec<AssetId>,
+    /// Folders that are to be there at once, before any file that lies in them.
+    pub folders: Vec<NewFolder>,
+    /// Folders that are not wanted any more: each goes once what lay in it has gone, if nothing else lies there.
+    pub folders_gone: Vec<NewFolder>,
 }
 
 impl<T> Done<T> {
     /// A value without files.
     pub fn value(value: T) -> Self {
-        Self { value, made: Vec::new(), subjects: Vec::new(), renewed: Vec::new(), shown: Vec::new(), gone: Vec::new() }
+        let (made, subjects, renewed, shown, gone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { value, made, subjects, renewed, shown, gone, folders: Vec::new(), folders_gone: Vec::new() }
     }
 
     /// Adds one file.

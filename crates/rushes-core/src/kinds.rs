@@ -97,6 +97,9 @@ kinds! {
     ShowcasePage "showcase_page" "showcase/{name}" Unlisted, Forever;
     LibraryImage "library_image" "{user}/library/{job}-{idx}" Row("library"), Forever;
     LibraryVideo "library_video" "{user}/library/{job}-{idx}" Row("library"), Forever;
+    FormerImage "former_image" "{bucket}/{user}/{job}/{idx}" Row("workspace_assets"), Days(7);
+    FormerVideo "former_video" "{bucket}/{user}/{job}/{idx}" Row("workspace_assets"), Days(7);
+    FormerThumbnail "former_thumbnail" "{bucket}/{user}/{job}/{idx}.thumb" Row("workspace_assets"), Days(7);
 }
 
 /// The kinds that are kept for days only unless told otherwise, each with how many.

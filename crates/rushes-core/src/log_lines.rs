@@ -33,14 +33,14 @@ pub const UPLOAD_WORKER_STARTED: LogLine = LogLine {
 /// A folder people browse in was made.
 pub const FOLDERS_CREATED: LogLine = LogLine {
     text: "Cloud folders created for: {name}",
-    when: "A folder was made in Google Drive; buckets have none.",
+    when: "A folder that people see was made: for `name`, or of that path in Google Drive where a file needed it.",
     level: "info",
     fields: &["name"],
 };
 /// A folder people browse in could not be made.
 pub const FOLDERS_FAILED: LogLine = LogLine {
     text: "Failed to create cloud folders",
-    when: "A folder could not be made in Google Drive; what belongs into it is tried again.",
+    when: "A folder could not be made; it is tried again, and what belongs into it waits.",
     level: "error",
     fields: &["name", "fault"],
 };

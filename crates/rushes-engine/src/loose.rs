@@ -121,7 +121,7 @@ pub(crate) async fn remove_uploads(parts: &Parts) -> Result<u64, Fault> {
     Ok(removed)
 }
 
-/// Owes each destination the assets it should have and was never asked to take, once after the routes have changed.
+/// Owes each destination the folders and assets it should have and was never asked to take, once after the routes have changed.
 /// Gives how many.
 pub(crate) async fn backfill(parts: &Parts) -> Result<u64, Fault> {
     let mut hasher = DefaultHasher::new();
@@ -137,6 +137,7 @@ pub(crate) async fn backfill(parts: &Parts) -> Result<u64, Fault> {
     }
     let mut owed = 0;
     for route in &parts.routes.destinations {
+        owed += parts.store.owe_folders(&route.name).await?;
         let mut next = Some(0);
         while let Some(row) = next {
             let (made, after) = parts.store.owe_missing(&route.name, row, PAGE).await?;

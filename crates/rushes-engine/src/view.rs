@@ -3,8 +3,9 @@
 use crate::blobs::Blobs;
 use rushes_core::asset::flaw_of_path;
 use rushes_core::faults::{self, Place};
+use rushes_core::folder::Folder;
 use rushes_core::store::Store;
-use rushes_core::{Asset, Code, Fault, Verdict};
+use rushes_core::{Asset, Code, Fault, NewFolder, Verdict};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
@@ -98,6 +99,63 @@ pub fn is_shown(library: &Path, path: &str, blob: &Path) -> bool {
     (shown.dev(), shown.ino()) == (blob.dev(), blob.ino()) || (shown.nlink() == 1 && shown.len() == blob.len())
 }
 
+/// What a step changes about folders of the library, as paths below it.
+pub(crate) struct Folders {
+    pub(crate) made: Vec<String>,
+    /// The innermost first.
+    pub(crate) gone: Vec<String>,
+}
+
+impl Folders {
+    pub(crate) fn of(made: &[NewFolder], gone: &[NewFolder]) -> Self {
+        let paths = |all: &[NewFolder]| all.iter().map(|folder| folder.path.clone()).collect::<Vec<_>>();
+        let mut gone = paths(gone);
+        gone.sort_by_key(|path| std::cmp::Reverse(path.matches('/').count()));
+        Self { made: paths(made), gone }
+    }
+}
+
+/// Makes a folder of the library, with those it lies in. Errors: `io`, `disk_full`.
+pub(crate) fn make_folder(library: &Path, path: &str) -> Result<(), Fault> {
+    faults::pass(Place::Link)?;
+    let folder = library.join(path);
+    std::fs::create_dir_all(&folder).map_err(|e| failed("make library folder", &folder, &e))
+}
+
+/// Removes a folder of the library, unless something lies in it. Errors: `io`.
+pub(crate) fn remove_folder(library: &Path, path: &str) -> Result<(), Fault> {
+    use ErrorKind::{DirectoryNotEmpty, NotADirectory, NotFound};
+    let folder = library.join(path);
+    match std::fs::remove_dir(&folder) {
+        Err(error) if !matches!(error.kind(), NotFound | NotADirectory | DirectoryNotEmpty) => {
+            Err(failed("remove library folder", &folder, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes the folders that a crash left out, and removes those it left over.
+async fn mend_folders(library: &Path, store: &dyn Store) -> Result<usize, Fault> {
+    let (mut mended, mut after, mut last) = (0, String::new(), None);
+    loop {
+        let page = store.folders_after(&after, PAGE).await?;
+        let Some(end) = page.last() else { return last.map_or(Ok(mended), Err) };
+        after = end.path.clone();
+        for Folder { path, is_gone } in page {
+            let is_there = library.join(&path).is_dir();
+            if is_there != is_gone {
+                continue;
+            }
+            let done = if is_gone { remove_folder(library, &path) } else { make_folder(library, &path) };
+            match done {
+                Ok(()) => mended += usize::from(!is_gone),
+                Err(fault) if fault.is_transient() => last = Some(fault),
+                Err(fault) => tracing::warn!(path, %fault, "a folder can never be made at its path"),
+            }
+        }
+    }
+}
+
 /// How far the library was found to show everything: the name of the mark.
 pub const MENDED: &str = "library_mended";
 
@@ -107,7 +165,11 @@ pub const MENDED: &str = "library_mended";
 /// others have theirs; those of the store.
 pub async fn mend(library: &Path, blobs: &Blobs, store: &dyn Store) -> Result<usize, Fault> {
     let began = store.mark(MENDED).await?;
-    let (mut mended, mut row, mut last) = (0, began, None);
+    let (mut row, mut last) = (began, None);
+    let mut mended = mend_folders(library, store).await.unwrap_or_else(|fault| {
+        last = Some(fault);
+        0
+    });
     loop {
         let (page, end) = store.written_after(row, PAGE).await?;
         if end == row {

@@ -3,6 +3,7 @@
 use crate::attempts;
 use crate::calls;
 use crate::events::tell;
+use crate::folders;
 use crate::jobs::{self, check_lease, load};
 use crate::register::{self, Maker};
 use crate::rows::{self, STEP, json};
@@ -14,6 +15,7 @@ use crate::writer::Write;
 use async_trait::async_trait;
 use rushes_core::delivery::Routes;
 use rushes_core::job::{Outcome, StepRow};
+use rushes_core::kinds::Slot;
 use rushes_core::store::{FailedAttempt, Journal, Lease, StepCommit};
 use rushes_core::{Asset, Code, Fault, JobId, Wait};
 use serde_json::{Value, json as object};
@@ -26,6 +28,8 @@ fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result
     for subject in &commit.renewed {
         register::renew(write, subject)?;
     }
+    // Before the files that lie in them.
+    folders::make(write, &commit.folders, root, routes)?;
     let mut made = if commit.assets.is_empty() && commit.shown.is_empty() {
         Vec::new()
     } else {
@@ -36,11 +40,13 @@ fn commit(write: &mut Write<'_>, commit: &StepCommit, routes: &Routes) -> Result
     };
     for subject in &commit.renewed {
         // Files of the same subject owe its record as it is now, after their objects.
-        if !made.iter().any(|asset| asset.subject == subject.id) {
+        let tells = |asset: &Asset| asset.subject == subject.id && !matches!(asset.kind.row().slot, Slot::Row(_) | Slot::Unlisted);
+        if !made.iter().any(tells) {
             register::owe_renewed(write, subject, root, &routes.catalogs)?;
         }
     }
     made.extend(expire::take_away(write, &commit.gone, root, &routes.catalogs)?);
+    folders::take_away(write, &commit.folders_gone, root, routes)?;
     rows::change(
         write.sql,
         "INSERT INTO steps(job, name, input_hash, outcome, attempts, started_ms, ended_ms, provider) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)

@@ -13,6 +13,7 @@ mod calls;
 mod events;
 #[cfg(any(test, feature = "fill"))]
 pub mod fill;
+mod folders;
 #[cfg(any(test, feature = "held"))]
 pub mod held;
 mod history;

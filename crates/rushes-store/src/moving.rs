@@ -36,6 +36,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("work", &["job"]),
     ("work_files", &["job", "idx"]),
     ("workers", &["name"]),
+    ("folders", &["path"]),
     ("marks", &["name"]),
 ];
 /// Rows read and written in one go.

@@ -38,6 +38,10 @@ const WORKED: &str = "INSERT INTO work(job, family, labels, offer, files, state,
     INSERT INTO work_files(job, idx, sha256, handed) VALUES ('00000000-0000-7000-8000-000000000001', 0, 'h', '{}');
     INSERT INTO workers(name, made, seen_ms) VALUES ('box', '{}', 1)";
 
+/// Rows for the table of folders, and what is owed of one.
+const FOLDERS: &str = "INSERT INTO folders(path, kind, subject, created_ms) VALUES ('s/People/John_Doe/Solo', 'photo', 's', 1);
+    INSERT INTO outbox(op, destination, key, rev, state, not_before_ms, created_ms) VALUES ('ensure_folder', 'remote', 's/People/John_Doe/Solo', 1, 'owed', 1, 1)";
+
 /// Makes a database of an older schema at `path` and closes it: jobs in every state, their steps and signals, assets
 /// of two versions, deliveries and what is owed for them, and events. Errors: `input_invalid` when it is there already.
 pub fn open_at_schema(path: &Path, schema: usize) -> Result<(), Fault> {
@@ -47,7 +51,7 @@ pub fn open_at_schema(path: &Path, schema: usize) -> Result<(), Fault> {
     let mut connection = migrate::make(path, 1)?;
     connection.execute_batch(FILLED).map_err(|e| failed("fill older database", e))?;
     migrate::carry_to(&mut connection, schema)?;
-    for (since, rows) in [(2, MARKED), (6, ASKED), (7, TOLD), (11, REMEMBERED), (12, SENT), (13, SCHEDULED), (17, WORKED)] {
+    for (since, rows) in [(2, MARKED), (6, ASKED), (7, TOLD), (11, REMEMBERED), (12, SENT), (13, SCHEDULED), (17, WORKED), (19, FOLDERS)] {
         if schema >= since {
             connection.execute_batch(rows).map_err(|e| failed("fill older database", e))?;
         }

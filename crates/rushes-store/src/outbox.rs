@@ -72,6 +72,11 @@ impl Outbox for SqlStore {
                     rows::change(write.sql, REMOVED, params![due.destination, key])?;
                     tell(write, "object.removed", None, &object!({"destination": due.destination, "key": key}))
                 }
+                Work::EnsureFolders { keys } => {
+                    let made = |key| tell(write, "folder.made", None, &object!({"destination": due.destination, "key": key}));
+                    keys.iter().try_for_each(made)
+                }
+                Work::RemoveFolder { key } => tell(write, "folder.removed", None, &object!({"destination": due.destination, "key": key})),
                 Work::PutObject { .. } => Err(lease_lost(&due)),
             }
         })

@@ -5,7 +5,7 @@ use crate::sqlite::TAKE_OVER;
 use crate::store::{Mode, SqlStore};
 use crate::upkeep::{expire, old, owe};
 use crate::versions::Versions;
-use crate::{assets, attempts, calls, jobs, messages, outbox, pages, register, settle, snapshot};
+use crate::{assets, attempts, calls, folders, jobs, messages, outbox, pages, register, settle, snapshot};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{DeliveryState, Routes};
 use rushes_core::store::{AssetFilter, DeliveryFilter, JobFilter, SubjectFilter};
@@ -29,6 +29,7 @@ const OPEN_ONLY: &[&str] = &[
     "outbox_ready",
     "outbox_refused",
     "outbox_removals",
+    "outbox_folders",
     "outbox_waiting",
     "deliveries_sending",
     "deliveries_refused",
@@ -130,6 +131,13 @@ fn of_expiry() -> Vec<String> {
     fixed.into_iter().map(str::to_owned).chain([expire::expire_of()]).collect()
 }
 
+/// What is asked of folders.
+fn of_folders() -> Vec<String> {
+    let fixed = [folders::LAST, folders::KEEP, folders::AFTER_REMOVAL, folders::INTO_FOLDERS, folders::ANY_OWED, folders::AFTER];
+    let fixed = fixed.into_iter().chain(folders::AFTER_ALL_WITHIN).map(str::to_owned);
+    fixed.chain([outbox::lease::ready_folders()]).collect()
+}
+
 fn steps(sql: &Connection, statement: &str) -> Vec<String> {
     let mut prepared = sql.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap_or_else(|e| panic!("{statement}: {e}"));
     let count = prepared.parameter_count();
@@ -182,6 +190,7 @@ fn plans_of_hot_questions_walk_no_table() {
     hot.extend([register::LAST_REV, outbox::REMOVED, outbox::backlog::PLACES, owe::REFUSE_PLACE].map(str::to_owned));
     hot.extend([calls::UNDRIVEN, calls::UNDRIVEN_BUT_TURNS, calls::IN_TURN, calls::NEXT].map(str::to_owned));
     hot.extend(of_expiry());
+    hot.extend(of_folders());
     hot.extend([jobs::COUNTED[1].to_owned(), owe::missing_of()]);
     hot.extend([old::Among::Present, old::Among::Listed].iter().flat_map(|among| [true, false].map(|old| old::removable_of(old, *among))));
     let (endpoint, job) = (Some(EndpointId(SystemClock.new_id())), Some(JobId(SystemClock.new_id())));

@@ -2,6 +2,7 @@
 
 use crate::assets;
 use crate::events::tell;
+use crate::folders::into_folders;
 use crate::rows::{self, json};
 use crate::settle::owe_record;
 use crate::sql::{Row, params};
@@ -88,6 +89,7 @@ fn facts(asset: &Asset) -> serde_json::Value {
 /// Owes assets that have their places to every destination, and the records that tell of them.
 fn owe(write: &mut Write<'_>, maker: &Maker<'_>, made: &[Asset], routes: &Routes) -> Result<(), Fault> {
     let mut of_subjects: BTreeMap<&str, OfSubject> = BTreeMap::new();
+    let mut objects = Vec::new();
     for asset in made {
         let subject = asset.subject.as_str();
         if !of_subjects.contains_key(subject) {
@@ -96,6 +98,7 @@ fn owe(write: &mut Write<'_>, maker: &Maker<'_>, made: &[Asset], routes: &Routes
         let Some(of_subject) = of_subjects.get_mut(subject) else { continue };
         for (rank, route) in routes.of(asset.kind, of_subject.owner).enumerate() {
             let row = owe_object(write, maker, asset, route)?;
+            objects.push((row, route.name.as_str(), route.key_of(asset)));
             // Records wait for the primary destination only: a slow second one must not hold them up.
             if rank == 0 {
                 of_subject.needed.push(row);
@@ -106,6 +109,7 @@ fn owe(write: &mut Write<'_>, maker: &Maker<'_>, made: &[Asset], routes: &Routes
         of_subject.documents.extend(document.filter(|document| of_subject.documents.last() != Some(document)));
         tell(write, "asset.made", Some(maker.job), &facts(asset))?;
     }
+    into_folders(write, &objects)?;
     for OfSubject { needed, documents, .. } in of_subjects.into_values() {
         for document in documents {
             // An asset that was made this moment has had no record.

@@ -147,6 +147,14 @@ impl SqlStore {
         self.place.reader()
     }
 
+    /// Its file, where it is one.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        match &self.place {
+            Place::File(path) => Some(path.clone()),
+            Place::Server(_) => None,
+        }
+    }
+
     /// A connection that writes beside the writer.
     pub(crate) fn beside(&self) -> Result<Base, Fault> {
         match &self.place {

@@ -1,5 +1,6 @@
 //! What keeps a home in order: trying again, mending, forgetting.
 
+mod erase;
 pub(crate) mod expire;
 pub(crate) mod old;
 pub(crate) mod owe;

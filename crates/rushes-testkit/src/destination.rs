@@ -49,6 +49,7 @@ pub async fn destination_suite_up_to(destination: &dyn Destination, name_bytes: 
     replace_needs_the_known_version(destination).await;
     listing_is_whole_ordered_and_paged(destination).await;
     absence_is_an_answer(destination).await;
+    folders_come_and_go_without_objects(destination).await;
     let left = destination.list("", None).await.expect("a listing at the end").keys;
     assert!(left.is_empty(), "the suite leaves nothing: {left:?}");
 }
@@ -180,6 +181,36 @@ async fn absence_is_an_answer(destination: &dyn Destination) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let fault = destination.get("suite/none", None, &folder.path().join("got")).await.expect_err("nothing to get");
     assert_eq!(fault.code, Code::NotFound, "{fault}");
-    destination.ensure_folder("suite/folder").await.expect("a folder");
-    destination.ensure_folder("suite/folder").await.expect("the same folder again");
+}
+
+/// What stands for a folder where there are only keys: an object of no bytes, that comes and goes with it.
+pub async fn marker_suite(destination: &dyn Destination, folder: &str, marker: &str) {
+    assert!(destination.stat(marker).await.expect("stat").is_none(), "an empty destination");
+    destination.ensure_folder(folder).await.expect("a folder");
+    let shown = destination.stat(marker).await.expect("stat").unwrap_or_else(|| panic!("{marker} stands for {folder}"));
+    assert_eq!(shown.size_bytes, 0);
+    destination.remove_folder(folder).await.expect("remove");
+    assert!(destination.stat(marker).await.expect("stat").is_none(), "{marker} goes with its folder");
+}
+
+/// Folders are there for people: they are no objects, and none of them takes one along when it goes.
+async fn folders_come_and_go_without_objects(destination: &dyn Destination) {
+    let keys = ["suite/People/John Doe/Solo", "suite/People/John Doe/Group", "suite/People/Zoë [1] #2/Solo"];
+    destination.ensure_folder(keys[0]).await.expect("a folder");
+    destination.ensure_folder(keys[0]).await.expect("the same folder again");
+    destination.ensure_folders(&keys).await.expect("several folders, one of which is there");
+    let listed = destination.list("suite/", None).await.expect("a listing").keys;
+    assert!(listed.is_empty(), "a folder is no object: {listed:?}");
+    let (small, inside) = (source(b"x"), format!("{}/000123.jpg", keys[0]));
+    destination.put(Put::new(&inside, &small.file, &small.blob, Condition::CreateOnly)).await.expect("put into the folder");
+    destination.remove_folder(keys[0]).await.expect("a folder with something in it is left alone");
+    assert_eq!(content(destination, &inside).await, b"x");
+    assert_eq!(destination.list("suite/", None).await.expect("a listing").keys, [inside.as_str()]);
+    destination.delete(&inside).await.expect("delete");
+    for key in keys.into_iter().chain(["suite/People/John Doe", "suite/People/none"]) {
+        destination.remove_folder(key).await.unwrap_or_else(|fault| panic!("remove {key}: {fault}"));
+        destination.remove_folder(key).await.expect("it is gone");
+    }
+    destination.ensure_folder(keys[0]).await.expect("it comes back");
+    destination.remove_folder(keys[0]).await.expect("and goes");
 }

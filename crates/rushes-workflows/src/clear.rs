@@ -4,6 +4,7 @@ use crate::kit::Kit;
 use crate::registry::Card;
 use crate::save::place;
 use rushes_core::flow::{Flow, Library, Step, StepContext};
+use rushes_core::former::Layout;
 use rushes_core::store::AssetFilter;
 use rushes_core::{AssetId, Done, Fault, Kind, Stop};
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ const AT_ONCE: usize = 200;
 /// More than any user has.
 const SLICES_MAX: usize = 1_000;
 const KINDS: [Kind; 3] = [Kind::WorkspaceImage, Kind::WorkspaceVideo, Kind::Thumbnail];
+const LAYOUTS: [Layout; 2] = [Layout::Today, Layout::Legacy];
 
 /// Its parameters.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -52,7 +54,7 @@ pub(crate) async fn run<F: Flow>(flow: &F, _kit: &Kit, input: Input) -> Result<V
 
 async fn left(library: &dyn Library, input: &Input) -> Result<Vec<AssetId>, Fault> {
     let mut left = Vec::new();
-    for kind in KINDS {
+    for kind in LAYOUTS.iter().flat_map(|layout| KINDS.map(|kind| layout.kind(kind))) {
         let own = AssetFilter { kind: Some(kind), subject: Some(input.user_id.clone()), ..AssetFilter::default() };
         let found = library.assets(&own).await?.into_iter().map(|(asset, _)| asset);
         left.extend(found.filter(|asset| input.job_id.as_deref().is_none_or(|job| job == place(asset).0)).map(|asset| asset.id));

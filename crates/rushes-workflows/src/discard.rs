@@ -4,6 +4,7 @@ use crate::kit::Kit;
 use crate::registry::Card;
 use crate::save::result;
 use rushes_core::flow::{Flow, Step, StepContext};
+use rushes_core::former::Layout;
 use rushes_core::store::AssetFilter;
 use rushes_core::{Done, Kind, Stop};
 use serde_json::{Value, json};
@@ -17,7 +18,8 @@ pub(crate) async fn run<F: Flow>(flow: &F, _kit: &Kit, input: Input) -> Result<V
     flow.step(Step::new("discard").inputs(&input), move |context: StepContext| async move {
         let library = context.library.as_ref();
         let asset = result(library, input.asset).await?;
-        let thumbnails = AssetFilter { kind: Some(Kind::Thumbnail), subject: Some(asset.subject.clone()), ..AssetFilter::default() };
+        let kind = Layout::of(asset.kind).kind(Kind::Thumbnail);
+        let thumbnails = AssetFilter { kind: Some(kind), subject: Some(asset.subject.clone()), ..AssetFilter::default() };
         // The place tells whose thumbnail it is; one of a newer version at that place stays with that.
         let own = format!("{}.thumb", asset.reference().stem);
         let mut gone = Vec::new();

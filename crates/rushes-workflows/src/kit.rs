@@ -4,9 +4,11 @@ use rushes_core::album::Albums;
 use rushes_core::delivery::Routes;
 use rushes_core::destination::Destination;
 use rushes_core::faces::FaceFinder;
+use rushes_core::former::Layout;
 use rushes_core::inspect::Inspect;
 use rushes_core::provider::Providers;
 use rushes_core::publisher::Publisher;
+use rushes_core::store::Erase;
 use rushes_core::{Fault, Stop};
 use rushes_media::music::Styles;
 use serde_json::Value;
@@ -54,8 +56,12 @@ pub struct Kit {
     pub is_final_quality: bool,
     /// Who shows films to the world; None where no account is configured.
     pub publisher: Option<Arc<dyn Publisher>>,
+    /// Under which paths new results of users lie.
+    pub layout: Layout,
     /// What shoots are worked with.
     pub shoots: Shoots,
+    /// Forgets for good.
+    pub erase: Arc<dyn Erase>,
 }
 
 /// What shoots are worked with.

@@ -2,12 +2,14 @@
 //! no destination. What they make becomes an asset by being handed to the engine, and in no other way.
 
 mod align;
+mod carry;
 mod character;
 mod chat;
 pub mod clear;
 mod dance;
 pub mod discard;
 mod finish_all;
+mod forget;
 pub mod import;
 pub mod kit;
 pub mod outside;

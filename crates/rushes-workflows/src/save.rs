@@ -33,12 +33,12 @@ pub(crate) async fn result(library: &dyn Library, id: AssetId) -> Result<Asset, 
 
 /// The kind of what is kept for good. Errors: `input_invalid`.
 pub fn saved_kind(kind: Kind) -> Result<Kind, Fault> {
-    match kind {
+    match kind.today() {
         Kind::WorkspaceImage => Ok(Kind::LibraryImage),
         Kind::WorkspaceVideo => Ok(Kind::LibraryVideo),
-        other => {
+        _ => {
             let reason = "only pictures and films of a user's workspace are saved or discarded";
-            Err(Fault::new(Code::InputInvalid, "look up result").with("kind", other.name()).because(reason))
+            Err(Fault::new(Code::InputInvalid, "look up result").with("kind", kind.name()).because(reason))
         }
     }
 }

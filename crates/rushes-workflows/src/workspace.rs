@@ -10,6 +10,7 @@ use crate::outside::{Door, Field, Look, Outside, Parameters, Plan, refuse};
 use crate::registry::Card;
 use asked::{Answer, Type, Wanted};
 use rushes_core::flow::{Flow, Lane, Step, StepContext, hash};
+use rushes_core::former::{self, Layout};
 use rushes_core::provider::{ChatMessage, ChatRole};
 use rushes_core::work::{Handed, NewWork, Order, SIGNAL, is_word};
 use rushes_core::{AssetId, Done, Fault, Kind, NewAsset, Stop};
@@ -31,7 +32,7 @@ pub(crate) const CARD: Card = Card {
 };
 
 /// Side of a thumbnail, pixels.
-const THUMBNAIL_PX: u32 = 256;
+pub(crate) const THUMBNAIL_PX: u32 = 256;
 /// While nothing is heard, the job looks so often.
 const LOOK_EVERY: Duration = Duration::from_hours(1);
 /// Labels at most.
@@ -124,13 +125,14 @@ pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Va
     }
     let offered = offer(flow, &input, &wanted, seed).await?;
     let mut made = BTreeSet::new();
+    let layout = kit.layout;
     // What is heard only wakes: each time, all that has come since is taken in.
     for heard in 1_u32.. {
         if made.len() == offered.seeds.len() {
             break;
         }
         let _: Option<Value> = flow.signal(SIGNAL, &heard.to_string(), LOOK_EVERY).await?;
-        made.extend(take(flow, &input, &wanted, &offered, &made, heard).await?);
+        made.extend(take(flow, layout, &input, &wanted, &offered, &made, heard).await?);
     }
     Ok(json!({"job_id": offered.job_id, "user_id": input.user_id, "type": input.kind, "metadata": input.metadata, "text": null}))
 }
@@ -185,6 +187,7 @@ fn seed_of(key: &str) -> u64 {
 /// the reason; retried, it is offered anew.
 async fn take<F: Flow>(
     flow: &F,
+    layout: Layout,
     input: &Input,
     wanted: &Wanted,
     offered: &Offered,
@@ -197,7 +200,7 @@ async fn take<F: Flow>(
         for index in (0..offered.seeds.len() as u32).filter(|index| !made.contains(index)) {
             let Some((handed, path)) = context.workers.handed(job, index).await? else { continue };
             let (own, thumbnail) = own_files(&context, index, of, path).await?;
-            let [result, thumbnail] = assets(&context, &input, &offered, of, handed, [own, thumbnail]);
+            let [result, thumbnail] = assets(&context, layout, &input, &offered, of, handed, [own, thumbnail])?;
             done = done.with(result).with(thumbnail);
             done.value.push(index);
         }
@@ -229,25 +232,35 @@ fn link(from: &Path, to: &Path) -> Result<(), Fault> {
     }
 }
 
-/// A result and its thumbnail, as assets.
-fn assets(context: &StepContext, input: &Input, offered: &Offered, of: &Type, handed: Handed, files: [PathBuf; 2]) -> [NewAsset; 2] {
+/// A result and its thumbnail, as assets; where the type of job had no bucket, under today's paths.
+fn assets(
+    context: &StepContext,
+    layout: Layout,
+    input: &Input,
+    offered: &Offered,
+    of: &Type,
+    handed: Handed,
+    files: [PathBuf; 2],
+) -> Result<[NewAsset; 2], Fault> {
     let (index, job_id) = (handed.index, &offered.job_id);
     let [file, thumbnail] = files;
-    let named = |kind: Kind, file: PathBuf| -> NewAsset {
-        let asset = context.new_asset(kind, &input.user_id, file).idx(index);
+    let bucket = former::bucket_of(of.name);
+    let named = |today: Kind, file: PathBuf| -> NewAsset {
+        let kind = if bucket.is_some() { layout.kind(today) } else { today };
+        let asset = context.new_asset(kind, &input.user_id, file).idx(index).name("bucket", bucket.unwrap_or_default());
         asset.name("user", &input.user_id).name("job", job_id).name("idx", index.to_string())
     };
+    let mut small = named(Kind::Thumbnail, thumbnail).meta(json!({"job_id": job_id, "asset_index": index}));
     let meta = json!({
-        "job_id": job_id, "asset_index": index, "asset_type": if of.is_film { "video" } else { "image" },
+        "job_id": job_id, "asset_index": index, "asset_type": if of.is_film { "video" } else { "image" }, "job_type": of.name,
         "prompt": input.prompt, "negative_prompt": input.negative_prompt, "model": handed.model,
         "settings": input.config, "metadata": input.metadata,
-        "thumbnail": format!("{}/{job_id}/{index}.thumb.webp", input.user_id),
+        "thumbnail": format!("{}.webp", small.reference()?.stem),
     });
     let seed = offered.seeds.get(index as usize).copied().unwrap_or_default();
     let result = named(of.kind(), file).seed(seed).meta(meta).looked(Some(handed.looked));
-    let mut small = named(Kind::Thumbnail, thumbnail).meta(json!({"job_id": job_id, "asset_index": index}));
     small.parents = vec![result.id];
-    [result, small]
+    Ok([result, small])
 }
 
 /// An asset by the text somebody gave for it.

@@ -133,6 +133,7 @@ fn opened(home: &Home, config: &Config, mode: &Mode) -> Result<(Parts, Arc<SqlSt
         hold: config.delivery.hold,
         alarm_after: config.delivery.alarm_after,
         callback_url,
+        former: config.workspace.former.clone(),
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = Arc::new(store::open(home, config, mode, clock.clone(), routes.clone())?);
@@ -205,7 +206,9 @@ fn kit_with(home: &Home, config: &Config, parts: &Parts, styles: &Styles, bells:
         dance_max_ms: u64::from(config.media.dance_max_s) * 1_000,
         is_final_quality,
         publisher: publisher(config)?,
-        shoots: shoots::shoots(home),
+        shoots: shoots::shoots(home, config),
+        erase: parts.store.clone(),
+        layout: config.workspace.layout,
     })
 }
 

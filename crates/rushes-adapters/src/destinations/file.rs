@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use rushes_core::destination::{Abilities, Condition, Destination, Listing, Proof, ProofHash, Put};
 use rushes_core::digest::sha256;
 use rushes_core::faults::{self, Place};
+use rushes_core::folder::is_marker;
 use rushes_core::{Blob, Code, Fault};
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -114,7 +115,7 @@ fn walk(folder: &Path, at: &str, (prefix, cursor): (&str, &str), in_catalog: boo
         let Ok(name) = entry.file_name().into_string() else { continue };
         let is_folder = entry.file_type()?.is_dir();
         let is_record = in_catalog && !is_folder && name.ends_with(".json");
-        if !name.starts_with(UNFINISHED) && !is_record {
+        if !name.starts_with(UNFINISHED) && !is_record && !is_marker(&name) {
             names.push((if is_folder { format!("{at}{name}/") } else { format!("{at}{name}") }, is_folder));
         }
     }
@@ -206,7 +207,23 @@ impl Destination for FileDestination {
 
     async fn ensure_folder(&self, key: &str) -> Result<(), Fault> {
         let path = inside(self.folders.root(), key)?;
-        blocking(move || std::fs::create_dir_all(&path).map_err(down("make folder", &path))).await
+        let folders = self.folders.clone();
+        // As durable as an object in it would be.
+        blocking(move || folders.make(&path).map_err(down("make folder", &path))).await
+    }
+
+    async fn remove_folder(&self, key: &str) -> Result<(), Fault> {
+        use io::ErrorKind::{DirectoryNotEmpty, NotADirectory, NotFound};
+        let (path, folders) = (inside(self.folders.root(), key)?, self.folders.clone());
+        blocking(move || match std::fs::remove_dir(&path) {
+            Err(error) if !matches!(error.kind(), NotFound | NotADirectory | DirectoryNotEmpty) => Err(down("remove folder", &path)(error)),
+            Err(_) => Ok(()),
+            Ok(()) => {
+                folders.went(&path);
+                Ok(())
+            }
+        })
+        .await
     }
 }
 
@@ -218,7 +235,15 @@ mod tests {
     async fn file_keeps_the_destination_contract() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("bucket");
-        rushes_testkit::destination_suite(&FileDestination::new(root)).await;
+        let destination = FileDestination::new(root.clone());
+        rushes_testkit::destination_suite(&destination).await;
+        destination.ensure_folder("People/John Doe/Solo").await.unwrap();
+        assert!(root.join("People/John Doe/Solo").is_dir());
+        destination.remove_folder("People/John Doe").await.unwrap();
+        assert!(root.join("People/John Doe/Solo").is_dir(), "another folder lies in it");
+        destination.remove_folder("People/John Doe/Solo").await.unwrap();
+        destination.remove_folder("People/John Doe").await.unwrap();
+        assert!(!root.join("People/John Doe").exists() && root.join("People").is_dir());
     }
 
     #[tokio::test]

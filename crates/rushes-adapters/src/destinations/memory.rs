@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use rushes_core::destination::{Abilities, Condition, Destination, Listing, Proof, ProofHash, Put};
 use rushes_core::digest::digest;
+use rushes_core::folder::is_marker;
 use rushes_core::{Code, Fault};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -78,7 +79,7 @@ impl Destination for MemoryDestination {
         let objects = self.objects();
         let mut keys: Vec<String> = objects
             .keys()
-            .filter(|key| key.starts_with(prefix) && cursor.is_none_or(|at| key.as_str() > at))
+            .filter(|key| key.starts_with(prefix) && !is_marker(key) && cursor.is_none_or(|at| key.as_str() > at))
             .take(PAGE + 1)
             .cloned()
             .collect();
@@ -92,8 +93,15 @@ impl Destination for MemoryDestination {
         Ok(())
     }
 
-    async fn ensure_folder(&self, _key: &str) -> Result<(), Fault> {
+    async fn ensure_folder(&self, key: &str) -> Result<(), Fault> {
+        let nothing = digest(&b""[..], "").map_err(|e| Fault::new(Code::DestinationDown, "make folder").because(e))?;
+        let proof = Proof { size_bytes: 0, hash: ProofHash::Sha256(nothing.sha256), etag: None };
+        self.objects().insert(format!("{key}/"), (Arc::default(), proof));
         Ok(())
+    }
+
+    async fn remove_folder(&self, key: &str) -> Result<(), Fault> {
+        self.delete(&format!("{key}/")).await
     }
 }
 
@@ -101,6 +109,8 @@ impl Destination for MemoryDestination {
 mod tests {
     #[tokio::test]
     async fn memory_keeps_the_destination_contract() {
-        rushes_testkit::destination_suite(&super::MemoryDestination::default()).await;
+        let memory = super::MemoryDestination::default();
+        rushes_testkit::destination_suite(&memory).await;
+        rushes_testkit::marker_suite(&memory, "a/b", "a/b/").await;
     }
 }

@@ -4,15 +4,15 @@ use super::{Face, Quality, Region, Template};
 use crate::album::{Group, Rules};
 
 /// A face founds a person only when it is at least so large, px.
-const FOUNDS_FROM_PX: u32 = 48;
+const FOUNDS_FROM_PX: u32 = 60;
 /// … and the detector so sure.
 const FOUNDS_FROM_SCORE: f32 = 0.80;
 /// … and it so sharp.
-const FOUNDS_FROM_SHARPNESS: f32 = 0.10;
+const FOUNDS_FROM_SHARPNESS: f32 = 0.08;
 /// … and turned away no further.
-const FOUNDS_TO_TURN: f32 = 0.75;
+const FOUNDS_TO_TURN: f32 = 0.5;
 /// A face counts for Solo or Group when it is at least this share of the largest: people in the background do not.
-const COUNTS_FROM_SHARE: f32 = 0.35;
+const COUNTS_FROM_SHARE: f32 = 0.33;
 
 /// What is decided of a face. Persons are given by their place in the list of those known.
 #[derive(Debug, Clone, Copy, PartialEq)]

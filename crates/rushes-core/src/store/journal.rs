@@ -3,6 +3,7 @@
 use super::Lease;
 use crate::asset::{Asset, Blob, NewAsset};
 use crate::fault::Fault;
+use crate::folder::NewFolder;
 use crate::ids::{AssetId, JobId};
 use crate::inspect::MediaInfo;
 use crate::job::{Outcome, StepRow};
@@ -51,6 +52,10 @@ pub struct StepCommit {
     pub shown: Vec<AssetId>,
     /// Assets that go: retired, left out of every record, and then removed everywhere.
     pub gone: Vec<AssetId>,
+    /// Folders that are to be there.
+    pub folders: Vec<NewFolder>,
+    /// Folders that are not wanted any more.
+    pub folders_gone: Vec<NewFolder>,
 }
 
 /// An attempt at a step that failed in a way that may pass: the step is tried again.

@@ -4,7 +4,9 @@
 mod assets;
 mod attempts;
 mod calls;
+mod erase;
 mod events;
+mod folders;
 mod history;
 mod jobs;
 mod journal;
@@ -21,7 +23,9 @@ mod work;
 pub use assets::{AssetFilter, Assets};
 pub use attempts::Attempts;
 pub use calls::{Calls, Seen};
+pub use erase::Erase;
 pub use events::{Events, Marks};
+pub use folders::Folders;
 pub use history::{History, PastJob, PastStep};
 pub use jobs::{Claim, Family, JobFilter, Jobs, Lease, Room};
 pub use journal::{FailedAttempt, Ingested, Journal, StepCommit};
@@ -55,6 +59,8 @@ pub trait Store:
     + Schedules
     + Calls
     + Works
+    + Erase
+    + Folders
 {
 }
 impl<T> Store for T where
@@ -76,5 +82,7 @@ impl<T> Store for T where
         + Schedules
         + Calls
         + Works
+        + Erase
+        + Folders
 {
 }

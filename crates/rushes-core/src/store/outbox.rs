@@ -25,7 +25,8 @@ pub trait Outbox: Send + Sync {
     /// more, and the row is to be called paid.
     async fn snapshot(&self, due: &Due) -> Result<Option<Record>, Fault>;
 
-    /// The record was written: pays every row under this lease, and ends jobs that owe nothing more.
+    /// The record was written, the object or the folder removed, the folders made: pays every row under this lease, and ends jobs
+    /// that owe nothing more.
     async fn recorded(&self, due: &Due) -> Result<(), Fault>;
 
     /// It failed: `again_ms` from now, or refused for good.

@@ -15,7 +15,7 @@ use rushes_core::ledger::{Attempt as Sent, AttemptEnd, AttemptState, Begun, Ledg
 use rushes_core::record::Listed;
 use rushes_core::store::{AssetFilter, Lease, SubjectFilter};
 use rushes_core::subject::{NewSubject, Subject};
-use rushes_core::{AssetId, Blob, Cancel, Code, Fault, Kind, NewAsset, Stop, Wait};
+use rushes_core::{AssetId, Blob, Cancel, Code, Fault, Kind, NewAsset, NewFolder, Stop, Wait};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -37,6 +37,8 @@ pub(super) struct Made {
     pub(super) renewed: Vec<NewSubject>,
     pub(super) shown: Vec<AssetId>,
     pub(super) gone: Vec<AssetId>,
+    pub(super) folders: Vec<NewFolder>,
+    pub(super) folders_gone: Vec<NewFolder>,
     /// Where the files lie, when the body asked for a place.
     pub(super) scratch: Option<PathBuf>,
 }
@@ -60,6 +62,8 @@ impl Work {
                     renewed: done.renewed,
                     shown: done.shown,
                     gone: done.gone,
+                    folders: done.folders,
+                    folders_gone: done.folders_gone,
                     scratch: room.taken(),
                 })
             })

@@ -11,7 +11,7 @@ use rushes_core::flow::{Branch, Data, Step, Workflows};
 use rushes_core::job::Outcome;
 use rushes_core::log_lines::SPANS;
 use rushes_core::store::{FailedAttempt, StepCommit};
-use rushes_core::{Asset, Code, Fault, Stop, Verdict, Wait};
+use rushes_core::{Asset, Code, Fault, NewFolder, Stop, Verdict, Wait};
 use serde_json::Value;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
@@ -103,6 +103,8 @@ impl<W: Workflows> LocalFlow<W> {
             assets: Vec::new(),
             shown: Vec::new(),
             gone: Vec::new(),
+            folders: Vec::new(),
+            folders_gone: Vec::new(),
         };
         // Every branch of a cancelled `all` is told, each in its own journal row; the call as a whole counts once.
         let is_told = || !is_undoing && self.cancel.is_cancelled();
@@ -159,38 +161,46 @@ impl<W: Workflows> LocalFlow<W> {
 
     /// Files through the one door, then the one transaction, then the people's view. A cancel ends the look at the files.
     async fn take_in(&self, step: &Step, made: Made, is_undoing: bool, commit: StepCommit) -> Result<Value, Stop> {
-        let Made { value, files, subjects, renewed, shown, gone, scratch } = made;
+        let Made { value, files, subjects, renewed, shown, gone, folders, folders_gone, scratch } = made;
         let size_bytes = value.to_string().len();
         if size_bytes > VALUE_MAX_BYTES {
             return Err(Stop::Failed(Fault::new(Code::ValueTooLarge, "end step").with("step", &step.name).with("bytes", size_bytes)));
         }
-        let blobs = self.shared.parts.blobs();
+        folders.iter().chain(&folders_gone).try_for_each(NewFolder::check)?;
         let checked = tokio::select! {
             () = self.cancel.cancelled(), if !is_undoing => return Err(Stop::Cancelled),
             checked = ingest::look(files, scratch.as_deref(), &self.shared.parts) => checked?,
         };
         let (assets, _kept) = ingest::take(checked, &self.shared.parts).await?;
         staging::stage(&self.shared.parts, &assets).await;
-        let assets =
-            self.commit(StepCommit { outcome: Outcome::Value(value.clone()), assets, subjects, renewed, shown, gone, ..commit }).await?;
+        let (outcome, changed) = (Outcome::Value(value.clone()), view::Folders::of(&folders, &folders_gone));
+        let assets = self.commit(StepCommit { outcome, assets, subjects, renewed, shown, gone, folders, folders_gone, ..commit }).await?;
         faults::note("kept", &format_args!("{}/{}", self.job.id, step.name));
         faults::pass_quietly(Place::StepKept);
-        let library = self.shared.parts.home.library();
+        self.show(&assets, &changed);
+        Ok(value)
+    }
+
+    /// What stands is shown in the library, and what is gone no more. What fails follows a little later.
+    fn show(&self, assets: &[Asset], folders: &view::Folders) {
+        let (library, blobs) = (self.shared.parts.home.library(), self.shared.parts.blobs());
+        let later = |shown: Result<(), Fault>| {
+            if let Err(fault) = shown {
+                tracing::warn!(%fault, "library link or folder not made");
+                self.shared.unlinked.notify_one();
+            }
+        };
+        folders.made.iter().for_each(|path| later(view::make_folder(&library, path)));
         for asset in assets {
             let blob = blobs.path(&asset.blob.sha256);
-            // The asset stands, or is gone; its link follows a little later.
-            let shown = if asset.retired_ms.is_none() {
+            later(if asset.retired_ms.is_none() {
                 view::link(&library, &asset.path, &blob)
             } else {
                 view::unlink(&library, &asset.path, &blob)
-            };
-            if let Err(fault) = shown {
-                tracing::warn!(%fault, "library link not made");
-                self.shared.unlinked.notify_one();
-            }
+            });
             faults::pass_quietly(Place::Linked);
         }
-        Ok(value)
+        folders.gone.iter().for_each(|path| later(view::remove_folder(&library, path)));
     }
 
     async fn commit(&self, commit: StepCommit) -> Result<Vec<Asset>, Stop> {

@@ -87,6 +87,7 @@ impl Item {
     pub(super) fn of(due: &Due) -> Self {
         match &due.work {
             Work::PutObject { asset, .. } => Self::of_bytes(asset.blob.size_bytes),
+            Work::EnsureFolders { .. } | Work::RemoveFolder { .. } => Self { weight: Weight::LIGHT, is_large: false },
             _ => Self { weight: Weight::PLACE, is_large: false },
         }
     }

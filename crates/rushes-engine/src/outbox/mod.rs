@@ -61,6 +61,7 @@ pub(crate) fn start(parts: &Parts, stop: &Cancel, halt: &Halt) -> JoinSet<()> {
 struct Carried {
     lease: i64,
     item: Item,
+    is_folders: bool,
 }
 
 /// Pays what is owed to one place.
@@ -75,6 +76,7 @@ struct Sender<P> {
     /// Leased, and waiting for a place.
     small: VecDeque<Due>,
     large: VecDeque<Due>,
+    folders: VecDeque<Due>,
     under_way: JoinSet<Option<Fault>>,
     carried: HashMap<Id, Carried>,
     /// By the clock that leases run out by.
@@ -82,6 +84,7 @@ struct Sender<P> {
     /// Whether a look may find something, small or large; and from when on it will.
     more_small: bool,
     more_large: bool,
+    more_folders: bool,
     next_ms: Option<i64>,
 }
 
@@ -97,11 +100,13 @@ impl<P: Payer> Sender<P> {
             load: Load::default(),
             small: VecDeque::new(),
             large: VecDeque::new(),
+            folders: VecDeque::new(),
             under_way: JoinSet::new(),
             carried: HashMap::new(),
             renewed_ms: parts.clock.now_ms(),
             more_small: true,
             more_large: true,
+            more_folders: true,
             next_ms: None,
         }
     }
@@ -139,7 +144,7 @@ impl<P: Payer> Sender<P> {
 
     /// The next look is worth its while.
     fn expect_more(&mut self) {
-        (self.more_small, self.more_large) = (true, true);
+        (self.more_small, self.more_large, self.more_folders) = (true, true, true);
     }
 
     /// Leases what there is room for, and renews the leases held; gives how long to wait for something to happen.
@@ -152,27 +157,33 @@ impl<P: Payer> Sender<P> {
             self.next_ms = None;
             self.expect_more();
         }
-        let (small, large) = if rest.is_some() { (0, 0) } else { self.room() };
+        let (small, large, folders) = if rest.is_some() { (0, 0, 0) } else { self.room() };
         let (small, large) = (if self.more_small { small } else { 0 }, if self.more_large { large } else { 0 });
-        if small + large == 0 && !is_renewal {
+        let folders = if self.more_folders { folders } else { 0 };
+        if small + large + folders == 0 && !is_renewal {
             return rest.unwrap_or_else(|| self.until_next()).min(idle);
         }
         let held = is_renewal.then(|| {
             self.renewed_ms = now_ms;
-            let waiting = self.small.iter().chain(&self.large).map(|due| due.lease);
+            let waiting = self.folders.iter().chain(&self.small).chain(&self.large).map(|due| due.lease);
             waiting.chain(self.carried.values().map(|carried| carried.lease)).collect()
         });
         let count = |room: usize| u32::try_from(room).unwrap_or(1);
-        let at_once = small + large > 0 && self.pace.hurries();
-        match self.parts.store.due(&self.name, Wanted { small: count(small), large: count(large), held, at_once }).await {
-            Ok(Leased { rows, more_small, more_large, next_ms }) => {
+        let at_once = small + large + folders > 0 && self.pace.hurries();
+        let is_batch = self.payer.folders_at_once() > 1;
+        let wanted = Wanted { small: count(small), large: count(large), folders: count(folders), is_batch, held, at_once };
+        match self.parts.store.due(&self.name, wanted).await {
+            Ok(Leased { rows, more_small, more_large, more_folders, next_ms }) => {
                 for due in rows {
-                    if Item::of(&due).is_large { self.large.push_back(due) } else { self.small.push_back(due) }
+                    let is_folders = matches!(due.work, Work::EnsureFolders { .. });
+                    let queue = if is_folders { &mut self.folders } else { &mut self.small };
+                    if Item::of(&due).is_large { self.large.push_back(due) } else { queue.push_back(due) }
                 }
                 self.next_ms = next_ms.or(self.next_ms);
                 // What was not looked for may still be there.
                 (self.more_small, self.more_large) = (more_small && self.more_small, more_large && self.more_large);
-                let is_full = small > 0 && more_small || large > 0 && more_large;
+                self.more_folders = if folders > 0 { more_folders } else { self.more_folders };
+                let is_full = small > 0 && more_small || large > 0 && more_large || folders > 0 && more_folders;
                 if is_full { Duration::ZERO } else { rest.unwrap_or_else(|| self.until_next()).min(idle) }
             }
             Err(fault) => {
@@ -189,6 +200,10 @@ impl<P: Payer> Sender<P> {
         }
         // A small one first: what is sent to see whether a place is up again should not take long.
         let most = self.pace.carries();
+        // Folders wait behind nothing: they are little, and what lies in them waits for them.
+        while let Some(due) = self.folders.pop_front_if(|due| most != Most::One || self.load.takes(Item::of(due), 0, most)) {
+            self.start(due);
+        }
         if most == Most::One {
             self.start_small(most);
         }
@@ -208,7 +223,8 @@ impl<P: Payer> Sender<P> {
     }
 
     fn start(&mut self, due: Due) {
-        let carried = Carried { lease: due.lease, item: Item::of(&due) };
+        let is_folders = matches!(due.work, Work::EnsureFolders { .. });
+        let carried = Carried { lease: due.lease, item: Item::of(&due), is_folders };
         self.load.begun(carried.item);
         let span = tracing::info_span!(target: SPANS, "upload", destination = self.name, row = due.row, fault = tracing::field::Empty);
         let pay = pay_one(self.payer.clone(), self.parts.clone(), due, self.name.clone(), self.first_backoff);
@@ -244,10 +260,17 @@ impl<P: Payer> Sender<P> {
         }
     }
 
-    /// How many rows to lease now, small and large.
-    fn room(&self) -> (usize, usize) {
-        let waiting = Waiting::of(self.small.iter(), self.large.len());
-        self.load.room(waiting, self.pace.carries(), self.places, P::LEASES_AHEAD)
+    /// How many rows to lease now, small and large, and of folders.
+    fn room(&self) -> (usize, usize, usize) {
+        let (waiting, most) = (Waiting::of(self.small.iter().chain(&self.folders), self.large.len()), self.pace.carries());
+        let (small, large) = self.load.room(waiting, most, self.places, P::LEASES_AHEAD);
+        let folders = match self.payer.folders_at_once() as usize {
+            0 => 0,
+            _ if most == Most::One => small,
+            1 => self.places.saturating_sub(self.carried.values().filter(|carried| carried.is_folders).count() + self.folders.len()),
+            batch => batch,
+        };
+        (small, large, folders)
     }
 
     /// Until the next row is due by its backoff. One that is due and yet not leased waits for another; its bell will ring.

@@ -11,9 +11,11 @@ use rushes_core::catalog::Catalog;
 use rushes_core::delivery::{Due, Held, Pictures, Route, Work};
 use rushes_core::destination::{Condition, Destination, Proof, Put, Session, Shows};
 use rushes_core::faults::{self, Place};
+use rushes_core::folder::owner_in;
+use rushes_core::log_lines::{FOLDERS_CREATED, FOLDERS_FAILED};
 use rushes_core::store::Store;
-use rushes_core::{Asset, Blob, Code, Fault};
-use std::collections::HashMap;
+use rushes_core::{Asset, Blob, Code, Fault, Verdict};
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,6 +25,8 @@ use tokio::time::Instant;
 const SLOWEST_BYTES_PER_S: u64 = 32 * 1024;
 /// What every call may take beside the transfer.
 const CALL_LIMIT: Duration = Duration::from_secs(60);
+/// Folders made in one go, where there is a way: as many as one batch of small requests carries.
+const FOLDERS_AT_ONCE: u32 = 50;
 const SILENT: &str = "no answer within a minute";
 
 /// Pays rows of one sort of place.
@@ -30,6 +34,11 @@ const SILENT: &str = "no answer within a minute";
 pub(super) trait Payer: Send + Sync + 'static {
     /// Whether rows may be leased before they can be paid.
     const LEASES_AHEAD: bool;
+
+    /// How many folders it makes in one go; 0: none.
+    fn folders_at_once(&self) -> u32 {
+        0
+    }
 
     /// Does what the row asks and writes down that it is done. A fault leaves the row leased for the caller to put off.
     async fn pay(&self, due: &Due) -> Result<(), Fault>;
@@ -72,6 +81,28 @@ impl ToDestination {
         Ok(Blob { md5: Some(self.md5s.of(file, blob).await?), ..blob.clone() })
     }
 
+    /// Makes folders, several in one go where that is what the row asks. What is refused of several is asked of each by itself.
+    async fn ensure(&self, due: &Due, keys: &[String]) -> Result<(), Fault> {
+        faults::pass(Place::ObjectPut)?;
+        let all: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let ensure = match &all[..] {
+            [one] => tokio::time::timeout(CALL_LIMIT, self.port.ensure_folder(one)).await,
+            all => tokio::time::timeout(CALL_LIMIT, self.port.ensure_folders(all)).await,
+        };
+        let names: BTreeSet<&str> = all.iter().map(|key| owner_in(key)).collect();
+        if let Err(fault) = ensure.unwrap_or_else(|_| Err(Fault::new(Code::DestinationDown, "make folder").because(SILENT))) {
+            let name = names.into_iter().collect::<Vec<_>>().join(", ");
+            tracing::error!(name, destination = due.destination, %fault, "{}", FOLDERS_FAILED.text);
+            return Err(if keys.len() > 1 { fault.verdict(Verdict::Transient) } else { fault });
+        }
+        faults::pass(Place::ObjectThere)?;
+        self.parts.store.recorded(due).await?;
+        for name in names {
+            tracing::info!(name, destination = due.destination, "{}", FOLDERS_CREATED.say(&[&name]));
+        }
+        Ok(())
+    }
+
     /// Puts a file and gives what was read back, if that is the file.
     async fn put(&self, due: &Due, put: Put<'_>) -> Result<Proof, Fault> {
         let (key, file, blob) = (put.key, put.file, put.blob);
@@ -98,6 +129,10 @@ impl ToDestination {
 impl Payer for ToDestination {
     const LEASES_AHEAD: bool = true;
 
+    fn folders_at_once(&self) -> u32 {
+        if self.port.abilities().folders { FOLDERS_AT_ONCE } else { 1 }
+    }
+
     async fn pay(&self, due: &Due) -> Result<(), Fault> {
         let (asset, key, replaces) = match &due.work {
             Work::PutObject { asset, key, replaces } => (asset, key, replaces),
@@ -105,6 +140,14 @@ impl Payer for ToDestination {
                 faults::pass(Place::ObjectRemove)?;
                 let delete = tokio::time::timeout(CALL_LIMIT, self.port.delete(key)).await;
                 delete.map_err(|_| Fault::new(Code::DestinationDown, "delete object").with("key", key).because(SILENT))??;
+                faults::pass(Place::ObjectRemoved)?;
+                return self.parts.store.recorded(due).await;
+            }
+            Work::EnsureFolders { keys } => return self.ensure(due, keys).await,
+            Work::RemoveFolder { key } => {
+                faults::pass(Place::ObjectRemove)?;
+                let remove = tokio::time::timeout(CALL_LIMIT, self.port.remove_folder(key)).await;
+                remove.map_err(|_| Fault::new(Code::DestinationDown, "remove folder").with("key", key).because(SILENT))??;
                 faults::pass(Place::ObjectRemoved)?;
                 return self.parts.store.recorded(due).await;
             }

@@ -44,6 +44,8 @@ impl Home {
         let commit = StepCommit {
             shown: Vec::new(),
             gone: Vec::new(),
+            folders: Vec::new(),
+            folders_gone: Vec::new(),
             lease: self.lease,
             step: step.into(),
             input_hash: String::new(),

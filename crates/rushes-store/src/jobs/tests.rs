@@ -67,6 +67,8 @@ impl Home {
             assets: Vec::new(),
             shown: Vec::new(),
             gone: Vec::new(),
+            folders: Vec::new(),
+            folders_gone: Vec::new(),
         };
         self.store.commit(commit).await.map(drop).map_err(|fault| fault.code)
     }

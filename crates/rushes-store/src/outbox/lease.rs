@@ -60,8 +60,16 @@ pub(crate) fn ready_rows() -> String {
     format!(
         "SELECT ready.id, op, collection, document, key, attempts, replaces, session, a.root, {ASSET} FROM
              (SELECT id, op, asset, collection, document, key, attempts, replaces, session FROM outbox
-              WHERE destination = ?1 AND {READY} AND {UNTOUCHED} AND {UNPUT} AND (home IS NULL OR home = ?5 OR created_ms < ?2 - {OTHERS_AFTER_MS}) AND (size_bytes > {SMALL_BYTES}) = (?4 = 1) ORDER BY id LIMIT ?3) ready
+              WHERE destination = ?1 AND {READY} AND op <> 'ensure_folder' AND {UNTOUCHED} AND {UNPUT} AND (home IS NULL OR home = ?5 OR created_ms < ?2 - {OTHERS_AFTER_MS}) AND (size_bytes > {SMALL_BYTES}) = (?4 = 1) ORDER BY id LIMIT ?3) ready
          LEFT JOIN assets a ON a.id = ready.asset LEFT JOIN blobs b ON b.sha256 = a.sha256 ORDER BY ready.id"
+    )
+}
+
+/// Folders that are to be made. They have an index of their own: however much else is owed, they are found at once.
+pub(crate) fn ready_folders() -> String {
+    format!(
+        "SELECT id, key, attempts FROM outbox INDEXED BY outbox_folders
+         WHERE destination = ?1 AND op = 'ensure_folder' AND state IN ('owed', 'sending') AND {READY} ORDER BY id LIMIT ?3"
     )
 }
 
@@ -109,6 +117,30 @@ fn ready(write: &Write<'_>, destination: &str, limit: u32, is_large: bool) -> Re
     })
 }
 
+/// What is to be made of folders now, and the leases of their rows: those that failed before each by itself, so that one which
+/// cannot be made keeps no other from it.
+fn folders(write: &mut Write<'_>, destination: &str, wanted: &Wanted) -> Result<(Vec<Due>, BTreeMap<i64, i64>), Fault> {
+    if wanted.folders == 0 {
+        return Ok((Vec::new(), BTreeMap::new()));
+    }
+    let found = rows::all(write.sql, &ready_folders(), params![destination, write.now_ms, wanted.folders], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, u32>(2)?))
+    })?;
+    let (mut all, mut leases): (Vec<Due>, _) = (Vec::new(), BTreeMap::new());
+    for (row, key, attempts) in found {
+        let batch = all.iter_mut().find(|due| wanted.is_batch && attempts == 0 && due.attempts == 0);
+        if let Some(Due { lease, work: Work::EnsureFolders { keys }, .. }) = batch {
+            keys.push(key);
+            leases.insert(row, *lease);
+            continue;
+        }
+        let (lease, work) = (write.next_token(), Work::EnsureFolders { keys: vec![key] });
+        all.push(Due { row, destination: destination.to_owned(), root: None, lease, attempts, session: None, work });
+        leases.insert(row, lease);
+    }
+    Ok((all, leases))
+}
+
 pub(super) fn lease_due(write: &mut Write<'_>, destination: &str, wanted: &Wanted, routes: &Routes) -> Result<Leased, Fault> {
     if let Some(held) = &wanted.held {
         let [renew, run_out] = RENEW;
@@ -122,11 +154,12 @@ pub(super) fn lease_due(write: &mut Write<'_>, destination: &str, wanted: &Wante
         let hurried = "UPDATE outbox SET not_before_ms = ?2 WHERE destination = ?1 AND state = 'owed' AND not_before_ms > ?2";
         rows::change(write.sql, hurried, params![destination, write.now_ms])?;
     }
+    let (mut due, folders) = folders(write, destination, wanted)?;
+    let more_folders = wanted.folders > 0 && folders.len() >= wanted.folders as usize;
     let small = ready(write, destination, wanted.small, false)?;
     let large = ready(write, destination, wanted.large, true)?;
     let is_full = |found: &[Row], wanted: u32| found.len() >= wanted as usize;
     let (more_small, more_large) = (is_full(&small, wanted.small), is_full(&large, wanted.large));
-    let mut due: Vec<Due> = Vec::with_capacity(small.len() + large.len());
     let mut documents = BTreeSet::new();
     for row in small.into_iter().chain(large) {
         // One write pays all that is ready of a document.
@@ -143,20 +176,20 @@ pub(super) fn lease_due(write: &mut Write<'_>, destination: &str, wanted: &Wante
             Err(fault) => refuse_row(write, id, &fault)?,
         }
     }
-    lease(write, &due)?;
+    lease(write, &due, folders)?;
     let [_, _, _, next, _] = BACKLOG;
     let next_ms = if more_small && more_large {
         None
     } else {
         rows::one(write.sql, next, params![destination, write.now_ms], |row| row.get::<_, Option<i64>>(0))?.flatten()
     };
-    Ok(Leased { rows: due, more_small, more_large, next_ms })
+    Ok(Leased { rows: due, more_small, more_large, more_folders, next_ms })
 }
 
-/// Leases rows, all of them at once; those of records are leased already, with the others of their document.
-fn lease(write: &Write<'_>, due: &[Due]) -> Result<(), Fault> {
+/// Leases rows, all of them at once, those of folders by `leases`; those of records are leased already, with the others of their document.
+fn lease(write: &Write<'_>, due: &[Due], mut leases: BTreeMap<i64, i64>) -> Result<(), Fault> {
     let single = due.iter().filter(|due| !matches!(due.work, Work::PutRecord { .. }));
-    let leases: BTreeMap<i64, i64> = single.map(|due| (due.row, due.lease)).collect();
+    leases.extend(single.map(|due| (due.row, due.lease)));
     if leases.is_empty() {
         return Ok(());
     }
@@ -217,6 +250,7 @@ fn due_of(write: &mut Write<'_>, destination: &str, row: Row, token: i64) -> Res
             (Work::PutRecord { collection, id }, None)
         }
         "delete_object" => (Work::DeleteObject { key: row.key }, row.root),
+        "remove_folder" => (Work::RemoveFolder { key: row.key }, row.root),
         "delete_record" => {
             let (collection, id) = document(row);
             (Work::DeleteRecord { collection, id }, None)

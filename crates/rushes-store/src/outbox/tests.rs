@@ -63,6 +63,8 @@ impl Home {
         let commit = StepCommit {
             shown,
             gone: Vec::new(),
+            folders: Vec::new(),
+            folders_gone: Vec::new(),
             lease,
             step: step.into(),
             input_hash: String::new(),
@@ -196,7 +198,7 @@ async fn outbox_leases_are_renewed_by_name_and_all_others_run_out() {
     home.sql.execute("UPDATE outbox SET lease_until_ms = 1 WHERE state = 'sending'", NONE).unwrap();
     assert!(home.due("cloud").await.is_empty(), "not this time");
     let held = Some(vec![due[1].lease]);
-    let again = home.store.due("cloud", Wanted { small: 8, large: 8, held, at_once: false }).await.unwrap();
+    let again = home.store.due("cloud", Wanted { small: 8, large: 8, held, ..Wanted::default() }).await.unwrap();
     assert_eq!(again.rows.iter().map(|due| due.row).collect::<Vec<_>>(), [due[0].row, due[2].row]);
     assert!(!again.more_small && !again.more_large);
     home.prove(&due[1]).await;
@@ -265,6 +267,8 @@ impl Home {
         let commit = StepCommit {
             shown: Vec::new(),
             gone: vec![asset],
+            folders: Vec::new(),
+            folders_gone: Vec::new(),
             lease,
             step: "discard".into(),
             input_hash: String::new(),

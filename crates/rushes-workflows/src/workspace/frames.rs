@@ -4,6 +4,7 @@
 use super::asset_id;
 use crate::outside::refuse;
 use rushes_core::flow::Library;
+use rushes_core::former::Former;
 use rushes_core::store::AssetFilter;
 use rushes_core::{AssetId, Fault, Kind};
 
@@ -18,11 +19,13 @@ pub(super) async fn asset_of(library: &dyn Library, user: &str, name: &str, said
     let found = match asset_id(said) {
         Some(id) => library.assets(&AssetFilter { id: Some(id), ..of_user }).await?,
         None => {
-            let path = path_of(said);
-            let filter = AssetFilter { kind: Some(Kind::WorkspaceImage), newest_first: true, limit: Some(LOOK_AT), ..of_user };
-            let mut listed = library.assets(&filter).await?;
-            listed.retain(|(asset, _)| asset.path == path);
-            listed
+            let paths = paths_of(said);
+            let mut found = Vec::new();
+            for kind in [Kind::WorkspaceImage, Kind::FormerImage] {
+                let filter = AssetFilter { kind: Some(kind), newest_first: true, limit: Some(LOOK_AT), ..of_user.clone() };
+                found.extend(library.assets(&filter).await?.into_iter().filter(|(asset, _)| paths.contains(&asset.path)));
+            }
+            found
         }
     };
     let picture = found.into_iter().map(|(asset, _)| asset).find(|asset| asset.subject == user && asset.blob.mime.starts_with("image/"));
@@ -33,12 +36,14 @@ pub(super) async fn asset_of(library: &dyn Library, user: &str, name: &str, said
     })
 }
 
-/// The path within the bucket that a path or an address means.
-fn path_of(said: &str) -> String {
+/// The paths that a path or an address may mean: that within the bucket; of one in a former bucket, where it was and where it
+/// is since it was carried over.
+fn paths_of(said: &str) -> Vec<String> {
     let said = said.trim();
     let path = said.rsplit_once(BUCKET).map_or(said, |(_, path)| path);
     let path = path.split(['?', '#']).next().unwrap_or_default();
-    percent_encoding::percent_decode_str(path).decode_utf8_lossy().into_owned()
+    let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy().into_owned();
+    Former::of(&path).map_or_else(|| vec![path], |former| vec![former.key(), former.path()])
 }
 
 #[cfg(test)]
@@ -53,7 +58,10 @@ mod tests {
             "https://p.supabase.co/storage/v1/object/sign/workspace-temp/u/j/0.png?token=x",
             " https://p.supabase.co/storage/v1/object/public/workspace-temp/u%2Fj/0.png#x",
         ] {
-            assert_eq!(path_of(said), "u/j/0.png", "{said}");
+            assert_eq!(paths_of(said), ["u/j/0.png"], "{said}");
+        }
+        for said in ["image_fast/u/j/0.png", "https://p.supabase.co/storage/v1/object/sign/image_fast/u/j/0.png?token=x"] {
+            assert_eq!(paths_of(said), ["image_fast/u/j/0.png", "u/j/0.png"], "{said}");
         }
     }
 }

@@ -76,7 +76,9 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
             {
                 checks.push(Check::of(format!("bucket {}", site.name), made));
             }
-            checks.push(Check::of(format!("destination {}", site.name), destination(site, &probe).await));
+            let is_former = parts.routes.former.as_ref() == Some(&site.name);
+            let tried = if is_former { listed(site).await } else { destination(site, &probe).await };
+            checks.push(Check::of(format!("destination {}", site.name), tried));
             checks.extend(clock(site));
         }
         for site in parts
@@ -228,6 +230,12 @@ fn clock(site: &Site<dyn Destination>) -> Option<Check> {
     let (minutes, way) = (ahead_ms.abs() / 60_000, if ahead_ms > 0 { "ahead of" } else { "behind" });
     let reason = format!("this machine's clock is {minutes} min {way} that of {}; set it (`timedatectl set-ntp true`)", site.name);
     Some(Check::of("clock", Err(Fault::new(Code::DestinationRefused, "compare clocks").because(reason))))
+}
+
+/// Of the former buckets, where nothing is ever put to try: whether they can be listed.
+async fn listed(site: &Site<dyn Destination>) -> Result<String, Fault> {
+    site.port.list(&site.prefix, None).await?;
+    Ok(format!("list: {}", site.port.uri(&site.prefix)))
 }
 
 /// Each permission on its own, so that one look tells of all that are missing.

@@ -113,7 +113,7 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<u
 async fn enrol(context: &Context, stand: &Stand, name: String, selfies: &[PathBuf], contact: Option<String>) -> anyhow::Result<Correction> {
     stand.must_recognise()?;
     let off = || Fault::new(Code::FacesOff, "enrol person").because("there is no model");
-    let finder = wire::shoots::finder(&context.home).ok_or_else(off)?;
+    let finder = wire::shoots::finder(&context.home, &context.loaded.config).ok_or_else(off)?;
     let mut faces = Vec::new();
     for photo in selfies {
         faces.push(selfie(finder.as_ref(), photo).await.map_err(|fault| fault.with("file", photo.display()))?);

@@ -142,7 +142,7 @@ pub(super) async fn carry_out(context: &Context, workflow: &str, input: Value) -
 /// The shoot of this id or unique slug.
 pub(super) async fn find(context: &Context, shoot: &str) -> anyhow::Result<Stand> {
     let parts = wire::look(&context.home, &context.loaded.config)?;
-    Ok(Stand::of(parts.store.as_ref(), &wire::shoots::shoots(&context.home), shoot).await?)
+    Ok(Stand::of(parts.store.as_ref(), &wire::shoots::shoots(&context.home, &context.loaded.config), shoot).await?)
 }
 
 async fn new(context: &Context, name: &str, said: &Said) -> anyhow::Result<u8> {

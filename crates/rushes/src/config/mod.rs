@@ -2,6 +2,7 @@
 //! No file at all works. What the values mean to adapters is `wire`'s business.
 
 mod engine;
+mod faces;
 mod intake;
 mod older;
 mod providers;
@@ -9,6 +10,7 @@ mod sections;
 mod worker;
 
 pub(crate) use engine::*;
+pub(crate) use faces::*;
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::{Figment, Profile};
 pub(crate) use intake::*;
@@ -45,6 +47,7 @@ pub(crate) struct Config {
     pub(crate) webhooks: WebhooksSection,
     pub(crate) worker: WorkerSection,
     pub(crate) workspace: WorkspaceSection,
+    pub(crate) faces: FacesSection,
     /// Where it was read.
     #[serde(skip)]
     pub(crate) folder: PathBuf,

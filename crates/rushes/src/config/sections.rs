@@ -3,6 +3,7 @@
 use super::refuse;
 use rushes_core::Fault;
 use rushes_core::Kind;
+use rushes_core::former::Layout;
 use rushes_core::kinds::kept_days;
 use rushes_engine::KeepRules;
 use serde::{Deserialize, Serialize};
@@ -218,7 +219,8 @@ impl Default for WebhooksSection {
     }
 }
 
-/// How the app of a workspace is told of the ends of its jobs (docs/webhooks.md).
+/// The app whose users have a workspace: how it is told of the ends of its jobs (docs/webhooks.md), and where results of
+/// earlier days are (docs/workers.md).
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct WorkspaceSection {
@@ -231,6 +233,11 @@ pub(crate) struct WorkspaceSection {
     /// What is sent as a bearer: `env:NAME` or `file:/path`; none = the project's service key, to the project alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) callback_key: Option<String>,
+    /// The destination that holds the former buckets, of which what is not ours is only read; none = there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) former: Option<String>,
+    /// Under which paths new results lie.
+    pub(crate) layout: Layout,
 }
 
 /// What `rushes serve` listens on, and what it takes.

@@ -16,6 +16,7 @@ mod docs;
 mod drive;
 mod events;
 mod file_form;
+mod former;
 mod handed;
 mod health;
 mod idempotency;

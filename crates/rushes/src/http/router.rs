@@ -2,8 +2,8 @@
 
 use super::app::App;
 use super::{
-    assets, audit, callbacks, caller, choices, content, costs, deliveries, docs, drive, events, handed, health, jobs, keys, metrics,
-    openapi, pipeline, problem, results, schedules, shoots, subjects, trace, upload, webhooks, workers, workflows,
+    assets, audit, callbacks, caller, choices, content, costs, deliveries, docs, drive, events, former, handed, health, jobs, keys,
+    metrics, openapi, pipeline, problem, results, schedules, shoots, subjects, trace, upload, webhooks, workers, workflows,
 };
 use crate::ui;
 use axum::Router;
@@ -50,6 +50,7 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(results::save))
         .routes(routes!(results::discard))
         .routes(routes!(results::clear))
+        .routes(routes!(former::find))
         .routes(routes!(schedules::list))
         // A file has a bound of its own.
         .routes(routes!(assets::list, upload::upload).layer(DefaultBodyLimit::disable()))

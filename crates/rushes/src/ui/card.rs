@@ -73,7 +73,7 @@ pub(super) fn thumb(id: &str) -> String {
 
 /// What is not shown by itself: it shows something else.
 pub(super) fn is_companion(kind: Kind) -> bool {
-    matches!(kind, Kind::Poster | Kind::ContactSheet | Kind::Preview | Kind::Waveform | Kind::Thumbnail)
+    matches!(kind, Kind::Poster | Kind::ContactSheet | Kind::Preview | Kind::Waveform | Kind::Thumbnail | Kind::FormerThumbnail)
 }
 
 /// Assets with what shows them.
@@ -132,7 +132,7 @@ impl<'a> Table<'a> {
             asset.0.subject == film.subject
                 && match film.kind {
                     Kind::VariantVideo => asset.0.kind == Kind::VariantImage && asset.0.title == film.title,
-                    Kind::ReferenceVideo | Kind::WorkspaceVideo => false,
+                    Kind::ReferenceVideo | Kind::WorkspaceVideo | Kind::FormerVideo => false,
                     _ => asset.0.kind == Kind::CosplayImage,
                 }
         };

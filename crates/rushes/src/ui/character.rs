@@ -144,7 +144,7 @@ fn sections(table: &Table<'_>) -> Vec<Section> {
     let dances: Wanted = |asset| matches!(asset.kind, Kind::DanceVideo | Kind::VariantVideo);
     let pictures: Wanted = |asset| asset.blob.mime.starts_with("image/") && !matches!(asset.kind, Kind::IconSticker | Kind::NameSticker);
     let stickers: Wanted = |asset| matches!(asset.kind, Kind::IconSticker | Kind::NameSticker);
-    let others: Wanted = |asset| matches!(asset.kind, Kind::WorkspaceVideo | Kind::ShowcasePage);
+    let others: Wanted = |asset| matches!(asset.kind.today(), Kind::WorkspaceVideo | Kind::ShowcasePage);
     let all = [
         ("films", "Finished films", finished),
         ("dances", "Dances", dances),

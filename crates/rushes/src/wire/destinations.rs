@@ -7,11 +7,12 @@ use rushes_adapters::destinations::gdrive::{DriveDestination, DriveSettings};
 use rushes_adapters::destinations::gs::{GsDestination, GsSettings};
 use rushes_adapters::destinations::memory::MemoryDestination;
 use rushes_adapters::destinations::s3::{AccessKey, Addressing, S3Destination, S3Settings};
-use rushes_adapters::destinations::supabase::{PART_BYTES, SupabaseDestination, SupabaseSettings};
+use rushes_adapters::destinations::supabase::{PART_BYTES, SupabaseDestination, SupabaseProject, SupabaseSettings};
 use rushes_adapters::google::Credentials;
 use rushes_core::asset::flaw_of_path;
 use rushes_core::delivery::{Pictures, Route};
 use rushes_core::destination::Destination;
+use rushes_core::former;
 use rushes_core::kinds::KINDS;
 use rushes_core::subject::SubjectType;
 use rushes_core::{Code, Fault, Kind};
@@ -33,6 +34,7 @@ pub(super) struct Destinations {
 /// Opens them all; speaks to none yet. Errors: `config_invalid`, naming the setting.
 pub(super) fn all(home: &Home, config: &Config) -> Result<Destinations, Fault> {
     if config.destinations.is_empty() {
+        super::workspace::former(config, &mut [])?;
         let place = DestinationSection { name: "remote".into(), ..DestinationSection::default() };
         let port: Arc<dyn Destination> = Arc::new(FileDestination::new(home.remote()));
         return Ok(Destinations { sites: vec![site(config, &place, port)?], routes: vec![route(&place)?] });
@@ -43,6 +45,7 @@ pub(super) fn all(home: &Home, config: &Config) -> Result<Destinations, Fault> {
         sites.push(site(config, place, Kept { home, config, place }.port()?)?);
         routes.push(route(place)?);
     }
+    super::workspace::former(config, &mut routes)?;
     // A file that goes nowhere is what this product is there to make impossible.
     for row in KINDS {
         if !routes.iter().any(|route| route.subjects.is_none() && route.takes(row.kind, None)) {
@@ -164,6 +167,8 @@ impl Kept<'_> {
             }
             Some(("gs", bucket)) => Ok(Arc::new(GsDestination::new(self.gs(bucket)?)?)),
             Some(("s3", bucket)) => Ok(Arc::new(S3Destination::new(self.s3(bucket)?)?)),
+            // The former buckets of a project, each a first folder.
+            Some(("supabase", "*")) => Ok(Arc::new(SupabaseProject::new(&self.supabase("")?, former::buckets())?)),
             Some(("supabase", bucket)) => Ok(Arc::new(SupabaseDestination::new(self.supabase(bucket)?)?)),
             Some(("gdrive", folder)) => Ok(Arc::new(DriveDestination::new(self.gdrive(folder)?)?)),
             _ => {

@@ -190,7 +190,7 @@ impl Account<'_> {
         let lends = |site: &Site<dyn Destination>| Lender::new(site.port.clone(), &site.prefix);
         let found = match &self.section.lend {
             Some(name) => self.sites.iter().find(|site| site.name == *name).and_then(lends),
-            None => self.sites.iter().find_map(lends),
+            None => self.sites.iter().filter(|site| self.config.workspace.former.as_ref() != Some(&site.name)).find_map(lends),
         };
         let none = "it fetches pictures and references by itself, from addresses that a destination signs: configure one at s3://, gs:// or \
             supabase:// whose addresses open from outside, and name it here";

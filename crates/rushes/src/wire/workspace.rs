@@ -1,7 +1,10 @@
-//! Who is told of the ends of a workspace's jobs, as configured.
+//! The workspace of an app's users, as configured: who is told of the ends of its jobs, and where its former buckets are.
 
 use crate::config::Config;
 use rushes_adapters::webhook::{CallbackKeys, Poster};
+use rushes_core::delivery::Route;
+use rushes_core::former::{self, Layout};
+use rushes_core::kinds::KINDS;
 use rushes_core::webhook::Post;
 use rushes_core::{Code, Fault};
 
@@ -42,9 +45,64 @@ pub(super) fn callback(config: &Config) -> Result<Option<Callback>, Fault> {
     Ok(Some(Callback { url, keys: CallbackKeys { secret, bearer } }))
 }
 
+/// Sends results under the former layout to the destination that holds the former buckets, which takes nothing else, and to
+/// others only where their `kinds` say so. Errors: `config_invalid`, naming the setting.
+pub(super) fn former(config: &Config, routes: &mut [Route]) -> Result<(), Fault> {
+    let section = &config.workspace;
+    let Some(name) = &section.former else {
+        return match section.layout {
+            Layout::Today => Ok(()),
+            Layout::Legacy => {
+                Err(invalid("former", "layout = \"legacy\" writes into the former buckets: name the destination that has them"))
+            }
+        };
+    };
+    if !routes.iter().any(|route| route.name == *name) {
+        return Err(invalid("former", format!("there is no destination {name:?}")));
+    }
+    if routes.first().is_some_and(|route| route.name == *name) {
+        return Err(invalid("former", format!("what waits on its way lies at the first destination: put another one above {name:?}")));
+    }
+    for route in routes {
+        let is_it = route.name == *name;
+        let all = || KINDS.iter().map(|row| row.kind).filter(|kind| former::kinds().contains(kind) == is_it).collect();
+        let kinds = route.kinds.get_or_insert_with(all);
+        if let Some(other) = kinds.iter().find(|kind| is_it && !former::kinds().contains(kind)) {
+            let reason =
+                format!("the former buckets hold results under the former layout and nothing else; {name:?} takes {}", other.name());
+            return Err(invalid("former", reason));
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn config_sends_the_former_layout_to_the_former_buckets_alone() {
+        let route = |name: &str| Route { name: name.into(), ..Route::default() };
+        let read = |section: &str, routes: &mut [Route]| former(&toml::from_str(section).unwrap(), routes);
+        let mut routes = [route("app"), route("old")];
+        read("", &mut routes).unwrap();
+        assert!(routes.iter().all(|route| route.kinds.is_none()), "without them nothing changes");
+        read("[workspace]\nformer = \"old\"\nlayout = \"legacy\"", &mut routes).unwrap();
+        for row in KINDS {
+            let is_former = former::kinds().contains(&row.kind);
+            assert_eq!(routes.each_ref().map(|route| route.takes(row.kind, None)), [!is_former, is_former], "{}", row.name);
+        }
+        let odd = Route { kinds: Some(vec![rushes_core::Kind::Poster]), ..route("old") };
+        for (section, mut routes, says) in [
+            ("[workspace]\nlayout = \"legacy\"", vec![route("app"), route("old")], "name the destination"),
+            ("[workspace]\nformer = \"there\"", vec![route("app"), route("old")], "no destination \"there\""),
+            ("[workspace]\nformer = \"old\"", vec![route("app"), odd], "poster"),
+            ("[workspace]\nformer = \"old\"", vec![route("old"), route("app")], "above \"old\""),
+        ] {
+            let fault = read(section, &mut routes).unwrap_err();
+            assert!(fault.code == Code::ConfigInvalid && fault.to_string().contains(says), "{section}: {fault}");
+        }
+    }
 
     fn read(section: &str) -> Result<Option<Callback>, Fault> {
         callback(&toml::from_str(section).unwrap())

@@ -33,6 +33,12 @@ async fn record_journals_of_workers() {
     crate::workers::record().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "writes a journal anew; run it after the workflow's version was raised"]
+async fn record_journals_of_shoots() {
+    crate::shoots::record().await;
+}
+
 #[tokio::test]
 async fn replay_recorded_journals_still_run() {
     let registry = journals::registry();

@@ -2,6 +2,7 @@
 
 mod app;
 mod changes;
+mod former;
 
 use crate::service::Served;
 use crate::support::journals;
@@ -152,6 +153,7 @@ pub(crate) async fn record() {
     worker.start("one");
     ends(&served, &job, "completed").await;
     journals::record_of(&served.program, "workspace").await;
+    former::record().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -45,7 +45,9 @@ impl<'a> Entry<'a> {
         let strange = || refused("only pictures, films and thumbnails of users' workspaces have a row in workspace_assets");
         let asset = super::asset_of(&record.collection, &record.id).ok_or_else(strange)?;
         let kind = fields["kind"].as_str().and_then(Kind::named);
-        let kind = kind.filter(|kind| matches!(kind, Kind::WorkspaceImage | Kind::WorkspaceVideo | Kind::Thumbnail)).ok_or_else(strange)?;
+        let kind = kind
+            .filter(|kind| matches!(kind.today(), Kind::WorkspaceImage | Kind::WorkspaceVideo | Kind::Thumbnail))
+            .ok_or_else(strange)?;
         let path = fields["path"].as_str().unwrap_or_default();
         let Some(uri) = fields["uri"].as_str() else {
             return Err(refused("its object is not at the first destination, and a row must not name what is not there"));
@@ -57,7 +59,7 @@ impl<'a> Entry<'a> {
     }
 
     pub(super) fn is_thumbnail(&self) -> bool {
-        self.kind == Kind::Thumbnail
+        self.kind.today() == Kind::Thumbnail
     }
 
     /// The entry as it is kept beside the columns.
@@ -100,7 +102,7 @@ impl<'a> Entry<'a> {
         let duration_seconds = fields["duration_ms"].as_u64().map(|ms| ms as f64 / 1_000.0);
         Ok(json!({
             "id": self.asset.0, "user_id": user_id, "job_id": self.place.job_id, "asset_index": self.place.asset_index,
-            "asset_type": if self.kind == Kind::WorkspaceVideo { "video" } else { "image" },
+            "asset_type": if self.kind.today() == Kind::WorkspaceVideo { "video" } else { "image" },
             "temp_storage_path": self.key, "file_size_bytes": fields["size_bytes"], "mime_type": fields["mime"],
             "duration_seconds": duration_seconds, "generation_seed": fields["seed"],
             "original_prompt": fields["meta"]["prompt"], "model_used": fields["meta"]["model"], "generation_settings": settings,

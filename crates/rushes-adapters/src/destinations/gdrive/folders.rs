@@ -32,11 +32,32 @@ fn depth(path: &str) -> usize {
 
 impl DriveDestination {
     /// Makes folders exist, with their parents: one look for all, then one request for each level. Errors: those of `put`.
-    pub(crate) async fn ensure_folders(&self, keys: &[&str]) -> Result<(), Fault> {
+    pub(super) async fn folders(&self, keys: &[&str]) -> Result<(), Fault> {
         let paths: Vec<String> = keys.iter().map(|key| format!("{}/", self.path(key.trim_end_matches('/')))).collect();
         let wanted: Vec<&str> = paths.iter().map(String::as_str).collect();
         let about = self.about("make folder", keys.first().copied().unwrap_or_default());
-        Ok(self.make_folders(&wanted, about).await?)
+        // Whoever asked for it tells of it.
+        self.agree_on_folders(&wanted, about).await?;
+        Ok(())
+    }
+
+    /// Moves a folder to the trash, unless something lies in it that we can see.
+    pub(super) async fn trash_folder(&self, key: &str) -> Result<(), Said> {
+        let (path, about) = (format!("{}/", self.path(key)), self.about("remove folder", key));
+        let _alone = self.memory.lock(&path).await;
+        if !self.memory.fresh(&path).is_empty() {
+            return Ok(());
+        }
+        let mut ids: Vec<String> = [self.memory.there(&path), self.memory.meant(&path)].into_iter().flatten().collect();
+        // Whoever needs it from now on waits, and looks for it again.
+        self.memory.forget(&path);
+        ids.extend(self.look_up(&[&path], about).await?.remove(&path).unwrap_or_default().into_iter().map(|folder| folder.id));
+        ids.sort_unstable();
+        ids.dedup();
+        for id in ids {
+            self.trash_empty(&id, about).await?;
+        }
+        Ok(())
     }
 
     /// The id of the folder a path lies in, which is there afterwards.
@@ -59,13 +80,24 @@ impl DriveDestination {
 
     async fn make_folders(&self, paths: &[&str], about: About<'_>) -> Result<(), Said> {
         let made = self.agree_on_folders(paths, about).await;
-        if let Err(said) = &made {
-            tracing::error!(name = paths.join(", "), fault = %said.fault, "{}", FOLDERS_FAILED.text);
+        match made {
+            Err(said) => {
+                tracing::error!(name = paths.join(", "), fault = %said.fault, "{}", FOLDERS_FAILED.text);
+                Err(said)
+            }
+            Ok(made) => {
+                for path in made {
+                    let name = path.trim_end_matches('/');
+                    tracing::info!(name, "{}", FOLDERS_CREATED.say(&[&name]));
+                }
+                Ok(())
+            }
         }
-        made
     }
 
-    async fn agree_on_folders(&self, paths: &[&str], about: About<'_>) -> Result<(), Said> {
+    /// Gives those that it made.
+    async fn agree_on_folders<'a>(&self, paths: &[&'a str], about: About<'_>) -> Result<Vec<&'a str>, Said> {
+        let mut made = Vec::new();
         let missing = self.unknown(paths.iter().flat_map(|path| with_parents(path)));
         // Everybody locks in the same order, so nobody waits for one who waits for them.
         let mut alone = Vec::new();
@@ -75,13 +107,13 @@ impl DriveDestination {
         for _ in 0..ROUNDS {
             let missing = self.unknown(missing.iter().copied());
             if missing.is_empty() {
-                return Ok(());
+                return Ok(made);
             }
             let missing = self.find_folders(&missing, about).await?;
             let mut levels: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
             missing.iter().for_each(|path| levels.entry(depth(path)).or_default().push(path));
             for level in levels.values() {
-                self.make_level(level, about).await?;
+                made.extend(self.make_level(level, about).await?);
             }
         }
         Err(about.down("another process keeps making the same folders"))
@@ -107,7 +139,7 @@ impl DriveDestination {
     }
 
     /// Makes folders whose parents are there, and gives way where another process was first.
-    async fn make_level(&self, paths: &[&str], about: About<'_>) -> Result<(), Said> {
+    async fn make_level<'a>(&self, paths: &[&'a str], about: About<'_>) -> Result<Vec<&'a str>, Said> {
         let (mut metas, mut made) = (Vec::new(), Vec::new());
         for path in paths {
             // A parent that was ours and gave way is looked for again first.
@@ -140,7 +172,9 @@ impl DriveDestination {
         self.give_way(&made, about).await
     }
 
-    async fn give_way(&self, made: &[(&str, File)], about: About<'_>) -> Result<(), Said> {
+    /// Gives those that stay.
+    async fn give_way<'a>(&self, made: &[(&'a str, File)], about: About<'_>) -> Result<Vec<&'a str>, Said> {
+        let mut stay = Vec::new();
         let paths: Vec<&str> = made.iter().map(|(path, _)| *path).collect();
         let found = self.look_up(&paths, about).await?;
         for (path, mine) in made {
@@ -153,11 +187,10 @@ impl DriveDestination {
                 self.memory.forget_folders(path);
             } else {
                 self.memory.found(path, &mine.id);
-                let name = path.trim_end_matches('/');
-                tracing::info!(name, "{}", FOLDERS_CREATED.say(&[&name]));
+                stay.push(*path);
             }
         }
-        Ok(())
+        Ok(stay)
     }
 
     /// A folder that was just made, described as it was to be, whatever arrived.

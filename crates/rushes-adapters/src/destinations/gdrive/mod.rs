@@ -272,7 +272,15 @@ impl Destination for DriveDestination {
     }
 
     async fn ensure_folder(&self, key: &str) -> Result<(), Fault> {
-        self.ensure_folders(&[key]).await
+        self.folders(&[key]).await
+    }
+
+    async fn ensure_folders(&self, keys: &[&str]) -> Result<(), Fault> {
+        self.folders(keys).await
+    }
+
+    async fn remove_folder(&self, key: &str) -> Result<(), Fault> {
+        Ok(self.trash_folder(key).await?)
     }
 }
 

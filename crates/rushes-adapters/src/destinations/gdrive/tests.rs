@@ -82,6 +82,36 @@ async fn gdrive_keeps_the_destination_contract_in_a_shared_drive_that_lags_behin
     destination_suite_up_to(&scene.at(&scene.drive.shared_drive("team", "writer")), 255).await;
 }
 
+#[tokio::test]
+async fn gdrive_removes_folders_that_are_empty_and_no_others() {
+    let scene = Scene::new().await;
+    let drive = scene.at("root");
+    drive.ensure_folders(&["People/John/Solo", "People/John/Group"]).await.unwrap();
+    let photo = source(b"photo");
+    put(&drive, "People/John/Solo/1.jpg", &photo).await.unwrap();
+    for key in ["People/John/Solo", "People/John/Group", "People/John", "People/none"] {
+        drive.remove_folder(key).await.unwrap();
+    }
+    let left = || scene.folder_paths().iter().filter(|path| path.contains("John")).count();
+    assert_eq!(left(), 2, "the folder of the photo, and the one that lies in: {:?}", scene.folder_paths());
+    drive.delete("People/John/Solo/1.jpg").await.unwrap();
+    // By another process, which has only what Drive tells.
+    let other = scene.at("root");
+    for key in ["People/John/Solo", "People/John"] {
+        other.remove_folder(key).await.unwrap();
+    }
+    assert_eq!(left(), 0, "{:?}", scene.folder_paths());
+    other.ensure_folder("People/John/Solo").await.unwrap();
+    // Who remembers the folder that went is told, and looks anew.
+    if let Err(fault) = put(&drive, "People/John/Group/1.jpg", &photo).await {
+        assert!(fault.is_transient(), "{fault}");
+        put(&drive, "People/John/Group/1.jpg", &photo).await.unwrap();
+    }
+    let mut paths = scene.folder_paths();
+    paths.sort();
+    assert_eq!(paths.iter().filter(|path| path.contains("John")).count(), 3, "{paths:?}");
+}
+
 /// The scope of `rushes auth google`: not even the topmost folder can be looked at.
 #[tokio::test]
 async fn gdrive_keeps_the_destination_contract_where_only_ones_own_files_are_seen() {

@@ -20,6 +20,7 @@ use answers::{Object, Page, document, refusal};
 use async_trait::async_trait;
 use http::{Method, StatusCode};
 use rushes_core::destination::{Abilities, Destination, Links, Listing, Proof, Put, Uploads};
+use rushes_core::folder::is_marker;
 use rushes_core::{Code, Fault};
 use serde::de::DeserializeOwned;
 use std::ops::Range;
@@ -218,15 +219,22 @@ impl Destination for GsDestination {
             call = call.asking("pageToken", token);
         }
         let page: Page = self.ask(&call).await?;
-        Ok(Listing { keys: page.items.into_iter().map(|item| item.name).collect(), next: page.next_page_token })
+        Ok(Listing {
+            keys: page.items.into_iter().map(|item| item.name).filter(|key| !is_marker(key)).collect(),
+            next: page.next_page_token,
+        })
     }
 
     async fn delete(&self, key: &str) -> Result<(), Fault> {
         self.remove(key, None).await
     }
 
-    async fn ensure_folder(&self, _key: &str) -> Result<(), Fault> {
-        Ok(())
+    async fn ensure_folder(&self, key: &str) -> Result<(), Fault> {
+        self.put_marker(&format!("{key}/")).await
+    }
+
+    async fn remove_folder(&self, key: &str) -> Result<(), Fault> {
+        self.remove(&format!("{key}/"), None).await
     }
 }
 

@@ -4,7 +4,7 @@ use super::answers::{Object, is_unmet};
 use super::{FIELDS, GsDestination};
 use crate::destinations::call::{Call, Said, mime};
 use crate::destinations::proving::{Target, There, contended, neither, prove, target};
-use crate::http::{base64_of, body_of, unless_damaged};
+use crate::http::{Body, base64_of, body_of, unless_damaged};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
@@ -96,6 +96,25 @@ impl GsDestination {
             .with("content-type", &format!("multipart/related; boundary={end}"))
             .sending(body);
         Ok(self.ask::<Object>(&call).await?.proof(about, self.settings.part_bytes)?)
+    }
+
+    /// An object of no bytes, by which consoles show a folder. What is there already is no fault.
+    pub(super) async fn put_marker(&self, key: &str) -> Result<(), Fault> {
+        let (end, told) = ("rushes-folder", json!({"name": key, "contentType": "text/plain"}));
+        let body = format!(
+            "--{end}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n{told}\r\n--{end}\r\nContent-Type: text/plain\r\n\r\n\r\n--{end}--\r\n"
+        );
+        let call = Call::new(Method::POST, self.objects("/upload/storage/v1"), self.about("make folder", NEEDS, key))
+            .asking("uploadType", "multipart")
+            .asking("name", key)
+            .asking("ifGenerationMatch", NOTHING)
+            .asking("fields", FIELDS)
+            .with("content-type", &format!("multipart/related; boundary={end}"))
+            .sending(Body::Bytes(body.into()));
+        match self.ask::<Object>(&call).await {
+            Err(said) if said.status != 412 => Err(said.into()),
+            _ => Ok(()),
+        }
     }
 
     /// What was written is what was sent. An emulator that does not compare keeps what is wrong: it is ours, and would stand

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use rushes_core::destination::{Proof, ProofHash};
+use rushes_core::folder::is_marker;
 use rushes_core::{Code, Fault, Verdict};
 use serde::Deserialize;
 use std::time::Duration;
@@ -135,7 +136,7 @@ impl Page {
             // Encoded as in a form: a plus is a space.
             if is_encoded { percent_decode_str(&key.replace('+', "%20")).decode_utf8_lossy().into_owned() } else { key }
         };
-        self.contents.into_iter().map(|object| plain(object.key)).collect()
+        self.contents.into_iter().map(|object| plain(object.key)).filter(|key| !is_marker(key)).collect()
     }
 }
 

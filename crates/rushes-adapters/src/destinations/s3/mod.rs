@@ -332,8 +332,17 @@ impl Destination for S3Destination {
         }
     }
 
-    async fn ensure_folder(&self, _key: &str) -> Result<(), Fault> {
-        Ok(())
+    async fn ensure_folder(&self, key: &str) -> Result<(), Fault> {
+        let marker = format!("{key}/");
+        let call = Call::new(Method::PUT, &marker, "make folder", "s3:PutObject").with("if-none-match", "*");
+        match self.call(&call).await {
+            Err(said) if said.status != 412 => Err(said.into()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn remove_folder(&self, key: &str) -> Result<(), Fault> {
+        self.delete(&format!("{key}/")).await
     }
 }
 

@@ -5,6 +5,7 @@ use super::keys::{decode, encode};
 use crate::destinations::call::{Call, Said};
 use http::Method;
 use rushes_core::destination::Listing;
+use rushes_core::folder::is_marker;
 use rushes_core::{Code, Fault};
 use serde::Deserialize;
 use serde_json::json;
@@ -14,8 +15,6 @@ use std::sync::atomic::Ordering;
 const PAGE: usize = 1_000;
 /// The most keys one listing may have: some hundred megabytes.
 const KEYS_MAX: usize = 2_000_000;
-/// With this the dashboard makes a folder exist.
-const FOLDER_MARK: &str = ".emptyFolderPlaceholder";
 
 /// One page of a flat listing.
 #[derive(Debug, Default, Deserialize)]
@@ -36,9 +35,8 @@ struct Named {
 
 /// Our keys among theirs.
 fn ours(found: &[String], prefix: &str) -> Vec<String> {
-    let is_mark = |name: &str| name.rsplit('/').next() == Some(FOLDER_MARK);
     let mut keys: Vec<String> =
-        found.iter().filter(|name| !is_mark(name)).filter_map(|name| decode(name)).filter(|key| key.starts_with(prefix)).collect();
+        found.iter().filter(|name| !is_marker(name)).filter_map(|name| decode(name)).filter(|key| key.starts_with(prefix)).collect();
     keys.sort_unstable();
     keys.dedup();
     keys

@@ -7,6 +7,7 @@
 mod answers;
 mod keys;
 mod list;
+mod project;
 mod put;
 mod settings;
 mod setup;
@@ -21,7 +22,9 @@ use crate::http::{Answer, Client, Request, empty_file, encode_path};
 use answers::{Info, document, refusal};
 use async_trait::async_trait;
 use http::{HeaderName, HeaderValue, Method};
+pub use project::SupabaseProject;
 use rushes_core::destination::{Abilities, Destination, Links, Listing, Proof, Put, Uploads};
+use rushes_core::folder::PLACEHOLDER;
 use rushes_core::{Blob, Code, Fault};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -233,8 +236,12 @@ impl Destination for SupabaseDestination {
         self.remove(key).await
     }
 
-    async fn ensure_folder(&self, _key: &str) -> Result<(), Fault> {
-        Ok(())
+    async fn ensure_folder(&self, key: &str) -> Result<(), Fault> {
+        self.put_marker(&format!("{key}/{PLACEHOLDER}")).await
+    }
+
+    async fn remove_folder(&self, key: &str) -> Result<(), Fault> {
+        self.remove(&format!("{key}/{PLACEHOLDER}")).await
     }
 }
 

@@ -73,6 +73,19 @@ impl SupabaseDestination {
         self.ask::<Value>(call, "Key").await.map(drop)
     }
 
+    /// An object of no bytes, by which the dashboard shows a folder. What is there already is no fault.
+    pub(super) async fn put_marker(&self, key: &str) -> Result<(), Fault> {
+        let about = self.about("make folder", "INSERT", key);
+        let mut call = Call::new(Method::POST, self.object("object", key), about)
+            .with("content-type", "application/octet-stream")
+            .with("x-upsert", "false");
+        call.body = Body::Bytes(bytes::Bytes::new());
+        match self.ask::<Value>(call, "Key").await {
+            Err(said) if !said.is_taken() => Err(said.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Reads the proof of what was just put. What arrived otherwise than it was sent is taken away again.
     async fn proof_of_put(&self, put: Put<'_>) -> Result<Proof, Fault> {
         let Some(There { proof, noted }) = self.look(put.key).await? else {

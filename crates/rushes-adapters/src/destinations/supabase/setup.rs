@@ -9,13 +9,21 @@ use rushes_core::destination::Setup;
 use serde_json::{Value, json};
 
 impl SupabaseDestination {
-    async fn make_bucket(&self, is_public: bool) -> Result<bool, Fault> {
-        let about = self.about("make bucket", "INSERT on storage.buckets", "");
+    /// Whether there is such a bucket.
+    pub(super) async fn is_there(&self) -> Result<bool, Fault> {
+        let about = self.about("look at bucket", "SELECT on storage.buckets", "");
         match self.ask::<Value>(Call::new(Method::GET, format!("bucket/{}", self.encoded_bucket()), about), "id").await {
-            Ok(_) => return Ok(false),
-            Err(said) if said.status == 404 => {}
-            Err(said) => return Err(said.into()),
+            Ok(_) => Ok(true),
+            Err(said) if said.status == 404 => Ok(false),
+            Err(said) => Err(said.into()),
         }
+    }
+
+    async fn make_bucket(&self, is_public: bool) -> Result<bool, Fault> {
+        if self.is_there().await? {
+            return Ok(false);
+        }
+        let about = self.about("make bucket", "INSERT on storage.buckets", "");
         let body = json!({"id": self.bucket(), "name": self.bucket(), "public": is_public});
         let call = Call::new(Method::POST, "bucket".to_owned(), about).json(&body);
         match self.ask::<Value>(call, "name").await {

@@ -37,7 +37,7 @@ pub(super) fn asked(known: &Known, status: StatusCode, called: &str, wrong: Opti
 pub(super) async fn take(
     State(app): State<App>,
     peer: Option<Extension<Peer>>,
-    Named((shoot, token)): Path<(String, String)>,
+    Named((shoot, token)): Named<(String, String)>,
     request: Request,
 ) -> Result<Response, Refusal> {
     let peer = peer_of(peer.as_deref());

@@ -24,7 +24,7 @@ impl Paged for Forget {}
 pub(super) async fn ask(
     State(app): State<App>,
     peer: Option<Extension<Peer>>,
-    Named((shoot, token)): Path<(String, String)>,
+    Named((shoot, token)): Named<(String, String)>,
 ) -> Result<Response, Refusal> {
     let known = Known::of(&app, peer_of(peer.as_deref()), &shoot, &token).await?;
     known.person()?;
@@ -34,7 +34,7 @@ pub(super) async fn ask(
 pub(super) async fn forget(
     State(app): State<App>,
     peer: Option<Extension<Peer>>,
-    Named((shoot, token)): Path<(String, String)>,
+    Named((shoot, token)): Named<(String, String)>,
 ) -> Result<Response, Refusal> {
     let known = Known::of(&app, peer_of(peer.as_deref()), &shoot, &token).await?;
     let person = known.person()?;

@@ -55,7 +55,7 @@ fn drawn(stand: &Stand, invitation: &Invitation, secret: &str, status: StatusCod
 pub(super) async fn show(
     State(app): State<App>,
     peer: Option<Extension<Peer>>,
-    Named((shoot, secret)): Path<(String, String)>,
+    Named((shoot, secret)): Named<(String, String)>,
 ) -> Result<Response, Refusal> {
     let peer = peer_of(peer.as_deref());
     let (stand, invitation) = invited(&app, peer, &shoot, &secret).await?;
@@ -66,7 +66,7 @@ pub(super) async fn show(
 pub(super) async fn consent(
     State(app): State<App>,
     peer: Option<Extension<Peer>>,
-    Named((shoot, secret)): Path<(String, String)>,
+    Named((shoot, secret)): Named<(String, String)>,
     form: Form,
 ) -> Result<Response, Refusal> {
     let peer = peer_of(peer.as_deref());

@@ -50,7 +50,7 @@ pub(super) async fn own(known: &Known) -> Result<Vec<Photo>, Refusal> {
 pub(super) async fn show(
     State(app): State<App>,
     peer: Option<Extension<Peer>>,
-    Named((shoot, token)): Path<(String, String)>,
+    Named((shoot, token)): Named<(String, String)>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Refusal> {
     let known = Known::of(&app, peer_of(peer.as_deref()), &shoot, &token).await?;
@@ -80,7 +80,7 @@ pub(super) async fn show(
 pub(super) async fn latest(
     State(app): State<App>,
     peer: Option<Extension<Peer>>,
-    Named((shoot, token)): Path<(String, String)>,
+    Named((shoot, token)): Named<(String, String)>,
 ) -> Result<Json<Value>, Refusal> {
     let known = Known::of(&app, peer_of(peer.as_deref()), &shoot, &token).await?;
     let photos = own(&known).await?;
@@ -92,7 +92,7 @@ pub(super) async fn latest(
 pub(super) async fn picture(
     State(app): State<App>,
     peer: Option<Extension<Peer>>,
-    Named((shoot, token, number, size)): Path<(String, String, u32, String)>,
+    Named((shoot, token, number, size)): Named<(String, String, u32, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let known = Known::of(&app, peer_of(peer.as_deref()), &shoot, &token).await?;

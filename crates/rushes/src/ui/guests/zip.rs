@@ -30,7 +30,7 @@ const PIECES: usize = 4;
 pub(super) async fn all(
     State(app): State<App>,
     peer: Option<Extension<Peer>>,
-    Named((shoot, token)): Path<(String, String)>,
+    Named((shoot, token)): Named<(String, String)>,
 ) -> Result<Response, Refusal> {
     let known = Known::of(&app, peer_of(peer.as_deref()), &shoot, &token).await?;
     let photos = own(&known).await?;

@@ -8,9 +8,10 @@ use rushes_adapters::publishers::instagram::{Instagram, InstagramSettings};
 use rushes_core::clock::SystemClock;
 use rushes_core::delivery::Routes;
 use rushes_core::flow::{Lane, Workflows};
+use rushes_core::former::Layout;
 use rushes_core::job::Outcome;
 use rushes_core::provider::{Call, ChatRequest, Provider, ProviderCard, Providers};
-use rushes_core::store::{JobFilter, Jobs, Store};
+use rushes_core::store::{Erase, JobFilter, Jobs, Store};
 use rushes_core::{Code, Fault, Job, JobState};
 use rushes_media::builtin::{image::BuiltinImage, motion::BuiltinMotion, music::BuiltinMusic, text::BuiltinText};
 use rushes_media::inspect::MediaInspector;
@@ -32,7 +33,12 @@ const SECOND: &str = "1700000000";
 
 /// The workflows as the tiny home runs them; no body of theirs is run in a replay.
 pub(crate) fn registry() -> Registry {
-    Registry::new(Kit {
+    Registry::new(kit())
+}
+
+/// What they work with.
+pub(crate) fn kit() -> Kit {
+    Kit {
         providers: Providers {
             text: Arc::new(BuiltinText),
             image: Arc::new(BuiltinImage),
@@ -53,13 +59,31 @@ pub(crate) fn registry() -> Registry {
         dance_max_ms: 1_000,
         is_final_quality: false,
         publisher: Some(Arc::new(account())),
+        layout: Layout::default(),
         shoots: Shoots {
             root: PathBuf::from(LIBRARY),
             finder: None,
             albums: Arc::new(AlbumFiles::below(PathBuf::from(LIBRARY), Arc::new(SystemClock))),
             turns: Arc::default(),
         },
-    })
+        erase: Arc::new(Nobody),
+    }
+}
+
+/// Forgets nobody: it is never asked.
+struct Nobody;
+
+#[async_trait::async_trait]
+impl Erase for Nobody {
+    async fn part(&self, _: &str) -> Result<(), Fault> {
+        Ok(())
+    }
+    async fn erase(&self, _: &str) -> Result<bool, Fault> {
+        Ok(true)
+    }
+    async fn scrub(&self) -> Result<(), Fault> {
+        Ok(())
+    }
 }
 
 /// One that is never asked.

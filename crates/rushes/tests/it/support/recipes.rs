@@ -4,7 +4,7 @@ use rushes_core::choice;
 use rushes_core::flow::{Branch, Child, Flow, Lane, Step, StepContext, Workflows};
 use rushes_core::ledger::{self, Found};
 use rushes_core::subject::{NewSubject, SubjectType};
-use rushes_core::{Code, Done, Fault, Kind, Stop};
+use rushes_core::{Code, Done, Fault, Kind, NewFolder, Stop};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -77,6 +77,7 @@ impl Workflows for Recipes {
             "wait" => self.wait(flow, input).await,
             "choose" => self.choose(flow, input).await,
             "post" => self.post(flow, input).await,
+            "folders" => self.folders(flow, input).await,
             other => Err(Stop::Failed(Fault::new(Code::WorkflowUnknown, "run").with("workflow", other))),
         }
     }
@@ -322,6 +323,17 @@ impl Recipes {
         };
         let both = flow.all(vec![branch("left"), branch("right")]).await.into_iter().collect::<Result<Vec<u32>, Stop>>()?;
         Ok(json!([first, second, both]))
+    }
+
+    /// Asks for folders, or has them go.
+    async fn folders<F: Flow>(&self, flow: &F, input: Value) -> Result<Value, Stop> {
+        let folders = |field: &str| -> Vec<NewFolder> {
+            let paths = input[field].as_array().into_iter().flatten().filter_map(Value::as_str);
+            paths.map(|path| NewFolder::new(Kind::DanceVideo, "mira_1", path)).collect()
+        };
+        let (folders, folders_gone) = (folders("made"), folders("gone"));
+        flow.step(Step::new("folders"), move |_: StepContext| async move { Ok(Done { folders, folders_gone, ..Done::value(Value::Null) }) })
+            .await
     }
 
     /// Posts once to an outside world, which is these recipes' own counting; `lost` answers of it never come.

@@ -5,7 +5,7 @@ mod etags;
 use super::*;
 use rushes_core::destination::{Condition, ProofHash, Setup};
 use rushes_testkit::servers::{S3Server, moto, s3s_fs};
-use rushes_testkit::{destination_suite_up_to, links_suite, uploads_suite};
+use rushes_testkit::{destination_suite_up_to, links_suite, marker_suite, uploads_suite};
 
 const PART_BYTES: u64 = 5 * 1024 * 1024;
 /// More than what goes whole, and no multiple of a part.
@@ -39,7 +39,9 @@ async fn s3_keeps_the_destination_contract_at_s3s_fs() {
 #[tokio::test]
 async fn s3_keeps_the_destination_contract_at_moto() {
     let Some(server) = moto() else { return };
-    destination_suite_up_to(&bucket(&server), 255).await;
+    let bucket = bucket(&server);
+    destination_suite_up_to(&bucket, 255).await;
+    marker_suite(&bucket, "a b/Zoë #1", "a b/Zoë #1/").await;
 }
 
 #[tokio::test]

@@ -1,0 +1,90 @@
+//! A subject that is forgotten: nothing of it stays, in no row and in no byte of the file.
+
+use crate::register;
+use crate::rows;
+use crate::sql::params;
+use crate::sqlite;
+use crate::store::SqlStore;
+use crate::writer::{Write, failed};
+use async_trait::async_trait;
+use rushes_core::store::Erase;
+use rushes_core::{Code, Fault, Kind};
+use std::collections::BTreeSet;
+
+/// What is still to be done elsewhere for a subject: its objects, and the records of it and them.
+const OPEN: &str = "SELECT state, destination, key FROM outbox WHERE state IN ('owed', 'sending', 'refused')
+    AND (asset IN (SELECT id FROM assets WHERE subject = ?1) OR key = 'people/' || ?1 OR (op = 'delete_record' AND document IN (SELECT id FROM assets WHERE subject = ?1)))";
+
+/// In this order: what points at others goes first.
+const GOES: [&str; 6] = [
+    "DELETE FROM outbox_needs WHERE row IN (SELECT id FROM outbox WHERE asset IN (SELECT id FROM assets WHERE subject = ?1) OR key = 'people/' || ?1)
+        OR needs IN (SELECT id FROM outbox WHERE asset IN (SELECT id FROM assets WHERE subject = ?1) OR key = 'people/' || ?1)",
+    "DELETE FROM outbox WHERE asset IN (SELECT id FROM assets WHERE subject = ?1) OR key = 'people/' || ?1
+        OR document IN (SELECT id FROM assets WHERE subject = ?1)",
+    "DELETE FROM deliveries WHERE asset IN (SELECT id FROM assets WHERE subject = ?1)",
+    "DELETE FROM lineage WHERE asset IN (SELECT id FROM assets WHERE subject = ?1)",
+    "DELETE FROM assets WHERE subject = ?1",
+    "DELETE FROM subjects WHERE id = ?1",
+];
+
+fn erase(write: &mut Write<'_>, subject: &str) -> Result<bool, Fault> {
+    let open =
+        rows::all(write.sql, OPEN, [subject], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))?;
+    if let Some((_, destination, _)) = open.iter().find(|(state, ..)| state == "refused") {
+        let reason = "something of it could not be removed there; `rushes status` says why, then `rushes jobs retry`";
+        return Err(Fault::new(Code::DestinationRefused, "erase subject").with("destination", destination).because(reason));
+    }
+    if !open.is_empty() {
+        return Ok(false);
+    }
+    // Facts tell of paths, and those of folders.
+    let paths = "SELECT path FROM assets WHERE subject = ?1 AND kind = ?2";
+    let paths = rows::all(write.sql, paths, params![subject, Kind::Photo.name()], |row| row.get::<_, String>(0))?;
+    let folders: BTreeSet<String> =
+        paths.iter().filter_map(|path| path.split('/').nth(2).map(|folder| format!("/People/{folder}"))).collect();
+    for folder in folders {
+        rows::change(write.sql, "DELETE FROM events WHERE instr(data, ?1) > 0", [&folder])?;
+        // A folder that is owed nowhere any more still has its row.
+        rows::change(
+            write.sql,
+            "DELETE FROM outbox WHERE asset IS NULL AND instr(key, ?1) > 0 AND state IN ('done', 'superseded')",
+            [&folder],
+        )?;
+    }
+    for statement in GOES {
+        rows::change(write.sql, statement, [subject])?;
+    }
+    Ok(true)
+}
+
+#[async_trait]
+impl Erase for SqlStore {
+    async fn part(&self, subject: &str) -> Result<(), Fault> {
+        let subject = subject.to_owned();
+        self.write(move |write| register::owe_no_record(write, "people", &subject)).await
+    }
+
+    async fn erase(&self, subject: &str) -> Result<bool, Fault> {
+        let subject = subject.to_owned();
+        self.write(move |write| erase(write, &subject)).await
+    }
+
+    async fn scrub(&self) -> Result<(), Fault> {
+        let Some(path) = self.file() else { return Ok(()) };
+        let work = move || {
+            let sql = sqlite::open_writer(&path)?;
+            sql.execute_batch("VACUUM").map_err(|e| failed("write database anew", e))?;
+            // Those who read meanwhile hold the log for a moment.
+            for _ in 0..100 {
+                let is_busy: i64 =
+                    sql.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(|e| failed("empty log", e))?;
+                if is_busy == 0 {
+                    return Ok(());
+                }
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+            Err(Fault::new(Code::StoreFailed, "empty log").because("somebody reads it all the time; try again"))
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|e| Fault::new(Code::Panicked, "write database anew").because(e))?
+    }
+}

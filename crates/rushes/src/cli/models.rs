@@ -1,0 +1,49 @@
+//! `rushes models`: the two files that find and tell faces. The product holds no weights.
+
+use super::{Context, exit, print};
+use rushes_faces::models::{DETECTOR, EMBEDDER, Model, State, install, status};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Say which models there are, and whether they are installed.
+    Status,
+    /// Install models from files, each checked byte for byte.
+    Install {
+        /// The file that finds faces.
+        #[arg(long, value_name = "FILE", required_unless_present = "embedder")]
+        detector: Option<PathBuf>,
+        /// The file that tells them apart.
+        #[arg(long, value_name = "FILE")]
+        embedder: Option<PathBuf>,
+    },
+}
+
+pub(super) fn run(context: &Context, command: Command) -> anyhow::Result<u8> {
+    let folder = context.home.models();
+    if let Command::Install { detector, embedder } = command {
+        let files = [(DETECTOR, detector), (EMBEDDER, embedder)];
+        for (model, file) in files.into_iter().filter_map(|(model, file)| Some((model, file?))) {
+            context.home.prepare()?;
+            install(&folder, model, &file)?;
+        }
+    }
+    let found = status(&folder)?;
+    let word = |state: State| match state {
+        State::Installed => "installed",
+        State::Absent => "absent",
+        State::Differs => "another file",
+    };
+    if context.json {
+        let row = |(model, state): &(Model, State)| json!({"file": model.file, "sha256": model.sha256, "licence": model.licence, "purpose": model.purpose, "state": word(*state)});
+        print::json(&json!({"models": found.iter().map(row).collect::<Vec<Value>>()}))?;
+    } else {
+        let row = |(model, state): (Model, State)| {
+            vec![model.file.to_owned(), word(state).to_owned(), model.licence.to_owned(), model.purpose.to_owned()]
+        };
+        print::table(&["model", "state", "licence", "purpose"], &[], found.into_iter().map(row));
+    }
+    let is_whole = found.iter().all(|(_, state)| *state == State::Installed);
+    Ok(if is_whole { exit::DONE } else { exit::NOT_CLEAN })
+}

@@ -1,0 +1,164 @@
+//! Shoots through the real engine: photos come in, people are known, somebody says something; and local folders, destinations,
+//! records and the album agree after each.
+
+mod stand;
+
+use crate::support::{Places, journals, program::Program};
+use rushes_core::album::Correction;
+use serde_json::json;
+use stand::{ANA, BEN, CLEO, SHOOT, Stand};
+use std::collections::BTreeSet;
+
+fn set(paths: &[&str]) -> BTreeSet<String> {
+    paths.iter().map(|path| (*path).to_owned()).collect()
+}
+
+/// Records the journals of what a shoot is made of.
+pub(crate) async fn record() {
+    let program = Program::with("");
+    let folder = program.path("").to_path_buf();
+    let stand = Stand::new(&folder, &Places::memory(&folder)).await;
+    stand.take("a.png", 1, &[ANA]).await;
+    stand.run("route", json!({"shoot": SHOOT})).await;
+    let ana = stand.album().await.people().await.unwrap()[0].number;
+    stand.say(Correction::Forget { person: ana }).await;
+    stand.run("forget", json!({"shoot": SHOOT, "person": ana})).await;
+    stand.engine.stop().await;
+    for workflow in ["shoot", "photos", "route", "forget"] {
+        journals::record_of(&program, workflow).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shoots_put_photos_into_the_folders_of_those_who_are_in_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let stand = Stand::new(folder.path(), &Places::memory(folder.path())).await;
+    stand.take("a.png", 1, &[ANA]).await;
+    stand.take("b.png", 2, &[ANA + 0.2, BEN]).await;
+    let known = stand.take("again.png", 1, &[ANA]).await;
+    assert_eq!(known["known"], 1);
+    let faceless = stand.take("wall.png", 3, &[]).await;
+    assert_eq!(faceless["photos"], json!([3]));
+    let placed = stand.agrees().await;
+    assert_eq!(placed, set(&["Person_001/Solo/000001.png", "Person_001/Group/000002.png", "Person_002/Group/000002.png"]));
+    let own = folder.path().join("home/shoots").join(SHOOT);
+    assert!(own.join("People/Person_001/Solo/000001.png").exists(), "as people know it");
+    assert!(own.join("Admin/NoFaces/000003.png").exists());
+    // What is edited and exported again takes the place of what it was, everywhere.
+    let path = stand.drop("b.png", &crate::support::library::picture(9), &[BEN, CLEO]);
+    drop(path);
+    stand.take("b.png", 9, &[BEN + 0.1, CLEO]).await;
+    let placed = stand.agrees().await;
+    assert_eq!(placed, set(&["Person_001/Solo/000001.png", "Person_002/Group/000002.png", "Person_003/Group/000002.png"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shoots_set_aside_what_is_no_photo_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let stand = Stand::new(folder.path(), &Places::memory(folder.path())).await;
+    let bad = [
+        ("text.jpg", &b"hello"[..], "content is none of"),
+        ("leer é.png", b"", "0 bytes"),
+        ("cut.png", &crate::support::library::picture(4)[..40], ""),
+    ];
+    for (name, bytes, why) in bad {
+        let path = stand.drop(name, bytes, &[]);
+        let mark = rushes_workflows::import::Mark::of(&std::fs::metadata(&path).unwrap());
+        let value =
+            stand.run("photos", json!({"shoot": SHOOT, "files": [{"path": path, "mark": mark, "name": name}]})).await.value.unwrap();
+        assert_eq!(value["refused"].as_array().unwrap().len(), 1, "{name}: {value}");
+        let said = std::fs::read_to_string(folder.path().join("home/shoots").join(SHOOT).join("Admin/Errors").join(format!("{name}.txt")))
+            .unwrap();
+        assert!(said.contains(why) && said.contains(name), "{said}");
+        assert_eq!(std::fs::read(&path).unwrap(), bytes, "and it stays as it is");
+    }
+    assert_eq!(stand.agrees().await, set(&[]));
+    assert_eq!(stand.album().await.counts().await.unwrap().photos, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shoots_agree_everywhere_after_each_correction() {
+    let folder = tempfile::tempdir().unwrap();
+    let stand = Stand::new(folder.path(), &Places::memory(folder.path())).await;
+    for (number, faces) in [(1, &[ANA][..]), (2, &[ANA + 0.2, BEN]), (3, &[BEN + 0.1]), (4, &[CLEO]), (5, &[CLEO + 0.3, ANA])] {
+        stand.take(&format!("{number}.png"), number, faces).await;
+    }
+    let at_first = stand.agrees().await;
+    let ana = stand.enrol("Ana María", ANA + 0.1).await;
+    let enrolled = stand.agrees().await;
+    assert_eq!(enrolled.iter().filter(|path| path.starts_with("Ana_María/")).count(), 3, "{enrolled:?}");
+    stand.say(Correction::Undo).await;
+    assert_eq!(stand.agrees().await, at_first);
+    stand.say(Correction::Merge { into: ana, from: 3 }).await;
+    let merged = stand.agrees().await;
+    assert!(!merged.iter().any(|path| path.starts_with("Person_003/")) && merged.contains("Person_001/Solo/000004.png"), "{merged:?}");
+    stand.say(Correction::Undo).await;
+    assert_eq!(stand.agrees().await, at_first);
+    let face = stand.album().await.faces(Some(3), 1).await.unwrap()[0].face;
+    stand.say(Correction::Split { faces: vec![face] }).await;
+    assert!(!stand.agrees().await.contains("Person_002/Solo/000003.png"));
+    stand.say(Correction::Undo).await;
+    stand.say(Correction::NotAFace { face }).await;
+    assert!(!stand.agrees().await.iter().any(|path| path.ends_with("000003.png")));
+    stand.say(Correction::Undo).await;
+    assert_eq!(stand.agrees().await, at_first);
+    stand.say(Correction::Rename { person: 2, name: "Ben".into() }).await;
+    stand.run("route", json!({"shoot": SHOOT})).await;
+    assert!(stand.agrees().await.contains("Ben/Solo/000003.png"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shoots_forget_so_that_no_byte_tells_of_the_person() {
+    let folder = tempfile::tempdir().unwrap();
+    let stand = Stand::new(folder.path(), &Places::memory(folder.path())).await;
+    stand.take("1.png", 1, &[ANA]).await;
+    stand.take("2.png", 2, &[ANA + 0.25, BEN]).await;
+    let ana = stand.enrol("Ana Quirinal", ANA + 0.123).await;
+    stand.agrees().await;
+    let template = stand::face(ANA + 0.123, 0).template.to_bytes();
+    let traces: [&[u8]; 6] = [&template[..8], b"crop of 0.123", b"crop of 0.25", b"Quirinal", b"+49 1234567", b"ana-ben-p0001"];
+    let found = async |stand: &Stand, traces: &[&[u8]]| -> Vec<String> {
+        let raw = stand.raw().await;
+        let has = |bytes: &[u8], trace: &[u8]| bytes.windows(trace.len()).any(|part| part == trace);
+        let told = |trace: &&[u8]| {
+            raw.iter()
+                .filter(|(_, bytes)| has(bytes, trace))
+                .map(|(name, _)| format!("{name}: {}", String::from_utf8_lossy(trace)))
+                .collect::<Vec<_>>()
+        };
+        traces.iter().flat_map(told).collect()
+    };
+    assert!(traces.iter().all(|trace| !trace.is_empty()) && found(&stand, &traces).await.len() >= 6, "they are there to be found");
+    stand.album().await.correct(Correction::Forget { person: ana }, Default::default()).await.unwrap();
+    stand.run("forget", json!({"shoot": SHOOT, "person": ana})).await;
+    assert_eq!(stand.agrees().await, set(&["Person_002/Group/000002.png"]));
+    assert_eq!(found(&stand, &traces[..5]).await, Vec::<String>::new());
+    assert!(stand.parts().store.subject("ana-ben-p0001").await.unwrap().is_none());
+}
+
+/// However far an engine came with what was decided, the next one brings it to its end, once.
+#[tokio::test(flavor = "multi_thread")]
+async fn shoots_left_in_the_middle_are_brought_to_their_end_by_the_next_engine() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stand = Stand::new(folder.path(), &Places::memory(folder.path())).await;
+    for number in 1..=6 {
+        stand.take(&format!("{number}.png"), number, &[ANA + 0.01 * number as f32, BEN]).await;
+    }
+    let album = stand.album().await;
+    let rename = |name: &str| Correction::Rename { person: 1, name: name.into() };
+    for round in 0..4_u64 {
+        // Decided, and the process ends before, while or after it is carried out.
+        album.correct(rename(&format!("Ana {round}")), Default::default()).await.unwrap();
+        let route = rushes_engine::NewJobRequest { workflow: "route".into(), input: json!({"shoot": SHOOT}), ..Default::default() };
+        if round > 0 {
+            stand.engine.submit(route.clone()).await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(round * 7)).await;
+        }
+        stand = stand.again().await;
+        stand.run("route", json!({"shoot": SHOOT})).await;
+        let placed = stand.agrees().await;
+        let expected: BTreeSet<String> =
+            (1..=6).flat_map(|n| [format!("Ana_{round}/Group/{n:06}.png"), format!("Person_002/Group/{n:06}.png")]).collect();
+        assert_eq!(placed, expected, "round {round}");
+    }
+}

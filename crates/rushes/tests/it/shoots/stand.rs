@@ -1,0 +1,264 @@
+//! A shoot of the tests' own: the real engine and workflows, and somebody who finds the faces the test says are there. Faces lie on a
+//! line; those of different people are far apart.
+
+use crate::support::{Places, soon};
+use async_trait::async_trait;
+use rushes_core::album::{Album, Correction, Rules};
+use rushes_core::clock::{Clock, SystemClock};
+use rushes_core::delivery::{Route, Routes};
+use rushes_core::faces::{Face, FaceFinder, Quality, Region, Seen, TEMPLATE_LEN, Template};
+use rushes_core::store::AssetFilter;
+use rushes_core::{Cancel, Fault, Job, Kind};
+use rushes_engine::{Access, Engine, Home, NewJobRequest, Parts, Site};
+use rushes_media::inspect::MediaInspector;
+use rushes_store::AlbumFiles;
+use rushes_workflows::import::Mark;
+use rushes_workflows::{Kit, Registry, Shoots};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+pub(super) const SHOOT: &str = "ana-ben";
+pub(super) const ANA: f32 = 0.0;
+pub(super) const BEN: f32 = 2.0;
+pub(super) const CLEO: f32 = 4.0;
+
+/// Finds what it is told, by the bytes of the photo.
+#[derive(Default)]
+pub(super) struct Told(Mutex<HashMap<Vec<u8>, Vec<f32>>>);
+
+#[async_trait]
+impl FaceFinder for Told {
+    fn model(&self) -> &str {
+        "told"
+    }
+
+    async fn look(&self, photo: &Path, _: &Cancel) -> Result<Seen, Fault> {
+        let bytes = std::fs::read(photo).unwrap();
+        let faces = self.0.lock().unwrap().get(&bytes).cloned().unwrap_or_default();
+        Ok(Seen { width: 16, height: 24, faces: faces.iter().zip(0..).map(|(at, nth)| face(*at, nth)).collect() })
+    }
+}
+
+pub(super) fn face(at: f32, nth: u8) -> Face {
+    let mut numbers = [0.0; TEMPLATE_LEN];
+    numbers[0] = at;
+    Face {
+        region: Region { x: f32::from(nth) * 0.2, y: 0.2, width: 0.15, height: 0.15 },
+        quality: Quality { score: 0.9, size_px: 120, sharpness: 0.8, turn: 0.1 },
+        template: Template::new(&numbers).unwrap(),
+        crop: format!("crop of {at}").into_bytes(),
+    }
+}
+
+pub(super) struct Stand {
+    pub(super) folder: PathBuf,
+    pub(super) places: Places,
+    pub(super) told: Arc<Told>,
+    pub(super) engine: Engine<Registry>,
+}
+
+impl Stand {
+    /// A shoot that recognises, in a home below this folder.
+    pub(super) async fn new(folder: &Path, places: &Places) -> Self {
+        let stand = Self::open(folder, places, Arc::default());
+        stand.set(Rules { is_recognising: true, ..Rules::default() }).await;
+        stand
+    }
+
+    /// An engine on the home, new or as it was left.
+    pub(super) fn open(folder: &Path, places: &Places, told: Arc<Told>) -> Self {
+        let home = Home::at(&folder.join("home"));
+        home.prepare().unwrap();
+        let (in_flight, first_backoff) = (8, Duration::from_millis(20));
+        let destinations: Vec<_> = places
+            .destinations
+            .iter()
+            .map(|(name, port)| Site {
+                name: name.clone(),
+                prefix: String::new(),
+                port: port.clone(),
+                in_flight,
+                first_backoff,
+                access: Access::Private,
+            })
+            .collect();
+        let catalogs = vec![Site {
+            name: "records".into(),
+            prefix: String::new(),
+            port: places.catalog.clone(),
+            in_flight,
+            first_backoff,
+            access: Access::Private,
+        }];
+        let route = |name: &String| Route { name: name.clone(), prefix: String::new(), kinds: None, subjects: None, pictures: None };
+        let routes = Routes {
+            destinations: places.destinations.iter().map(|(name, _)| route(name)).collect(),
+            catalogs: vec!["records".into()],
+            ..Routes::default()
+        };
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (parts, owner) = crate::support::parts(home.clone(), clock.clone(), routes, (destinations, catalogs));
+        let parts = Parts { inspect: Arc::new(MediaInspector), ..parts };
+        let shoots = Shoots {
+            root: home.shoots(),
+            finder: Some(told.clone()),
+            albums: Arc::new(AlbumFiles::below(home.shoots(), clock)),
+            turns: Arc::default(),
+        };
+        let kit = Kit {
+            inspect: Arc::new(MediaInspector),
+            library: home.library(),
+            shoots,
+            erase: parts.store.clone(),
+            ..crate::support::journals::kit()
+        };
+        Self { folder: folder.to_owned(), places: places.clone(), told, engine: Engine::start(parts, Registry::new(kit), owner) }
+    }
+
+    /// Stops, and opens what is left.
+    pub(super) async fn again(self) -> Self {
+        let Self { folder, places, told, engine } = self;
+        engine.stop().await;
+        Self::open(&folder, &places, told)
+    }
+
+    pub(super) fn parts(&self) -> &Parts {
+        self.engine.parts()
+    }
+
+    fn home(&self) -> PathBuf {
+        self.folder.join("home")
+    }
+
+    pub(super) async fn run(&self, workflow: &str, input: Value) -> Job {
+        let job = self.engine.submit(NewJobRequest { workflow: workflow.into(), input, ..Default::default() }).await.unwrap();
+        let job = tokio::time::timeout(soon(), self.engine.ended(job.id)).await.expect("the job ends soon").unwrap();
+        assert_eq!(job.fault, None, "{workflow}");
+        job
+    }
+
+    pub(super) async fn set(&self, rules: Rules) {
+        self.run("shoot", json!({"id": SHOOT, "name": "Ana & Ben", "rules": rules})).await;
+    }
+
+    /// Drops a photo of its own with these faces, and has it taken; gives what became of it.
+    pub(super) async fn take(&self, name: &str, number: u32, faces: &[f32]) -> Value {
+        let path = self.drop(name, &crate::support::library::picture(number), faces);
+        let mark = Mark::of(&std::fs::metadata(&path).unwrap());
+        self.run("photos", json!({"shoot": SHOOT, "files": [{"path": path, "mark": mark, "name": name}]})).await.value.unwrap()
+    }
+
+    /// Puts a file where photos are dropped.
+    pub(super) fn drop(&self, name: &str, bytes: &[u8], faces: &[f32]) -> PathBuf {
+        self.told.0.lock().unwrap().insert(bytes.to_vec(), faces.to_vec());
+        let path = self.home().join("shoots").join(SHOOT).join("Incoming").join(name);
+        crate::support::library::write(&path, bytes);
+        path
+    }
+
+    pub(super) async fn album(&self) -> Arc<dyn Album> {
+        self.engine.desk().workflows().kit().shoots.albums.album(SHOOT).await.unwrap()
+    }
+
+    /// Somebody says something, and it becomes so.
+    pub(super) async fn say(&self, correction: Correction) -> Option<u32> {
+        let rules = Rules { is_recognising: true, ..Rules::default() };
+        let corrected = self.album().await.correct(correction, rules).await.unwrap();
+        self.run("route", json!({"shoot": SHOOT})).await;
+        corrected.person
+    }
+
+    pub(super) async fn enrol(&self, name: &str, at: f32) -> u32 {
+        let selfies = vec![face(at, 0)];
+        let enrol =
+            Correction::Enrol { name: name.into(), selfies, model: "told".into(), consent_ms: 7, contact: Some("+49 1234567".into()) };
+        self.say(enrol).await.unwrap()
+    }
+
+    /// Waits until nothing is owed; then what people see here, what lies at every destination, what the records say and what the album
+    /// has decided are the same. Gives the photos below `People/`, each as `folder/group/photo`.
+    pub(super) async fn agrees(&self) -> BTreeSet<String> {
+        let store = &self.parts().store;
+        let end = tokio::time::Instant::now() + soon();
+        while store.backlog().await.unwrap().values().any(|backlog| backlog.owed > 0) {
+            assert!(tokio::time::Instant::now() < end, "{:?}", store.backlog().await.unwrap());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let decided = self.decided().await;
+        let strip = |paths: Vec<String>| -> BTreeSet<String> {
+            let below = format!("{SHOOT}/People/");
+            paths.into_iter().filter_map(|path| path.strip_prefix(&below).map(str::to_owned)).filter(|path| !path.ends_with('/')).collect()
+        };
+        assert_eq!(strip(files(&self.home().join("library"))), decided, "the library");
+        for (name, port) in &self.places.destinations {
+            let there = port.list("", None).await.unwrap().keys;
+            assert_eq!(strip(there), decided, "{name}");
+        }
+        let made = AssetFilter { kind: Some(Kind::Photo), ..AssetFilter::default() };
+        let assets = store.assets(&made).await.unwrap();
+        assert_eq!(strip(assets.iter().map(|(asset, _)| asset.path.clone()).collect()), decided, "assets");
+        for (asset, _) in &assets {
+            let record = self.places.catalog.get("photos", &asset.id.to_string()).await.unwrap().expect("its record");
+            assert_eq!(record.fields["owner"], json!(asset.subject), "{}", record.fields);
+        }
+        let people = self.album().await.people().await.unwrap();
+        let mut named = BTreeMap::new();
+        for id in self.places.catalog.list("people", None).await.unwrap() {
+            let record = self.places.catalog.get("people", &id).await.unwrap().unwrap();
+            if record.fields["is_gone"] != true {
+                named.insert(id, record.fields["name"].as_str().unwrap().to_owned());
+            }
+        }
+        let known = people.iter().map(|person| (rushes_workflows::route::person_id(SHOOT, person.number), person.name.clone())).collect();
+        assert_eq!(named, known, "records of people");
+        let audit = rushes_engine::audit::audit(self.parts(), true).await.unwrap();
+        assert!(audit.clean, "{:#?}", audit.findings);
+        assert_eq!(self.album().await.counts().await.unwrap().unsettled, 0);
+        decided
+    }
+
+    /// What the album has decided.
+    async fn decided(&self) -> BTreeSet<String> {
+        let album = self.album().await;
+        let mut decided = BTreeSet::new();
+        for person in album.people().await.unwrap() {
+            for photo in album.photos(Some(person.number), 0, 10_000).await.unwrap() {
+                decided.insert(format!("{}/{}/{:06}.{}", person.folder, photo.group.name(), photo.number, photo.extension));
+            }
+        }
+        decided
+    }
+
+    /// Every byte this machine and its destinations keep.
+    pub(super) async fn raw(&self) -> Vec<(String, Vec<u8>)> {
+        let mut all: Vec<(String, Vec<u8>)> = files(&self.folder)
+            .into_iter()
+            .map(|path| (path.clone(), std::fs::read(self.folder.join(&path)).unwrap_or_default()))
+            .collect();
+        for (_, port) in &self.places.destinations {
+            for key in port.list("", None).await.unwrap().keys {
+                all.push((key.clone(), key.into_bytes()));
+            }
+        }
+        all
+    }
+}
+
+/// Paths of files below a folder, without following links.
+fn files(root: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            } else {
+                found.push(entry.path().strip_prefix(root).unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+    found
+}
