@@ -109,7 +109,9 @@ async fn questions(stand: &Stand, people: &[Person]) -> Result<Vec<Question>, Fa
 }
 
 async fn delivered(app: &App, shoot: &str) -> Result<Delivered, Fault> {
-    let is_of = |subject: &str| subject == shoot || rushes_workflows::route::number_of(shoot, subject).is_some();
+    // Of the shoot itself, or of somebody in it.
+    let number = |subject: &str| subject.strip_prefix(shoot)?.strip_prefix("-p")?.parse::<u32>().ok();
+    let is_of = |subject: &str| subject == shoot || number(subject).is_some();
     let store = &app.parts().store;
     let of = async |state: DeliveryState| {
         let filter = DeliveryFilter { state: Some(state), limit: LOOKED_MAX, ..DeliveryFilter::default() };
