@@ -1,5 +1,6 @@
 //! What the tests share: engines over temporary homes, and the real program.
 
+pub(crate) mod browser;
 pub(crate) mod journals;
 pub(crate) mod library;
 pub(crate) mod messy;
