@@ -148,7 +148,7 @@ function card(number) {
     save.className = 'save';
     save.href = `${at}/photos/${number}/file`;
     save.download = '';
-    save.setAttribute('aria-label', `Download photo ${number}`);
+    save.setAttribute('aria-label', `Save photo ${number}`);
     save.textContent = 'Save';
     one.append(open, save);
     return one;

@@ -151,8 +151,10 @@ async fn guests_links_that_open_nothing_look_all_the_same() {
     assert!(venue.consent(&link, "consent=yes&pin=1234").await.text.contains("not the PIN"));
     let at = venue.consent(&link, "consent=yes&pin=4711").await.leads_to();
     // A page of another site has nothing sent in a guest's name.
-    let foreign = page(venue.ask(Method::POST, &link).header(ORIGIN, "http://evil.example").body("consent=yes&pin=4711")).await;
-    assert_eq!(foreign.text, gone.text);
+    for (name, value) in [(ORIGIN.as_str(), "http://evil.example"), ("sec-fetch-site", "cross-site")] {
+        let foreign = venue.ask(Method::POST, &link).header(name, value).body("consent=yes&pin=4711");
+        assert_eq!(page(foreign).await.text, gone.text, "{value}");
+    }
     for path in ["latest", "all.zip", "forget", "photos/1/small"] {
         assert_eq!(venue.look(&format!("{at}/{path}")).await.status, StatusCode::NOT_FOUND, "{path}: they have shown no face yet");
     }

@@ -73,12 +73,16 @@ fn peer_of(peer: Option<&Peer>) -> IpAddr {
     peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0)
 }
 
-/// Whether a form was sent from a page of this server.
+/// Whether a form was sent from a page of this server, as far as browsers say. Pages that send no referrer have the origin `null`; what
+/// proves those is the secret in the address, which nobody else's page knows.
 fn is_own(headers: &HeaderMap) -> bool {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if text(HeaderName::from_static("sec-fetch-site")).is_some_and(|site| !matches!(site, "same-origin" | "none")) {
+        return false;
+    }
     match text(ORIGIN) {
+        None | Some("null") => true,
         Some(origin) => origin.split_once("://").is_some_and(|(_, at)| Some(at) == text(HOST)),
-        None => true,
     }
 }
 
