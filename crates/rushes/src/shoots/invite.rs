@@ -3,12 +3,15 @@
 use super::Stand;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use qrcode::render::{svg, unicode};
 use qrcode::{EcLevel, QrCode};
 use rushes_core::album::guests::Invitation;
 use rushes_core::flow::hash;
 use rushes_core::{Code, Fault};
 
+/// What may stand in an address as it is (RFC 3986).
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// Bytes of a secret: 182 of its bits are drawn by lot.
 const SECRET_LEN: usize = 24;
 /// Guests see their photos for so long, unless the shoot expires before.
@@ -37,12 +40,22 @@ pub(crate) fn of_token(shoot: &str, token: &str) -> String {
     hash(&("token", shoot, token))
 }
 
+/// Where guests join.
+pub(crate) fn join_path(shoot: &str, secret: &str) -> String {
+    format!("/join/{}/{secret}", utf8_percent_encode(shoot, PLAIN))
+}
+
+/// Where a guest's own photos are.
+pub(crate) fn guest_path(shoot: &str, token: &str) -> String {
+    format!("/guest/{}/{token}", utf8_percent_encode(shoot, PLAIN))
+}
+
 /// Makes the link guests join by, in place of the one there was; gives its path. Errors: `faces_off`.
 pub(crate) async fn new_link(stand: &Stand) -> Result<String, Fault> {
     stand.must_recognise()?;
     let secret = new_secret();
     stand.album.invite(Some(of_link(stand.id(), &secret))).await?;
-    Ok(format!("/join/{}/{secret}", percent_encoding::utf8_percent_encode(stand.id(), percent_encoding::NON_ALPHANUMERIC)))
+    Ok(join_path(stand.id(), &secret))
 }
 
 /// Asks guests for a PIN; an empty one: for none. Errors: `input_invalid`.

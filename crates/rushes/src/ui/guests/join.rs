@@ -40,10 +40,9 @@ async fn invited(app: &App, peer: IpAddr, shoot: &str, secret: &str) -> Result<(
 
 fn drawn(stand: &Stand, invitation: &Invitation, secret: &str, status: StatusCode, wrong: Option<&'static str>) -> Response {
     let name = stand.subject.made.name.clone();
-    let shoot = percent_encoding::utf8_percent_encode(stand.id(), percent_encoding::NON_ALPHANUMERIC);
     let view = Join {
         title: format!("{name}: find your photos"),
-        at: format!("/join/{shoot}/{secret}"),
+        at: invite::join_path(stand.id(), secret),
         has_pin: invitation.pin.is_some(),
         expires: stand.rules.expires_ms.map(|at_ms| rfc3339(at_ms)[..10].to_owned()),
         name,
@@ -86,6 +85,5 @@ pub(super) async fn consent(
     let token = invite::new_secret();
     let (face_until_ms, _) = invite::until(&stand, app.parts().clock.now_ms());
     stand.album.admit(&invite::of_token(stand.id(), &token), face_until_ms).await?;
-    let shoot = percent_encoding::utf8_percent_encode(stand.id(), percent_encoding::NON_ALPHANUMERIC);
-    Ok(go_to(&format!("/guest/{shoot}/{token}")))
+    Ok(go_to(&invite::guest_path(stand.id(), &token)))
 }

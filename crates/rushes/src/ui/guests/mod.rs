@@ -192,8 +192,7 @@ impl Known {
         if let Some(stand) = stand(app, shoot).await?
             && let Some(guest) = stand.album.guest(&hash).await?
         {
-            let shoot = percent_encoding::utf8_percent_encode(stand.id(), percent_encoding::NON_ALPHANUMERIC);
-            let at = format!("/guest/{shoot}/{token}");
+            let at = invite::guest_path(stand.id(), token);
             return Ok(Self { stand, guest, hash, at });
         }
         Err(app.guests.guessed(peer))

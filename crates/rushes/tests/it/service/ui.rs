@@ -11,7 +11,7 @@ use reqwest::{Client, Method, StatusCode};
 use std::time::{Duration, Instant};
 
 /// Every page that needs no id.
-const PAGES: [&str; 8] = ["/", "/jobs", "/start", "/characters", "/deliveries", "/audit", "/webhooks", "/keys"];
+const PAGES: [&str; 9] = ["/", "/jobs", "/start", "/characters", "/deliveries", "/shoots", "/audit", "/webhooks", "/keys"];
 /// What a name must never become.
 const NASTY: &str = "<script>alert(1)</script>";
 
