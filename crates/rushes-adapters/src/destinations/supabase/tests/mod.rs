@@ -1,5 +1,6 @@
 //! The promises of a destination, kept before a server shaped like Supabase Storage, in clear weather and in bad.
 
+mod project;
 mod weather;
 
 use super::*;
