@@ -136,12 +136,14 @@ pub fn may_found(quality: &Quality) -> bool {
     quality.score >= SCORE && quality.size_px >= SIZE_PX && quality.sharpness >= SHARPNESS && quality.turn <= TURN
 }
 
-/// Whether more than one person is what a photo shows: only faces at least a third as large as the largest count, so that
-/// people in the background do not.
+/// Whether more than one person is what a photo shows: only faces at least a third as large as the largest count, and of those
+/// none that is out of focus beside it, so that people in the background do not.
 #[must_use]
 pub fn is_group(seen: &Seen) -> bool {
-    const SHARE: f32 = 1.0 / 3.0;
+    const SIZE: f32 = 1.0 / 3.0;
+    const SHARPNESS: f32 = 0.1;
     let side = |face: &Face| (face.region.width * seen.width as f32).min(face.region.height * seen.height as f32);
-    let largest = seen.faces.iter().map(side).fold(0.0, f32::max);
-    seen.faces.iter().filter(|face| side(face) >= SHARE * largest).count() > 1
+    let Some(largest) = seen.faces.iter().max_by(|a, b| side(a).total_cmp(&side(b))) else { return false };
+    let counts = |face: &&Face| side(face) >= SIZE * side(largest) && face.quality.sharpness >= SHARPNESS * largest.quality.sharpness;
+    seen.faces.iter().filter(counts).count() > 1
 }

@@ -89,4 +89,7 @@ fn judge_counts_no_people_in_the_background() {
     assert!(!is_group(&seen(&[])) && !is_group(&seen(&[0.2])));
     assert!(!is_group(&seen(&[0.2, 0.05, 0.06])));
     assert!(is_group(&seen(&[0.2, 0.05, 0.1])));
+    let mut blurred = seen(&[0.2, 0.15]);
+    blurred.faces[1].quality.sharpness = 0.03;
+    assert!(!is_group(&blurred));
 }
