@@ -171,9 +171,23 @@ async fn accuracy(models: &Path, dev: &Path) -> Result<(), Trouble> {
         together.len(),
         thresholds.review
     );
-    let known = [Known { templates: vec![singles[0].1.faces[0].template.clone()] }];
-    let routed = singles.iter().filter(|(_, seen)| matches!(assign(&seen.faces, &known, &[], &thresholds)[0], Verdict::Route { .. }));
-    println!("faces       {} photos are routed to the first person", routed.count());
+    let (mut names, mut known): (Vec<&str>, Vec<Known>) = (Vec::new(), Vec::new());
+    let (mut right, mut wrong) = (0, 0);
+    for (person, seen) in &singles {
+        if !names.contains(&person.as_str()) {
+            names.push(person);
+            known.push(Known { templates: vec![seen.faces[0].template.clone()] });
+        } else {
+            // Whom a later photo enrols is nobody's to find yet.
+            for verdict in assign(&seen.faces, &known, &[], &thresholds) {
+                let Verdict::Route { person: routed, .. } = verdict else { continue };
+                let is_right = usize::from(names[routed] == person);
+                (right, wrong) = (right + is_right, wrong + 1 - is_right);
+            }
+        }
+    }
+    let rest = singles.len() - known.len();
+    println!("faces       {} persons enrolled with one photo each: {right} of {rest} others routed rightly, {wrong} wrongly", known.len());
     Ok(())
 }
 

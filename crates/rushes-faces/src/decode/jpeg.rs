@@ -78,7 +78,9 @@ pub(super) fn walk(bytes: &[u8]) -> Option<Header> {
     let mut at = 2;
     while at + 4 <= bytes.len() || (at + 2 <= bytes.len() && bytes[at + 1] == END) {
         if bytes[at] != 0xff {
-            break;
+            // Some programs leave bytes between segments.
+            at += 1;
+            continue;
         }
         let marker = bytes[at + 1];
         match marker {
