@@ -1,6 +1,8 @@
 //! What is known of the photos of a shoot: faces, people, and what was decided of them; the port of the one local file that
 //! keeps it. It never leaves the machine: other rooms see numbers and folders, and names only where people look at them.
 
+pub mod guests;
+
 use crate::codes::Code;
 use crate::faces::{Face, Region};
 use crate::fault::Fault;
@@ -420,11 +422,14 @@ pub trait Pictured: Send + Sync {
 
     /// Counters.
     async fn counts(&self) -> Result<Counts, Fault>;
+
+    /// What would be undone next: its number, when it was said, and what.
+    async fn last_said(&self) -> Result<Option<(i64, i64, String)>, Fault>;
 }
 
 /// The album of one shoot. Each write is one durable transaction, and one at a time.
 #[async_trait]
-pub trait Album: Pictured {
+pub trait Album: Pictured + guests::Guests {
     /// Takes a photo in and decides whose faces are in it. These bytes are entered once, whoever hands them in again; other
     /// bytes under the same name are a newer version of that photo. Errors: `store_failed`.
     async fn enter(&self, photo: NewPhoto, rules: Rules) -> Result<Entered, Fault>;

@@ -13,6 +13,7 @@ mod catalog;
 pub mod chaos;
 pub mod comfyui;
 mod destination;
+pub mod drawn;
 pub mod drive;
 pub mod etags;
 pub mod fal;

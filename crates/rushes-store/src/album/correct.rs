@@ -73,6 +73,20 @@ fn photo_of(sql: &Connection, face: u32) -> Result<u32, Fault> {
     photo.ok_or_else(|| Fault::new(Code::NotFound, "find face").with("face", face))
 }
 
+/// What selfies of one person are compared by. Errors: `input_invalid` where they are of several, too few or too many.
+pub(super) fn of_one(selfies: &[Face], rules: &Rules) -> Result<Vec<Template>, Fault> {
+    let refuse = |reason: String| Err(Fault::new(Code::InputInvalid, "enrol person").because(reason));
+    if selfies.is_empty() || selfies.len() > SELFIES_MAX {
+        return refuse(format!("one to {SELFIES_MAX} selfies are needed"));
+    }
+    let templates: Vec<Template> = selfies.iter().map(|face| face.template.clone()).collect();
+    let spread = templates.iter().flat_map(|one| templates.iter().map(move |other| one.distance(other))).fold(0.0, f32::max);
+    if spread >= rules.review_below {
+        return refuse("the selfies show different people; take them again, alone".into());
+    }
+    Ok(templates)
+}
+
 /// Somebody says who they are: whoever was founded by a face like theirs is them, and everything like them is looked at again.
 fn enrol(
     write: &Writing<'_>,
@@ -82,14 +96,7 @@ fn enrol(
     rules: &Rules,
 ) -> Result<u32, Fault> {
     let sql = write.sql;
-    if selfies.is_empty() || selfies.len() > SELFIES_MAX {
-        return Err(Fault::new(Code::InputInvalid, "enrol person").because(format!("one to {SELFIES_MAX} selfies are needed")));
-    }
-    let templates: Vec<Template> = selfies.iter().map(|face| face.template.clone()).collect();
-    let spread = templates.iter().flat_map(|one| templates.iter().map(move |other| one.distance(other))).fold(0.0, f32::max);
-    if spread >= rules.review_below {
-        return Err(Fault::new(Code::InputInvalid, "enrol person").because("the selfies show different people; take them again, alone"));
-    }
+    let templates = of_one(selfies, rules)?;
     let is_like = |person: u32| -> Result<bool, Fault> {
         let known = templates_of(sql, person)?;
         Ok(templates.iter().any(|selfie| judge::distance(selfie, &known) < rules.route_below))
@@ -152,6 +159,7 @@ fn merge(sql: &Connection, into: u32, from: u32) -> Result<(), Fault> {
         return Err(Fault::new(Code::InputInvalid, "merge people").because(reason));
     }
     change(sql, "UPDATE selfies SET person = ?1 WHERE person = ?2", params![into, from])?;
+    change(sql, "UPDATE guests SET person = ?1 WHERE person = ?2", params![into, from])?;
     // What founded one of two stays a face they are known by.
     change(
         sql,
@@ -232,6 +240,7 @@ fn forget(sql: &Connection, person: u32) -> Result<(), Fault> {
         "DELETE FROM ruled_out WHERE person = ?1 OR face IN (SELECT id FROM faces WHERE person = ?1)",
         "DELETE FROM faces WHERE person = ?1",
         "DELETE FROM selfies WHERE person = ?1",
+        "DELETE FROM guests WHERE person = ?1",
     ] {
         change(sql, statement, [person])?;
     }

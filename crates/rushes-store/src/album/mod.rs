@@ -4,6 +4,7 @@
 mod correct;
 mod decide;
 mod enter;
+mod guests;
 mod look;
 mod people;
 #[cfg(test)]
@@ -184,6 +185,11 @@ impl Pictured for AlbumFile {
 
     async fn counts(&self) -> Result<Counts, Fault> {
         self.read(look::counts).await
+    }
+
+    async fn last_said(&self) -> Result<Option<(i64, i64, String)>, Fault> {
+        let question = "SELECT id, at_ms, what FROM corrections ORDER BY id DESC LIMIT 1";
+        self.read(move |sql| one(sql, question, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))).await
     }
 }
 

@@ -24,3 +24,9 @@ CREATE INDEX faces_in_review ON faces(id) WHERE stands = 'review';
 CREATE TABLE ruled_out(face INTEGER NOT NULL, person INTEGER NOT NULL, PRIMARY KEY(face, person)) STRICT, WITHOUT ROWID;
 -- What was said, and how the faces and people it changed stood before: numbers only, and names of people.
 CREATE TABLE corrections(id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, what TEXT NOT NULL, before TEXT NOT NULL) STRICT;
+-- What lets guests join, one row at most; and those who consented, each known by the hash of their token.
+CREATE TABLE invitation(id INTEGER PRIMARY KEY CHECK (id = 1), link TEXT, made_ms INTEGER NOT NULL, pin TEXT) STRICT;
+CREATE TABLE guests(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, token TEXT NOT NULL UNIQUE, person INTEGER, consent_ms INTEGER NOT NULL,
+    made_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL) STRICT;
+CREATE INDEX guests_by_person ON guests(person);

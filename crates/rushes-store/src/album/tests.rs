@@ -1,6 +1,7 @@
 //! Albums from outside: photos come in, somebody says something, and what is wanted follows.
 
 use super::AlbumFiles;
+use rushes_core::album::guests::{Invitation, Joining};
 use rushes_core::album::{Album, Albums, Corrected, Correction, Entered, Group, NewPhoto, Person, Rules, Settled, Stands, Unknown, Wanted};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::faces::{Face, Quality, Region, TEMPLATE_LEN, Template};
@@ -275,4 +276,56 @@ async fn album_is_for_its_owner_only_and_stays_below_its_folder() {
     for wrong in ["..", "a/b", ""] {
         assert_eq!(albums.album(wrong).await.err().unwrap().code, Code::InputInvalid, "{wrong:?}");
     }
+}
+
+fn joining(name: &str, at: f32) -> Joining {
+    Joining { name: name.into(), selfies: vec![face(at, 0)], model: "m".into(), until_ms: i64::MAX }
+}
+
+#[tokio::test]
+async fn album_guests_are_known_by_their_token_and_see_whose_face_they_showed() {
+    let stand = Stand::new().await;
+    let album = &stand.album;
+    stand.enter("1", &[ANA]).await;
+    assert_eq!(album.invitation().await.unwrap(), Invitation::default());
+    album.ask_pin(Some("pin".into())).await.unwrap();
+    album.invite(Some("link".into())).await.unwrap();
+    let invitation = album.invitation().await.unwrap();
+    assert_eq!((invitation.link.as_deref(), invitation.pin.as_deref()), (Some("link"), Some("pin")));
+    album.admit("one", i64::MAX).await.unwrap();
+    album.admit("late", 5).await.unwrap();
+    assert!(album.guest("one").await.unwrap().unwrap().person.is_none());
+    for nobody in ["late", "guessed", ""] {
+        assert!(album.guest(nobody).await.unwrap().is_none(), "{nobody}");
+        assert_eq!(album.join(nobody, joining("X", ANA), RULES).await.unwrap_err().code, Code::NotFound);
+    }
+    let ana = album.join("one", joining("Ana", ANA + 0.1), RULES).await.unwrap().person.unwrap();
+    assert_eq!(stand.placed().await, [(1, strings(&["Ana"]))]);
+    assert_eq!(album.join("one", joining("Ben", BEN), RULES).await.unwrap_err().code, Code::NotFound, "once for each token");
+    album.admit("two", i64::MAX).await.unwrap();
+    assert_eq!(album.join("two", joining("Anna", ANA + 0.2), RULES).await.unwrap().person, Some(ana), "they come back");
+    assert_eq!(stand.people().await.len(), 1);
+    assert!(album.last_said().await.unwrap().is_some_and(|(_, _, what)| what == "enrol"));
+    assert_eq!(album.dismiss(ana).await.unwrap(), 2);
+    assert!(album.guest("one").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn album_guests_follow_a_merge_and_its_undoing_and_go_with_who_is_forgotten() {
+    let stand = Stand::new().await;
+    let album = &stand.album;
+    let mut people = Vec::new();
+    for (token, name, at) in [("a", "Ana", ANA), ("b", "Ben", BEN)] {
+        album.admit(token, i64::MAX).await.unwrap();
+        people.push(album.join(token, joining(name, at), RULES).await.unwrap().person.unwrap());
+    }
+    let whose = async |token: &str| album.guest(token).await.unwrap().and_then(|guest| guest.person);
+    stand.say(Correction::Merge { into: people[0], from: people[1] }).await.unwrap();
+    assert_eq!(whose("b").await, Some(people[0]));
+    stand.say(Correction::Undo).await.unwrap();
+    assert_eq!((whose("a").await, whose("b").await), (Some(people[0]), Some(people[1])));
+    stand.enter("1", &[BEN + 0.1]).await;
+    assert_eq!(stand.placed().await, [(1, strings(&["Ben"]))], "their selfies came back, too");
+    stand.say(Correction::Forget { person: people[1] }).await.unwrap();
+    assert_eq!((whose("a").await, album.guest("b").await.unwrap()), (Some(people[0]), None));
 }

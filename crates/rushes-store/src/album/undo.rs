@@ -41,7 +41,9 @@ pub(super) struct Before {
     faces: BTreeMap<u32, Face>,
     people: BTreeMap<u32, Person>,
     ruled_out: BTreeSet<(u32, u32)>,
-    selfies: BTreeSet<u32>,
+    /// Whose each is.
+    selfies: BTreeMap<u32, u32>,
+    guests: BTreeMap<u32, u32>,
 }
 
 /// What is to be put back.
@@ -54,6 +56,10 @@ struct Back {
     allowed: Vec<(u32, u32)>,
     /// Selfies that were not there.
     selfies: Vec<u32>,
+    /// Whose selfies were that are another's now.
+    selfies_of: Vec<(u32, u32)>,
+    /// … and guests.
+    guests_of: Vec<(u32, u32)>,
 }
 
 impl Before {
@@ -87,7 +93,10 @@ impl Before {
             faces: faces.into_iter().collect(),
             people: people.into_iter().collect(),
             ruled_out: all(sql, "SELECT face, person FROM ruled_out", [], |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect(),
-            selfies: all(sql, "SELECT id FROM selfies", [], |row| row.get(0))?.into_iter().collect(),
+            selfies: all(sql, "SELECT id, person FROM selfies", [], |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect(),
+            guests: all(sql, "SELECT id, person FROM guests WHERE person IS NOT NULL", [], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .into_iter()
+                .collect(),
         })
     }
 
@@ -103,7 +112,9 @@ impl Before {
                 .map(|(number, _)| (*number, self.people.get(number).cloned()))
                 .collect(),
             allowed: now.ruled_out.difference(&self.ruled_out).copied().collect(),
-            selfies: now.selfies.difference(&self.selfies).copied().collect(),
+            selfies: now.selfies.keys().filter(|id| !self.selfies.contains_key(id)).copied().collect(),
+            selfies_of: moved_from(&self.selfies, &now.selfies),
+            guests_of: moved_from(&self.guests, &now.guests),
         };
         let routed = |face: Option<&Face>| face.and_then(|face| face.person.filter(|_| face.stands == "routed"));
         let is_other = |id: &u32| routed(self.faces.get(id)) != routed(now.faces.get(id));
@@ -128,6 +139,11 @@ impl Before {
     }
 }
 
+/// Whose they were that are another's now.
+fn moved_from(before: &BTreeMap<u32, u32>, now: &BTreeMap<u32, u32>) -> Vec<(u32, u32)> {
+    before.iter().filter(|(id, person)| now.get(id).is_some_and(|other| other != *person)).map(|(id, person)| (*id, *person)).collect()
+}
+
 /// Puts back what the last correction changed. Errors: `not_found` where there is none.
 pub(super) fn undo(write: &Writing<'_>) -> Result<Corrected, Fault> {
     let sql = write.sql;
@@ -147,6 +163,12 @@ pub(super) fn undo(write: &Writing<'_>) -> Result<Corrected, Fault> {
     }
     for selfie in &back.selfies {
         change(sql, "DELETE FROM selfies WHERE id = ?1", [selfie])?;
+    }
+    for (selfie, person) in &back.selfies_of {
+        change(sql, "UPDATE selfies SET person = ?2 WHERE id = ?1", params![selfie, person])?;
+    }
+    for (guest, person) in &back.guests_of {
+        change(sql, "UPDATE guests SET person = ?2 WHERE id = ?1", params![guest, person])?;
     }
     // Whoever came goes first: their folder may be the one somebody gets back.
     for (number, _) in back.people.iter().filter(|(_, stood)| stood.as_ref().is_none_or(|stood| stood.is_gone)) {

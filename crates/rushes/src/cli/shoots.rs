@@ -3,16 +3,20 @@
 use super::follow::{self, Until};
 use super::hand::{self, Hand};
 use super::{Context, exit, print};
-use crate::shoots::{Folders, Stand};
+use crate::shoots::address::outside;
+use crate::shoots::{Folders, Stand, invite, make};
 use crate::wire;
 use rushes_core::album::{Rules, Unknown};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::record::rfc3339;
 use rushes_core::store::SubjectFilter;
-use rushes_core::subject::{SubjectType, slug};
+use rushes_core::subject::SubjectType;
 use rushes_core::{Cancel, Code, Fault, Subject};
 use rushes_engine::Ask;
 use serde_json::{Value, json};
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// Shoots listed.
@@ -40,11 +44,25 @@ pub(crate) enum Command {
         shoot: String,
         #[command(flatten)]
         said: Said,
+        /// Ask guests for this PIN of 4 to 8 digits; an empty one: for none.
+        #[arg(long)]
+        pin: Option<String>,
     },
     /// Take no more photos.
     Close {
         /// Its id.
         shoot: String,
+    },
+    /// Make the link guests join by, in place of the one there was, and show it with its code to scan.
+    Qr {
+        /// Its id.
+        shoot: String,
+        /// Where phones reach the server, such as `http://10.0.0.7:8787`; otherwise it is worked out.
+        #[arg(long, value_name = "URL")]
+        at: Option<String>,
+        /// Write the code into this file, as SVG, to print it.
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
     },
     /// Take in what lies in the folders of open shoots, and end; `rushes serve` takes it as it is dropped.
     Take,
@@ -96,7 +114,13 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<u
         Command::New { name, said } => new(context, &name, &said).await,
         Command::Ls => list(context).await,
         Command::Status { shoot } => status(context, &shoot).await,
-        Command::Set { shoot, said } => change(context, &shoot, |rules| said.onto(rules)).await,
+        Command::Set { shoot, said, pin } => {
+            if let Some(pin) = pin {
+                invite::set_pin(&find(context, &shoot).await?, &pin).await?;
+            }
+            change(context, &shoot, |rules| said.onto(rules)).await
+        }
+        Command::Qr { shoot, at, svg } => qr(context, &shoot, at, svg).await,
         Command::Close { shoot } => change(context, &shoot, |rules| Rules { is_open: false, ..rules }).await,
         Command::Take => take(context).await,
     }
@@ -122,18 +146,13 @@ pub(super) async fn find(context: &Context, shoot: &str) -> anyhow::Result<Stand
 }
 
 async fn new(context: &Context, name: &str, said: &Said) -> anyhow::Result<u8> {
-    let id = slug(name).replace('_', "-");
     let rules = said.onto(Rules::default());
     rules.check()?;
-    let is_there = match wire::look(&context.home, &context.loaded.config) {
-        Ok(parts) => parts.store.subject(&id).await?.is_some(),
-        Err(fault) if fault.code == Code::FileMissing => false,
+    let id = match wire::look(&context.home, &context.loaded.config) {
+        Ok(parts) => make::free_id(parts.store.as_ref(), name).await?,
+        Err(fault) if fault.code == Code::FileMissing => make::id_of(name),
         Err(fault) => return Err(fault.into()),
     };
-    if is_there {
-        let reason = format!("there is a {id} already; choose another name, or change that one with `rushes shoots set`");
-        return Err(Fault::new(Code::NameTaken, "make shoot").because(reason).into());
-    }
     let (code, _) = carry_out(context, "shoot", json!({"id": id, "name": name, "rules": rules})).await?;
     let folder = context.home.shoots().join(&id).join(rushes_workflows::shoot::INCOMING);
     if context.json {
@@ -198,6 +217,31 @@ async fn change(context: &Context, shoot: &str, changed: impl FnOnce(Rules) -> R
         print::line(format!("{} does so from now on.", stand.id()));
     }
     Ok(code)
+}
+
+async fn qr(context: &Context, shoot: &str, at: Option<String>, svg: Option<PathBuf>) -> anyhow::Result<u8> {
+    let stand = find(context, shoot).await?;
+    let path = invite::new_link(&stand).await?;
+    let outside = outside(None, &context.loaded.config.server.address());
+    let is_reachable = at.is_some() || outside.is_reachable;
+    let link = format!("{}{path}", at.unwrap_or(outside.base).trim_end_matches('/'));
+    if let Some(file) = &svg {
+        let mut drawn = File::create(file).map_err(|e| Fault::io("write QR code", file, &e))?;
+        drawn.write_all(invite::qr_svg(&link)?.as_bytes()).map_err(|e| Fault::io("write QR code", file, &e))?;
+    }
+    if context.json {
+        print::json(&json!({"shoot": stand.id(), "link": link, "svg": svg.map(|file| file.display().to_string())}))?;
+        return Ok(exit::DONE);
+    }
+    print::line(invite::qr_text(&link)?);
+    print::line(&link);
+    print::line("It is shown this once. What was shown before opens nothing any more.");
+    if !is_reachable {
+        print::line(
+            "Phones cannot reach it: the server listens on this machine only. Set `server.listen`, or say the address with `--at`.",
+        );
+    }
+    Ok(exit::DONE)
 }
 
 async fn take(context: &Context) -> anyhow::Result<u8> {

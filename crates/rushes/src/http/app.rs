@@ -6,6 +6,7 @@ use super::metrics::Metrics;
 use super::pipeline::Seen;
 use crate::config::Config;
 use crate::ui::Shelf;
+use crate::ui::guests::Gate;
 use rushes_adapters::providers::callbacks::Bells;
 use rushes_core::{Cancel, Fault};
 use rushes_engine::{Desk, Parts};
@@ -37,6 +38,8 @@ pub(crate) struct Inner {
     pub(super) seen: Seen,
     /// What the dashboard keeps at hand.
     pub(crate) shelf: Shelf,
+    /// How often guests may ask.
+    pub(crate) guests: Gate,
     /// Figures for Prometheus.
     pub(crate) metrics: Metrics,
     /// Cancelled when the server is asked to end: streams end, and nothing new begins.
@@ -61,6 +64,7 @@ impl App {
             feed: Feed::default(),
             seen: Seen::default(),
             shelf: Shelf::default(),
+            guests: Gate::default(),
             metrics: Metrics::default(),
             stop: Cancel::new(),
         })))

@@ -103,7 +103,7 @@ pub(super) async fn content(
 }
 
 /// The bytes of this asset, as the headers ask for them.
-pub(super) async fn of(app: &App, asset: &Asset, headers: &HeaderMap, download: bool) -> Result<Response, Problem> {
+pub(crate) async fn of(app: &App, asset: &Asset, headers: &HeaderMap, download: bool) -> Result<Response, Problem> {
     let (size, tag) = (asset.blob.size_bytes, format!("\"{}\"", asset.blob.sha256));
     let header = |text: &str| HeaderValue::from_str(text).map_err(|e| Problem::new(Code::Unexpected, "answer content", e));
     let mut told = HeaderMap::new();

@@ -119,6 +119,8 @@ pub(super) async fn write(request: Request, next: Next) -> Response {
         None => return response,
     };
     if problem.status().is_server_error() {
+        // The address of a guest's page is a secret.
+        let path = if path.starts_with("/guest/") || path.starts_with("/join/") { "a guest's" } else { path };
         tracing::error!(%method, %path, fault = %problem.fault, "a request failed");
     }
     let trace_id = response.extensions().get::<TraceId>().map(|id| id.0.clone());

@@ -3,7 +3,7 @@
 use super::app::App;
 use super::{
     assets, audit, callbacks, caller, choices, content, costs, deliveries, docs, drive, events, former, handed, health, jobs, keys,
-    metrics, openapi, pipeline, problem, results, schedules, subjects, trace, upload, webhooks, workers, workflows,
+    metrics, openapi, pipeline, problem, results, schedules, shoots, subjects, trace, upload, webhooks, workers, workflows,
 };
 use crate::ui;
 use axum::Router;
@@ -62,6 +62,16 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(subjects::character))
         .routes(routes!(subjects::people))
         .routes(routes!(subjects::person))
+        .routes(routes!(shoots::list, shoots::make))
+        .routes(routes!(shoots::show, shoots::change))
+        .routes(routes!(shoots::link, shoots::unlink))
+        .routes(routes!(shoots::people::list, shoots::people::enrol).layer(DefaultBodyLimit::disable()))
+        .routes(routes!(shoots::people::forget))
+        .routes(routes!(shoots::people::correct))
+        .routes(routes!(shoots::people::review))
+        .routes(routes!(shoots::people::crop))
+        .routes(routes!(shoots::photos::list, shoots::photos::hand_in).layer(DefaultBodyLimit::disable()))
+        .routes(routes!(shoots::photos::why))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::retry))
         .routes(routes!(audit::report, audit::fix))
@@ -95,11 +105,13 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
 pub(super) fn routes(app: &App) -> Router {
     let guarded = Router::from(guarded()).layer(from_fn_with_state(app.clone(), caller::enter));
     let pages = ui::pages().layer(from_fn_with_state(app.clone(), caller::look));
+    let guests = ui::guests::routes().layer(from_fn_with_state(app.clone(), ui::guests::guard));
     ui::listen(app);
     Router::from(open())
         .merge(guarded)
         .merge(ui::open())
         .merge(pages)
+        .merge(guests)
         .fallback(ui::no_page)
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(from_fn_with_state(app.clone(), trace::watch))

@@ -26,9 +26,9 @@ pub(super) struct PageQuery {
     /// At most this many.
     #[serde(default = "page::default_limit")]
     #[param(minimum = 1, maximum = 200, default = 50)]
-    limit: u32,
+    pub(super) limit: u32,
     /// `next` of the page before.
-    cursor: Option<String>,
+    pub(super) cursor: Option<String>,
 }
 
 /// A character or a person.

@@ -34,7 +34,7 @@ const PIECE_LIMIT: Duration = Duration::from_secs(20);
 /// For the rest of a form that was refused.
 const REST_LIMIT: Duration = Duration::from_secs(1);
 /// How long a whole file may take; scratch that nobody owns is swept after an hour.
-const FILE_LIMIT: Duration = Duration::from_mins(30);
+pub(super) const FILE_LIMIT: Duration = Duration::from_mins(30);
 /// How long the answer waits for the file to be registered.
 const WAIT: Duration = Duration::from_secs(10);
 /// Fields of a form at most.
@@ -250,12 +250,12 @@ fn refuse(reason: impl std::fmt::Display) -> Problem {
     Problem::new(Code::InputInvalid, "take file", reason)
 }
 
-fn slow() -> Problem {
+pub(super) fn slow() -> Problem {
     Problem::new(Code::RequestSlow, "take file", format!("a file comes within {} min", FILE_LIMIT.as_secs() / 60))
 }
 
 /// Where the file lies here is nobody's business.
-pub(super) fn without_path(mut fault: Fault, file: &Path) -> Fault {
+pub(crate) fn without_path(mut fault: Fault, file: &Path) -> Fault {
     let shown = file.display().to_string();
     fault.context.retain(|(_, value)| !value.contains(&shown));
     fault.reason = fault.reason.map(|reason| reason.replace(&shown, "the file"));
@@ -264,8 +264,7 @@ pub(super) fn without_path(mut fault: Fault, file: &Path) -> Fault {
 
 async fn read_form(form: &mut Multipart, said: &mut Said, file: &Path, max_bytes: u64) -> Result<(), Problem> {
     for _ in 0..=FIELDS_MAX {
-        let next = timeout(PIECE_LIMIT, form.next_field()).await.map_err(|_| slow())?;
-        let Some(field) = next.map_err(|e| refuse(e.body_text()))? else { return Ok(()) };
+        let Some(field) = next_field(form).await? else { return Ok(()) };
         let name = field.name().unwrap_or_default().to_owned();
         if name == "file" {
             if std::mem::replace(&mut said.has_file, true) {
@@ -277,6 +276,12 @@ async fn read_form(form: &mut Multipart, said: &mut Said, file: &Path, max_bytes
         }
     }
     Err(refuse(format!("a form has at most {FIELDS_MAX} fields")))
+}
+
+/// The next field of a form. Errors: `input_invalid`, `request_slow`.
+pub(super) async fn next_field(form: &mut Multipart) -> Result<Option<Field<'_>>, Problem> {
+    let next = timeout(PIECE_LIMIT, form.next_field()).await.map_err(|_| slow())?;
+    next.map_err(|e| refuse(e.body_text()))
 }
 
 /// Who is still sending when the line is closed may never read the answer; so what little is left is taken first.
@@ -291,7 +296,8 @@ async fn next_piece(field: &mut Field<'_>) -> Result<Option<bytes::Bytes>, Probl
     piece.map_err(|e| refuse(e.body_text()))
 }
 
-async fn text(mut field: Field<'_>) -> Result<String, Problem> {
+/// A field that is no file. Errors: `input_invalid`, `request_slow`.
+pub(super) async fn text(mut field: Field<'_>) -> Result<String, Problem> {
     let mut bytes = Vec::new();
     while let Some(piece) = next_piece(&mut field).await? {
         bytes.extend_from_slice(&piece);
@@ -302,7 +308,8 @@ async fn text(mut field: Field<'_>) -> Result<String, Problem> {
     String::from_utf8(bytes).map_err(|_| refuse("a field is not UTF-8"))
 }
 
-async fn write(mut field: Field<'_>, path: &Path, max_bytes: u64) -> Result<(), Problem> {
+/// Writes a field into a new file. Errors: `body_too_large`, `request_slow`; `io`, `disk_full`.
+pub(super) async fn write(mut field: Field<'_>, path: &Path, max_bytes: u64) -> Result<(), Problem> {
     let mut sink = Sink::into(path, max_bytes).await?;
     while let Some(piece) = next_piece(&mut field).await? {
         sink.take(&piece).await?;

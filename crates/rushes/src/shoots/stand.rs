@@ -57,6 +57,21 @@ pub(crate) fn person_named<'a>(people: &'a [Person], who: &str) -> Result<&'a Pe
     }
 }
 
+/// Who finds faces. Errors: `faces_off` where there is no model.
+pub(crate) fn finder(shoots: &Shoots) -> Result<Arc<dyn FaceFinder>, Fault> {
+    shoots.finder.clone().ok_or_else(|| Fault::new(Code::FacesOff, "enrol person").because("there is no model"))
+}
+
+/// The face of each selfie, and what found them. Errors: `faces_off`; those of [`selfie`].
+pub(crate) async fn faces_of(shoots: &Shoots, selfies: &[impl AsRef<Path>]) -> Result<(Vec<Face>, String), Fault> {
+    let finder = finder(shoots)?;
+    let mut faces = Vec::new();
+    for photo in selfies {
+        faces.push(selfie(finder.as_ref(), photo.as_ref()).await?);
+    }
+    Ok((faces, finder.model().to_owned()))
+}
+
 /// The one face of a selfie. Errors: `input_invalid` where there is none, or several; those of looking.
 pub(crate) async fn selfie(finder: &dyn FaceFinder, photo: &Path) -> Result<Face, Fault> {
     let seen = finder.look(photo, &Cancel::new()).await?;

@@ -14,6 +14,7 @@ mod choices;
 mod deliveries;
 mod files;
 mod form;
+pub(crate) mod guests;
 mod job;
 mod jobs;
 mod keys;
@@ -23,6 +24,7 @@ mod pictures;
 mod read;
 mod shelf;
 mod shell;
+mod shoots;
 mod start;
 mod steps;
 mod webhooks;
@@ -55,6 +57,17 @@ pub(crate) fn pages() -> Router<App> {
         .route("/assets/{id}", get(asset::show))
         .route("/deliveries", get(deliveries::show))
         .route("/deliveries/retry", post(deliveries::retry))
+        .route("/shoots", get(shoots::show).post(shoots::make))
+        .route("/shoots/{id}", get(shoots::one::show))
+        .route("/shoots/{id}/say", post(shoots::said::say))
+        .route("/shoots/{id}/rules", post(shoots::said::change))
+        .route("/shoots/{id}/link", post(shoots::link::make))
+        .route("/shoots/{id}/link/remove", post(shoots::link::remove))
+        .route("/shoots/{id}/slideshow", get(shoots::slideshow::show))
+        .route("/shoots/{id}/people/{number}", get(shoots::person::show))
+        .route("/shoots/{id}/people/{number}/forget", post(shoots::said::forget))
+        .route("/ui/faces/{shoot}/{face}", get(shoots::slideshow::face))
+        .route("/ui/photos/{shoot}/{number}/{size}", get(shoots::slideshow::photo))
         .route("/audit", get(audit::show).post(audit::run))
         .route("/audit/mend", post(audit::mend))
         .route("/keys", get(keys::show).post(keys::make))

@@ -81,11 +81,12 @@ impl Place {
 }
 
 /// The places, in the order of the rail. The bar of a phone shows the first of them, and the others under `More`.
-const PLACES: [(&str, &str, &str); 7] = [
+const PLACES: [(&str, &str, &str); 8] = [
     ("overview", "/", "Overview"),
     ("jobs", "/jobs", "Jobs"),
     ("characters", "/characters", "Characters"),
     ("deliveries", "/deliveries", "Deliveries"),
+    ("shoots", "/shoots", "Shoots"),
     ("audit", "/audit", "Audit"),
     ("webhooks", "/webhooks", "Webhooks"),
     ("keys", "/keys", "Keys"),

@@ -1,0 +1,54 @@
+//! What somebody wants of a shoot's rules: what is not said stays.
+
+use rushes_core::album::{Rules, Unknown};
+use serde::Deserialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// What a shoot is to do; what is not said stays as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Wish {
+    /// Whether faces are looked for: only with the consent of those it is about.
+    pub(crate) recognise: Option<bool>,
+    /// What becomes of people nobody knows: a folder of their own (`cloud`), or a question (`review`).
+    #[schema(value_type = Option<String>, pattern = "^(cloud|review)$")]
+    pub(crate) unknown: Option<Unknown>,
+    /// A face nearer than this is that person's.
+    #[schema(minimum = 0, maximum = 0.8)]
+    pub(crate) route_below: Option<f32>,
+    /// A face nearer than this may be that person's: somebody decides.
+    #[schema(minimum = 0, maximum = 0.8)]
+    pub(crate) review_below: Option<f32>,
+    /// The second-best person is further away by at least so much.
+    #[schema(minimum = 0, maximum = 0.5)]
+    pub(crate) margin: Option<f32>,
+    /// Whether photos are taken.
+    pub(crate) open: Option<bool>,
+    /// Everything known of faces is erased after so many days from now; 0: never.
+    #[schema(minimum = 0, maximum = 3650)]
+    pub(crate) days: Option<u32>,
+}
+
+impl Wish {
+    /// The rules from now on.
+    pub(crate) fn onto(&self, rules: Rules, now_ms: i64) -> Rules {
+        let until = |days: u32| (days > 0).then(|| now_ms + i64::from(days.min(3_650)) * DAY_MS);
+        Rules {
+            is_recognising: self.recognise.unwrap_or(rules.is_recognising),
+            unknown: self.unknown.unwrap_or(rules.unknown),
+            route_below: self.route_below.unwrap_or(rules.route_below),
+            review_below: self.review_below.unwrap_or(rules.review_below),
+            margin: self.margin.unwrap_or(rules.margin),
+            is_open: self.open.unwrap_or(rules.is_open),
+            expires_ms: self.days.map_or(rules.expires_ms, until),
+        }
+    }
+}
+
+/// `cloud` or `review`.
+pub(crate) fn unknown(text: &str) -> Option<Unknown> {
+    serde_json::from_value(json!(text)).ok()
+}
