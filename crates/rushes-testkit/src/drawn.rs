@@ -10,7 +10,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 /// Figures there are; each has a hue of its own.
-pub const FIGURES: usize = 6;
+pub(crate) const FIGURES: usize = 6;
 /// Photos are looked at in this width, px.
 const LOOKED_PX: u32 = 320;
 /// Of the photo's pixels, what a head has at least.
