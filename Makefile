@@ -18,7 +18,7 @@ bench: ## Measure everything, beside rclone where it is, and write docs/performa
 	@./scripts/setup.sh
 	@./scripts/bench.sh
 
-bench-peers: ## Install MoviePy into target/peers, and measure the five outputs beside it
+bench-peers: ## Install MoviePy and face_recognition into target/peers, and measure beside them
 	@./scripts/setup.sh
 	@./scripts/peers.sh
 

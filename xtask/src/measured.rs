@@ -77,6 +77,12 @@ const PARTS: &[Part] = &[
             ("machines_cpu", |figures| plots::bars("Processor time a step, servers included", "ms", figures, None)),
         ],
     },
+    Part {
+        name: "faces",
+        title: "Faces",
+        about: "The shared test photos, and photos of 24 megapixels made of them; beside face_recognition. What it means: [decision 0032](decisions/0032-faces.md).",
+        plots: &[],
+    },
 ];
 
 /// Writes `docs/performance.md` and its plots from what the bench printed and noted. Tells what was written. Errors: a

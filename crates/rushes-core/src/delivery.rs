@@ -143,6 +143,10 @@ pub struct Due {
 /// Objects of more bytes than this are large: they have places of their own, so that others never wait behind them.
 pub const SMALL_MAX_BYTES: u64 = 8 * 1024 * 1024;
 
+/// What a destination holds already is copied there, where it has more bytes than this: of less, a look at what is there
+/// takes as long as sending it.
+pub const COPIED_ABOVE_BYTES: u64 = 64 * 1024;
+
 /// What a sender asks the outbox for. Folders are made before anything else is done.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {

@@ -77,6 +77,8 @@ pub struct Abilities<'a> {
     pub uploads: Option<&'a dyn Uploads>,
     /// Can make the place itself, where it is missing.
     pub setup: Option<&'a dyn Setup>,
+    /// Copies what it holds under another key.
+    pub copies: Option<&'a dyn Copies>,
     /// Has folders that exist without objects, and makes several in fewer requests.
     pub folders: bool,
     /// How far this machine's clock is ahead of the destination's, as its last answer said.
@@ -94,6 +96,15 @@ pub trait Links: Send + Sync {
     /// An address that opens this object, and nothing else, from now for this long. Errors: `destination_refused`, also
     /// when the time is longer than the destination allows; `destination_down`.
     async fn signed_url(&self, key: &str, valid: Duration) -> Result<String, Fault>;
+}
+
+/// Copies within the destination, of which no byte passes through here.
+#[async_trait]
+pub trait Copies: Send + Sync {
+    /// Writes what is under `from`, where that is the version that was `proven` to be these bytes, also under `to`, where
+    /// nothing is yet; gives what is shown there then, which need not be these bytes. Whatever the error is, who asked puts the
+    /// bytes themselves.
+    async fn copy(&self, from: &str, proven: &Proof, to: &str, blob: &Blob) -> Result<Proof, Fault>;
 }
 
 /// Uploads in parts.

@@ -1,5 +1,5 @@
 //! What looking for faces costs, and how rightly persons are told apart, on the shared test photos and on photos of 24
-//! megapixels made of them. `cargo run --release -p rushes-faces --example measure [speed|accuracy|peer PYTHON|draw PHOTO PNG]`.
+//! megapixels made of them. `cargo run --release -p rushes-faces --example measure [accuracy|speed|peer|look PHOTO [PNG]]`.
 //!
 //! Photos and models lie in `../shared`, or in the folder that RUSHES_SHARED names; without them it says so and ends.
 //! Compare processor seconds and ratios within one run: machines are noisy.
@@ -40,13 +40,15 @@ fn main() -> Result<(), Trouble> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let photos = listed(&dev)?;
     match words[..] {
-        ["draw", photo, png] => runtime.block_on(draw(home.path(), photo.as_ref(), png.as_ref())),
+        ["look", photo] => runtime.block_on(look(home.path(), photo.as_ref(), None)),
+        ["look", photo, png] => runtime.block_on(look(home.path(), photo.as_ref(), Some(png.as_ref()))),
         ["accuracy"] => runtime.block_on(accuracy(home.path(), &dev)),
-        ["peer", python] => runtime.block_on(peer(home.path(), &photos, python)),
+        ["peer"] => runtime.block_on(peer(home.path(), &photos)),
         ["speed"] => runtime.block_on(speed(home.path(), &photos)),
         _ => runtime.block_on(async {
             accuracy(home.path(), &dev).await?;
-            speed(home.path(), &photos).await
+            speed(home.path(), &photos).await?;
+            peer(home.path(), &photos).await
         }),
     }
 }
@@ -171,31 +173,61 @@ async fn accuracy(models: &Path, dev: &Path) -> Result<(), Trouble> {
         together.len(),
         thresholds.review_below
     );
-    let known = [vec![singles[0].1.faces[0].template.clone()]];
-    let routed = singles
-        .iter()
-        .filter(|(_, seen)| matches!(assign(&[&seen.faces[0].template], &known, |_, _| true, &thresholds)[0], Verdict::Route { .. }));
-    println!("faces       {} photos are routed to the first person", routed.count());
+    let (mut names, mut known): (Vec<&str>, Vec<Vec<Template>>) = (Vec::new(), Vec::new());
+    let (mut right, mut wrong) = (0, 0);
+    for (person, seen) in &singles {
+        if !names.contains(&person.as_str()) {
+            names.push(person);
+            known.push(vec![seen.faces[0].template.clone()]);
+        } else {
+            // Whom a later photo enrols is nobody's to find yet.
+            let faces: Vec<&Template> = seen.faces.iter().map(|face| &face.template).collect();
+            for verdict in assign(&faces, &known, |_, _| true, &thresholds) {
+                let Verdict::Route { person: routed, .. } = verdict else { continue };
+                let is_right = usize::from(names[routed] == person);
+                (right, wrong) = (right + is_right, wrong + 1 - is_right);
+            }
+        }
+    }
+    let rest = singles.len() - known.len();
+    println!("faces       {} persons enrolled with one photo each: {right} of {rest} others routed rightly, {wrong} wrongly", known.len());
     Ok(())
 }
 
-/// Beside the Python package `face_recognition`, which `scripts/peers.sh` installs: the same photos, in turns.
-async fn peer(models: &Path, photos: &[PathBuf], python: &str) -> Result<(), Trouble> {
+/// Python with what this is asked to run, and where `scripts/peers.sh` puts packages.
+#[expect(clippy::disallowed_methods, reason = "a benchmark starts what it compares with")]
+fn python(program: &Path) -> std::process::Command {
+    let mut command = std::process::Command::new(program);
+    command.args(["-W", "ignore"]).env("PYTHONPATH", peers().join("packages"));
+    command
+}
+
+fn peers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/peers")
+}
+
+/// Beside the Python package `face_recognition`: the same photos in the same run, one thread each.
+async fn peer(models: &Path, photos: &[PathBuf]) -> Result<(), Trouble> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/face_recognition_photos.py");
-    #[expect(clippy::disallowed_methods, reason = "a benchmark starts what it compares with")]
-    let mut command = std::process::Command::new(python);
-    let answered = command.arg("-W").arg("ignore").arg(script).args(photos).output()?;
+    let programs = [peers().join("bin/python"), PathBuf::from("python3")];
+    let has_it =
+        |program: &&PathBuf| python(program).args(["-c", "import face_recognition"]).output().is_ok_and(|out| out.status.success());
+    let Some(program) = programs.iter().find(has_it) else {
+        println!("faces       skipped: face_recognition (make bench-peers installs it)");
+        return Ok(());
+    };
+    let answered = python(program).arg(script).args(photos).output()?;
     let said = String::from_utf8_lossy(&answered.stdout);
     let figures: Vec<f64> = said.split_whitespace().filter_map(|word| word.parse().ok()).collect();
     let [cpu_s, faces] = figures[..] else { return Err(String::from_utf8_lossy(&answered.stderr).into()) };
     let theirs = cpu_s / photos.len() as f64;
-    println!("faces       face_recognition: {:.1} photos a CPU second ({faces} faces)", 1.0 / theirs);
+    println!("faces       face_recognition, test photos: {:.1} photos a CPU second ({faces} faces)", 1.0 / theirs);
     for finder in finders(models)? {
         round(&finder, &photos[..4], 1).await?;
         let (_, ours, faces) = round(&finder, photos, 1).await?;
+        let name = finder.runtime();
         println!(
-            "faces       {}: {:.1} photos a CPU second, {:.1} times theirs ({faces} faces)",
-            finder.runtime(),
+            "faces       {name:>4}, test photos: {:.1} photos a CPU second, {:.1} times theirs ({faces} faces)",
             1.0 / ours,
             theirs / ours
         );
@@ -203,14 +235,23 @@ async fn peer(models: &Path, photos: &[PathBuf], python: &str) -> Result<(), Tro
     Ok(())
 }
 
-/// A photo with a frame around each face, for the eye.
-async fn draw(models: &Path, photo: &Path, png: &Path) -> Result<(), Trouble> {
+/// What is seen in a photo and the memory that took; a picture of it with a frame around each face, for the eye.
+async fn look(models: &Path, photo: &Path, png: Option<&Path>) -> Result<(), Trouble> {
     let finder = Finder::open(models, &Runtime::Auto(None), None)?;
+    println!("{}: {} by {}, {} by {}", finder.model(), DETECTOR.file, DETECTOR.licence, EMBEDDER.file, EMBEDDER.licence);
     let seen = finder.look(photo, &Cancel::new()).await?;
+    for face in &seen.faces {
+        println!("{:?} {:?}, a crop of {} bytes", face.region, face.quality, face.crop.len());
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    println!("{}×{} px; {}", seen.width, seen.height, status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default());
+    png.map_or(Ok(()), |png| draw(&seen, photo, png))
+}
+
+fn draw(seen: &Seen, photo: &Path, png: &Path) -> Result<(), Trouble> {
     let mut picture = image::open(photo)?.into_rgb8();
     let thick = (seen.width / 300).max(2);
     for face in &seen.faces {
-        println!("{:?} {:?}, a crop of {} bytes", face.region, face.quality, face.crop.len());
         let at = |share: f32, side: u32| (share * side as f32).max(0.0) as u32;
         let (left, top) = (at(face.region.x, seen.width), at(face.region.y, seen.height));
         let (wide, high) = (at(face.region.width, seen.width), at(face.region.height, seen.height));
@@ -221,9 +262,7 @@ async fn draw(models: &Path, photo: &Path, png: &Path) -> Result<(), Trouble> {
             }
         }
     }
-    picture.save(png)?;
-    println!("{} by {} of {} and {}", png.display(), finder.model(), DETECTOR.licence, EMBEDDER.licence);
-    Ok(())
+    Ok(picture.save(png)?)
 }
 
 /// Processor seconds of this process, from `/proc`.

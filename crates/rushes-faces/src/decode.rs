@@ -31,8 +31,8 @@ const MAX_FILE_BYTES: u64 = 128 << 20;
 /// Pixels of one photo: beyond what any camera makes.
 const MAX_PIXELS: u64 = 250_000_000;
 
-/// What decoding may allocate beside the file.
-const MAX_MEMORY_BYTES: u64 = 320_000_000;
+/// Of a photo's bytes and what decoding allocates: 100 megapixels of three bytes, or in passes, and their file.
+const MAX_MEMORY_BYTES: u64 = 380_000_000;
 
 /// What takes more than this is decoded one at a time.
 const LARGE_BYTES: u64 = 64_000_000;
@@ -151,7 +151,7 @@ fn decode_whole(path: &Path, bytes: &[u8], format: ImageFormat, cancel: &Cancel)
     // A WebP's picture is unpacked beside the one that is handed out; one with more than three bytes a pixel is copied.
     let is_rgb = decoder.total_bytes() == 3 * pixels;
     let beside = if format == ImageFormat::WebP { 4 * pixels } else { 0 } + if is_rgb { 0 } else { 3 * pixels };
-    let _alone = bounded(path, decoder.total_bytes() + beside, cancel)?;
+    let _alone = bounded(path, bytes.len() as u64 + decoder.total_bytes() + beside, cancel)?;
     let orientation = decoder.orientation().map_err(judge)?;
     let picture = DynamicImage::from_decoder(decoder).map_err(judge)?.into_rgb8();
     Ok((resample::halved(picture, KEPT_SIDE_PX), (width, height), orientation))

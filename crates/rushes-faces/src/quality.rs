@@ -16,22 +16,27 @@ pub(crate) fn quality(face: &Found, chip: &RgbImage, scale: f32) -> Quality {
     Quality { score: face.score, size_px, sharpness: (edges(chip) / SHARP).clamp(0.0, 1.0), turn: turn(face.points) }
 }
 
-/// The variance of the Laplacian of a chip's middle, where the face is.
+/// The variance of the Laplacian of a chip's middle, where the face is. What lies outside of the photo is black, and is left
+/// out: its edge is the photo's, not the face's.
 fn edges(chip: &RgbImage) -> f32 {
+    const OUTSIDE: [u8; 3] = [0; 3];
     let light = |x: u32, y: u32| {
         let [red, green, blue] = chip.get_pixel(x, y).0.map(f32::from);
         0.299 * red + 0.587 * green + 0.114 * blue
     };
     let (from, to) = (chip.width() / 6, chip.width() - chip.width() / 6);
     let (mut sum, mut squares, mut count) = (0.0_f64, 0.0_f64, 0.0_f64);
-    for y in from..to {
-        for x in from..to {
-            let edge = light(x - 1, y) + light(x + 1, y) + light(x, y - 1) + light(x, y + 1) - 4.0 * light(x, y);
-            sum += f64::from(edge);
-            squares += f64::from(edge * edge);
-            count += 1.0;
+    for (x, y) in (from..to).flat_map(|y| (from..to).map(move |x| (x, y))) {
+        let around = [(x, y), (x - 1, y), (x + 1, y), (x, y - 1), (x, y + 1)];
+        if around.iter().any(|(x, y)| chip.get_pixel(*x, *y).0 == OUTSIDE) {
+            continue;
         }
+        let edge = around[1..].iter().map(|(x, y)| light(*x, *y)).sum::<f32>() - 4.0 * light(x, y);
+        sum += f64::from(edge);
+        squares += f64::from(edge * edge);
+        count += 1.0;
     }
+    let count = count.max(1.0);
     (squares / count - (sum / count).powi(2)) as f32
 }
 
@@ -58,6 +63,8 @@ mod tests {
         assert!(edges(&board(4)) > SHARP, "{}", edges(&board(4)));
         assert!(edges(&ramp) < SHARP / 100.0, "{}", edges(&ramp));
         assert!(edges(&image::imageops::blur(&board(4), 3.0)) < SHARP / 10.0);
+        let cut = RgbImage::from_fn(150, 150, |x, y| if x < 70 { Rgb([0; 3]) } else { *ramp.get_pixel(x, y) });
+        assert!(edges(&cut) < SHARP / 100.0, "an edge of the photo is none of the face");
     }
 
     #[test]

@@ -10,12 +10,11 @@ use std::path::{Path, PathBuf};
 pub(crate) use free::free;
 
 /// What computes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Runtime {
     /// ONNX Runtime where `ORT_DYLIB_PATH` names its library, or this file is one, and it can be loaded; else rten.
     Auto(Option<PathBuf>),
     /// rten: pure Rust, always there.
-    #[default]
     Rten,
     /// ONNX Runtime from this library.
     Ort(PathBuf),
@@ -75,4 +74,25 @@ fn refuse(operation: &str, why: impl std::fmt::Display) -> Fault {
 /// A library that cannot be loaded.
 fn unloadable(library: &Path, why: impl std::fmt::Display) -> Fault {
     Fault::new(Code::ConfigInvalid, "load ONNX Runtime").with("library", library.display()).because(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_a_library_that_is_named_outright_has_to_be_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let absent = folder.path().join("libonnxruntime.so");
+        let fault = Engine::ready(&Runtime::Ort(absent.clone())).err().unwrap();
+        assert!(fault.code == Code::ConfigInvalid && fault.to_string().contains("libonnxruntime.so"), "{fault}");
+        assert_eq!(Engine::ready(&Runtime::Auto(Some(absent))).unwrap().name(), "rten");
+        assert_eq!(Engine::ready(&Runtime::Rten).unwrap().name(), "rten");
+    }
+
+    #[test]
+    fn run_refuses_what_is_no_model() {
+        let rten = Engine::ready(&Runtime::Rten).unwrap();
+        assert_eq!(rten.open(b"no model".to_vec()).err().unwrap().code, Code::FacesOff);
+    }
 }

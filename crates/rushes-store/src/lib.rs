@@ -10,6 +10,7 @@ mod attempts;
 mod base;
 mod bells;
 mod calls;
+mod copies;
 mod events;
 #[cfg(any(test, feature = "fill"))]
 pub mod fill;

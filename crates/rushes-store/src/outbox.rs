@@ -4,6 +4,7 @@ pub(crate) mod backlog;
 pub(crate) mod ends;
 pub(crate) mod lease;
 
+use crate::copies::elsewhere;
 use crate::events::tell;
 use crate::rows;
 use crate::settle::settle;
@@ -16,6 +17,7 @@ use ends::{pay, proven, put_off};
 use lease::{lease_due, lease_lost, lease_ready};
 use rushes_core::catalog::Record;
 use rushes_core::delivery::{Backlog, CatalogRoute, Due, Held, Leased, Owed, Wanted, Work};
+use rushes_core::destination::Proof;
 use rushes_core::store::Outbox;
 use rushes_core::{Fault, JobId};
 use serde_json::json as object;
@@ -44,6 +46,11 @@ impl Outbox for SqlStore {
     async fn proven(&self, due: &Due, held: &Held) -> Result<(), Fault> {
         let (due, held, routes) = (due.clone(), held.clone(), self.routes.clone());
         self.write(move |write| proven(write, &due, &held, &routes)).await
+    }
+
+    async fn elsewhere(&self, due: &Due) -> Result<Option<(String, Proof)>, Fault> {
+        let due = due.clone();
+        self.read(move |sql| elsewhere(sql, &due)).await
     }
 
     async fn snapshot(&self, due: &Due) -> Result<Option<Record>, Fault> {

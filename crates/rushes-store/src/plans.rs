@@ -5,7 +5,7 @@ use crate::sqlite::TAKE_OVER;
 use crate::store::{Mode, SqlStore};
 use crate::upkeep::{expire, old, owe};
 use crate::versions::Versions;
-use crate::{assets, attempts, calls, folders, jobs, messages, outbox, pages, register, settle, snapshot};
+use crate::{assets, attempts, calls, copies, folders, jobs, messages, outbox, pages, register, settle, snapshot};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{DeliveryState, Routes};
 use rushes_core::store::{AssetFilter, DeliveryFilter, JobFilter, SubjectFilter};
@@ -185,7 +185,8 @@ fn plans_of_hot_questions_walk_no_table() {
     hot.extend(messages::DUE.map(str::to_owned));
     hot.extend(register::NO_RECORD.map(str::to_owned));
     hot.extend([outbox::lease::LEASE, outbox::lease::RENEW].concat().into_iter().map(str::to_owned));
-    hot.extend([outbox::ends::PAY, outbox::ends::PROVEN, settle::STANDING, snapshot::RAISE].map(str::to_owned));
+    hot.extend([outbox::ends::paying(), copies::after_first(), copies::after_copies(), copies::ELSEWHERE.to_owned()]);
+    hot.extend([outbox::ends::PROVEN, settle::STANDING, snapshot::RAISE].map(str::to_owned));
     hot.extend([register::VERSIONS, register::AFTER_OLDER, messages::OLD, messages::OWED].map(str::to_owned));
     hot.extend([register::LAST_REV, outbox::REMOVED, outbox::backlog::PLACES, owe::REFUSE_PLACE].map(str::to_owned));
     hot.extend([calls::UNDRIVEN, calls::UNDRIVEN_BUT_TURNS, calls::IN_TURN, calls::NEXT].map(str::to_owned));

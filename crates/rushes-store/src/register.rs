@@ -1,6 +1,7 @@
 //! Makes ingested files assets: rows, versions, lineage, and everything owed, inside the step's transaction.
 
 use crate::assets;
+use crate::copies;
 use crate::events::tell;
 use crate::folders::into_folders;
 use crate::rows::{self, json};
@@ -295,6 +296,9 @@ fn owe_object(write: &mut Write<'_>, maker: &Maker<'_>, asset: &Asset, route: &R
     };
     if asset.version > 1 {
         rows::change(write.sql, AFTER_OLDER, params![row, route.name, key, asset.version])?;
+    }
+    if !route.renders(asset.kind, &asset.blob.mime) {
+        copies::wait_for_first(write, row, &route.name, asset)?;
     }
     rows::change(
         write.sql,

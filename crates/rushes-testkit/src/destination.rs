@@ -1,6 +1,6 @@
 //! What every destination must keep.
 
-use rushes_core::destination::{Compared, Condition, Destination, Put, compare};
+use rushes_core::destination::{Compared, Condition, Destination, Put, Shows, compare};
 use rushes_core::digest::digest;
 use rushes_core::{Blob, Code};
 use std::io::Write;
@@ -181,6 +181,41 @@ async fn absence_is_an_answer(destination: &dyn Destination) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let fault = destination.get("suite/none", None, &folder.path().join("got")).await.expect_err("nothing to get");
     assert_eq!(fault.code, Code::NotFound, "{fault}");
+}
+
+/// Copies of what a destination holds: of that very version, where nothing is yet, and proven like what was sent.
+pub async fn copies_suite(destination: &dyn Destination) {
+    let copies = destination.abilities().copies.expect("it says that it copies");
+    let (film, other) = (source(&vec![7; 300_000]), source(&vec![8; 300_000]));
+    let (from, to) = ("suite/from é/[1] film.bin", "suite/to é/[2] #film+.bin");
+    let proof = destination.put(Put::new(from, &film.file, &film.blob, Condition::CreateOnly)).await.expect("put");
+    let copy = copies.copy(from, &proof, to, &film.blob).await.unwrap_or_else(|fault| panic!("copy: {fault}"));
+    assert_eq!(copy.shows_copy(&film.blob, &proof), Shows::Same, "{copy:?} of {proof:?}");
+    assert_eq!(content(destination, to).await, vec![7; 300_000]);
+    for key in [from, to] {
+        let there = compare(destination, key, &film.blob, None).await.expect("a look");
+        assert!(matches!(there, Compared::Same(_)), "{key}: {there:?}");
+    }
+    if let Ok(again) = copies.copy(from, &proof, to, &film.blob).await {
+        assert_eq!(again.shows_copy(&film.blob, &proof), Shows::Same, "what is there is not written over, but by these very bytes");
+    }
+    let again = destination.put(Put::new(to, &film.file, &film.blob, Condition::CreateOnly)).await;
+    assert!(again.is_ok_and(|again| again.proves(&film.blob)), "whoever puts it then finds it there");
+    destination.delete(to).await.expect("delete");
+    let second = destination.put(Put::new(from, &other.file, &other.blob, Condition::Replace(&proof))).await.expect("replace");
+    // A lax store copies what has changed, and is found out by what it shows.
+    match copies.copy(from, &proof, to, &film.blob).await {
+        Ok(wrong) => assert_ne!(wrong.shows_copy(&film.blob, &proof), Shows::Same, "{wrong:?}"),
+        Err(_) => assert!(destination.stat(to).await.expect("stat").is_none(), "nothing is left"),
+    }
+    destination.delete(to).await.expect("delete");
+    let last = copies.copy(from, &second, to, &other.blob).await.expect("a copy of what is there now");
+    destination.delete(from).await.expect("delete");
+    assert_eq!(content(destination, to).await, vec![8; 300_000], "a copy stays when its source goes");
+    copies.copy(from, &second, "suite/none", &other.blob).await.expect_err("nothing to copy");
+    let replaced = destination.put(Put::new(to, &film.file, &film.blob, Condition::Replace(&last))).await.expect("its proof names it");
+    assert!(replaced.proves(&film.blob));
+    destination.delete(to).await.expect("delete");
 }
 
 /// What stands for a folder where there are only keys: an object of no bytes, that comes and goes with it.

@@ -38,6 +38,6 @@ pub mod upstash;
 pub mod webhooks;
 
 pub use catalog::{WRITERS, catalog_suite, writers, writers_ended};
-pub use destination::{destination_suite, destination_suite_up_to, marker_suite, simple_suite};
+pub use destination::{copies_suite, destination_suite, destination_suite_up_to, marker_suite, simple_suite};
 pub use links::{links_suite, open};
 pub use uploads::uploads_suite;

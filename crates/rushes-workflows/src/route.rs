@@ -3,8 +3,9 @@
 
 use crate::kit::{Kit, Shoots, blocking};
 use crate::registry::Card;
-use rushes_core::album::{Photo, Settled, Wanted, WantedPerson, WantedPhoto};
+use rushes_core::album::{Group, Photo, Settled, Wanted, WantedPerson, WantedPhoto};
 use rushes_core::flow::{Flow, Step, StepContext};
+use rushes_core::folder::NewFolder;
 use rushes_core::inspect::{Looked, MediaInfo};
 use rushes_core::kinds::Names;
 use rushes_core::store::AssetFilter;
@@ -40,6 +41,12 @@ pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Va
 #[must_use]
 pub fn person_id(shoot: &str, number: u32) -> String {
     format!("{shoot}-p{number:04}")
+}
+
+/// The number in such an id.
+#[must_use]
+pub fn number_of(shoot: &str, id: &str) -> Option<u32> {
+    id.strip_prefix(shoot)?.strip_prefix("-p")?.parse().ok()
 }
 
 /// Carries out what is wanted: of these photos, or of all, in steps whose names begin so. Gives how many photos that were.
@@ -80,13 +87,23 @@ async fn route(context: StepContext, shoots: Shoots, shoot: String, photos: Vec<
     Ok(done)
 }
 
-/// Has the person's record say who they are.
+/// Has the person's record say who they are, and their folders be there before any photo; those they had go.
 async fn known(context: &StepContext, shoot: &str, person: &WantedPerson, done: &mut Done<Settled>) -> Result<(), Fault> {
     let id = person_id(shoot, person.number);
     let there = context.library.subject(&id).await?;
     // A number that stands for nobody any more keeps its record, which names nobody.
     let (name, folder) = person.shown.clone().unwrap_or_default();
     let fields = json!({"shoot": shoot, "folder": folder, "is_gone": person.shown.is_none()});
+    let people = format!("{shoot}/People");
+    let groups = [Group::Solo, Group::Group].map(Group::name);
+    let made = |path: String| NewFolder::new(Kind::Photo, &id, path);
+    if person.shown.is_some() {
+        done.folders.extend(groups.map(|group| made(format!("{people}/{folder}/{group}"))));
+    }
+    for left in &person.left {
+        done.folders_gone.extend(groups.map(|group| made(format!("{people}/{left}/{group}"))));
+        done.folders_gone.push(made(format!("{people}/{left}")));
+    }
     let subject = NewSubject { slug: id.clone(), id, subject_type: SubjectType::Person, name, fields };
     match there {
         None if person.shown.is_some() => {

@@ -3,7 +3,7 @@
 use crate::catalogs::json::MARK;
 use crate::folder::{Folders, UNFINISHED, Unfinished, blocking, fault, inside};
 use async_trait::async_trait;
-use rushes_core::destination::{Abilities, Condition, Destination, Listing, Proof, ProofHash, Put};
+use rushes_core::destination::{Abilities, Condition, Copies, Destination, Listing, Proof, ProofHash, Put};
 use rushes_core::digest::sha256;
 use rushes_core::faults::{self, Place};
 use rushes_core::folder::is_marker;
@@ -143,7 +143,7 @@ fn walk(folder: &Path, at: &str, (prefix, cursor): (&str, &str), in_catalog: boo
 #[async_trait]
 impl Destination for FileDestination {
     fn abilities(&self) -> Abilities<'_> {
-        Abilities { folders: true, ..Abilities::default() }
+        Abilities { copies: Some(self), folders: true, ..Abilities::default() }
     }
 
     fn uri(&self, key: &str) -> String {
@@ -227,6 +227,15 @@ impl Destination for FileDestination {
     }
 }
 
+#[async_trait]
+impl Copies for FileDestination {
+    /// A file of its own, whose bytes are shared where the disk can do that: people may write into either.
+    async fn copy(&self, from: &str, _proven: &Proof, to: &str, blob: &Blob) -> Result<Proof, Fault> {
+        let source = inside(self.folders.root(), from)?;
+        self.put(Put::new(to, &source, blob, Condition::CreateOnly)).await
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,6 +246,7 @@ mod tests {
         let root = folder.path().join("bucket");
         let destination = FileDestination::new(root.clone());
         rushes_testkit::destination_suite(&destination).await;
+        rushes_testkit::copies_suite(&destination).await;
         destination.ensure_folder("People/John Doe/Solo").await.unwrap();
         assert!(root.join("People/John Doe/Solo").is_dir());
         destination.remove_folder("People/John Doe").await.unwrap();

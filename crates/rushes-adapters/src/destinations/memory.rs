@@ -1,10 +1,10 @@
 //! `memory://`: objects in this process, for tests and rehearsals. Gone when it ends.
 
 use async_trait::async_trait;
-use rushes_core::destination::{Abilities, Condition, Destination, Listing, Proof, ProofHash, Put};
+use rushes_core::destination::{Abilities, Condition, Copies, Destination, Listing, Proof, ProofHash, Put};
 use rushes_core::digest::digest;
 use rushes_core::folder::is_marker;
-use rushes_core::{Code, Fault};
+use rushes_core::{Blob, Code, Fault};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
@@ -31,7 +31,7 @@ impl MemoryDestination {
 #[async_trait]
 impl Destination for MemoryDestination {
     fn abilities(&self) -> Abilities<'_> {
-        Abilities::default()
+        Abilities { copies: Some(self), ..Abilities::default() }
     }
 
     fn uri(&self, key: &str) -> String {
@@ -105,12 +105,26 @@ impl Destination for MemoryDestination {
     }
 }
 
+#[async_trait]
+impl Copies for MemoryDestination {
+    async fn copy(&self, from: &str, proven: &Proof, to: &str, _blob: &Blob) -> Result<Proof, Fault> {
+        let mut objects = self.objects();
+        let (bytes, proof) = objects.get(from).cloned().ok_or_else(|| Fault::new(Code::NotFound, "copy object").with("key", from))?;
+        if !proof.is_version(proven) || objects.contains_key(to) {
+            return Err(Fault::new(Code::DestinationConflict, "copy object").with("key", to));
+        }
+        objects.insert(to.to_owned(), (bytes, proof.clone()));
+        Ok(proof)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #[tokio::test]
     async fn memory_keeps_the_destination_contract() {
         let memory = super::MemoryDestination::default();
         rushes_testkit::destination_suite(&memory).await;
+        rushes_testkit::copies_suite(&memory).await;
         rushes_testkit::marker_suite(&memory, "a/b", "a/b/").await;
     }
 }

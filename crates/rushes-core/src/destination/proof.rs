@@ -75,6 +75,19 @@ impl Proof {
         self.shows(blob, None) == Shows::Same
     }
 
+    /// What this proves of a copy whose source was `proven` to be these bytes: as [`Proof::shows`], and the same hash is the
+    /// same bytes. An etag tells of one key only, unless it is that hash.
+    #[must_use]
+    pub fn shows_copy(&self, blob: &Blob, proven: &Self) -> Shows {
+        let known = Self { etag: None, ..proven.clone() };
+        let is_md5 =
+            matches!(&proven.hash, ProofHash::Md5(md5) if self.hash == ProofHash::Untold && self.strong_etag() == Some(md5.as_str()));
+        match self.shows(blob, Some(&known)) {
+            Shows::Unclear if is_md5 => Shows::Same,
+            shows => shows,
+        }
+    }
+
     /// Whether it is of the same version, or at least of the same bytes, as `known`.
     #[must_use]
     pub fn is_version(&self, known: &Self) -> bool {
@@ -198,6 +211,25 @@ mod tests {
         assert_eq!(weak.shows(&blob, Some(&weak)), Shows::Unclear, "a weak etag is that of many versions");
         assert!(weak.may_be_version(&before) && !weak.is_version(&before), "its bytes are read");
         assert!(!proof(ProofHash::Untold, "e2").may_be_version(&before), "two names are two versions");
+    }
+
+    #[test]
+    fn proof_of_a_copy_is_a_hash_that_its_source_had_and_never_its_etag() {
+        let blob = Blob { md5: None, ..blob() };
+        let source = proof(ProofHash::Md5(MD5.into()), "e1");
+        for (shown, shows) in [
+            (proof(ProofHash::Md5(MD5.into()), "e2"), Shows::Same),
+            (proof(ProofHash::Untold, MD5), Shows::Same),
+            (proof(ProofHash::Crc32c(blob.crc32c), "e2"), Shows::Same),
+            (proof(ProofHash::Untold, "e1"), Shows::Unclear),
+            (proof(ProofHash::Untold, &format!("W/{MD5}")), Shows::Unclear),
+            (proof(ProofHash::Md5("0".repeat(32)), "e1"), Shows::Unclear),
+            (proof(ProofHash::Sha256("0".repeat(64)), "e1"), Shows::Other),
+        ] {
+            assert_eq!(shown.shows_copy(&blob, &source), shows, "{shown:?}");
+        }
+        let longer = Proof { size_bytes: 10, ..proof(ProofHash::Md5(MD5.into()), "e1") };
+        assert_eq!(longer.shows_copy(&blob, &source), Shows::Other);
     }
 
     #[test]

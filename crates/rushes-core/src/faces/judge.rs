@@ -1,6 +1,6 @@
 //! Whose face it is: pure, from distances. What is not sure is for somebody to decide.
 
-use super::{Face, Quality, Region, Template};
+use super::{Face, Quality, Template};
 use crate::album::{Group, Rules};
 
 /// A face founds a person only when it is at least so large, px.
@@ -13,6 +13,8 @@ const FOUNDS_FROM_SHARPNESS: f32 = 0.08;
 const FOUNDS_TO_TURN: f32 = 0.5;
 /// A face counts for Solo or Group when it is at least this share of the largest: people in the background do not.
 const COUNTS_FROM_SHARE: f32 = 0.33;
+/// … and at least so sharp beside it.
+const COUNTS_FROM_SHARPNESS: f32 = 0.1;
 
 /// What is decided of a face. Persons are given by their place in the list of those known.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,7 +39,7 @@ pub enum Verdict {
     Unknown,
 }
 
-/// How far a face is from somebody known by these templates: from the nearest.
+/// How far a face is from somebody known by these templates: from the nearest, since one good photo is enough and a poor one does no harm.
 #[must_use]
 pub fn distance(face: &Template, known: &[Template]) -> f32 {
     known.iter().map(|template| face.distance(template)).fold(f32::INFINITY, f32::min)
@@ -95,19 +97,21 @@ pub fn may_found(quality: &Quality) -> bool {
         && quality.turn <= FOUNDS_TO_TURN
 }
 
-/// Solo, or Group where at least two faces are of a size.
+/// Solo, or Group where at least two faces are of a size, and none of them out of focus beside the largest.
 #[must_use]
 pub fn group(faces: &[Face]) -> Group {
-    let height = |region: &Region| region.height;
-    let largest = faces.iter().map(|face| height(&face.region)).fold(0.0, f32::max);
-    let counting = faces.iter().filter(|face| height(&face.region) >= largest * COUNTS_FROM_SHARE).count();
-    if counting > 1 { Group::Group } else { Group::Solo }
+    let Some(largest) = faces.iter().max_by(|a, b| a.region.height.total_cmp(&b.region.height)) else { return Group::Solo };
+    let counts = |face: &&Face| {
+        face.region.height >= COUNTS_FROM_SHARE * largest.region.height
+            && face.quality.sharpness >= COUNTS_FROM_SHARPNESS * largest.quality.sharpness
+    };
+    if faces.iter().filter(counts).count() > 1 { Group::Group } else { Group::Solo }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::faces::TEMPLATE_LEN;
+    use crate::faces::{Region, TEMPLATE_LEN};
 
     /// So far from the origin along the first axis.
     fn at(x: f32) -> Template {
@@ -158,6 +162,9 @@ mod tests {
         assert_eq!(group(&[]), Group::Solo);
         assert_eq!(group(&[face(0.4), face(0.1)]), Group::Solo);
         assert_eq!(group(&[face(0.4), face(0.2)]), Group::Group);
+        let mut blurred = face(0.3);
+        blurred.quality.sharpness = 0.05;
+        assert_eq!(group(&[face(0.4), blurred]), Group::Solo);
         assert!(may_found(&face(0.1).quality));
         assert!(!may_found(&Quality { size_px: 20, ..face(0.1).quality }));
     }

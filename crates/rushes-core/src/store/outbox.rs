@@ -2,6 +2,7 @@
 
 use crate::catalog::Record;
 use crate::delivery::{Backlog, Due, Held, Leased, Owed, Wanted};
+use crate::destination::Proof;
 use crate::fault::Fault;
 use crate::ids::JobId;
 use async_trait::async_trait;
@@ -20,6 +21,10 @@ pub trait Outbox: Send + Sync {
 
     /// The object was read back and found equal: pays the row, and ends jobs that owe nothing more.
     async fn proven(&self, due: &Due, held: &Held) -> Result<(), Fault>;
+
+    /// Where the destination of a leased row holds the bytes it asks for under another key, and what proved them there; None
+    /// where it does not, or they are just being removed.
+    async fn elsewhere(&self, due: &Due) -> Result<Option<(String, Proof)>, Fault>;
 
     /// The record a leased row asks for, as local truth has it now, with a raised `rev`; None where there is nothing to tell any
     /// more, and the row is to be called paid.

@@ -8,7 +8,7 @@ use crate::parts::Access;
 use crate::parts::Parts;
 use async_trait::async_trait;
 use rushes_core::catalog::Catalog;
-use rushes_core::delivery::{Due, Held, Pictures, Route, Work};
+use rushes_core::delivery::{COPIED_ABOVE_BYTES, Due, Held, Pictures, Route, Work};
 use rushes_core::destination::{Condition, Destination, Proof, Put, Session, Shows};
 use rushes_core::faults::{self, Place};
 use rushes_core::folder::owner_in;
@@ -79,6 +79,38 @@ impl ToDestination {
     /// The blob with the MD5 that was not taken when it was registered.
     async fn with_md5(&self, file: &Path, blob: &Blob) -> Result<Blob, Fault> {
         Ok(Blob { md5: Some(self.md5s.of(file, blob).await?), ..blob.clone() })
+    }
+
+    /// Has the destination copy what it holds already under another key. None where that is not worth it or does not work:
+    /// then the bytes are sent.
+    async fn copied(&self, due: &Due, asset: &Asset, key: &str) -> Option<Proof> {
+        let copies = self.port.abilities().copies?;
+        // An upload that has begun is gone on with.
+        if asset.blob.size_bytes <= COPIED_ABOVE_BYTES || due.session.is_some() {
+            return None;
+        }
+        let (from, proven) = self.parts.store.elsewhere(due).await.ok().flatten()?;
+        let copied = tokio::time::timeout(CALL_LIMIT, copies.copy(&from, &proven, key, &asset.blob)).await;
+        let why = match copied {
+            Ok(Ok(proof)) => match proof.shows_copy(&asset.blob, &proven) {
+                Shows::Same => return Some(proof.told_by(&asset.blob, Some(&proven))),
+                // It might stand in the way of the right bytes, and is ours: nothing was there before.
+                shows => match self.port.delete(key).await {
+                    Ok(()) => format!("it was removed again: whether it has these bytes is {shows:?}"),
+                    Err(fault) => fault.to_string(),
+                },
+            },
+            Ok(Err(fault)) => fault.to_string(),
+            Err(_) => SILENT.to_owned(),
+        };
+        tracing::debug!(destination = due.destination, from, key, why, "not copied, so it is sent");
+        None
+    }
+
+    /// Writes down what was proven.
+    async fn settle(&self, due: &Due, key: &str, proof: Proof, rendition: Option<Blob>) -> Result<(), Fault> {
+        let link = link(self.port.as_ref(), key, self.access, self.parts.clock.now_ms()).await?;
+        self.parts.store.proven(due, &Held { proof, uri: self.port.uri(key), link, rendition }).await
     }
 
     /// Makes folders, several in one go where that is what the row asks. What is refused of several is asked of each by itself.
@@ -153,7 +185,15 @@ impl Payer for ToDestination {
             }
             _ => return Err(misplaced(due)),
         };
-        let (file, _pin, rendition) = match self.wanted(asset, key) {
+        let wanted = self.wanted(asset, key);
+        if wanted.is_none() && replaces.is_none() {
+            faults::pass(Place::ObjectPut)?;
+            if let Some(proof) = self.copied(due, asset, key).await {
+                faults::pass(Place::ObjectThere)?;
+                return self.settle(due, key, proof, None).await;
+            }
+        }
+        let (file, _pin, rendition) = match wanted {
             None => {
                 let (file, pin) = fetch_within(&self.parts, &asset.blob, Duration::ZERO).await?;
                 (file, Some(pin), None)
@@ -174,9 +214,8 @@ impl Payer for ToDestination {
         faults::pass(Place::ObjectPut)?;
         let proof = self.put(due, Put::new(key, &file, blob, condition)).await?;
         faults::pass(Place::ObjectThere)?;
-        let link = link(self.port.as_ref(), key, self.access, self.parts.clock.now_ms()).await?;
         let is_rendition = rendition.is_some();
-        self.parts.store.proven(due, &Held { proof, uri: self.port.uri(key), link, rendition }).await?;
+        self.settle(due, key, proof, rendition).await?;
         if is_rendition {
             // Left by a crash or a refusal, it is swept in time.
             let _ = tokio::fs::remove_file(&file).await;

@@ -35,13 +35,12 @@ pub(super) fn decode(path: &Path, bytes: &[u8], cancel: &Cancel) -> Result<Decod
     }
     let shrink = shrink(width.max(height));
     if shrink == 1 || header.components == 4 || !header.is_photo {
-        // The pixels are counted there; the coefficients are not.
-        let _alone = bounded(path, header.kept_bytes + 3 * pixels, cancel)?;
-        drop(_alone);
+        // What it allocates is bounded there, but for its coefficients.
+        drop(bounded(path, bytes.len() as u64 + header.kept_bytes + 3 * pixels, cancel)?);
         return decode_whole(path, bytes, ImageFormat::Jpeg, cancel);
     }
     let kept_pixels = pixels / u64::from(shrink * shrink) + u64::from(width) + u64::from(height);
-    let _alone = bounded(path, header.kept_bytes + 6 * kept_pixels, cancel)?;
+    let _alone = bounded(path, bytes.len() as u64 + header.kept_bytes + 6 * kept_pixels, cancel)?;
     let judge = |error: jpeg_decoder::Error| match error {
         jpeg_decoder::Error::Io(error) => refuse(Code::FileTruncated, path, error),
         error => refuse(Code::FileCorrupt, path, error),
@@ -79,7 +78,9 @@ pub(super) fn walk(bytes: &[u8]) -> Option<Header> {
     let mut at = 2;
     while at + 4 <= bytes.len() || (at + 2 <= bytes.len() && bytes[at + 1] == END) {
         if bytes[at] != 0xff {
-            break;
+            // Some programs leave bytes between segments.
+            at += 1;
+            continue;
         }
         let marker = bytes[at + 1];
         match marker {

@@ -18,14 +18,16 @@ pub(crate) struct Ort {
 
 impl Ort {
     pub(super) fn load(library: &Path) -> Result<Self, Fault> {
+        if !library.is_file() {
+            return Err(unloadable(library, "there is no such file"));
+        }
         let mut loaded = lock(&LOADED);
         if let Some(environment) = &*loaded {
             return Ok(Self { environment: environment.clone() });
         }
-        if !library.is_file() {
-            return Err(unloadable(library, "there is no such file"));
-        }
-        let builder = ::ort::init_from(library).map_err(|error| unloadable(library, error))?;
+        // As seen from here, not from where the program lies.
+        let path = std::path::absolute(library).map_err(|error| unloadable(library, error))?;
+        let builder = ::ort::init_from(path).map_err(|error| unloadable(library, error))?;
         let environment = builder.with_name("rushes").with_telemetry(false).build().map_err(|error| unloadable(library, error))?;
         *loaded = Some(environment.clone());
         Ok(Self { environment })

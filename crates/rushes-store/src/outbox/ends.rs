@@ -8,21 +8,27 @@ use crate::rows::{self, ASSET, ASSET_COLUMNS, json};
 use crate::settle::{mirror, settle};
 use crate::sql::{Sql, params};
 use crate::writer::Write;
-use rushes_core::delivery::{Due, Held, Routes, Work};
+use rushes_core::delivery::{COPIED_ABOVE_BYTES, Due, Held, Routes, Work};
 use rushes_core::{Asset, AssetId, Fault, JobId};
 use serde_json::json as object;
 
-/// Pays every row under a lease; says of each whether a newer one of its key waits for it, and whether it is of a record while
-/// objects are still to be removed.
-pub(crate) const PAY: &str = "UPDATE outbox SET state = 'done', done_ms = ?2, attempts = attempts + 1, last_fault = NULL, session = NULL
+/// Pays every row under a lease; says of each whether a newer one of its key, or one of equal bytes, waits for it, and whether
+/// objects are still to be removed that may wait for it: one of a record, or one that may be copied.
+pub(crate) fn paying() -> String {
+    format!(
+        "UPDATE outbox SET state = 'done', done_ms = ?2, attempts = attempts + 1, last_fault = NULL, session = NULL
     WHERE lease = ?1 AND state = 'sending' RETURNING root, EXISTS (SELECT 1 FROM outbox newer WHERE newer.op = outbox.op
-        AND newer.destination = outbox.destination AND newer.key = outbox.key AND newer.rev > outbox.rev AND newer.state = 'owed'),
-        op IN ('put_record', 'delete_record') AND EXISTS (SELECT 1 FROM outbox gone INDEXED BY outbox_removals
-            WHERE gone.op = 'delete_object' AND gone.state = 'owed')";
+        AND newer.destination = outbox.destination AND newer.key = outbox.key AND newer.rev > outbox.rev AND newer.state = 'owed')
+        OR (size_bytes > {COPIED_ABOVE_BYTES} AND EXISTS (SELECT 1 FROM assets mine JOIN assets a ON a.sha256 = mine.sha256
+            JOIN deliveries d ON d.asset = a.id AND d.destination = outbox.destination AND d.state = 'owed' WHERE mine.id = outbox.asset)),
+        (op IN ('put_record', 'delete_record') OR size_bytes > {COPIED_ABOVE_BYTES}) AND EXISTS (SELECT 1 FROM outbox gone
+            INDEXED BY outbox_removals WHERE gone.op = 'delete_object' AND gone.state = 'owed')"
+    )
+}
 
 /// Marks every row under the lease; gives the families that waited for them.
 pub(super) fn pay(write: &mut Write<'_>, due: &Due) -> Result<Vec<JobId>, Fault> {
-    let paid = rows::all(write.sql, PAY, params![due.lease, write.now_ms], |row| {
+    let paid = rows::all(write.sql, &paying(), params![due.lease, write.now_ms], |row| {
         Ok((row.get::<_, Option<String>>(0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?))
     })?;
     if paid.is_empty() {

@@ -19,10 +19,11 @@ const SMALL_BYTES: u64 = SMALL_MAX_BYTES;
 
 /// The plus keeps the database from finding rows by their time: that finds every row that is owed, to look at each and put
 /// them in order for the few that are leased. What waits for something refused need wait no more; but an object goes only
-/// after a record without it was really written, by that row or by a newer one.
+/// after a record without it was really written, by that row or by a newer one. The copies of an asset's object count not:
+/// there its bytes can be sent as well.
 const READY: &str = "state = 'owed' AND +not_before_ms <= ?2 AND NOT EXISTS (SELECT 1 FROM outbox_needs n JOIN outbox o ON o.id = n.needs
     WHERE n.row = outbox.id AND (o.state IN ('owed', 'sending') OR (outbox.op = 'delete_object' AND o.state <> 'done'
-        AND NOT EXISTS (SELECT 1 FROM outbox w WHERE w.op = o.op AND w.destination = o.destination AND w.key = o.key AND w.rev > o.rev
+        AND NOT (o.op = 'put_object' AND outbox.asset IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM outbox w WHERE w.op = o.op AND w.destination = o.destination AND w.key = o.key AND w.rev > o.rev
             AND w.state = 'done'))))";
 
 /// A removal waits while its object is just being put.

@@ -12,11 +12,11 @@ use rushes_core::{Code, Fault, Kind};
 use std::collections::BTreeSet;
 
 /// What is still to be done elsewhere for a subject: its objects, and the records of it and them.
-const OPEN: &str = "SELECT state, destination, key FROM outbox WHERE state IN ('owed', 'sending', 'refused')
+const OPEN: &str = "SELECT state, destination FROM outbox WHERE state IN ('owed', 'sending', 'refused')
     AND (asset IN (SELECT id FROM assets WHERE subject = ?1) OR key = 'people/' || ?1 OR (op = 'delete_record' AND document IN (SELECT id FROM assets WHERE subject = ?1)))";
 
 /// In this order: what points at others goes first.
-const GOES: [&str; 6] = [
+const GOES: [&str; 7] = [
     "DELETE FROM outbox_needs WHERE row IN (SELECT id FROM outbox WHERE asset IN (SELECT id FROM assets WHERE subject = ?1) OR key = 'people/' || ?1)
         OR needs IN (SELECT id FROM outbox WHERE asset IN (SELECT id FROM assets WHERE subject = ?1) OR key = 'people/' || ?1)",
     "DELETE FROM outbox WHERE asset IN (SELECT id FROM assets WHERE subject = ?1) OR key = 'people/' || ?1
@@ -24,32 +24,33 @@ const GOES: [&str; 6] = [
     "DELETE FROM deliveries WHERE asset IN (SELECT id FROM assets WHERE subject = ?1)",
     "DELETE FROM lineage WHERE asset IN (SELECT id FROM assets WHERE subject = ?1)",
     "DELETE FROM assets WHERE subject = ?1",
+    "DELETE FROM folders WHERE subject = ?1",
     "DELETE FROM subjects WHERE id = ?1",
 ];
 
 fn erase(write: &mut Write<'_>, subject: &str) -> Result<bool, Fault> {
-    let open =
-        rows::all(write.sql, OPEN, [subject], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))?;
-    if let Some((_, destination, _)) = open.iter().find(|(state, ..)| state == "refused") {
+    let paths = "SELECT path FROM assets WHERE subject = ?1 AND kind = ?2 UNION SELECT path FROM folders WHERE subject = ?1";
+    let paths = rows::all(write.sql, paths, params![subject, Kind::Photo.name()], |row| row.get::<_, String>(0))?;
+    let folders: BTreeSet<String> =
+        paths.iter().filter_map(|path| path.split('/').nth(2).map(|folder| format!("/People/{folder}"))).collect();
+    let mut open = rows::all(write.sql, OPEN, [subject], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+    for folder in &folders {
+        let of_folder = "SELECT state, destination FROM outbox WHERE state IN ('owed', 'sending', 'refused') AND asset IS NULL
+            AND instr(key || '/', ?1 || '/') > 0";
+        open.extend(rows::all(write.sql, of_folder, [folder], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?);
+    }
+    if let Some((_, destination)) = open.iter().find(|(state, _)| state == "refused") {
         let reason = "something of it could not be removed there; `rushes status` says why, then `rushes jobs retry`";
         return Err(Fault::new(Code::DestinationRefused, "erase subject").with("destination", destination).because(reason));
     }
     if !open.is_empty() {
         return Ok(false);
     }
-    // Facts tell of paths, and those of folders.
-    let paths = "SELECT path FROM assets WHERE subject = ?1 AND kind = ?2";
-    let paths = rows::all(write.sql, paths, params![subject, Kind::Photo.name()], |row| row.get::<_, String>(0))?;
-    let folders: BTreeSet<String> =
-        paths.iter().filter_map(|path| path.split('/').nth(2).map(|folder| format!("/People/{folder}"))).collect();
     for folder in folders {
-        rows::change(write.sql, "DELETE FROM events WHERE instr(data, ?1) > 0", [&folder])?;
-        // A folder that is owed nowhere any more still has its row.
-        rows::change(
-            write.sql,
-            "DELETE FROM outbox WHERE asset IS NULL AND instr(key, ?1) > 0 AND state IN ('done', 'superseded')",
-            [&folder],
-        )?;
+        // Facts tell of paths, and so do rows of folders that are made or gone.
+        let facts = "DELETE FROM events WHERE instr(data, ?1 || '/') > 0 OR instr(data, ?1 || '\"') > 0";
+        rows::change(write.sql, facts, [&folder])?;
+        rows::change(write.sql, "DELETE FROM outbox WHERE asset IS NULL AND instr(key || '/', ?1 || '/') > 0", [&folder])?;
     }
     for statement in GOES {
         rows::change(write.sql, statement, [subject])?;

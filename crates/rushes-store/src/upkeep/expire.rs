@@ -4,6 +4,7 @@
 
 use super::owe::takes;
 use crate::assets;
+use crate::copies::wait_for_copies;
 use crate::events::tell;
 use crate::outbox::lease::IS_CURRENT;
 use crate::register;
@@ -193,6 +194,9 @@ fn remove(write: &Write<'_>, asset: &Expired, waits: Option<JobId>, needs: &[i64
             params![destination, key, asset.id, write.now_ms, waits.map(|root| root.to_string())],
             |row| row.get::<_, i64>(0),
         )?;
+        if let Some(row) = row {
+            wait_for_copies(write, row, &destination, &asset.id, &key)?;
+        }
         for needs in row.iter().flat_map(|_| needs) {
             let need = "INSERT INTO outbox_needs(row, needs) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
             rows::change(write.sql, need, params![row, needs])?;

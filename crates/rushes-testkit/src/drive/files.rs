@@ -106,6 +106,24 @@ pub(super) fn make(state: &mut State, request: &Request) -> Outcome<Response<Bod
     Ok(json_answer(200, &shown(state, request, &state.files[&id])))
 }
 
+/// A second file with the same content; what the description leaves out is as it was.
+pub(super) fn copy(state: &mut State, request: &Request, id: &str) -> Outcome<Response<Body>> {
+    let original = seen(state, request, id)?.clone();
+    if original.mime == FOLDER {
+        return Err(Refusal::forbidden("cannotCopyFile"));
+    }
+    let mut description =
+        json!({"name": original.name, "mimeType": original.mime, "parents": [original.parent], "appProperties": original.properties});
+    for (name, value) in request.json()?.as_object().into_iter().flatten() {
+        match (name.as_str(), value.as_object()) {
+            ("appProperties", Some(more)) => more.iter().for_each(|(name, value)| description["appProperties"][name] = value.clone()),
+            _ => description[name] = value.clone(),
+        }
+    }
+    let id = state.make(&request.account, &description, Some(original.bytes.to_vec()))?;
+    Ok(json_answer(200, &shown(state, request, &state.files[&id])))
+}
+
 pub(super) fn change(state: &mut State, request: &Request, id: &str) -> Outcome<Response<Body>> {
     seen(state, request, id)?;
     let id = state.change(&request.account, id, &request.json()?, None)?;

@@ -39,6 +39,7 @@ pub(super) fn route(state: &Shared, request: &Request) -> Outcome<Response<Body>
         (&Method::GET, ["drive", "v3", "files"]) => files::list(&mut state, request),
         (&Method::POST, ["drive", "v3", "files"]) => files::make(&mut state, request),
         (&Method::GET, ["drive", "v3", "files", id]) => files::get(&mut state, request, id),
+        (&Method::POST, ["drive", "v3", "files", id, "copy"]) => files::copy(&mut state, request, id),
         (&Method::PATCH, ["drive", "v3", "files", id]) => files::change(&mut state, request, id),
         (&Method::DELETE, ["drive", "v3", "files", id]) => files::delete(&mut state, request, id),
         (&Method::POST, ["upload", "drive", "v3", "files"]) => uploads::begin(&mut state, request, None),

@@ -2,7 +2,7 @@
 //! conditions, hashes and resumable uploads, and addresses signed by V4, which it verifies. Written from the public
 //! documentation of the JSON interface, of resumable uploads and of signed addresses.
 //!
-//! Bearers come from [`Google`], which stands beside it. Left out: versions that are kept, ACLs, policies per object, copying,
+//! Bearers come from [`Google`], which stands beside it. Left out: versions that are kept, ACLs, policies per object,
 //! notifications, encryption keys, the XML interface but for signed and public reads.
 
 mod conditions;

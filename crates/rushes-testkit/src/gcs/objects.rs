@@ -2,7 +2,8 @@
 
 use super::conditions::Conditions;
 use super::errors::{Outcome, Refusal, json_answer, set};
-use super::request::Request;
+use super::request::{Request, decoded};
+use super::upload::{Wanted, finish};
 use super::{Object, State};
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
@@ -69,6 +70,30 @@ fn range_of(range: &str, size: u64) -> Option<(u64, u64)> {
     let from: u64 = from.parse().ok().filter(|from| *from < size)?;
     let last = if to.is_empty() { size - 1 } else { to.parse::<u64>().ok()?.min(size - 1) };
     (from <= last).then(|| (from, last - from + 1))
+}
+
+/// `POST …/o/{key}/rewriteTo/b/{bucket}/o/{key}`: at once, as within one place and class it is.
+pub(super) async fn rewrite(state: &State, request: &Request, bucket: &str, rest: &str) -> Outcome<Response<Body>> {
+    let ends = rest.split_once("/rewriteTo/b/").and_then(|(from, to)| Some((from, to.split_once("/o/")?)));
+    let (from, (to_bucket, to)) = ends.filter(|(from, (_, to))| !from.contains('/') && !to.contains('/')).ok_or_else(Refusal::no_route)?;
+    let source = find(state, request, "storage.objects.get", bucket, &decoded(from))?;
+    let wanted = request.parameter("ifSourceGenerationMatch");
+    if wanted.is_some_and(|wanted| wanted != source.generation.to_string()) {
+        return Err(Refusal::unmet());
+    }
+    let email = request.may(state, "storage.objects.create", "object")?;
+    let (conditions, size) = (Conditions::of(request)?, source.size);
+    let file = state.shelf.open();
+    state.shelf.append(&file, state.shelf.read(&source.file, 0, size).await, 0, std::future::pending()).await;
+    let mut told = source.told;
+    told["name"] = json!(decoded(to));
+    let wanted = Wanted { bucket: decoded(to_bucket), key: decoded(to), told, conditions, email };
+    let resource = finish(state, &wanted, file).await?;
+    let size = size.to_string();
+    Ok(json_answer(
+        200,
+        &json!({"kind": "storage#rewriteResponse", "done": true, "totalBytesRewritten": size, "objectSize": size, "resource": resource}),
+    ))
 }
 
 /// `GET …/o?prefix=&delimiter=&pageToken=&maxResults=`, in byte order.

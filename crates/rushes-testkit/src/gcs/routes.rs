@@ -45,6 +45,7 @@ async fn route(state: Arc<State>, request: Request) -> Outcome<Response<Body>> {
         ("GET", [bucket]) => bucket_of(&state, &request, &decoded(bucket)),
         ("GET", [bucket, "iam", "testPermissions"]) => permissions(&state, &request, &decoded(bucket)),
         ("GET", [bucket, "o"]) => objects::list(&state, &request, &decoded(bucket)),
+        ("POST", [bucket, "o", rest]) if rest.contains("/rewriteTo/b/") => objects::rewrite(&state, &request, &decoded(bucket), rest).await,
         // A key whose separators are not encoded is another address.
         (method, [bucket, "o", key]) if !key.contains('/') => {
             let (bucket, key) = (decoded(bucket), decoded(key));

@@ -177,6 +177,9 @@ fn workflows_each_refuse_bad_input_and_say_what_to_do() {
         ("posters nobody", 1, "rushes assets ls"),
         ("soundtracks nobody", 1, "rushes assets ls"),
         ("production --count 11", 2, "1..=10"),
+        ("carry --to here", 2, "today or legacy"),
+        ("carry --to today --user ../other", 2, "part of a path"),
+        ("carry --to today", 1, "former in [workspace]"),
         ("nothing", 2, "unrecognized subcommand"),
     ] {
         let words: Vec<String> = args.split(' ').map(|word| word.replace("WHO", &studio.who)).collect();

@@ -193,7 +193,7 @@ function hear(event) {
 const TYPES = ['job.queued', 'job.started', 'job.waiting', 'job.signal', 'job.cancel_asked', 'job.delivering', 'job.completed',
     'job.failed', 'job.cancelled', 'job.retried', 'work.offered', 'work.leased', 'work.given_back', 'step.done', 'step.failed', 'step.cancelled', 'step.attempt_failed',
     'subject.made', 'subject.renewed', 'asset.kept_back', 'asset.gone', 'asset.made', 'asset.expired', 'asset.restored', 'delivery.proven', 'delivery.failed',
-    'delivery.refused', 'delivery.retried', 'record.written', 'record.removed', 'object.removed', 'webhook.sent',
+    'delivery.refused', 'delivery.retried', 'record.written', 'record.removed', 'object.removed', 'folder.made', 'folder.removed', 'webhook.sent',
     'webhook.refused', 'webhook.disabled', 'key.revoked'];
 
 function listen() {

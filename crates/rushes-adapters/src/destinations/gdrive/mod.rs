@@ -6,6 +6,7 @@
 
 mod answers;
 mod batch;
+mod copy;
 mod find;
 mod folders;
 mod list;
@@ -234,7 +235,7 @@ impl Destination for DriveDestination {
     fn abilities(&self) -> Abilities<'_> {
         // An address at Drive opens for whom the folder is shared with, so there is none to give to others.
         let clock_ahead_ms = self.client.clock_ahead_ms();
-        Abilities { uploads: Some(self), folders: true, clock_ahead_ms, ..Abilities::default() }
+        Abilities { uploads: Some(self), copies: Some(self), folders: true, clock_ahead_ms, ..Abilities::default() }
     }
 
     fn uri(&self, key: &str) -> String {

@@ -8,7 +8,7 @@ use rushes_core::digest::digest;
 use rushes_testkit::chaos::{Chaos, Only, Weather};
 use rushes_testkit::drive::{Account, Drive};
 use rushes_testkit::google::Google;
-use rushes_testkit::{destination_suite_up_to, uploads_suite};
+use rushes_testkit::{copies_suite, destination_suite_up_to, uploads_suite};
 use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -67,7 +67,9 @@ async fn put(drive: &DriveDestination, key: &str, source: &Source) -> Result<Pro
 #[tokio::test]
 async fn gdrive_keeps_the_destination_contract_in_ones_own_drive() {
     let scene = Scene::new().await;
-    destination_suite_up_to(&scene.at("root"), 255).await;
+    let drive = scene.at("root");
+    destination_suite_up_to(&drive, 255).await;
+    copies_suite(&drive).await;
     assert!(scene.drive.files().is_empty(), "the suite leaves nothing");
     let mut folders = scene.folder_paths();
     folders.sort();
@@ -79,7 +81,9 @@ async fn gdrive_keeps_the_destination_contract_in_ones_own_drive() {
 async fn gdrive_keeps_the_destination_contract_in_a_shared_drive_that_lags_behind() {
     let scene = Scene::new().await;
     scene.drive.set_lag(Duration::from_millis(400));
-    destination_suite_up_to(&scene.at(&scene.drive.shared_drive("team", "writer")), 255).await;
+    let drive = scene.at(&scene.drive.shared_drive("team", "writer"));
+    destination_suite_up_to(&drive, 255).await;
+    copies_suite(&drive).await;
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 //! An object's proof is the MD5 it shows, or the CRC-32C of what went in parts.
 
 mod answers;
+mod copy;
 mod links;
 mod put;
 mod resumable;
@@ -173,7 +174,15 @@ impl Destination for GsDestination {
     fn abilities(&self) -> Abilities<'_> {
         let clock_ahead_ms = self.client.clock_ahead_ms();
         let proves_by_md5_up_to = self.settings.part_bytes;
-        Abilities { links: Some(self), uploads: Some(self), setup: Some(self), folders: false, clock_ahead_ms, proves_by_md5_up_to }
+        Abilities {
+            links: Some(self),
+            uploads: Some(self),
+            setup: Some(self),
+            copies: Some(self),
+            folders: false,
+            clock_ahead_ms,
+            proves_by_md5_up_to,
+        }
     }
 
     /// As Google's own tools write it: nothing is encoded.

@@ -5,6 +5,7 @@
 //! the bytes themselves.
 
 mod answers;
+mod copy;
 mod keys;
 mod parts;
 mod put;
@@ -277,7 +278,15 @@ impl Destination for S3Destination {
     fn abilities(&self) -> Abilities<'_> {
         let proves_by_md5_up_to = if self.shows_sums.get() == Some(&true) { 0 } else { self.whole_max_bytes() };
         let clock_ahead_ms = self.client.clock_ahead_ms();
-        Abilities { links: Some(self), uploads: Some(self), setup: Some(self), folders: false, clock_ahead_ms, proves_by_md5_up_to }
+        Abilities {
+            links: Some(self),
+            uploads: Some(self),
+            setup: Some(self),
+            copies: Some(self),
+            folders: false,
+            clock_ahead_ms,
+            proves_by_md5_up_to,
+        }
     }
 
     fn uri(&self, key: &str) -> String {

@@ -5,6 +5,7 @@
 //! read back.
 
 mod answers;
+mod copy;
 mod keys;
 mod list;
 mod project;
@@ -193,7 +194,15 @@ impl Destination for SupabaseDestination {
     fn abilities(&self) -> Abilities<'_> {
         let clock_ahead_ms = self.client.clock_ahead_ms();
         let proves_by_md5_up_to = self.settings.whole_max_bytes;
-        Abilities { links: Some(self), uploads: Some(self), setup: Some(self), folders: false, clock_ahead_ms, proves_by_md5_up_to }
+        Abilities {
+            links: Some(self),
+            uploads: Some(self),
+            setup: Some(self),
+            copies: Some(self),
+            folders: false,
+            clock_ahead_ms,
+            proves_by_md5_up_to,
+        }
     }
 
     fn uri(&self, key: &str) -> String {

@@ -52,7 +52,7 @@ impl Destination for SupabaseProject {
         let all = || self.buckets.values().map(Destination::abilities);
         let clock_ahead_ms = all().find_map(|one| one.clock_ahead_ms);
         let proves_by_md5_up_to = all().map(|one| one.proves_by_md5_up_to).min().unwrap_or(0);
-        Abilities { links: Some(self), uploads: Some(self), setup: None, folders: false, clock_ahead_ms, proves_by_md5_up_to }
+        Abilities { links: Some(self), uploads: Some(self), setup: None, folders: false, copies: None, clock_ahead_ms, proves_by_md5_up_to }
     }
 
     fn uri(&self, key: &str) -> String {

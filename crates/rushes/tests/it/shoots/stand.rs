@@ -205,6 +205,9 @@ impl Stand {
             assert_eq!(record.fields["owner"], json!(asset.subject), "{}", record.fields);
         }
         let people = self.album().await.people().await.unwrap();
+        let shown = std::fs::read_dir(self.home().join("library").join(SHOOT).join("People")).unwrap();
+        let shown: BTreeSet<String> = shown.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        assert_eq!(shown, people.iter().map(|person| person.folder.clone()).collect(), "folders");
         let mut named = BTreeMap::new();
         for id in self.places.catalog.list("people", None).await.unwrap() {
             let record = self.places.catalog.get("people", &id).await.unwrap().unwrap();

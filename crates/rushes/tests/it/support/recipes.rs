@@ -3,6 +3,7 @@
 use rushes_core::choice;
 use rushes_core::flow::{Branch, Child, Flow, Lane, Step, StepContext, Workflows};
 use rushes_core::ledger::{self, Found};
+use rushes_core::store::AssetFilter;
 use rushes_core::subject::{NewSubject, SubjectType};
 use rushes_core::{Code, Done, Fault, Kind, NewFolder, Stop};
 use serde_json::{Value, json};
@@ -78,6 +79,7 @@ impl Workflows for Recipes {
             "choose" => self.choose(flow, input).await,
             "post" => self.post(flow, input).await,
             "folders" => self.folders(flow, input).await,
+            "photo" => self.photo(flow, input).await,
             other => Err(Stop::Failed(Fault::new(Code::WorkflowUnknown, "run").with("workflow", other))),
         }
     }
@@ -334,6 +336,29 @@ impl Recipes {
         let (folders, folders_gone) = (folders("made"), folders("gone"));
         flow.step(Step::new("folders"), move |_: StepContext| async move { Ok(Done { folders, folders_gone, ..Done::value(Value::Null) }) })
             .await
+    }
+
+    /// One photo of so many bytes in the folders of several people; those of `gone` lose theirs in the same step.
+    async fn photo<F: Flow>(&self, flow: &F, input: Value) -> Result<Value, Stop> {
+        let body = move |context: StepContext| async move {
+            let texts = |field: &str| -> Vec<String> {
+                input[field].as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
+            };
+            let bytes = vec![b'p'; usize::try_from(input["bytes"].as_u64().unwrap_or(0)).unwrap_or(0)];
+            let mut done = Done::value(Value::Null);
+            for (index, person) in texts("people").into_iter().enumerate() {
+                let file = scratch_file(&context, &person, &bytes);
+                let mut asset = context.new_asset(Kind::DanceVideo, &person, file).name("ref", "photo");
+                asset.idx = u32::try_from(index).unwrap_or(0);
+                done = done.with(asset);
+            }
+            for person in texts("gone") {
+                let filter = AssetFilter { subject: Some(person), ..AssetFilter::default() };
+                done.gone.extend(context.library.assets(&filter).await?.into_iter().map(|(asset, _)| asset.id));
+            }
+            Ok(done)
+        };
+        flow.step(Step::new("photo"), body).await
     }
 
     /// Posts once to an outside world, which is these recipes' own counting; `lost` answers of it never come.

@@ -10,7 +10,7 @@ use rushes_testkit::chaos::{Chaos, Only, Weather};
 use rushes_testkit::gcs::Gcs;
 use rushes_testkit::google::Google;
 use rushes_testkit::servers::gcs_emulator;
-use rushes_testkit::{destination_suite_up_to, links_suite, marker_suite, open, simple_suite, uploads_suite};
+use rushes_testkit::{copies_suite, destination_suite_up_to, links_suite, marker_suite, open, simple_suite, uploads_suite};
 
 /// Small parts, so that many fit a small file.
 const SMALL_PART_BYTES: u64 = STEP_BYTES;
@@ -40,6 +40,7 @@ async fn gs_keeps_the_destination_contract() {
     let bucket = bucket(&server);
     destination_suite_up_to(&bucket, 1_000).await;
     links_suite(&bucket, true).await;
+    copies_suite(&bucket).await;
     marker_suite(&bucket, "a b/Zoë #1", "a b/Zoë #1/").await;
     assert_eq!((server.objects("films").len(), server.open_sessions(), server.google.accounts.issued()), (0, 0, 1));
 }

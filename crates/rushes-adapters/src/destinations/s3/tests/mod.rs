@@ -5,7 +5,7 @@ mod etags;
 use super::*;
 use rushes_core::destination::{Condition, ProofHash, Setup};
 use rushes_testkit::servers::{S3Server, moto, s3s_fs};
-use rushes_testkit::{destination_suite_up_to, links_suite, marker_suite, uploads_suite};
+use rushes_testkit::{copies_suite, destination_suite_up_to, links_suite, marker_suite, uploads_suite};
 
 const PART_BYTES: u64 = 5 * 1024 * 1024;
 /// More than what goes whole, and no multiple of a part.
@@ -33,7 +33,9 @@ fn bucket(server: &S3Server) -> S3Destination {
 async fn s3_keeps_the_destination_contract_at_s3s_fs() {
     let Some(server) = s3s_fs() else { return };
     // Beside each object s3s-fs keeps a file whose name is longer by half; a file system allows 255.
-    destination_suite_up_to(&bucket(&server), 140).await;
+    let bucket = bucket(&server);
+    destination_suite_up_to(&bucket, 140).await;
+    copies_suite(&bucket).await;
 }
 
 #[tokio::test]
@@ -41,6 +43,7 @@ async fn s3_keeps_the_destination_contract_at_moto() {
     let Some(server) = moto() else { return };
     let bucket = bucket(&server);
     destination_suite_up_to(&bucket, 255).await;
+    copies_suite(&bucket).await;
     marker_suite(&bucket, "a b/Zoë #1", "a b/Zoë #1/").await;
 }
 

@@ -1,5 +1,6 @@
 //! The promises of a destination, kept before a server shaped like Supabase Storage, in clear weather and in bad.
 
+mod project;
 mod weather;
 
 use super::*;
@@ -8,7 +9,7 @@ use crate::http::HttpOptions;
 use rushes_core::destination::{Condition, ProofHash, Shows};
 use rushes_testkit::chaos::{Chaos, Only, Weather};
 use rushes_testkit::supabase::Supabase;
-use rushes_testkit::{destination_suite_up_to, links_suite, marker_suite, open, uploads_suite};
+use rushes_testkit::{copies_suite, destination_suite_up_to, links_suite, marker_suite, open, uploads_suite};
 
 const USER: &str = "6f7a4d8e-3c5b-4f0a-9f0e-0d6a4b1c2d3e";
 /// Small parts, so that many fit a small file.
@@ -36,6 +37,7 @@ async fn supabase_keeps_the_destination_contract() {
     let bucket = bucket(&server).await;
     destination_suite_up_to(&bucket, 255).await;
     links_suite(&bucket, true).await;
+    copies_suite(&bucket).await;
     marker_suite(&bucket, "a b/Zoë #1", "a b/Zoë #1/.emptyFolderPlaceholder").await;
     assert_eq!((server.count().await, server.open_uploads()), (0, 0));
 }
