@@ -30,7 +30,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0016_budgets.sql"),
     include_str!("migrations/0017_work.sql"),
     include_str!("migrations/0018_callbacks.sql"),
-    include_str!("migrations/0020_folders.sql"),
+    include_str!("migrations/0019_folders.sql"),
 ];
 
 /// The schema this program writes.
