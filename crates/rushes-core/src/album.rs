@@ -41,7 +41,7 @@ pub struct Rules {
     pub margin: f32,
     /// Whether more photos are taken.
     pub is_open: bool,
-    /// When everything of it is erased, milliseconds since 1970.
+    /// When the pages of its guests end and everything known of faces is erased, milliseconds since 1970.
     pub expires_ms: Option<i64>,
 }
 
@@ -446,6 +446,10 @@ pub trait Album: Pictured + guests::Guests {
 
     /// This was carried out. What was decided otherwise meanwhile stays wanted. True where nothing is wanted any more.
     async fn settle(&self, settled: Settled) -> Result<bool, Fault>;
+
+    /// The shoot's days are over: templates, crops, selfies, contacts, links and what could be undone go, and what the disk kept of
+    /// them; whose photo is whose stays. False where nothing of the sort was left.
+    async fn expire(&self) -> Result<bool, Fault>;
 
     /// Nobody of that number is anywhere any more: the last traces go from the file, and from what the disk kept of it.
     async fn scrub(&self) -> Result<(), Fault>;

@@ -132,9 +132,12 @@ fn enrol(
 /// Judges every photo anew that has a face like this person's of which nobody has decided.
 fn judge_like(write: &Writing<'_>, person: u32, rules: &Rules) -> Result<(), Fault> {
     let known = templates_of(write.sql, person)?;
-    let open = all(write.sql, "SELECT photo, template, person FROM faces WHERE is_fixed = 0 AND is_founder = 0", [], |row| {
-        Ok((row.get::<_, u32>(0)?, template(row, 1)?, row.get::<_, Option<u32>>(2)?))
-    })?;
+    let open = all(
+        write.sql,
+        "SELECT photo, template, person FROM faces WHERE is_fixed = 0 AND is_founder = 0 AND length(template) > 0",
+        [],
+        |row| Ok((row.get::<_, u32>(0)?, template(row, 1)?, row.get::<_, Option<u32>>(2)?)),
+    )?;
     let mut last = None;
     for (photo, face, of) in open {
         let is_near = of == Some(person) || judge::distance(&face, &known) < rules.review_below;

@@ -39,7 +39,7 @@ fn known(sql: &Connection, model: &str) -> Result<Vec<Known>, Fault> {
     let question = "SELECT p.number, t.template FROM people p JOIN (
             SELECT person, template FROM selfies WHERE model = ?1
             UNION ALL SELECT person, template FROM faces WHERE model = ?1 AND stands = 'routed' AND (is_founder = 1 OR is_fixed = 1)
-        ) t ON t.person = p.number WHERE p.is_gone = 0 ORDER BY p.number";
+        ) t ON t.person = p.number WHERE p.is_gone = 0 AND length(t.template) > 0 ORDER BY p.number";
     let mut known: Vec<Known> = Vec::new();
     for (number, template) in all(sql, question, [model], |row| Ok((row.get::<_, u32>(0)?, template(row, 1)?)))? {
         match known.last_mut().filter(|last| last.number == number) {
@@ -53,7 +53,7 @@ fn known(sql: &Connection, model: &str) -> Result<Vec<Known>, Fault> {
 /// The people a person's templates are, for who looks for likenesses.
 pub(super) fn templates_of(sql: &Connection, person: u32) -> Result<Vec<Template>, Fault> {
     let question = "SELECT template FROM selfies WHERE person = ?1
-        UNION ALL SELECT template FROM faces WHERE person = ?1 AND stands = 'routed' AND (is_founder = 1 OR is_fixed = 1)";
+        UNION ALL SELECT template FROM faces WHERE person = ?1 AND stands = 'routed' AND (is_founder = 1 OR is_fixed = 1) AND length(template) > 0";
     all(sql, question, [person], |row| template(row, 0))
 }
 
@@ -68,7 +68,7 @@ pub(super) fn judge_photo(write: &Writing<'_>, photo: u32, rules: &Rules) -> Res
         return Ok(false);
     };
     let question = "SELECT id, template, score, size_px, sharpness, turn, stands, person FROM faces
-        WHERE photo = ?1 AND is_fixed = 0 AND is_founder = 0 ORDER BY width * height DESC, id";
+        WHERE photo = ?1 AND is_fixed = 0 AND is_founder = 0 AND length(template) > 0 ORDER BY width * height DESC, id";
     let faces = all(sql, question, [photo], |row| {
         Ok(Judged {
             id: row.get(0)?,

@@ -180,7 +180,7 @@ impl Pictured for AlbumFile {
     }
 
     async fn crop(&self, face: u32) -> Result<Option<Vec<u8>>, Fault> {
-        self.read(move |sql| one(sql, "SELECT crop FROM faces WHERE id = ?1", [face], |row| row.get(0))).await
+        self.read(move |sql| one(sql, "SELECT crop FROM faces WHERE id = ?1 AND length(crop) > 0", [face], |row| row.get(0))).await
     }
 
     async fn counts(&self) -> Result<Counts, Fault> {
@@ -215,6 +215,14 @@ impl Album for AlbumFile {
 
     async fn settle(&self, settled: Settled) -> Result<bool, Fault> {
         self.write(move |write| look::settle(write, &settled)).await
+    }
+
+    async fn expire(&self) -> Result<bool, Fault> {
+        let is_erased = self.write(people::expire).await?;
+        if is_erased {
+            self.scrub().await?;
+        }
+        Ok(is_erased)
     }
 
     async fn scrub(&self) -> Result<(), Fault> {

@@ -92,6 +92,22 @@ pub(super) fn keep_known(sql: &Connection) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Erases what people are known by; who is in which photo stays. False where there was nothing.
+pub(super) fn expire(write: &Writing<'_>) -> Result<bool, Fault> {
+    let mut erased = 0;
+    for statement in [
+        "UPDATE faces SET template = x'', crop = x'' WHERE length(template) > 0 OR length(crop) > 0",
+        "DELETE FROM selfies",
+        "DELETE FROM corrections",
+        "DELETE FROM guests",
+        "DELETE FROM invitation",
+        "UPDATE people SET contact = NULL WHERE contact IS NOT NULL",
+    ] {
+        erased += change(write.sql, statement, [])?;
+    }
+    Ok(erased > 0)
+}
+
 /// Errors: `not_found`.
 pub(super) fn must_be(sql: &Connection, person: u32) -> Result<(), Fault> {
     let there = one(sql, "SELECT 1 FROM people WHERE number = ?1 AND is_gone = 0", [person], |_| Ok(()))?;

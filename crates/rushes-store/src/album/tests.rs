@@ -329,3 +329,23 @@ async fn album_guests_follow_a_merge_and_its_undoing_and_go_with_who_is_forgotte
     stand.say(Correction::Forget { person: people[1] }).await.unwrap();
     assert_eq!((whose("a").await, album.guest("b").await.unwrap()), (Some(people[0]), None));
 }
+
+#[tokio::test]
+async fn album_whose_days_are_over_knows_nobody_by_their_face_any_more() {
+    let stand = Stand::new().await;
+    stand.enter("1", &[ANA]).await;
+    stand.enrol("Ana", &[ANA + 0.123]).await.unwrap();
+    stand.enter("2", &[ANA + 0.25, BEN]).await;
+    let placed = stand.placed().await;
+    assert!(stand.album.expire().await.unwrap());
+    assert!(!stand.album.expire().await.unwrap(), "there is nothing left to erase");
+    assert_eq!(stand.placed().await, placed, "whose photo is whose stays");
+    let raw = std::fs::read(stand.folder.path().join("wedding/album.db")).unwrap();
+    let selfie = face(ANA + 0.123, 0).template.to_bytes();
+    for trace in [&selfie[..8], b"crop of", b"+49 1"] {
+        assert!(!raw.windows(trace.len()).any(|part| part == trace), "{}", String::from_utf8_lossy(trace));
+    }
+    // Nobody is taken for anybody.
+    stand.enter("3", &[ANA]).await;
+    assert_eq!(stand.placed().await[2], (3, strings(&["Person_003"])));
+}

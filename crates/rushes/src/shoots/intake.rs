@@ -180,6 +180,12 @@ impl Folders {
     async fn find_shoots(&mut self) -> Result<(), Fault> {
         let root = self.desk.workflows().kit().shoots.root.clone();
         let shoots = self.shoots().await?;
+        let now_ms = self.desk.parts().clock.now_ms();
+        for (id, _) in shoots.iter().filter(|(_, rules)| rules.expires_ms.is_some_and(|expires_ms| expires_ms <= now_ms)) {
+            if self.desk.workflows().kit().shoots.albums.album(id).await?.expire().await? {
+                tracing::info!(shoot = id, "its days are over: what was known of faces is erased");
+            }
+        }
         let is_open = |id: &String| shoots.iter().any(|(shoot, rules)| shoot == id && rules.is_open);
         self.open.retain(|id, _| is_open(id));
         for (id, rules) in &shoots {

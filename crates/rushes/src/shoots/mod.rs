@@ -13,4 +13,4 @@ mod wish;
 
 pub(crate) use intake::{Folders, watch};
 pub(crate) use stand::{Stand, faces_of, finder, person_named, selfie};
-pub(crate) use wish::{Wish, unknown};
+pub(crate) use wish::{Wish, at_most, unknown};

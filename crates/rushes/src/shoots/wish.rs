@@ -1,7 +1,7 @@
 //! What somebody wants of a shoot's rules: what is not said stays.
 
 use rushes_core::album::{Rules, Unknown};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 use utoipa::ToSchema;
 
@@ -27,15 +27,16 @@ pub(crate) struct Wish {
     pub(crate) margin: Option<f32>,
     /// Whether photos are taken.
     pub(crate) open: Option<bool>,
-    /// Everything known of faces is erased after so many days from now; 0: never.
+    /// Everything known of faces is erased, and the pages of guests end, so many days from now; 0: never.
     #[schema(minimum = 0, maximum = 3650)]
+    #[serde(deserialize_with = "at_most::<_, 3_650>")]
     pub(crate) days: Option<u32>,
 }
 
 impl Wish {
     /// The rules from now on.
     pub(crate) fn onto(&self, rules: Rules, now_ms: i64) -> Rules {
-        let until = |days: u32| (days > 0).then(|| now_ms + i64::from(days.min(3_650)) * DAY_MS);
+        let until = |days: u32| (days > 0).then(|| now_ms + i64::from(days) * DAY_MS);
         Rules {
             is_recognising: self.recognise.unwrap_or(rules.is_recognising),
             unknown: self.unknown.unwrap_or(rules.unknown),
@@ -45,6 +46,15 @@ impl Wish {
             is_open: self.open.unwrap_or(rules.is_open),
             expires_ms: self.days.map_or(rules.expires_ms, until),
         }
+    }
+}
+
+/// A number up to this, where there is one.
+pub(crate) fn at_most<'de, D: Deserializer<'de>, const MAX: u32>(from: D) -> Result<Option<u32>, D::Error> {
+    let number = Option::<u32>::deserialize(from)?;
+    match number {
+        Some(number) if number > MAX => Err(serde::de::Error::custom(format!("{number} is more than {MAX}"))),
+        _ => Ok(number),
     }
 }
 

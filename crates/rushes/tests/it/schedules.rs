@@ -247,7 +247,7 @@ fn schedules_missed_while_nobody_served_are_caught_up_once_also_when_killed_at_t
 fn schedules_that_could_not_be_started_stop_the_server_before_it_begins() {
     for (bad, says) in [
         ("cron = \"0 0 * *\"\nworkflow = \"production\"\n", ["schedules.nightly.cron", "five fields"]),
-        ("cron = \"@daily\"\nworkflow = \"productions\"\n", ["schedules.nightly.parameters", "there are: align, character"]),
+        ("cron = \"@daily\"\nworkflow = \"productions\"\n", ["schedules.nightly.parameters", "there are: align, carry, character"]),
         ("cron = \"@daily\"\nworkflow = \"import\"\n", ["schedules.nightly.parameters", "not started from outside"]),
         ("cron = \"@daily\"\nworkflow = \"production\"\nparameters = { count = 11 }\n", ["schedules.nightly.parameters", "1 to 10"]),
         ("cron = \"@daily\"\nworkflow = \"production\"\ntime_zone = \"Mars/Olympus\"\n", ["schedules.nightly.cron", "no such zone"]),

@@ -7,6 +7,7 @@ use crate::http::page;
 use crate::http::problem::Problem;
 use crate::http::read::{Path, Query};
 use crate::http::upload::{next_field, stream_to, write};
+use crate::shoots::at_most;
 use crate::shoots::files::Coming;
 use axum::Json;
 use axum::extract::multipart::{Multipart, MultipartRejection};
@@ -81,6 +82,8 @@ pub(in crate::http) struct PhotoWhole {
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct PhotosQuery {
     /// Only those of this person: their number.
+    #[param(minimum = 1, maximum = 2_147_483_647)]
+    #[serde(default, deserialize_with = "at_most::<_, 2_147_483_647>")]
     person: Option<u32>,
     /// At most this many.
     #[serde(default = "page::default_limit")]
