@@ -43,12 +43,6 @@ pub fn person_id(shoot: &str, number: u32) -> String {
     format!("{shoot}-p{number:04}")
 }
 
-/// The number in such an id.
-#[must_use]
-pub fn number_of(shoot: &str, id: &str) -> Option<u32> {
-    id.strip_prefix(shoot)?.strip_prefix("-p")?.parse().ok()
-}
-
 /// Carries out what is wanted: of these photos, or of all, in steps whose names begin so. Gives how many photos that were.
 pub(crate) async fn carry_out<F: Flow>(flow: &F, kit: &Kit, shoot: &str, photos: &[u32], named: &str) -> Result<usize, Stop> {
     let mut carried = 0;

@@ -2,7 +2,7 @@
 
 use rushes_core::album::{Rules, Unknown};
 use serde::{Deserialize, Deserializer};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -34,6 +34,12 @@ pub(crate) struct Wish {
 }
 
 impl Wish {
+    /// From an object alone: by itself serde would read a list as the fields in their order.
+    pub(crate) fn of_object<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let said = Map::<String, Value>::deserialize(from)?;
+        serde_json::from_value(Value::Object(said)).map_err(serde::de::Error::custom)
+    }
+
     /// The rules from now on.
     pub(crate) fn onto(&self, rules: Rules, now_ms: i64) -> Rules {
         let until = |days: u32| (days > 0).then(|| now_ms + i64::from(days) * DAY_MS);

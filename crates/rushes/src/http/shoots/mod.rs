@@ -121,7 +121,7 @@ pub(super) struct NewShoot {
     /// As spoken.
     #[schema(min_length = 1, max_length = 100)]
     name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "Wish::of_object")]
     rules: Wish,
 }
 

@@ -82,7 +82,7 @@ pub(in crate::http) struct PhotoWhole {
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct PhotosQuery {
     /// Only those of this person: their number.
-    #[param(minimum = 1, maximum = 2_147_483_647)]
+    #[param(minimum = 0, maximum = 2_147_483_647)]
     #[serde(default, deserialize_with = "at_most::<_, 2_147_483_647>")]
     person: Option<u32>,
     /// At most this many.
