@@ -24,8 +24,8 @@ use std::time::Duration;
 /// What the registry says of it.
 pub const CARD: Card = Card { name: "photos", version: 1, collection: None, is_short: true, about: "", outside: None };
 
-/// Photos of one job at most.
-pub const FILES_MAX: usize = 50;
+/// Photos of one job at most: its parameters stay far below 256 KB.
+const FILES_MAX: usize = 50;
 /// One photo of the largest size on a slow machine.
 const LOOK_LIMIT: Duration = Duration::from_mins(5);
 
@@ -60,6 +60,10 @@ struct Taken {
 }
 
 pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Value, Stop> {
+    if input.files.len() > FILES_MAX {
+        let reason = format!("{} files in one job, and at most {FILES_MAX} are taken; hand them in as several", input.files.len());
+        return Err(Stop::Failed(Fault::new(Code::InputInvalid, "take photos").because(reason)));
+    }
     let (mut photos, mut known, mut refused) = (Vec::new(), 0, Vec::new());
     for (index, file) in input.files.into_iter().enumerate() {
         let (shoots, inspect, shoot, dropped) = (kit.shoots.clone(), kit.inspect.clone(), input.shoot.clone(), file.clone());

@@ -197,7 +197,7 @@ async fn album_corrections_hold_and_can_be_undone() {
     stand.enter("2", &[ANA + 0.2]).await;
     stand.enter("3", &[BEN]).await;
     let at_first = stand.placed().await;
-    let faces: Vec<u32> = futures(&stand).await;
+    let faces: Vec<u32> = first_faces(&stand).await;
     let steps = [
         Correction::Merge { into: 1, from: 2 },
         Correction::Split { faces: vec![faces[1]] },
@@ -231,7 +231,7 @@ async fn album_corrections_hold_and_can_be_undone() {
     assert_eq!(stand.say(Correction::Undo).await.unwrap_err().code, Code::NotFound);
 }
 
-async fn futures(stand: &Stand) -> Vec<u32> {
+async fn first_faces(stand: &Stand) -> Vec<u32> {
     let mut faces = Vec::new();
     for photo in 1..=3 {
         faces.push(stand.album.faces(Some(photo), 1).await.unwrap()[0].face);
