@@ -108,7 +108,7 @@ async fn sweep_often(parts: &Parts, stop: &Cancel) {
 pub async fn sweep(parts: &Parts, walk: bool) -> Result<Swept, Fault> {
     let _alone = parts.sweeping.lock().await;
     let mut swept = Swept { scratch: scratch(parts).await?, expired: parts.store.expire(&parts.keep.days).await?, ..Swept::default() };
-    clear_library(parts).await?;
+    view::clear(&parts.home.library(), &parts.blobs(), parts.store.as_ref()).await?;
     swept.retired = retired(parts).await?;
     (swept.links, swept.uploads) = (loose::renew_links(parts).await?, loose::remove_uploads(parts).await?);
     swept.messages = forget_old(parts, |before_ms, limit| parts.store.forget_messages(before_ms, limit)).await?;
@@ -256,33 +256,6 @@ async fn retired(parts: &Parts) -> Result<u64, Fault> {
         if blobs.len() < PAGE || removed == before {
             return Ok(removed);
         }
-    }
-}
-
-/// Up to when what was retired is no longer shown: the name of the mark.
-const CLEARED: &str = "library_cleared";
-/// The mark stands so far back: clocks are set back a little, and a look twice does no harm.
-const CLEARED_SLACK_MS: i64 = 60 * 60 * 1_000;
-
-/// Takes out of the library what it still shows of assets that are gone and that nothing followed at their path.
-async fn clear_library(parts: &Parts) -> Result<(), Fault> {
-    let mut at_ms = parts.store.mark(CLEARED).await? - CLEARED_SLACK_MS;
-    loop {
-        let (left, until_ms) = parts.store.left_paths(at_ms, u32::try_from(PAGE).unwrap_or(u32::MAX)).await?;
-        for (path, sha256) in left {
-            let blob = parts.blobs().path(&sha256);
-            if !view::is_shown(&parts.home.library(), &path, &blob) {
-                continue;
-            }
-            // Whoever registers equal bytes has pinned them before; the next sweep comes here again.
-            let Some(_claim) = parts.pins.claim(&sha256) else { return Ok(()) };
-            if parts.store.blob_at(&path).await?.is_none() {
-                remove(&parts.home.library().join(&path))?;
-            }
-        }
-        let Some(until_ms) = until_ms else { return Ok(()) };
-        parts.store.set_mark(CLEARED, until_ms).await?;
-        at_ms = until_ms;
     }
 }
 

@@ -83,13 +83,19 @@ fn are_one(path: &Path, other: &Path) -> bool {
     (path.dev(), path.ino()) == (other.dev(), other.ino())
 }
 
-/// Shows a blob no longer under a path below the library; what else is there stays. Errors: `io`.
-pub(crate) fn unlink(library: &Path, path: &str, blob: &Path) -> Result<(), Fault> {
-    if !is_shown(library, path, blob) {
-        return Ok(());
+/// Shows a blob no longer under a path below the library, unless an asset stands there; what else is there stays. Gives whether it
+/// was shown. Errors: `io`, those of the store.
+pub(crate) async fn unlink(library: &Path, blobs: &Blobs, store: &dyn Store, path: &str, sha256: &str) -> Result<bool, Fault> {
+    if !is_shown(library, path, &blobs.path(sha256)) {
+        return Ok(false);
     }
     let target = library.join(path);
-    remove(&target).map_err(|e| failed("take out of library", &target, &e))
+    remove(&target).map_err(|e| failed("take out of library", &target, &e))?;
+    // Whoever registered the same bytes there meanwhile found them shown.
+    if let Some(stands) = store.blob_at(path).await? {
+        link(library, path, &blobs.path(&stands.sha256))?;
+    }
+    Ok(true)
 }
 
 /// Whether a path of the library shows this blob: a link to it, or on disks without links a file of its size.
@@ -134,42 +140,81 @@ pub(crate) fn remove_folder(library: &Path, path: &str) -> Result<(), Fault> {
     }
 }
 
-/// Makes the folders that a crash left out, and removes those it left over.
+/// Up to when what was retired is no longer shown: the name of the mark.
+const CLEARED: &str = "library_cleared";
+/// The mark stands so far back: clocks are set back a little, and a look twice does no harm.
+const CLEARED_SLACK_MS: i64 = 60 * 60 * 1_000;
+
+/// Takes out of the library what a crash left there of assets that are gone and that nothing followed at their path. Gives how many.
+/// Errors: `io`, those of the store.
+pub(crate) async fn clear(library: &Path, blobs: &Blobs, store: &dyn Store) -> Result<usize, Fault> {
+    let mut cleared = 0;
+    let mut at_ms = store.mark(CLEARED).await? - CLEARED_SLACK_MS;
+    loop {
+        let (left, until_ms) = store.left_paths(at_ms, PAGE).await?;
+        for (path, sha256) in left {
+            cleared += usize::from(unlink(library, blobs, store, &path, &sha256).await?);
+        }
+        let Some(until_ms) = until_ms else { return Ok(cleared) };
+        store.set_mark(CLEARED, until_ms).await?;
+        at_ms = until_ms;
+    }
+}
+
+/// Makes the folders that a crash left out, and removes those it left over. Gives how many it made.
 async fn mend_folders(library: &Path, store: &dyn Store) -> Result<usize, Fault> {
     let (mut mended, mut after, mut last) = (0, String::new(), None);
+    let mut left_over = Vec::new();
     loop {
         let page = store.folders_after(&after, PAGE).await?;
-        let Some(end) = page.last() else { return last.map_or(Ok(mended), Err) };
+        let Some(end) = page.last() else { break };
         after = end.path.clone();
         for Folder { path, is_gone } in page {
-            let is_there = library.join(&path).is_dir();
-            if is_there != is_gone {
-                continue;
-            }
-            let done = if is_gone { remove_folder(library, &path) } else { make_folder(library, &path) };
-            match done {
-                Ok(()) => mended += usize::from(!is_gone),
-                Err(fault) if fault.is_transient() => last = Some(fault),
-                Err(fault) => tracing::warn!(path, %fault, "a folder can never be made at its path"),
+            match (library.join(&path).is_dir(), is_gone) {
+                (true, true) => left_over.push(path),
+                (false, false) => match make_folder(library, &path) {
+                    Ok(()) => mended += 1,
+                    Err(fault) => last = passing(&path, fault).or(last),
+                },
+                _ => {}
             }
         }
     }
+    // Those within before the one around them.
+    for path in left_over.iter().rev() {
+        if let Err(fault) = remove_folder(library, path) {
+            last = passing(path, fault).or(last);
+        }
+    }
+    last.map_or(Ok(mended), Err)
+}
+
+/// What may pass is looked at again; the rest is told once.
+fn passing(path: &str, fault: Fault) -> Option<Fault> {
+    if !fault.is_transient() {
+        tracing::warn!(path, %fault, "a folder can be neither made nor removed at its path");
+        return None;
+    }
+    Some(fault)
 }
 
 /// How far the library was found to show everything: the name of the mark.
 pub const MENDED: &str = "library_mended";
 
-/// Gives every current asset that a crash left without its link the link, looking only at what was registered since
-/// the last time this came to its end. What can never be shown at its path is logged and passed over, for audits to tell;
+/// Makes the library show what stands, and nothing that is gone, where a crash left it otherwise: links and folders. Links are looked
+/// for only of what was registered since the last time this came to its end. What can never be shown at its path is logged and passed over, for audits to tell;
 /// what cannot be now holds up no other, and is looked at again. Gives how many. Errors: `io`, `disk_full`, after all
 /// others have theirs; those of the store.
 pub async fn mend(library: &Path, blobs: &Blobs, store: &dyn Store) -> Result<usize, Fault> {
     let began = store.mark(MENDED).await?;
-    let (mut row, mut last) = (began, None);
-    let mut mended = mend_folders(library, store).await.unwrap_or_else(|fault| {
-        last = Some(fault);
-        0
-    });
+    let (mut row, mut mended, mut last) = (began, 0, None);
+    // A folder can go when nothing is shown in it.
+    for part in [clear(library, blobs, store).await, mend_folders(library, store).await] {
+        match part {
+            Ok(done) => mended += done,
+            Err(fault) => last = Some(fault),
+        }
+    }
     loop {
         let (page, end) = store.written_after(row, PAGE).await?;
         if end == row {

@@ -177,13 +177,14 @@ impl<W: Workflows> LocalFlow<W> {
         let assets = self.commit(StepCommit { outcome, assets, subjects, renewed, shown, gone, folders, folders_gone, ..commit }).await?;
         faults::note("kept", &format_args!("{}/{}", self.job.id, step.name));
         faults::pass_quietly(Place::StepKept);
-        self.show(&assets, &changed);
+        self.show(&assets, &changed).await;
         Ok(value)
     }
 
     /// What stands is shown in the library, and what is gone no more. What fails follows a little later.
-    fn show(&self, assets: &[Asset], folders: &view::Folders) {
-        let (library, blobs) = (self.shared.parts.home.library(), self.shared.parts.blobs());
+    async fn show(&self, assets: &[Asset], folders: &view::Folders) {
+        let parts = &self.shared.parts;
+        let (library, blobs) = (parts.home.library(), parts.blobs());
         let later = |shown: Result<(), Fault>| {
             if let Err(fault) = shown {
                 tracing::warn!(%fault, "library link or folder not made");
@@ -192,11 +193,11 @@ impl<W: Workflows> LocalFlow<W> {
         };
         folders.made.iter().for_each(|path| later(view::make_folder(&library, path)));
         for asset in assets {
-            let blob = blobs.path(&asset.blob.sha256);
+            let Asset { path, blob, .. } = asset;
             later(if asset.retired_ms.is_none() {
-                view::link(&library, &asset.path, &blob)
+                view::link(&library, path, &blobs.path(&blob.sha256))
             } else {
-                view::unlink(&library, &asset.path, &blob)
+                view::unlink(&library, &blobs, parts.store.as_ref(), path, &blob.sha256).await.map(drop)
             });
             faults::pass_quietly(Place::Linked);
         }

@@ -162,3 +162,26 @@ async fn shoots_left_in_the_middle_are_brought_to_their_end_by_the_next_engine()
         assert_eq!(placed, expected, "round {round}");
     }
 }
+
+/// A process that ended between its transaction and the library left what was taken away; and nobody waits an hour for that.
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::disallowed_methods, reason = "a link as the library has it")]
+async fn shoots_show_nothing_that_is_gone_however_the_engine_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let stand = Stand::new(folder.path(), &Places::memory(folder.path())).await;
+    stand.take("1.png", 1, &[ANA]).await;
+    let own = folder.path().join("home/library").join(SHOOT).join("People");
+    let (left, stands) = (own.join("Person_001/Solo/000001.png"), own.join("Ana/Solo/000001.png"));
+    stand.say(Correction::Rename { person: 1, name: "Ana".into() }).await;
+    stand.agrees().await;
+    assert!(!left.exists() && stands.exists());
+    std::fs::create_dir_all(left.parent().unwrap()).unwrap();
+    std::fs::hard_link(&stands, &left).unwrap();
+    let parts = stand.parts();
+    let (library, blobs) = (parts.home.library(), parts.blobs());
+    // Whoever works from the bytes holds them: that is no reason to leave them where they are not.
+    let _held = parts.pins.pin(&parts.store.blob_at(&format!("{SHOOT}/People/Ana/Solo/000001.png")).await.unwrap().unwrap().sha256).await;
+    assert_eq!(rushes_engine::view::mend(&library, &blobs, parts.store.as_ref()).await.unwrap(), 1);
+    stand.agrees().await;
+    assert!(!own.join("Person_001").exists());
+}
