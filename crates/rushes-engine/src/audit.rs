@@ -166,29 +166,37 @@ impl Seen {
     }
 }
 
-/// Pauses between looks at what seems amiss: while bytes are evicted or come back, it is so for a moment.
-const PAUSES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(100), Duration::from_millis(200)];
+/// Looks at what seems amiss, each after such a pause: while bytes come back, it is so for a moment.
+const PAUSES: [Duration; 4] = [Duration::ZERO, Duration::from_millis(50), Duration::from_millis(100), Duration::from_millis(200)];
 
 /// What this machine has of each of a page of assets; None of those whose bytes are elsewhere by right. What a crash left of
 /// those is swept in time.
 async fn seen(parts: &Parts, page: &[Listed]) -> Result<Vec<Option<Seen>>, Fault> {
     let is_doubtful = |seen: &Seen| seen.size_bytes.is_none() || !seen.is_shown;
-    let mut pauses = PAUSES.iter();
-    loop {
-        let seen: Vec<Seen> = page.iter().map(|(asset, _)| Seen::of(parts, asset)).collect();
-        let doubtful = page.iter().zip(&seen).filter(|(_, seen)| is_doubtful(seen)).map(|((asset, _), _)| asset.blob.sha256.clone());
-        let doubtful: Vec<String> = doubtful.collect();
-        let states = if doubtful.is_empty() { BTreeMap::new() } else { parts.store.blob_states(doubtful.clone()).await? };
-        let is_elsewhere = |sha256: &String| parts.node.is_some() || states.get(sha256) == Some(&false);
-        let is_sure = doubtful.iter().all(is_elsewhere);
-        match pauses.next() {
-            Some(pause) if !is_sure => tokio::time::sleep(*pause).await,
-            _ => {
-                let elsewhere = |(asset, _): &Listed, seen: &Seen| is_doubtful(seen) && is_elsewhere(&asset.blob.sha256);
-                return Ok(page.iter().zip(seen).map(|(listed, seen)| (!elsewhere(listed, &seen)).then_some(seen)).collect());
-            }
-        }
+    let mut all: Vec<Option<Seen>> = page.iter().map(|(asset, _)| Some(Seen::of(parts, asset))).collect();
+    let mut doubtful: Vec<usize> = (0..all.len()).filter(|at| all[*at].as_ref().is_some_and(is_doubtful)).collect();
+    // What is being evicted is waited for, and what is held is not evicted between two looks.
+    let mut held = Vec::with_capacity(doubtful.len());
+    for at in &doubtful {
+        held.push(parts.pins.pin(&page[*at].0.blob.sha256).await);
     }
+    for pause in PAUSES {
+        if doubtful.is_empty() {
+            break;
+        }
+        tokio::time::sleep(pause).await;
+        let hashes = doubtful.iter().map(|at| page[*at].0.blob.sha256.clone()).collect();
+        let states = parts.store.blob_states(hashes).await?;
+        doubtful.retain(|at| {
+            let asset = &page[*at].0;
+            let there = Seen::of(parts, asset);
+            let is_elsewhere = parts.node.is_some() || states.get(&asset.blob.sha256) == Some(&false);
+            let is_amiss = is_doubtful(&there);
+            all[*at] = (!(is_amiss && is_elsewhere)).then_some(there);
+            is_amiss && !is_elsewhere
+        });
+    }
+    Ok(all)
 }
 
 /// What this machine has of a page of assets, and what places were told of them.

@@ -38,7 +38,11 @@ pub(crate) fn deliveries_of(filter: &DeliveryFilter) -> (String, Which) {
         which.value(":key", key);
     }
     // What a newer version has replaced waits for nothing.
-    which.and("EXISTS (SELECT 1 FROM assets a WHERE a.id = asset AND a.retired_ms IS NULL)");
+    let below = if filter.folder.is_some() { " AND substr(a.path, 1, length(:below)) = :below" } else { "" };
+    which.and(format!("EXISTS (SELECT 1 FROM assets a WHERE a.id = asset AND a.retired_ms IS NULL{below})"));
+    if let Some(folder) = &filter.folder {
+        which.value(":below", format!("{folder}/"));
+    }
     // What is open is few, and has an index that holds nothing else; left to itself the database would put all deliveries of
     // a place in order.
     let index = match (filter.state, &filter.destination) {

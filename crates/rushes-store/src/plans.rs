@@ -90,7 +90,7 @@ fn lists(is_first: bool) -> Vec<String> {
     );
     let after = (!is_first).then(|| (asset, "d".to_owned(), "k".to_owned()));
     for destination in [None, Some("d".to_owned())] {
-        let of = |state| DeliveryFilter { state, destination: destination.clone(), after: after.clone(), limit: 1 };
+        let of = |state| DeliveryFilter { state, destination: destination.clone(), after: after.clone(), limit: 1, folder: None };
         all.push(pages::deliveries_of(&of(None)).0);
         all.extend(states.map(|state| pages::deliveries_of(&of(Some(state))).0));
     }

@@ -25,6 +25,8 @@ pub struct DeliveryFilter {
     pub state: Option<DeliveryState>,
     /// Only to this place.
     pub destination: Option<String>,
+    /// Only of what lies in this folder of the library.
+    pub folder: Option<String>,
     /// Only after this asset, destination and key.
     pub after: Option<(AssetId, String, String)>,
     /// At most this many.

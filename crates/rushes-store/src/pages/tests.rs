@@ -137,6 +137,8 @@ async fn pages_of_deliveries_say_why_each_waits_and_when_it_is_tried_again() {
         (all.clone(), 300),
         (DeliveryFilter { destination: cloud.clone(), ..all.clone() }, 300),
         (DeliveryFilter { destination: Some("elsewhere".into()), ..all.clone() }, 0),
+        (DeliveryFilter { folder: Some("dances".into()), ..all.clone() }, 300),
+        (DeliveryFilter { folder: Some("dance".into()), ..all.clone() }, 0),
         (DeliveryFilter { destination: cloud, ..of(DeliveryState::Refused) }, 30),
         (of(DeliveryState::Owed), 30),
         (of(DeliveryState::Proven), 240),

@@ -139,7 +139,7 @@ pub(super) async fn list(State(app): State<App>, Query(query): Query<DeliveriesQ
     let after: Option<After> = page::opened(query.cursor.as_deref())?;
     let (parts, limit) = (app.parts(), page::one_more(query.limit)?);
     let after = after.map(|After(asset, destination, key)| (asset, destination, key));
-    let filter = DeliveryFilter { state: None, destination: query.destination, after, limit };
+    let filter = DeliveryFilter { destination: query.destination, after, limit, ..DeliveryFilter::default() };
     let mut found = Vec::new();
     for state in page::states(query.state, &parts.routes) {
         found.extend(parts.store.delivery_page(&DeliveryFilter { state, ..filter.clone() }).await?);

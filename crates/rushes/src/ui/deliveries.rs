@@ -89,7 +89,8 @@ pub(super) async fn show(extract::State(app): extract::State<App>, visitor: Visi
     let mut shell = Shell::of(&app, &visitor, "deliveries", "Deliveries").await?.listening("delivery. asset.made job.retried record.");
     let backlog = std::mem::take(&mut shell.backlog);
     let here = asked.destination.filter(|name| backlog.contains_key(name));
-    let of = |state: DeliveryState| DeliveryFilter { state: Some(state), destination: here.clone(), after: None, limit: PAGE };
+    let of =
+        |state: DeliveryState| DeliveryFilter { state: Some(state), destination: here.clone(), limit: PAGE, ..DeliveryFilter::default() };
     let refused = parts.store.delivery_page(&of(DeliveryState::Refused)).await?;
     let mut waiting = parts.store.delivery_page(&of(DeliveryState::Sending)).await?;
     waiting.extend(parts.store.delivery_page(&of(DeliveryState::Owed)).await?);
@@ -198,8 +199,8 @@ pub(super) async fn retry(extract::State(app): extract::State<App>, visitor: Vis
             let filter = DeliveryFilter {
                 state: Some(DeliveryState::Refused),
                 destination: Some(destination.to_owned()),
-                after: None,
                 limit: AGAIN_MAX,
+                ..DeliveryFilter::default()
             };
             store.delivery_page(&filter).await?.iter().map(|sending| sending.asset.id).collect()
         }

@@ -203,7 +203,7 @@ async fn sentence(parts: &Parts, backlog: &BTreeMap<String, Backlog>, took: &[i6
 
 /// Why something to that place stands so.
 async fn reason(parts: &Parts, destination: &str, state: DeliveryState) -> Result<Option<Told>, Fault> {
-    let filter = DeliveryFilter { state: Some(state), destination: Some(destination.to_owned()), after: None, limit: 20 };
+    let filter = DeliveryFilter { state: Some(state), destination: Some(destination.to_owned()), limit: 20, ..DeliveryFilter::default() };
     let found = parts.store.delivery_page(&filter).await?;
     Ok(found.iter().find_map(|sending| sending.delivery.last_fault.as_ref()).map(Told::from))
 }

@@ -38,6 +38,9 @@ async fn shoots_over_http_from_photo_to_correction() {
     assert_eq!(say(json!({"say": "undo"})).await.1["undone"], format!("face {face} is {person}"));
     let (_, found) = venue.get(&format!("{SHOOT}/photos?person={person}&limit=1")).await;
     assert!(found["photos"][0]["number"] == 1 && found["next"].is_string(), "{found}");
+    let page = venue.get("/shoots/ana-ben/people/1?before=2").await.1;
+    let page = page.as_str().unwrap();
+    assert!(page.contains("Newest photos") && page.contains(r#"data-key="photo 1""#) && !page.contains(r#"data-key="photo 2""#), "{page}");
     let why = venue.get(&format!("{SHOOT}/photos/2")).await.1;
     assert!(why["group"] == "Group" && why["in_it"].as_array().unwrap().len() == 2, "{why}");
     let crop = venue.ask(Method::GET, &format!("{SHOOT}/faces/{face}/crop")).send().await.unwrap();

@@ -19,8 +19,8 @@ use serde::Deserialize;
 const ASKED_MAX: u32 = 24;
 /// Photos in its strip.
 const NEWEST: u32 = 12;
-/// Deliveries looked through.
-const LOOKED_MAX: u32 = 500;
+/// Deliveries counted: beyond, there are so many or more.
+const COUNTED_MAX: u32 = 500;
 
 #[derive(Deserialize)]
 pub(in crate::ui) struct Asked {
@@ -109,15 +109,10 @@ async fn questions(stand: &Stand, people: &[Person]) -> Result<Vec<Question>, Fa
 }
 
 async fn delivered(app: &App, shoot: &str) -> Result<Delivered, Fault> {
-    // Of the shoot itself, or of somebody in it.
-    let number = |subject: &str| subject.strip_prefix(shoot)?.strip_prefix("-p")?.parse::<u32>().ok();
-    let is_of = |subject: &str| subject == shoot || number(subject).is_some();
     let store = &app.parts().store;
     let of = async |state: DeliveryState| {
-        let filter = DeliveryFilter { state: Some(state), limit: LOOKED_MAX, ..DeliveryFilter::default() };
-        let mut page = store.delivery_page(&filter).await?;
-        page.retain(|sending| is_of(&sending.asset.subject));
-        Ok::<_, Fault>(page)
+        let filter = DeliveryFilter { state: Some(state), folder: Some(shoot.to_owned()), limit: COUNTED_MAX, ..DeliveryFilter::default() };
+        store.delivery_page(&filter).await
     };
     let refused = of(DeliveryState::Refused).await?;
     let why = refused.first().and_then(|sending| sending.delivery.last_fault.as_ref()).map(|fault| {
