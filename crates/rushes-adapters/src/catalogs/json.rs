@@ -152,9 +152,13 @@ impl Catalog for JsonCatalog {
 
     async fn delete(&self, collection: &str, id: &str) -> Result<(), Fault> {
         let path = self.path(collection, id)?;
-        blocking(move || match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(fault(Code::CatalogDown, "delete record", &path, &error)),
-            _ => Ok(()),
+        blocking(move || {
+            // What a killed process was writing tells the same as the record.
+            Unfinished::clear(&path);
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(fault(Code::CatalogDown, "delete record", &path, &error)),
+                _ => Ok(()),
+            }
         })
         .await
     }

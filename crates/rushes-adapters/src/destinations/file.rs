@@ -198,9 +198,13 @@ impl Destination for FileDestination {
 
     async fn delete(&self, key: &str) -> Result<(), Fault> {
         let path = inside(self.folders.root(), key)?;
-        blocking(move || match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(down("delete object", &path)(error)),
-            _ => Ok(()),
+        blocking(move || {
+            // What a killed process was writing there would keep its folder, too.
+            Unfinished::clear(&path);
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(down("delete object", &path)(error)),
+                _ => Ok(()),
+            }
         })
         .await
     }

@@ -1,5 +1,6 @@
 //! A subject that is forgotten: nothing of it stays, in no row and in no byte of the file.
 
+use crate::migrate::{SCHEMA_VERSION, backup_of};
 use crate::register;
 use crate::rows;
 use crate::sql::params;
@@ -7,9 +8,16 @@ use crate::sqlite;
 use crate::store::SqlStore;
 use crate::writer::{Write, failed};
 use async_trait::async_trait;
+use rushes_core::faults::{self, Place};
 use rushes_core::store::Erase;
 use rushes_core::{Code, Fault, Kind};
+use rusqlite::Connection;
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How often a log that somebody reads is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOKS_MAX: u32 = 100;
 
 /// What is still to be done elsewhere for a subject: its objects, and the records of it and them.
 const OPEN: &str = "SELECT state, destination FROM outbox WHERE state IN ('owed', 'sending', 'refused')
@@ -58,6 +66,22 @@ fn erase(write: &mut Write<'_>, subject: &str) -> Result<bool, Fault> {
     Ok(true)
 }
 
+/// Writes a file anew without what was deleted, and empties its log into it. Errors: `store_failed` where others read all the time.
+pub(crate) fn write_anew(sql: &Connection) -> Result<(), Fault> {
+    faults::pass(Place::Vacuum)?;
+    sql.execute_batch("VACUUM").map_err(|e| failed("write database anew", e))?;
+    faults::pass(Place::Truncate)?;
+    // Those who read meanwhile hold the log for a moment.
+    for _ in 0..LOOKS_MAX {
+        let is_busy: i64 = sql.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(|e| failed("empty log", e))?;
+        if is_busy == 0 {
+            return faults::pass(Place::Scrubbed);
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+    Err(Fault::new(Code::StoreFailed, "empty log").because("somebody reads it all the time; try again"))
+}
+
 #[async_trait]
 impl Erase for SqlStore {
     async fn part(&self, subject: &str) -> Result<(), Fault> {
@@ -73,18 +97,15 @@ impl Erase for SqlStore {
     async fn scrub(&self) -> Result<(), Fault> {
         let Some(path) = self.file() else { return Ok(()) };
         let work = move || {
-            let sql = sqlite::open_writer(&path)?;
-            sql.execute_batch("VACUUM").map_err(|e| failed("write database anew", e))?;
-            // Those who read meanwhile hold the log for a moment.
-            for _ in 0..100 {
-                let is_busy: i64 =
-                    sql.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(|e| failed("empty log", e))?;
-                if is_busy == 0 {
-                    return Ok(());
+            // Copies of older schemas tell what was known then.
+            for schema in 0..SCHEMA_VERSION {
+                let backup = backup_of(&path, schema);
+                match std::fs::remove_file(&backup) {
+                    Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Fault::io("remove copy of database", &backup, &e)),
+                    _ => {}
                 }
-                std::thread::sleep(std::time::Duration::from_millis(50));
             }
-            Err(Fault::new(Code::StoreFailed, "empty log").because("somebody reads it all the time; try again"))
+            write_anew(&sqlite::open_writer(&path)?)
         };
         tokio::task::spawn_blocking(work).await.map_err(|e| Fault::new(Code::Panicked, "write database anew").because(e))?
     }

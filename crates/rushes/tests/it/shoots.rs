@@ -1,7 +1,9 @@
 //! Shoots through the real engine: photos come in, people are known, somebody says something; and local folders, destinations,
 //! records and the album agree after each.
 
+mod crashes;
 mod stand;
+mod venue;
 
 use crate::support::{Places, journals, program::Program};
 use rushes_core::album::Correction;
