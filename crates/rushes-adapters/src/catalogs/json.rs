@@ -207,6 +207,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn json_removes_with_a_record_what_a_killed_process_was_writing_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = JsonCatalog::new(folder.path().to_owned());
+        let record = Record { collection: "people".into(), id: "a".into(), rev: 1, fields: serde_json::json!({"name": "Ana"}) };
+        catalog.put(&record).await.unwrap();
+        let path = folder.path().join("people/a.json");
+        std::fs::copy(&path, crate::folder::unfinished(&path)).unwrap();
+        catalog.delete("people", "a").await.unwrap();
+        assert_eq!(std::fs::read_dir(folder.path().join("people")).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
     async fn json_does_not_overwrite_what_it_cannot_read() {
         let folder = tempfile::tempdir().unwrap();
         let catalog = JsonCatalog::new(folder.path().to_owned());

@@ -261,6 +261,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn file_removes_with_an_object_what_a_killed_process_was_writing_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = FileDestination::new(folder.path().to_owned());
+        destination.ensure_folder("People/Ana").await.unwrap();
+        std::io::Write::write_all(&mut File::create(crate::folder::unfinished(&folder.path().join("People/Ana/1.jpg"))).unwrap(), b"half")
+            .unwrap();
+        destination.delete("People/Ana/1.jpg").await.unwrap();
+        destination.remove_folder("People/Ana").await.unwrap();
+        assert!(!folder.path().join("People/Ana").exists(), "nothing holds the folder");
+    }
+
+    #[tokio::test]
     async fn file_leaves_nothing_unfinished_and_hides_catalogs() {
         let folder = tempfile::tempdir().unwrap();
         let destination = FileDestination::new(folder.path().to_owned());

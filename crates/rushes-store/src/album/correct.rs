@@ -210,11 +210,14 @@ fn split(write: &Writing<'_>, faces: &[u32]) -> Result<u32, Fault> {
         of = Some(person);
     }
     let old = of.ok_or_else(|| Fault::new(Code::InputInvalid, "split person").because("name at least one face"))?;
+    // Perhaps it was said before, and nobody heard the answer.
     let named = serde_json::to_string(faces).unwrap_or_default();
-    let others = "SELECT 1 FROM people p WHERE number = ?1 AND (is_enrolled = 1 OR EXISTS (SELECT 1 FROM faces
-        WHERE person = ?1 AND stands = 'routed' AND id NOT IN (SELECT value FROM json_each(?2))))";
-    if one(sql, others, params![old, named], |_| Ok(()))?.is_none() {
-        let reason = "these are all the faces of that person: there is nobody to split them from";
+    let more = "SELECT 1 FROM people WHERE number = ?1 AND (is_enrolled = 1
+        OR EXISTS (SELECT 1 FROM faces WHERE is_fixed = 0 AND id IN (SELECT value FROM json_each(?2)))
+        OR EXISTS (SELECT 1 FROM faces WHERE person = ?1 AND stands = 'routed' AND (is_fixed = 1 OR is_founder = 1)
+            AND id NOT IN (SELECT value FROM json_each(?2))))";
+    if one(sql, more, params![old, named], |_| Ok(()))?.is_none() {
+        let reason = "that person is known by these faces alone: they are split from others already";
         return Err(Fault::new(Code::InputInvalid, "split person").because(reason));
     }
     let new = super::people::found(write)?;

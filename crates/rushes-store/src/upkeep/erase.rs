@@ -3,7 +3,7 @@
 use crate::migrate::{SCHEMA_VERSION, backup_of};
 use crate::register;
 use crate::rows;
-use crate::sql::params;
+use crate::sql::{Sql, params};
 use crate::sqlite;
 use crate::store::SqlStore;
 use crate::writer::{Write, failed};
@@ -36,30 +36,39 @@ const GOES: [&str; 7] = [
     "DELETE FROM subjects WHERE id = ?1",
 ];
 
-fn erase(write: &mut Write<'_>, subject: &str) -> Result<bool, Fault> {
+/// The folders of a subject that its name is told by, as they stand in keys.
+fn folders_of(sql: &Sql<'_>, subject: &str) -> Result<BTreeSet<String>, Fault> {
     let paths = "SELECT path FROM assets WHERE subject = ?1 AND kind = ?2 UNION SELECT path FROM folders WHERE subject = ?1";
-    let paths = rows::all(write.sql, paths, params![subject, Kind::Photo.name()], |row| row.get::<_, String>(0))?;
-    let folders: BTreeSet<String> =
-        paths.iter().filter_map(|path| path.split('/').nth(2).map(|folder| format!("/People/{folder}"))).collect();
-    let mut open = rows::all(write.sql, OPEN, [subject], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
-    for folder in &folders {
+    let paths = rows::all(sql, paths, params![subject, Kind::Photo.name()], |row| row.get::<_, String>(0))?;
+    Ok(paths.iter().filter_map(|path| path.split('/').nth(2).map(|folder| format!("/People/{folder}"))).collect())
+}
+
+/// Whether something of it is still to be done elsewhere. Errors: `destination_refused`.
+fn is_open(sql: &Sql<'_>, subject: &str) -> Result<bool, Fault> {
+    let mut open = rows::all(sql, OPEN, [subject], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+    for folder in folders_of(sql, subject)? {
         let of_folder = "SELECT state, destination FROM outbox WHERE state IN ('owed', 'sending', 'refused') AND asset IS NULL
             AND instr(key || '/', ?1 || '/') > 0";
-        open.extend(rows::all(write.sql, of_folder, [folder], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?);
+        open.extend(rows::all(sql, of_folder, [&folder], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?);
     }
     if let Some((_, destination)) = open.iter().find(|(state, _)| state == "refused") {
         let reason = "something of it could not be removed there; `rushes status` says why, then `rushes jobs retry`";
         return Err(Fault::new(Code::DestinationRefused, "erase subject").with("destination", destination).because(reason));
     }
-    if !open.is_empty() {
+    Ok(!open.is_empty())
+}
+
+fn erase(write: &mut Write<'_>, subject: &str) -> Result<bool, Fault> {
+    if is_open(write.sql, subject)? {
         return Ok(false);
     }
-    for folder in folders {
+    for folder in folders_of(write.sql, subject)? {
         // Facts tell of paths, and so do rows of folders that are made or gone.
         let facts = "DELETE FROM events WHERE instr(data, ?1 || '/') > 0 OR instr(data, ?1 || '\"') > 0";
         rows::change(write.sql, facts, [&folder])?;
         rows::change(write.sql, "DELETE FROM outbox WHERE asset IS NULL AND instr(key || '/', ?1 || '/') > 0", [&folder])?;
     }
+    rows::change(write.sql, "DELETE FROM events WHERE instr(data, '\"' || ?1 || '\"') > 0", [subject])?;
     for statement in GOES {
         rows::change(write.sql, statement, [subject])?;
     }
@@ -90,7 +99,11 @@ impl Erase for SqlStore {
     }
 
     async fn erase(&self, subject: &str) -> Result<bool, Fault> {
-        let subject = subject.to_owned();
+        let (subject, looked_at) = (subject.to_owned(), subject.to_owned());
+        // A transaction writes its facts down at its end: those of the last removal may come after what is erased in the same one.
+        if self.read(move |sql| is_open(sql, &looked_at)).await? {
+            return Ok(false);
+        }
         self.write(move |write| erase(write, &subject)).await
     }
 

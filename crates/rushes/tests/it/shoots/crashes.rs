@@ -2,7 +2,7 @@
 //! run through wrote them down. Then it is started again, or told the same once more: what was said is so everywhere or nowhere.
 //! `RUSHES_ALL_POINTS` goes through every point, otherwise `RUSHES_KILLS` of them are drawn; `RUSHES_SEED` repeats a run.
 
-use super::venue::{ALL, CLEO_SPLIT, State, Venue, Word};
+use super::venue::{ALL, CLEO_AGAIN, State, Venue, Word};
 use crate::support::survivor::{Dice, number, report};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -90,7 +90,7 @@ fn go_through(what: &str, words: &[Word]) {
 #[test]
 fn shoots_agree_after_a_kill_at_every_point() {
     let command = |name: &'static str, says: &[&str]| Word::said(name, says);
-    let face = CLEO_SPLIT.to_string();
+    let face = CLEO_AGAIN.to_string();
     go_through(
         "kill -9 while a correction is carried out",
         &[

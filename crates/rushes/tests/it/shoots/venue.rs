@@ -24,8 +24,8 @@ use std::sync::Arc;
 
 /// Names the folder of the shoots to whoever enrols in a process of their own.
 pub(super) const ALL: &str = "RUSHES_TEST_SHOOTS";
-/// A face of the third person, who has another one, too.
-pub(super) const CLEO_SPLIT: u32 = 5;
+/// A face of the third person, who is known by another one.
+pub(super) const CLEO_AGAIN: u32 = 6;
 const RULES: Rules = Rules { is_recognising: true, unknown: rushes_core::album::Unknown::Cloud, ..DEFAULT };
 const DEFAULT: Rules = Rules {
     is_recognising: false,
