@@ -4,10 +4,9 @@
 
 use super::venue::{ALL, CLEO_AGAIN, State, Venue, Word};
 use crate::support::survivor::{Dice, number, report};
-use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// Drawn in each of the two tests.
+/// Drawn in each of the two tests where not all are gone through.
 const KILLS: u64 = 10;
 
 /// A point of a word's way: the run it lies in, the place and how often that was passed before.
@@ -60,29 +59,45 @@ fn survive(venue: &Venue, word: &Word, after: &State, (run, place, nth): &Point,
     is_killed
 }
 
-fn go_through(what: &str, words: &[Word]) {
+/// Goes through words, and kills each at all its points, or all of them together at so many. Gives points and kills.
+fn go_through(words: &[Word], dice: &mut Dice, kills: Option<u64>) -> (usize, usize) {
+    let venue = Venue::new();
+    let mut all = Vec::new();
+    let mut afters = Vec::new();
+    for (index, word) in words.iter().enumerate() {
+        let (after, points) = through(&venue, word);
+        afters.push(after);
+        all.extend(points.into_iter().map(|point| (index, point)));
+    }
+    let points = all.len();
+    if let Some(kills) = kills {
+        all.sort_by_cached_key(|_| dice.below(u64::MAX));
+        all.truncate(usize::try_from(kills).unwrap());
+    }
+    let mut killed = 0;
+    for (index, point) in &all {
+        killed += usize::from(survive(&venue, &words[*index], &afters[*index], point, dice.below(2) == 0));
+    }
+    assert!(killed * 2 > all.len(), "of {} points only {killed} were passed again", all.len());
+    (points, killed)
+}
+
+fn survive_all(what: &str, words: &[Word]) {
     if crate::support::stores::server().is_some() {
         return report(what, "skipped: rows on a server cannot be put back as they were");
     }
     let (mut dice, began) = (Dice::roll(what), Instant::now());
-    let venue = Venue::new();
-    let mut all = Vec::new();
-    let mut states = BTreeMap::new();
-    for (index, word) in words.iter().enumerate() {
-        let (after, points) = through(&venue, word);
-        states.insert(index, after);
-        all.extend(points.into_iter().map(|point| (index, point)));
-    }
-    let points = all.len();
-    if number("RUSHES_ALL_POINTS", 0) == 0 {
-        all.sort_by_cached_key(|_| dice.below(u64::MAX));
-        all.truncate(usize::try_from(number("RUSHES_KILLS", KILLS)).unwrap());
-    }
-    let mut kills = 0;
-    for (index, point) in &all {
-        kills += usize::from(survive(&venue, &words[*index], &states[index], point, dice.below(2) == 0));
-    }
-    assert!(kills * 2 > all.len(), "of {} points only {kills} were passed again", all.len());
+    let done: Vec<(usize, usize)> = if number("RUSHES_ALL_POINTS", 0) == 0 {
+        vec![go_through(words, &mut dice, Some(number("RUSHES_KILLS", KILLS)))]
+    } else {
+        // Each word in a home of its own, at the same time.
+        std::thread::scope(|scope| {
+            let each = words.chunks(1).map(|word| (word, dice.another()));
+            let started: Vec<_> = each.map(|(word, mut dice)| scope.spawn(move || go_through(word, &mut dice, None))).collect();
+            started.into_iter().map(|word| word.join().unwrap()).collect()
+        })
+    };
+    let (points, kills) = done.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     let seen = format!("{kills} kills at {points} points of {} words, seed {}, {} s", words.len(), dice.seed, began.elapsed().as_secs());
     report(what, &seen);
 }
@@ -91,7 +106,7 @@ fn go_through(what: &str, words: &[Word]) {
 fn shoots_agree_after_a_kill_at_every_point() {
     let command = |name: &'static str, says: &[&str]| Word::said(name, says);
     let face = CLEO_AGAIN.to_string();
-    go_through(
+    survive_all(
         "kill -9 while a correction is carried out",
         &[
             Word::enrol(),
@@ -107,7 +122,7 @@ fn shoots_agree_after_a_kill_at_every_point() {
 
 #[test]
 fn shoots_forget_without_a_trace_after_a_kill_at_every_point() {
-    go_through("kill -9 while somebody is forgotten", &[Word::forget()]);
+    survive_all("kill -9 while somebody is forgotten", &[Word::forget()]);
 }
 
 /// The album is told of somebody who is enrolled, in a process of its own: only one that finds faces does so.
