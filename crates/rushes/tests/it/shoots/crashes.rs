@@ -16,9 +16,9 @@ type Point = (usize, String, u64);
 fn through(venue: &Venue, word: &Word) -> (State, Vec<Point>) {
     venue.restore(word.state);
     let mut points = Vec::new();
-    for run in 0..word.runs.len() {
-        assert_eq!(venue.run(&word.runs[run], "").code, 0, "{}", word.name);
-        points.extend(venue.passed().into_iter().map(|(place, nth)| (run, place, nth)));
+    for (index, run) in word.runs.iter().enumerate() {
+        assert_eq!(venue.run(run, "").code, 0, "{}", word.name);
+        points.extend(venue.passed().into_iter().map(|(place, nth)| (index, place, nth)));
     }
     let after = venue.agrees(word.name);
     assert_ne!(after, venue.before(word.state), "{}: something is said", word.name);

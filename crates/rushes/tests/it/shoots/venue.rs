@@ -7,7 +7,7 @@ use super::stand::{ANA, BEN, CLEO, SHOOT, face};
 use crate::support::library::{picture, write};
 use crate::support::program::{End, Program, end};
 use crate::support::stores;
-use rushes_core::album::{Album, Albums, Correction, Group, NewPhoto, Rules};
+use rushes_core::album::{Album, Albums, Correction, Group, NewPhoto, Rules, Unknown};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::digest::digest;
 use rushes_core::faults::PLACES;
@@ -26,10 +26,9 @@ use std::sync::Arc;
 pub(super) const ALL: &str = "RUSHES_TEST_SHOOTS";
 /// A face of the third person, who is known by another one.
 pub(super) const CLEO_AGAIN: u32 = 6;
-const RULES: Rules = Rules { is_recognising: true, unknown: rushes_core::album::Unknown::Cloud, ..DEFAULT };
-const DEFAULT: Rules = Rules {
-    is_recognising: false,
-    unknown: rushes_core::album::Unknown::Cloud,
+const RULES: Rules = Rules {
+    is_recognising: true,
+    unknown: Unknown::Cloud,
     route_below: 0.5,
     review_below: 0.6,
     margin: 0.05,
