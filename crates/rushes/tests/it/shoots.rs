@@ -187,3 +187,24 @@ async fn shoots_show_nothing_that_is_gone_however_the_engine_ended() {
     stand.agrees().await;
     assert!(!own.join("Person_001").exists());
 }
+
+/// Rows that tell of a path go last: without them nobody would know what is still shown there.
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::disallowed_methods, reason = "a link as the library has it")]
+async fn shoots_forget_what_an_engine_that_ended_left_in_the_library() {
+    let folder = tempfile::tempdir().unwrap();
+    let stand = Stand::new(folder.path(), &Places::memory(folder.path())).await;
+    stand.take("1.png", 1, &[ANA]).await;
+    stand.say(Correction::Rename { person: 1, name: "Ana Quirinal".into() }).await;
+    stand.agrees().await;
+    let shown = folder.path().join("home/library").join(SHOOT).join("People/Ana_Quirinal");
+    let photo = shown.join("Solo/000001.png");
+    let aside = folder.path().join("aside.png");
+    std::fs::hard_link(&photo, &aside).unwrap();
+    stand.say(Correction::Forget { person: 1 }).await;
+    assert!(!shown.exists());
+    std::fs::create_dir_all(photo.parent().unwrap()).unwrap();
+    std::fs::hard_link(&aside, &photo).unwrap();
+    stand.run("forget", json!({"shoot": SHOOT, "person": 1})).await;
+    assert!(!shown.exists());
+}
