@@ -15,7 +15,7 @@ export RUSHES_STORM_FILES=300 RUSHES_SOON_S=600
 # Five minutes of everything that can happen to several nodes, with work all the time.
 export RUSHES_CHAOS_S="${RUSHES_CHAOS_S:-300}" RUSHES_JOBS="${RUSHES_JOBS:-190}"
 failed=0
-for part in ${1:-survives_ clouds_ finish_all_ redo_ machines_}; do
+for part in ${1:-survives_ clouds_ finish_all_ redo_ machines_ kill_at_every_point}; do
     cargo test --locked -p rushes --test it -- --test-threads=1 --nocapture "$part" || failed=1
 done
 # What did not hold has no row; what held need not be gone through again.

@@ -237,7 +237,7 @@ impl Drop for Unfinished {
     }
 }
 
-fn unfinished(target: &Path) -> PathBuf {
+pub(crate) fn unfinished(target: &Path) -> PathBuf {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     target.with_file_name(format!("{UNFINISHED}{}.part", &rushes_core::flow::hash(&name)[..16]))
 }

@@ -55,6 +55,8 @@ places! {
     Link "link";
     /// A library link was made.
     Linked "linked";
+    /// A link or a folder is about to be taken out of the library.
+    Unlink "unlink";
     /// A job's end is about to be written down.
     Finish "finish";
     /// A job's end is written down; its scratch is still there.
@@ -105,6 +107,20 @@ places! {
     ObjectRemove "object_remove";
     /// An object is gone and that is not written down.
     ObjectRemoved "object_removed";
+    /// A record is about to be removed.
+    RecordRemove "record_remove";
+    /// A record is gone and that is not written down.
+    RecordRemoved "record_removed";
+    /// Before an album's transaction is committed.
+    AlbumCommit "album_commit";
+    /// After an album's transaction was committed, before anybody is told.
+    AlbumCommitted "album_committed";
+    /// A database or an album is about to be written anew, without what was deleted.
+    Vacuum "vacuum";
+    /// It is written anew, and its log still tells of what was deleted.
+    Truncate "truncate";
+    /// Its log is empty.
+    Scrubbed "scrubbed";
 }
 
 impl Place {

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod blobs;
 pub mod choices;
 pub mod costs;
+pub mod erase;
 pub mod estimate;
 pub mod fetch;
 mod halt;

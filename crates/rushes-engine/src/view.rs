@@ -89,6 +89,7 @@ pub(crate) async fn unlink(library: &Path, blobs: &Blobs, store: &dyn Store, pat
     if !is_shown(library, path, &blobs.path(sha256)) {
         return Ok(false);
     }
+    faults::pass(Place::Unlink)?;
     let target = library.join(path);
     remove(&target).map_err(|e| failed("take out of library", &target, &e))?;
     // Whoever registered the same bytes there meanwhile found them shown.
@@ -131,6 +132,7 @@ pub(crate) fn make_folder(library: &Path, path: &str) -> Result<(), Fault> {
 /// Removes a folder of the library, unless something lies in it. Errors: `io`.
 pub(crate) fn remove_folder(library: &Path, path: &str) -> Result<(), Fault> {
     use ErrorKind::{DirectoryNotEmpty, NotADirectory, NotFound};
+    faults::pass(Place::Unlink)?;
     let folder = library.join(path);
     match std::fs::remove_dir(&folder) {
         Err(error) if !matches!(error.kind(), NotFound | NotADirectory | DirectoryNotEmpty) => {
@@ -196,6 +198,13 @@ fn passing(path: &str, fault: Fault) -> Option<Fault> {
         return None;
     }
     Some(fault)
+}
+
+/// Has the library show nothing that is gone, however an engine ended; after that, rows that tell of it may go, too. Errors: `io`, those
+/// of the store.
+pub(crate) async fn take_out(library: &Path, blobs: &Blobs, store: &dyn Store) -> Result<(), Fault> {
+    clear(library, blobs, store).await?;
+    mend_folders(library, store).await.map(drop)
 }
 
 /// How far the library was found to show everything: the name of the mark.

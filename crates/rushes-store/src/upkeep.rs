@@ -5,6 +5,8 @@ pub(crate) mod expire;
 pub(crate) mod old;
 pub(crate) mod owe;
 
+pub(crate) use erase::write_anew;
+
 use crate::assets;
 use crate::events::tell;
 use crate::jobs;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// What the registry says of it.
-pub(crate) const CARD: Card = Card { name: "forget", version: 1, collection: None, is_short: true, about: "", outside: None };
+pub(crate) const CARD: Card = Card { name: "forget", version: 2, collection: None, is_short: true, about: "", outside: None };
 
 /// Between two looks whether everything is removed elsewhere; it doubles.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
@@ -31,29 +31,45 @@ pub(crate) struct Input {
 
 pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Value, Stop> {
     let Input { shoot, person } = input;
-    let subject = person_id(&shoot, person);
     let photos = carry_out(flow, kit, &shoot, &[], "").await?;
-    let (erase, id, albums, place) = (kit.erase.clone(), subject.clone(), kit.shoots.albums.clone(), shoot.clone());
-    flow.step(Step::new("part"), move |_: StepContext| async move {
-        if albums.album(&place).await?.people().await?.iter().any(|known| known.number == person) {
-            let reason = "its album still knows that person; forget them there first";
-            return Err(Stop::Failed(Fault::new(Code::InputInvalid, "forget person").with("person", person).because(reason)));
-        }
-        erase.part(&id).await?;
-        Ok(Done::value(()))
-    })
-    .await?;
+    let (erase, albums, place) = (kit.erase.clone(), kit.shoots.albums.clone(), shoot.clone());
+    // With whoever turned out to be them, and whoever else is being forgotten.
+    let people: Vec<u32> = flow
+        .step(Step::new("part"), move |_: StepContext| async move {
+            let album = albums.album(&place).await?;
+            if album.people().await?.iter().any(|known| known.number == person) {
+                let reason = "its album still knows that person; forget them there first";
+                return Err(Stop::Failed(Fault::new(Code::InputInvalid, "forget person").with("person", person).because(reason)));
+            }
+            let mut people = album.forgotten().await?;
+            if !people.contains(&person) {
+                people.push(person);
+            }
+            for person in &people {
+                erase.part(&person_id(&place, *person)).await?;
+            }
+            Ok(Done::value(people))
+        })
+        .await?;
     let mut wait = FIRST_WAIT;
     for look in 0..LOOKS_MAX {
-        let (erase, id) = (kit.erase.clone(), subject.clone());
+        let (erase, ids) = (kit.erase.clone(), people.iter().map(|person| person_id(&shoot, *person)).collect::<Vec<_>>());
         let is_gone = flow
-            .step(Step::new(format!("erase {look}")), move |_: StepContext| async move { Ok(Done::value(erase.erase(&id).await?)) })
+            .step(Step::new(format!("erase {look}")), move |_: StepContext| async move {
+                let mut is_gone = true;
+                for id in ids {
+                    is_gone &= erase.erase(&id).await?;
+                }
+                Ok(Done::value(is_gone))
+            })
             .await?;
         if is_gone {
             let (erase, albums) = (kit.erase.clone(), kit.shoots.albums.clone());
             flow.step(Step::new("scrub").at_most(20), move |_: StepContext| async move {
-                albums.album(&shoot).await?.scrub().await?;
+                let album = albums.album(&shoot).await?;
+                album.scrub().await?;
                 erase.scrub().await?;
+                album.forgot(&people).await?;
                 Ok(Done::value(()))
             })
             .await?;

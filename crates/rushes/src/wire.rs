@@ -26,6 +26,7 @@ use rushes_adapters::webhook::Poster;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::Routes;
 use rushes_core::{Code, Fault};
+use rushes_engine::erase::Eraser;
 use rushes_engine::{Driver, Engine, Home, JobRules, KeepRules, Lanes, Lock, Parts, Role, Site, Webhooks};
 use rushes_media::compress::MediaCompressor;
 use rushes_media::inspect::MediaInspector;
@@ -207,7 +208,7 @@ fn kit_with(home: &Home, config: &Config, parts: &Parts, styles: &Styles, bells:
         is_final_quality,
         publisher: publisher(config)?,
         shoots: shoots::shoots(home, config),
-        erase: parts.store.clone(),
+        erase: Arc::new(Eraser::of(parts)),
         layout: config.workspace.layout,
     })
 }

@@ -152,9 +152,13 @@ impl Catalog for JsonCatalog {
 
     async fn delete(&self, collection: &str, id: &str) -> Result<(), Fault> {
         let path = self.path(collection, id)?;
-        blocking(move || match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(fault(Code::CatalogDown, "delete record", &path, &error)),
-            _ => Ok(()),
+        blocking(move || {
+            // What a killed process was writing tells the same as the record.
+            Unfinished::clear(&path);
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(fault(Code::CatalogDown, "delete record", &path, &error)),
+                _ => Ok(()),
+            }
         })
         .await
     }
@@ -200,6 +204,18 @@ mod tests {
         std::fs::OpenOptions::new().write(true).open(&slow).unwrap();
         assert_eq!(waiting.await.unwrap().unwrap_err().code, Code::DestinationRefused, "nothing came, which is no document");
         written.expect("it does not wait for the other").unwrap();
+    }
+
+    #[tokio::test]
+    async fn json_removes_with_a_record_what_a_killed_process_was_writing_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = JsonCatalog::new(folder.path().to_owned());
+        let record = Record { collection: "people".into(), id: "a".into(), rev: 1, fields: serde_json::json!({"name": "Ana"}) };
+        catalog.put(&record).await.unwrap();
+        let path = folder.path().join("people/a.json");
+        std::fs::copy(&path, crate::folder::unfinished(&path)).unwrap();
+        catalog.delete("people", "a").await.unwrap();
+        assert_eq!(std::fs::read_dir(folder.path().join("people")).unwrap().count(), 0);
     }
 
     #[tokio::test]

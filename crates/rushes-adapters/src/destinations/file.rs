@@ -198,9 +198,13 @@ impl Destination for FileDestination {
 
     async fn delete(&self, key: &str) -> Result<(), Fault> {
         let path = inside(self.folders.root(), key)?;
-        blocking(move || match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(down("delete object", &path)(error)),
-            _ => Ok(()),
+        blocking(move || {
+            // What a killed process was writing there would keep its folder, too.
+            Unfinished::clear(&path);
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(down("delete object", &path)(error)),
+                _ => Ok(()),
+            }
         })
         .await
     }
@@ -254,6 +258,18 @@ mod tests {
         destination.remove_folder("People/John Doe/Solo").await.unwrap();
         destination.remove_folder("People/John Doe").await.unwrap();
         assert!(!root.join("People/John Doe").exists() && root.join("People").is_dir());
+    }
+
+    #[tokio::test]
+    async fn file_removes_with_an_object_what_a_killed_process_was_writing_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = FileDestination::new(folder.path().to_owned());
+        destination.ensure_folder("People/Ana").await.unwrap();
+        std::io::Write::write_all(&mut File::create(crate::folder::unfinished(&folder.path().join("People/Ana/1.jpg"))).unwrap(), b"half")
+            .unwrap();
+        destination.delete("People/Ana/1.jpg").await.unwrap();
+        destination.remove_folder("People/Ana").await.unwrap();
+        assert!(!folder.path().join("People/Ana").exists(), "nothing holds the folder");
     }
 
     #[tokio::test]

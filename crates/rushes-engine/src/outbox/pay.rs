@@ -267,8 +267,10 @@ impl Payer for ToCatalog {
         let (collection, id) = match &due.work {
             Work::PutRecord { collection, id } => (collection, id),
             Work::DeleteRecord { collection, id } => {
+                faults::pass(Place::RecordRemove)?;
                 let delete = tokio::time::timeout(CALL_LIMIT, self.port.delete(collection, id)).await;
                 delete.map_err(|_| Fault::new(Code::CatalogDown, "delete record").with("id", id).because(SILENT))??;
+                faults::pass(Place::RecordRemoved)?;
                 return self.store.recorded(due).await;
             }
             _ => return Err(misplaced(due)),

@@ -1,6 +1,6 @@
 //! What somebody says about people and faces, carried out in one transaction. What it changes is judged anew around it.
 
-use super::decide::{judge_photo, template, templates_of};
+use super::decide::{alike, judge_photo, template, templates_of};
 use super::people::{keep_known, leave, must_be, name};
 use super::undo::{Before, undo};
 use super::{Writing, all, change, one};
@@ -8,6 +8,7 @@ use rushes_core::album::{Corrected, Correction, Rules, folder_of};
 use rushes_core::faces::{Face, Template, judge};
 use rushes_core::{Code, Fault};
 use rusqlite::{Connection, params};
+use unicode_normalization::UnicodeNormalization;
 
 /// Selfies of one person at most.
 const SELFIES_MAX: usize = 5;
@@ -109,6 +110,12 @@ fn enrol(
             like.push(person);
         }
     }
+    // Said once more of the same face, perhaps because the first time nobody heard the answer, it is said of the same person.
+    if let Some(again) = alike(sql, &templates, rules)?
+        && is_called(sql, again, called)?
+    {
+        like.insert(0, again);
+    }
     let person = match like.split_first() {
         Some((first, others)) => {
             for other in others {
@@ -119,14 +126,21 @@ fn enrol(
         None => super::people::found(write)?,
     };
     name(sql, person, called)?;
-    let statement = "UPDATE people SET is_enrolled = 1, consent_ms = ?2, contact = ?3 WHERE number = ?1";
+    let statement =
+        "UPDATE people SET is_enrolled = 1, consent_ms = coalesce(consent_ms, ?2), contact = coalesce(?3, contact) WHERE number = ?1";
     change(sql, statement, params![person, consent_ms, contact])?;
     for face in selfies {
-        let statement = "INSERT INTO selfies(person, model, template, crop) VALUES (?1, ?2, ?3, ?4)";
+        let statement = "INSERT INTO selfies(person, model, template, crop) SELECT ?1, ?2, ?3, ?4
+            WHERE NOT EXISTS (SELECT 1 FROM selfies WHERE person = ?1 AND template = ?3)";
         change(sql, statement, params![person, model, face.template.to_bytes(), face.crop])?;
     }
     judge_like(write, person, rules)?;
     Ok(person)
+}
+
+fn is_called(sql: &Connection, person: u32, name: &str) -> Result<bool, Fault> {
+    let own: Option<String> = one(sql, "SELECT name FROM people WHERE number = ?1", [person], |row| row.get(0))?;
+    Ok(own.is_some_and(|own| own.to_lowercase() == name.trim().nfc().collect::<String>().to_lowercase()))
 }
 
 /// Judges every photo anew that has a face like this person's of which nobody has decided.
@@ -178,6 +192,7 @@ fn merge(sql: &Connection, into: u32, from: u32) -> Result<(), Fault> {
         contact = coalesce(contact, (SELECT contact FROM people WHERE number = ?2)) WHERE number = ?1",
         params![into, from],
     )?;
+    change(sql, "UPDATE people SET became = ?1 WHERE number = ?2", params![into, from])?;
     leave(sql, from)
 }
 
@@ -195,6 +210,16 @@ fn split(write: &Writing<'_>, faces: &[u32]) -> Result<u32, Fault> {
         of = Some(person);
     }
     let old = of.ok_or_else(|| Fault::new(Code::InputInvalid, "split person").because("name at least one face"))?;
+    // Perhaps it was said before, and nobody heard the answer.
+    let named = serde_json::to_string(faces).unwrap_or_default();
+    let more = "SELECT 1 FROM people WHERE number = ?1 AND (is_enrolled = 1
+        OR EXISTS (SELECT 1 FROM faces WHERE is_fixed = 0 AND id IN (SELECT value FROM json_each(?2)))
+        OR EXISTS (SELECT 1 FROM faces WHERE person = ?1 AND stands = 'routed' AND (is_fixed = 1 OR is_founder = 1)
+            AND id NOT IN (SELECT value FROM json_each(?2))))";
+    if one(sql, more, params![old, named], |_| Ok(()))?.is_none() {
+        let reason = "that person is known by these faces alone: they are split from others already";
+        return Err(Fault::new(Code::InputInvalid, "split person").because(reason));
+    }
     let new = super::people::found(write)?;
     for face in faces {
         rule_out(sql, *face, old)?;
@@ -250,7 +275,13 @@ fn forget(sql: &Connection, person: u32) -> Result<(), Fault> {
     // What can be undone may tell of them.
     change(sql, "DELETE FROM corrections", [])?;
     leave(sql, person)?;
-    let gone = folder_of(&format!("gone {person}"));
-    change(sql, "UPDATE people SET name = '', folder = ?2, contact = NULL, consent_ms = NULL WHERE number = ?1", params![person, gone])
-        .map(drop)
+    // Whoever turned out to be them had a name and folders, too.
+    let whole = "WITH RECURSIVE whole(number) AS (SELECT ?1 UNION SELECT p.number FROM people p JOIN whole w ON p.became = w.number)
+        SELECT number FROM whole";
+    for number in all(sql, whole, [person], |row| row.get::<_, u32>(0))? {
+        let gone = folder_of(&format!("gone {number}"));
+        let nobody = "UPDATE people SET name = '', folder = ?2, contact = NULL, consent_ms = NULL WHERE number = ?1";
+        change(sql, nobody, params![number, gone])?;
+    }
+    Ok(())
 }

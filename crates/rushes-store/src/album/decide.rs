@@ -4,7 +4,7 @@ use super::people::{found, touch_person};
 use super::{Writing, all, change};
 use rushes_core::Fault;
 use rushes_core::album::{Rules, Unknown};
-use rushes_core::faces::judge::{Verdict, assign, may_found};
+use rushes_core::faces::judge::{self, Verdict, assign, may_found};
 use rushes_core::faces::{Quality, Template};
 use rusqlite::{Connection, params};
 use std::collections::{BTreeSet, HashSet};
@@ -123,4 +123,17 @@ fn stand(write: &Writing<'_>, face: &Judged, verdict: Verdict, known: &[Known], 
         }
     }
     Ok(before != after)
+}
+
+/// Who of those enrolled has this face: the nearest.
+pub(super) fn alike(sql: &Connection, templates: &[Template], rules: &Rules) -> Result<Option<u32>, Fault> {
+    let mut nearest: Option<(f32, u32)> = None;
+    for person in all(sql, "SELECT number FROM people WHERE is_gone = 0 AND is_enrolled = 1", [], |row| row.get::<_, u32>(0))? {
+        let known = templates_of(sql, person)?;
+        let distance = templates.iter().map(|selfie| judge::distance(selfie, &known)).fold(f32::INFINITY, f32::min);
+        if distance < rules.route_below && nearest.is_none_or(|(best, _)| distance < best) {
+            nearest = Some((distance, person));
+        }
+    }
+    Ok(nearest.map(|(_, person)| person))
 }

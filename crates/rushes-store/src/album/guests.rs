@@ -1,12 +1,11 @@
 //! Guests of an album: the link they join by, their tokens, and who they turn out to be.
 
 use super::correct::{correct, of_one};
-use super::decide::templates_of;
-use super::{AlbumFile, Writing, all, change, one};
+use super::decide::alike;
+use super::{AlbumFile, Writing, change, one};
 use async_trait::async_trait;
 use rushes_core::album::guests::{Guest, Guests, Invitation, Joining};
 use rushes_core::album::{Corrected, Correction, Rules};
-use rushes_core::faces::{Template, judge};
 use rushes_core::{Code, Fault};
 use rusqlite::{Connection, params};
 
@@ -74,17 +73,4 @@ fn join(write: &Writing<'_>, token: &str, joining: Joining, rules: &Rules) -> Re
     let statement = "UPDATE guests SET person = ?2, until_ms = ?3 WHERE token = ?1";
     change(sql, statement, params![token, corrected.person, until_ms])?;
     Ok(corrected)
-}
-
-/// Who of those enrolled has this face: the nearest.
-fn alike(sql: &Connection, templates: &[Template], rules: &Rules) -> Result<Option<u32>, Fault> {
-    let mut nearest: Option<(f32, u32)> = None;
-    for person in all(sql, "SELECT number FROM people WHERE is_gone = 0 AND is_enrolled = 1", [], |row| row.get::<_, u32>(0))? {
-        let known = templates_of(sql, person)?;
-        let distance = templates.iter().map(|selfie| judge::distance(selfie, &known)).fold(f32::INFINITY, f32::min);
-        if distance < rules.route_below && nearest.is_none_or(|(best, _)| distance < best) {
-            nearest = Some((distance, person));
-        }
-    }
-    Ok(nearest.map(|(_, person)| person))
 }

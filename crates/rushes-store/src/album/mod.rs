@@ -11,6 +11,7 @@ mod people;
 mod tests;
 mod undo;
 
+use crate::upkeep::write_anew;
 use crate::writer::failed;
 use async_trait::async_trait;
 use rushes_core::album::{
@@ -18,6 +19,7 @@ use rushes_core::album::{
 };
 use rushes_core::asset::flaw_of_path;
 use rushes_core::clock::Clock;
+use rushes_core::faults::{self, Place};
 use rushes_core::{Code, Fault};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::collections::HashMap;
@@ -27,7 +29,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 const SCHEMA: &str = include_str!("schema.sql");
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
+/// What albums of the first version lack.
+const SINCE_1: &str = "ALTER TABLE people ADD COLUMN became INTEGER";
 /// Another process writes: a command beside the server.
 const BUSY_MAX: Duration = Duration::from_secs(20);
 
@@ -87,8 +91,8 @@ impl AlbumFile {
         if version > SCHEMA_VERSION {
             return Err(Fault::new(Code::HomeNewer, "open album").with("path", path.display()));
         }
-        if version == 0 {
-            transaction.execute_batch(SCHEMA).map_err(failed)?;
+        if version < SCHEMA_VERSION {
+            transaction.execute_batch(if version == 0 { SCHEMA } else { SINCE_1 }).map_err(failed)?;
             transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(failed)?;
         }
         transaction.commit().map_err(failed)?;
@@ -101,7 +105,9 @@ impl AlbumFile {
         self.on_thread(move |sql| {
             let transaction = sql.transaction_with_behavior(TransactionBehavior::Immediate).map_err(writing)?;
             let value = body(&Writing { sql: &transaction, now_ms })?;
+            faults::pass(Place::AlbumCommit)?;
             transaction.commit().map_err(writing)?;
+            faults::pass_quietly(Place::AlbumCommitted);
             Ok(value)
         })
         .await
@@ -187,6 +193,10 @@ impl Pictured for AlbumFile {
         self.read(look::counts).await
     }
 
+    async fn forgotten(&self) -> Result<Vec<u32>, Fault> {
+        self.read(people::forgotten).await
+    }
+
     async fn last_said(&self) -> Result<Option<(i64, i64, String)>, Fault> {
         let question = "SELECT id, at_ms, what FROM corrections ORDER BY id DESC LIMIT 1";
         self.read(move |sql| one(sql, question, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))).await
@@ -226,7 +236,11 @@ impl Album for AlbumFile {
     }
 
     async fn scrub(&self) -> Result<(), Fault> {
-        // The file is written anew without what was deleted, and the log is emptied into it.
-        self.on_thread(|sql| sql.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);").map_err(writing)).await
+        self.on_thread(|sql| write_anew(sql)).await
+    }
+
+    async fn forgot(&self, people: &[u32]) -> Result<(), Fault> {
+        let people = people.to_vec();
+        self.write(move |write| people::forgot(write.sql, &people)).await
     }
 }

@@ -49,6 +49,10 @@ pub(super) fn name(sql: &Connection, person: u32, name: &str) -> Result<(), Faul
         return Err(Fault::new(Code::InputInvalid, "name person").because("a name has 1 to 100 characters"));
     }
     let folder = free_folder(sql, &name, person)?;
+    let so = "SELECT 1 FROM people WHERE number = ?1 AND name = ?2 AND folder = ?3";
+    if one(sql, so, params![person, name, folder], |_| Ok(()))?.is_some() {
+        return Ok(());
+    }
     leave_folder(sql, person)?;
     // The folder it had may be the one it gets.
     let left =
@@ -88,6 +92,19 @@ pub(super) fn keep_known(sql: &Connection) -> Result<(), Fault> {
         AND NOT EXISTS (SELECT 1 FROM faces f WHERE f.person = p.number AND f.stands = 'routed')";
     for person in all(sql, question, [], |row| row.get::<_, u32>(0))? {
         leave(sql, person)?;
+    }
+    Ok(())
+}
+
+/// Who is gone by being forgotten, until [`forgot`].
+pub(super) fn forgotten(sql: &Connection) -> Result<Vec<u32>, Fault> {
+    all(sql, "SELECT number FROM people WHERE is_gone = 1 AND name = '' ORDER BY number", [], |row| row.get(0))
+}
+
+/// Nothing of them is anywhere any more. Their numbers are never used again all the same.
+pub(super) fn forgot(sql: &Connection, people: &[u32]) -> Result<(), Fault> {
+    for person in people {
+        change(sql, "DELETE FROM people WHERE number = ?1 AND is_gone = 1 AND name = ''", [person])?;
     }
     Ok(())
 }

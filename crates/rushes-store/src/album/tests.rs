@@ -349,3 +349,72 @@ async fn album_whose_days_are_over_knows_nobody_by_their_face_any_more() {
     stand.enter("3", &[ANA]).await;
     assert_eq!(stand.placed().await[2], (3, strings(&["Person_003"])));
 }
+
+/// Whoever heard no answer says it again.
+#[tokio::test]
+async fn album_is_told_the_same_twice_and_knows_it_once() {
+    let stand = Stand::new().await;
+    stand.enter("1", &[ANA]).await;
+    stand.enter("2", &[BEN]).await;
+    stand.enter("3", &[BEN + 0.1]).await;
+    let ana = stand.enrol("Ana", &[ANA + 0.1]).await.unwrap();
+    assert_eq!(stand.enrol(" ana", &[ANA + 0.1]).await.unwrap(), ana, "not a second person of her face");
+    assert_eq!(stand.people().await.len(), 2);
+    let face = stand.album.faces(Some(3), 1).await.unwrap()[0].face;
+    let words = [
+        Correction::Rename { person: 2, name: "Ben".into() },
+        Correction::Split { faces: vec![face] },
+        Correction::Confirm { face, person: 3 },
+        Correction::NotThisPerson { face, person: 2 },
+        Correction::NotAFace { face },
+    ];
+    for word in words {
+        let _ = stand.say(word.clone()).await.unwrap();
+        let (people, last) = (stand.people().await, stand.album.last_said().await.unwrap().unwrap().0);
+        match (word.clone(), stand.say(word).await) {
+            (Correction::Split { .. }, again) => assert_eq!(again.unwrap_err().code, Code::InputInvalid),
+            (_, again) => assert_eq!(again.unwrap().photos, 0),
+        }
+        assert_eq!(stand.people().await, people);
+        assert_eq!(stand.album.last_said().await.unwrap().unwrap().0, last, "nothing more is there to undo");
+    }
+}
+
+#[tokio::test]
+async fn album_forgets_who_somebody_was_before_they_turned_out_to_be_one() {
+    let stand = Stand::new().await;
+    stand.enter("1", &[ANA]).await;
+    stand.enter("2", &[CLEO]).await;
+    let ana = stand.enrol("Ana", &[ANA]).await.unwrap();
+    let cleo = stand.enrol("Cleo Falkenrath", &[CLEO]).await.unwrap();
+    let dora = stand.enrol("Dora Falkenrath", &[CLEO + 2.0]).await.unwrap();
+    stand.say(Correction::Merge { into: cleo, from: dora }).await.unwrap();
+    stand.say(Correction::Undo).await.unwrap();
+    stand.say(Correction::Merge { into: ana, from: cleo }).await.unwrap();
+    stand.say(Correction::Forget { person: ana }).await.unwrap();
+    assert_eq!(stand.album.forgotten().await.unwrap(), [ana, cleo], "and not who is herself again");
+    stand.say(Correction::Forget { person: dora }).await.unwrap();
+    stand.settle().await;
+    stand.album.scrub().await.unwrap();
+    let raw = std::fs::read(stand.folder.path().join("wedding/album.db")).unwrap();
+    assert!(!raw.windows(10).any(|part| part == b"Falkenrath"));
+    assert_eq!(stand.album.forgotten().await.unwrap(), [ana, cleo, dora]);
+    stand.album.forgot(&[ana, cleo, dora]).await.unwrap();
+    assert_eq!(stand.album.forgotten().await.unwrap(), Vec::<u32>::new());
+    stand.enter("3", &[ANA]).await;
+    assert_eq!(stand.people().await[0].number, 4, "no number is used again");
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "an album of a former version is made")]
+async fn album_of_the_first_version_is_gone_on_with() {
+    let stand = Stand::new().await;
+    stand.enter("1", &[ANA, CLEO]).await;
+    let old = rusqlite::Connection::open(stand.folder.path().join("wedding/album.db")).unwrap();
+    old.execute_batch("ALTER TABLE people DROP COLUMN became; PRAGMA user_version = 1").unwrap();
+    drop(old);
+    let album = AlbumFiles::below(stand.folder.path().to_owned(), Arc::new(SystemClock)).album("wedding").await.unwrap();
+    album.correct(Correction::Merge { into: 1, from: 2 }, RULES).await.unwrap();
+    album.correct(Correction::Forget { person: 1 }, RULES).await.unwrap();
+    assert_eq!(album.forgotten().await.unwrap(), [1, 2]);
+}

@@ -47,7 +47,7 @@ pub(super) struct Before {
 }
 
 /// What is to be put back.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Back {
     faces: BTreeMap<u32, Face>,
     /// None where there was nobody of that number.
@@ -130,7 +130,8 @@ impl Before {
         for person in back.people.keys() {
             touch_person(write.sql, *person)?;
         }
-        if is_kept {
+        // What changes nothing leaves nothing to undo.
+        if is_kept && back != Back::default() {
             let before = serde_json::to_string(&back).map_err(|e| Fault::new(Code::StoreFailed, "keep correction").because(e))?;
             change(write.sql, "INSERT INTO corrections(at_ms, what, before) VALUES (?1, ?2, ?3)", params![write.now_ms, what, before])?;
             change(write.sql, "DELETE FROM corrections WHERE id <= (SELECT max(id) FROM corrections) - ?1", [KEPT_MAX])?;
@@ -176,7 +177,7 @@ pub(super) fn undo(write: &Writing<'_>) -> Result<Corrected, Fault> {
     }
     for (number, stood) in &back.people {
         let Some(stood) = stood.as_ref().filter(|stood| !stood.is_gone) else { continue };
-        let statement = "UPDATE people SET is_enrolled = ?2, is_pinned = ?3, is_gone = 0, consent_ms = ?4, contact = ?5 WHERE number = ?1";
+        let statement = "UPDATE people SET is_enrolled = ?2, is_pinned = ?3, is_gone = 0, became = NULL, consent_ms = ?4, contact = ?5 WHERE number = ?1";
         let is_gone = one(sql, "SELECT is_gone FROM people WHERE number = ?1", [number], |row| row.get::<_, bool>(0))?.unwrap_or(false);
         if is_gone {
             // Until it has its name again, a folder that nobody else has.

@@ -2,12 +2,13 @@
 
 use super::shoots::{carry_out, find};
 use super::{Context, exit, print};
+use crate::shoots::make::{self, Said};
 use crate::shoots::{Stand, person_named, selfie};
 use crate::wire;
 use rushes_core::album::{Corrected, Correction, Person};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::{Code, Fault};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -23,6 +24,15 @@ pub(crate) struct Command {
 enum What {
     /// List the people.
     Ls,
+    /// List the faces somebody must decide of.
+    Review,
+    #[command(flatten)]
+    Say(Word),
+}
+
+/// What is said of people and faces.
+#[derive(Debug, clap::Subcommand)]
+enum Word {
     /// Say who somebody is, by one to five selfies and with their consent.
     Enrol {
         /// As spoken.
@@ -57,8 +67,6 @@ enum What {
         #[arg(required = true)]
         faces: Vec<u32>,
     },
-    /// List the faces somebody must decide of.
-    Review,
     /// Say that a face is this person's.
     Confirm {
         /// The face's number.
@@ -89,25 +97,50 @@ enum What {
 
 pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<u8> {
     let stand = find(context, &command.shoot).await?;
-    let people = stand.album.people().await?;
-    let number = |who: &str| person_named(&people, who).map(|person| person.number);
-    let correction = match command.what {
+    let word = match command.what {
         What::Ls => return list(context, &stand).await,
         What::Review => return review(context, &stand).await,
-        What::Enrol { name, selfies, consent: _, contact } => enrol(context, &stand, name, &selfies, contact).await?,
-        What::Rename { who, name } => Correction::Rename { person: number(&who)?, name },
-        What::Merge { from, into } => Correction::Merge { into: number(&into)?, from: number(&from)? },
-        What::Split { faces } => Correction::Split { faces },
-        What::Confirm { face, who } => Correction::Confirm { face, person: number(&who)? },
-        What::Not { face, who } => Correction::NotThisPerson { face, person: number(&who)? },
-        What::NotAFace { face } => Correction::NotAFace { face },
-        What::Undo => Correction::Undo,
-        What::Forget { who } => return forget(context, &stand, number(&who)?).await,
+        What::Say(word) => word,
     };
-    let corrected = stand.album.correct(correction, stand.rules).await?;
-    let (code, _) = carry_out(context, "route", json!({"shoot": stand.id()})).await?;
-    tell(context, &stand, &corrected).await?;
+    let said = match said(context, &stand, word).await {
+        Ok(said) => said,
+        Err(refused) => {
+            // Perhaps because it was said before and cut off then: that becomes so, whatever is refused now.
+            if let Some((workflow, input)) = make::left(stand.album.as_ref(), stand.id()).await? {
+                carry_out(context, workflow, input).await?;
+            }
+            return Err(refused);
+        }
+    };
+    let (code, made) = carry_out(context, said.workflow, said.input).await?;
+    match said.workflow {
+        "forget" => tell_forgotten(context, &said.corrected, &made)?,
+        _ => tell(context, &stand, &said.corrected).await?,
+    }
     Ok(code)
+}
+
+/// Has the album know what is said.
+async fn said(context: &Context, stand: &Stand, word: Word) -> anyhow::Result<Said> {
+    let people = stand.album.people().await?;
+    let forgotten = stand.album.forgotten().await?;
+    let number = |who: &str| person_named(&people, who).map(|person| person.number);
+    let correction = match word {
+        Word::Enrol { name, selfies, consent: _, contact } => enrol(context, stand, name, &selfies, contact).await?,
+        Word::Rename { who, name } => Correction::Rename { person: number(&who)?, name },
+        Word::Merge { from, into } => Correction::Merge { into: number(&into)?, from: number(&from)? },
+        Word::Split { faces } => Correction::Split { faces },
+        Word::Confirm { face, who } => Correction::Confirm { face, person: number(&who)? },
+        Word::Not { face, who } => Correction::NotThisPerson { face, person: number(&who)? },
+        Word::NotAFace { face } => Correction::NotAFace { face },
+        Word::Undo => Correction::Undo,
+        Word::Forget { who } => {
+            // Whoever is being forgotten has nothing but a number any more.
+            let begun = who.trim_start_matches('#').parse().ok().filter(|number| forgotten.contains(number));
+            Correction::Forget { person: begun.map_or_else(|| number(&who), Ok)? }
+        }
+    };
+    Ok(make::say(stand, correction).await?)
 }
 
 async fn enrol(context: &Context, stand: &Stand, name: String, selfies: &[PathBuf], contact: Option<String>) -> anyhow::Result<Correction> {
@@ -160,16 +193,14 @@ async fn review(context: &Context, stand: &Stand) -> anyhow::Result<u8> {
     Ok(exit::DONE)
 }
 
-async fn forget(context: &Context, stand: &Stand, person: u32) -> anyhow::Result<u8> {
-    stand.album.correct(Correction::Forget { person }, stand.rules).await?;
-    let (code, said) = carry_out(context, "forget", json!({"shoot": stand.id(), "person": person})).await?;
+fn tell_forgotten(context: &Context, corrected: &Corrected, made: &Value) -> anyhow::Result<()> {
     if context.json {
-        print::json(&said)?;
-    } else {
-        print::line(format!(
-            "#{person} is forgotten: {} photos are in no folder of theirs any more, and nothing of them was found.",
-            said["photos"]
-        ));
+        return print::json(made);
     }
-    Ok(code)
+    let person = corrected.person.unwrap_or_default();
+    print::line(format!(
+        "#{person} is forgotten: {} photos are in no folder of theirs any more, and nothing of them was found.",
+        made["photos"]
+    ));
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! What is dropped into the `Incoming/` of an open shoot, and what has settled there, is made jobs, a photo each, some at once.
 //! Which were taken is remembered by the journal.
 
+use super::make;
 use crate::ways::hints::{Hints, KEPT, Told};
 use crate::ways::looks::{Looks, QUICK};
 use crate::ways::walk::{Entry, Rules as Passed, look_at, walk};
@@ -84,19 +85,21 @@ impl Folders {
     pub(crate) async fn carry_on(&mut self) {
         for (id, _) in self.shoots().await.unwrap_or_default() {
             let kit = &self.desk.workflows().kit().shoots;
-            let unsettled = match kit.albums.album(&id).await {
-                Ok(album) => album.counts().await.map(|counts| counts.unsettled),
+            let left = match kit.albums.album(&id).await {
+                Ok(album) => make::left(album.as_ref(), &id).await,
                 Err(fault) => Err(fault),
             };
-            match unsettled {
-                Ok(0) => {}
-                Ok(_) => {
-                    let ask = Ask::Submit { workflow: "route".into(), input: serde_json::json!({"shoot": id}), new: false, since_ms: None };
-                    if let Err(fault) = self.desk.answer(ask).await {
-                        tracing::warn!(%fault, shoot = id, "what its album wants is not carried out yet");
-                    }
+            let begun = match left {
+                Ok(None) => continue,
+                Ok(Some((workflow, input))) => {
+                    self.desk.answer(Ask::Submit { workflow: workflow.into(), input, new: false, since_ms: None }).await
                 }
-                Err(fault) => tracing::warn!(%fault, shoot = id, "its album cannot be read"),
+                Err(fault) => Err(fault),
+            };
+            match begun {
+                // Whoever waits until everything is taken waits for it, too.
+                Ok(answer) => self.under_way.extend(serde_json::from_value::<JobId>(answer["job"].clone()).ok()),
+                Err(fault) => tracing::warn!(%fault, shoot = id, "what its album wants is not carried out yet"),
             }
         }
     }

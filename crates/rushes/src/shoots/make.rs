@@ -1,6 +1,7 @@
 //! Workflows of shoots as doors start them: the change itself stands in the album, and they make it so everywhere.
 
-use rushes_core::album::Rules;
+use super::Stand;
+use rushes_core::album::{Album, Corrected, Correction, Rules};
 use rushes_core::store::Store;
 use rushes_core::subject::slug;
 use rushes_core::{Code, Fault, Job, JobId};
@@ -48,6 +49,45 @@ async fn ended(desk: &Desk<Registry>, id: JobId) -> Result<Job, Fault> {
     }
 }
 
+/// What somebody said stands in the album; this workflow makes it so everywhere.
+pub(crate) struct Said {
+    pub(crate) corrected: Corrected,
+    pub(crate) workflow: &'static str,
+    pub(crate) input: Value,
+}
+
+/// Has the album know what somebody says. Errors: those of [`Album::correct`](rushes_core::album::Album::correct).
+pub(crate) async fn say(stand: &Stand, correction: Correction) -> Result<Said, Fault> {
+    if let Correction::Forget { person } = correction {
+        // One of whom the album knows nothing already is forgotten everywhere by saying it once more.
+        let is_begun = stand.album.forgotten().await?.contains(&person);
+        let corrected = if is_begun {
+            Corrected { person: Some(person), photos: 0, undone: None }
+        } else {
+            stand.album.correct(correction, stand.rules).await?
+        };
+        return Ok(Said { corrected, workflow: "forget", input: json!({"shoot": stand.id(), "person": person}) });
+    }
+    let corrected = stand.album.correct(correction, stand.rules).await?;
+    Ok(Said { corrected, workflow: "route", input: json!({"shoot": stand.id()}) })
+}
+
+/// The same, and starts what makes it so everywhere.
+pub(crate) async fn said(desk: &Desk<Registry>, stand: &Stand, correction: Correction) -> Result<Corrected, Fault> {
+    let Said { corrected, workflow, input } = say(stand, correction).await?;
+    begin(desk, workflow, input).await?;
+    Ok(corrected)
+}
+
+/// What makes that so everywhere which an album has decided, where that was cut off.
+pub(crate) async fn left(album: &dyn Album, shoot: &str) -> Result<Option<(&'static str, Value)>, Fault> {
+    if let Some(person) = album.forgotten().await?.first() {
+        return Ok(Some(("forget", json!({"shoot": shoot, "person": person}))));
+    }
+    let is_settled = album.counts().await?.unsettled == 0;
+    Ok((!is_settled).then(|| ("route", json!({"shoot": shoot}))))
+}
+
 /// What the album has decided becomes so.
 pub(crate) async fn route(desk: &Desk<Registry>, shoot: &str) -> Result<(), Fault> {
     begin(desk, "route", json!({"shoot": shoot})).await.map(drop)
@@ -82,7 +122,7 @@ pub(crate) async fn free_id(store: &dyn Store, name: &str) -> Result<String, Fau
 }
 
 /// Has a shoot do so from now on. Errors: `input_invalid`.
-pub(crate) async fn change(desk: &Desk<Registry>, stand: &super::Stand, rules: Rules) -> Result<(), Fault> {
+pub(crate) async fn change(desk: &Desk<Registry>, stand: &Stand, rules: Rules) -> Result<(), Fault> {
     rules.check()?;
     done(desk, "shoot", json!({"id": stand.id(), "name": stand.subject.made.name, "rules": rules})).await.map(drop)
 }

@@ -1,7 +1,9 @@
 //! Shoots through the real engine: photos come in, people are known, somebody says something; and local folders, destinations,
 //! records and the album agree after each.
 
+mod crashes;
 mod stand;
+mod venue;
 
 use crate::support::{Places, journals, program::Program};
 use rushes_core::album::Correction;
@@ -132,7 +134,7 @@ async fn shoots_forget_so_that_no_byte_tells_of_the_person() {
     stand.album().await.correct(Correction::Forget { person: ana }, Default::default()).await.unwrap();
     stand.run("forget", json!({"shoot": SHOOT, "person": ana})).await;
     assert_eq!(stand.agrees().await, set(&["Person_002/Group/000002.png"]));
-    assert_eq!(found(&stand, &traces[..5]).await, Vec::<String>::new());
+    assert_eq!(found(&stand, &traces).await, Vec::<String>::new());
     assert!(stand.parts().store.subject("ana-ben-p0001").await.unwrap().is_none());
 }
 
@@ -184,4 +186,25 @@ async fn shoots_show_nothing_that_is_gone_however_the_engine_ended() {
     assert_eq!(rushes_engine::view::mend(&library, &blobs, parts.store.as_ref()).await.unwrap(), 1);
     stand.agrees().await;
     assert!(!own.join("Person_001").exists());
+}
+
+/// Rows that tell of a path go last: without them nobody would know what is still shown there.
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::disallowed_methods, reason = "a link as the library has it")]
+async fn shoots_forget_what_an_engine_that_ended_left_in_the_library() {
+    let folder = tempfile::tempdir().unwrap();
+    let stand = Stand::new(folder.path(), &Places::memory(folder.path())).await;
+    stand.take("1.png", 1, &[ANA]).await;
+    stand.say(Correction::Rename { person: 1, name: "Ana Quirinal".into() }).await;
+    stand.agrees().await;
+    let shown = folder.path().join("home/library").join(SHOOT).join("People/Ana_Quirinal");
+    let photo = shown.join("Solo/000001.png");
+    let aside = folder.path().join("aside.png");
+    std::fs::hard_link(&photo, &aside).unwrap();
+    stand.say(Correction::Forget { person: 1 }).await;
+    assert!(!shown.exists());
+    std::fs::create_dir_all(photo.parent().unwrap()).unwrap();
+    std::fs::hard_link(&aside, &photo).unwrap();
+    stand.run("forget", json!({"shoot": SHOOT, "person": 1})).await;
+    assert!(!shown.exists());
 }

@@ -15,8 +15,14 @@ pub(crate) fn of_a_production() -> Vec<Place> {
     };
     use Place::{Backup, Evict, Fetched, HomeLock, MessageAnswered, MessageLeased, Migrate, PartSent, PutOff};
     let others = [Backup, Evict, Fetched, HomeLock, MessageAnswered, MessageLeased, Migrate, PartSent, PutOff];
+    // Of shoots (`shoots/crashes.rs`).
+    let shoots = {
+        use Place::{AlbumCommit, AlbumCommitted, RecordRemove, RecordRemoved, Scrubbed, Truncate, Unlink, Vacuum};
+        [AlbumCommit, AlbumCommitted, RecordRemove, RecordRemoved, Scrubbed, Truncate, Unlink, Vacuum]
+    };
     let others = [
         &others[..],
+        &shoots[..],
         &[AttemptAnswered, AttemptBegun, Call, Called, IntakeMade, IntakeMoved, ObjectRemove, ObjectRemoved, ScheduleDue, ScheduleKept],
     ]
     .concat();

@@ -17,7 +17,6 @@ use rushes_core::album::{Corrected, Correction, Person, Seen};
 use rushes_core::record::rfc3339;
 use rushes_core::{Code, Fault};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 /// Selfies of one person at most.
@@ -214,8 +213,7 @@ pub(in crate::http) async fn enrol(
     let contact = form.field("contact").map(str::to_owned);
     let (selfies, model) = faces_of(shoots, form.files()).await.map_err(|fault| without_path(fault, form.folder()))?;
     let enrol = Correction::Enrol { name, selfies, model, consent_ms: app.parts().clock.now_ms(), contact };
-    let said = stand.album.correct(enrol, stand.rules).await?;
-    make::route(&app.desk, stand.id()).await?;
+    let said = make::said(&app.desk, &stand, enrol).await?;
     Ok((StatusCode::CREATED, Json(corrected(&stand, said).await?)))
 }
 
@@ -228,8 +226,7 @@ pub(in crate::http) async fn correct(
     Body(saying): Body<Saying>,
 ) -> Result<Json<CorrectedFacts>, Problem> {
     let stand = stand(&app, &id).await?;
-    let said = stand.album.correct(saying.into(), stand.rules).await?;
-    make::route(&app.desk, stand.id()).await?;
+    let said = make::said(&app.desk, &stand, saying.into()).await?;
     Ok(Json(corrected(&stand, said).await?))
 }
 
@@ -242,8 +239,7 @@ pub(in crate::http) async fn forget(
     Path((id, person)): Path<(String, u32)>,
 ) -> Result<StatusCode, Problem> {
     let stand = stand(&app, &id).await?;
-    stand.album.correct(Correction::Forget { person }, stand.rules).await?;
-    make::begin(&app.desk, "forget", json!({"shoot": stand.id(), "person": person})).await?;
+    make::said(&app.desk, &stand, Correction::Forget { person }).await?;
     Ok(StatusCode::ACCEPTED)
 }
 

@@ -9,7 +9,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use rushes_core::album::Correction;
-use serde_json::json;
 
 #[derive(Template)]
 #[template(path = "guest_forget.html")]
@@ -38,8 +37,7 @@ pub(super) async fn forget(
 ) -> Result<Response, Refusal> {
     let known = Known::of(&app, peer_of(peer.as_deref()), &shoot, &token).await?;
     let person = known.person()?;
-    known.stand.album.correct(Correction::Forget { person }, known.stand.rules).await?;
     // Folders and copies follow; from here on this address opens nothing.
-    make::begin(&app.desk, "forget", json!({"shoot": known.stand.id(), "person": person})).await?;
+    make::said(&app.desk, &known.stand, Correction::Forget { person }).await?;
     Ok(page(StatusCode::OK, &Forget { title: "Deleted", at: String::new(), is_done: true }))
 }

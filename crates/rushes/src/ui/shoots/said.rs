@@ -10,7 +10,6 @@ use axum::extract::State;
 use rushes_core::album::Correction;
 use rushes_core::key::Scope;
 use rushes_core::{Code, Fault};
-use serde_json::json;
 
 fn refuse(reason: &str) -> Fault {
     Fault::new(Code::InputInvalid, "correct shoot").because(reason)
@@ -49,8 +48,7 @@ pub(in crate::ui) async fn say(State(app): State<App>, visitor: Visitor, Path(id
             return Err(refuse("something else was said meanwhile; look at the shoot again").into());
         }
     }
-    let said = stand.album.correct(correction, stand.rules).await?;
-    make::route(&app.desk, stand.id()).await?;
+    let said = make::said(&app.desk, &stand, correction).await?;
     let home = at(stand.id());
     if let Some(undone) = said.undone {
         let undone = percent_encoding::utf8_percent_encode(&undone, percent_encoding::NON_ALPHANUMERIC);
@@ -84,7 +82,6 @@ pub(in crate::ui) async fn forget(
 ) -> Result<axum::response::Response, Trouble> {
     visitor.need(Scope::Admin)?;
     let stand = stand(&app, &id).await?;
-    stand.album.correct(Correction::Forget { person }, stand.rules).await?;
-    make::begin(&app.desk, "forget", json!({"shoot": stand.id(), "person": person})).await?;
+    make::said(&app.desk, &stand, Correction::Forget { person }).await?;
     Ok(shell::go_to(&at(stand.id())))
 }

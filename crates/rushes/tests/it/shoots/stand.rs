@@ -112,7 +112,7 @@ impl Stand {
             inspect: Arc::new(MediaInspector),
             library: home.library(),
             shoots,
-            erase: parts.store.clone(),
+            erase: Arc::new(rushes_engine::erase::Eraser::of(&parts)),
             ..crate::support::journals::kit()
         };
         Self { folder: folder.to_owned(), places: places.clone(), told, engine: Engine::start(parts, Registry::new(kit), owner) }
