@@ -42,9 +42,6 @@ fn shown(name: &OsStr) -> String {
 }
 
 /// Says why the file at `path`, called `name` below its folder, is no photo. Done twice, it changes nothing. Errors: `disk_full`, `io`.
-///
-/// # Errors
-/// Those of writing.
 pub fn set_aside(own: &Path, path: &Path, name: &OsStr, why: &str) -> Result<(), Fault> {
     let (link, reason) = places(own, name);
     let io = |e| Fault::io("set photo aside", &link, &e);
@@ -57,9 +54,6 @@ pub fn set_aside(own: &Path, path: &Path, name: &OsStr, why: &str) -> Result<(),
 }
 
 /// It is a photo after all, or is not there any more: nothing is said of it. Errors: `io`.
-///
-/// # Errors
-/// Those of taking files away.
 pub fn clear(own: &Path, name: &OsStr) -> Result<(), Fault> {
     let (link, reason) = places(own, name);
     let is_ours = |path: &Path, is: fn(&std::fs::Metadata) -> bool| std::fs::symlink_metadata(path).is_ok_and(|meta| is(&meta));

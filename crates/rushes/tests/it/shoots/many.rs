@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 const SHOOT: &str = "feast";
 const BUCKET: &str = "bucket";
 /// The program and what it starts hold less than a gigabyte at any moment.
-const MEMORY_MAX_KB: u64 = 1_000_000_000 / 1024;
+const MEMORY_MAX_MB: u64 = 1_000;
 /// Nothing more comes to pass when nothing has for so long: some files are in halves until a later kill.
 const PATIENCE: Duration = Duration::from_secs(4);
 
@@ -141,10 +141,10 @@ fn torment(what: &str, shared: Option<&Path>) {
     });
     let took_s = began.elapsed().as_secs();
     let seen = oracle::check(&program, &pile, server.as_ref().and_then(|server| server.folder.as_deref()), shared.is_some());
-    let peak_mb = watched.peak_kb.load(Ordering::SeqCst) / 1000;
+    let peak_mb = watched.peak_kb.load(Ordering::SeqCst) * 1_024 / 1_000_000;
     let seen = format!("{seen}, {kills} kills, {ended} ended by themselves, at most {peak_mb} MB, seed {}, {took_s} s", dice.seed);
     report(what, &seen);
-    assert!(peak_mb < MEMORY_MAX_KB / 1000, "{peak_mb} MB");
+    assert!(peak_mb < MEMORY_MAX_MB, "{peak_mb} MB");
 }
 
 fn tail(program: &Program) -> String {
