@@ -1,6 +1,10 @@
 //! `photos`: photos of a shoot are taken in. Each is checked, looked at for faces, entered in the album, and put where it belongs;
 //! what is no photo is set aside with the reason. The files themselves stay as they are.
 
+mod aside;
+
+pub use aside::{clear, set_aside};
+
 use crate::import::{Mark, copy_settled};
 use crate::kit::{Kit, Shoots, blocking};
 use crate::registry::Card;
@@ -15,8 +19,8 @@ use rushes_core::subject::SubjectType;
 use rushes_core::{Code, Done, Fault, Kind, NewAsset, Stop};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +68,7 @@ pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Va
         let reason = format!("{} files in one job, and at most {FILES_MAX} are taken; hand them in as several", input.files.len());
         return Err(Stop::Failed(Fault::new(Code::InputInvalid, "take photos").because(reason)));
     }
-    let (mut photos, mut known, mut refused) = (Vec::new(), 0, Vec::new());
+    let (mut photos, mut known, mut refused, mut failed) = (Vec::new(), 0, Vec::new(), None);
     for (index, file) in input.files.into_iter().enumerate() {
         let (shoots, inspect, shoot, dropped) = (kit.shoots.clone(), kit.inspect.clone(), input.shoot.clone(), file.clone());
         let step =
@@ -81,15 +85,32 @@ pub(crate) async fn run<F: Flow>(flow: &F, kit: &Kit, input: Input) -> Result<Va
             // One bad file holds none of the others up.
             Err(Stop::Failed(fault)) => {
                 // It is another file by now, or none: whoever watches the folder sees it again.
-                if !matches!(fault.code, Code::FileChanged | Code::FileMissing) {
-                    set_aside(flow, kit, &input.shoot, &file, &fault, index + 1).await?;
+                if !matches!(fault.code, Code::FileChanged | Code::FileMissing | Code::NotFound) {
+                    refuse(flow, kit, &input.shoot, &file, &fault, index + 1).await?;
+                }
+                if !is_of_file(fault.code) {
+                    failed = Some(fault.clone());
                 }
                 refused.push(json!({"name": file.name, "fault": fault}));
             }
             Err(stop) => return Err(stop),
         }
     }
-    Ok(json!({"photos": photos, "known": known, "refused": refused}))
+    // A photo that was refused for a reason of the machine is taken when that is mended: such a job is done again.
+    failed.map_or_else(|| Ok(json!({"photos": photos, "known": known, "refused": refused})), |fault| Err(Stop::Failed(fault)))
+}
+
+/// Whether a file is refused for what it is, and will be tomorrow.
+fn is_of_file(code: Code) -> bool {
+    use Code::{FileChanged, FileCorrupt, FileEmpty, FileForbidden, FileMissing, FileTooLarge, FileTruncated};
+    matches!(code, FileChanged | FileCorrupt | FileEmpty | FileForbidden | FileMissing | FileTooLarge | FileTruncated)
+}
+
+/// Whether a job passed a file over, as it was another by then, or none: when that one is seen again, it is not known.
+#[must_use]
+pub fn has_passed_over(value: &Value) -> bool {
+    let is_so = |refused: &Value| [Code::FileChanged, Code::FileMissing].iter().any(|code| refused["fault"]["code"] == code.name());
+    value["refused"].as_array().is_some_and(|refused| refused.iter().any(is_so))
 }
 
 /// The rules of a shoot, as its record says. Errors: `not_found`, `input_invalid`.
@@ -108,16 +129,21 @@ async fn take(context: StepContext, shoots: Shoots, inspect: Arc<dyn Inspect>, s
     let (path, mark, into) = (file.path.clone(), file.mark, copy.clone());
     blocking(move || copy_settled(&path, mark, &into)).await?;
     let looked = look(&inspect, &copy).await?;
+    // What lay there before it was whole may have been refused.
+    let (own, name) = (shoots.root.join(&shoot), file.name.clone());
+    blocking(move || clear(&own, OsStr::new(&name))).await?;
+    let finder = shoots.finder.as_ref().filter(|_| rules.is_recognising);
     if let Some(known) = album.known(&looked.blob.sha256).await? {
         // Entered by an attempt whose transaction never was, it is registered now.
         let filter = AssetFilter { id: Some(known.original), all_versions: true, ..AssetFilter::default() };
         if !context.library.assets(&filter).await?.is_empty() {
             return Ok(Done::value(Taken { entered: known, is_faceless: false }));
         }
-        return Ok(taken(&shoot, Entered { is_known: false, ..known }, false, copy, looked));
+        let is_faceless = finder.is_some() && album.faces(Some(known.photo), 1).await?.is_empty();
+        return Ok(taken(&shoot, Entered { is_known: false, ..known }, is_faceless, copy, looked));
     }
     let (mut faces, mut model) = (Vec::new(), String::new());
-    if let Some(finder) = shoots.finder.as_ref().filter(|_| rules.is_recognising) {
+    if let Some(finder) = finder {
         faces = finder.look(&copy, &context.cancel).await?.faces;
         finder.model().clone_into(&mut model);
     }
@@ -156,18 +182,13 @@ async fn look(inspect: &Arc<dyn Inspect>, file: &Path) -> Result<Looked, Fault> 
 }
 
 /// Whoever looks after the shoot finds it beside the reason.
-async fn set_aside<F: Flow>(flow: &F, kit: &Kit, shoot: &str, file: &Dropped, fault: &Fault, index: usize) -> Result<(), Stop> {
-    let (folder, file, said) = (kit.shoots.root.join(shoot).join("Admin/Errors"), file.clone(), fault.to_string());
+async fn refuse<F: Flow>(flow: &F, kit: &Kit, shoot: &str, file: &Dropped, fault: &Fault, index: usize) -> Result<(), Stop> {
+    let (own, file, said) = (kit.shoots.root.join(shoot), file.clone(), fault.to_string());
     flow.step(Step::new(format!("set aside {index}")), move |_: StepContext| async move {
         blocking(move || {
-            // Two of one name in two folders are two files here.
-            let name = file.name.replace('/', "_");
-            let io = |e| Fault::io("set photo aside", &folder, &e);
-            std::fs::create_dir_all(&folder).map_err(io)?;
-            let mut reason = File::create(folder.join(format!("{name}.txt"))).map_err(io)?;
-            writeln!(reason, "{}\n{said}", file.path.display()).map_err(io)?;
-            // Nothing is copied of a file that is there to be seen where it was dropped.
-            link(&file.path, &folder.join(&name)).map_err(io)
+            // What it became meanwhile is judged by itself.
+            let is_same = std::fs::metadata(&file.path).is_ok_and(|meta| Mark::of(&meta) == file.mark);
+            if is_same { set_aside(&own, &file.path, OsStr::new(&file.name), &said) } else { Ok(()) }
         })
         .await?;
         Ok(Done::value(()))

@@ -26,9 +26,10 @@ pub(crate) struct Decoded {
 
 /// Says what a picture is after decoding all of it.
 pub(super) fn inspect(path: &Path, file: File, format: ImageFormat, cancel: &Cancel) -> Result<MediaInfo, Fault> {
-    let Decoded { picture, orientation, .. } = decode(path, file, format, cancel)?;
-    let (width, height) = (picture.width(), picture.height());
-    let is_turned = matches!(orientation.to_exif(), 5..=8);
+    // Kept as a whole: the next large picture waits until this one is gone.
+    let decoded = decode(path, file, format, cancel)?;
+    let (width, height) = (decoded.picture.width(), decoded.picture.height());
+    let is_turned = matches!(decoded.orientation.to_exif(), 5..=8);
     let (mime, extension) = match format {
         ImageFormat::Png => ("image/png", "png"),
         ImageFormat::Jpeg => ("image/jpeg", "jpg"),

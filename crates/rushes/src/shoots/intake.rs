@@ -10,12 +10,12 @@ use rushes_core::flow::hash;
 use rushes_core::job::JobState;
 use rushes_core::store::{JobFilter, SubjectFilter};
 use rushes_core::subject::SubjectType;
-use rushes_core::{Cancel, Fault, JobId};
+use rushes_core::{Cancel, Fault, Job, JobId};
 use rushes_engine::{Ask, Desk};
 use rushes_workflows::photos::{self, Dropped, Input};
 use rushes_workflows::{Registry, shoot};
-use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -37,6 +37,42 @@ struct Folder {
     hints: Option<Hints>,
     next: Instant,
     is_walked: bool,
+    /// What cannot be looked at, and stands in `Admin/Errors` therefore.
+    closed: BTreeSet<PathBuf>,
+}
+
+impl Folder {
+    /// As long as something cannot be looked at, it is set aside below `own`, with the reason.
+    fn say(&mut self, own: &Path, closed: Vec<(PathBuf, String)>) {
+        let name = |path: &Path| path.strip_prefix(&self.root).unwrap_or(path).as_os_str().to_owned();
+        let mut said = BTreeSet::new();
+        for (path, why) in closed {
+            let is_said = self.closed.contains(&path) || {
+                let set = photos::set_aside(own, &path, &name(&path), &why);
+                set.inspect_err(|fault| tracing::warn!(%fault, "what cannot be looked at is said by the next look")).is_ok()
+            };
+            said.extend(is_said.then_some(path));
+        }
+        for path in self.closed.difference(&said) {
+            if let Err(fault) = photos::clear(own, &name(path)) {
+                tracing::warn!(%fault, "what can be looked at again is still set aside");
+            }
+        }
+        self.closed = said;
+    }
+
+    /// Looked at as if it had never been there.
+    fn again(&mut self, relative: &str) {
+        self.looks.forget(relative);
+        (self.next, self.is_walked) = (Instant::now(), false);
+    }
+}
+
+/// A photo that is being taken.
+struct Taking {
+    job: JobId,
+    shoot: String,
+    relative: String,
 }
 
 /// What the system reports, with the number of the folder.
@@ -47,7 +83,7 @@ pub(crate) struct Folders {
     desk: Desk<Registry>,
     open: BTreeMap<String, Folder>,
     ready: VecDeque<(String, Entry)>,
-    under_way: Vec<JobId>,
+    under_way: Vec<Taking>,
     hints: Heard,
     /// By the number hints come with.
     heard: Vec<String>,
@@ -140,6 +176,7 @@ impl Folders {
                 let Ok(Ok(walked)) = walked else { continue };
                 folder.is_walked = true;
                 folder.looks.keep(&walked.files);
+                folder.say(&self.desk.workflows().kit().shoots.root.join(shoot), walked.closed);
                 let settled = walked.files.into_iter().filter(|entry| folder.looks.see(entry, None, now));
                 self.ready.extend(settled.map(|entry| (shoot.clone(), entry)));
             }
@@ -202,7 +239,10 @@ impl Folders {
             self.heard.push(id.clone());
             let hints = Hints::start(&root, self.heard.len() - 1, self.hints.0.clone());
             let hints = hints.inspect_err(|why| tracing::warn!(shoot = id, why, "changes are not reported; looking goes on")).ok();
-            self.open.insert(id.clone(), Folder { root, looks: Looks::new(SETTLE), hints, next: Instant::now(), is_walked: false });
+            self.open.insert(
+                id.clone(),
+                Folder { root, looks: Looks::new(SETTLE), hints, next: Instant::now(), is_walked: false, closed: BTreeSet::new() },
+            );
         }
         Ok(())
     }
@@ -211,25 +251,32 @@ impl Folders {
     async fn start(&mut self) -> Result<(), Fault> {
         let store = self.desk.parts().store.clone();
         let mut still = Vec::new();
-        for job in std::mem::take(&mut self.under_way) {
-            if matches!(store.job(job).await?.state, JobState::Queued | JobState::Running) {
-                still.push(job);
+        for taking in std::mem::take(&mut self.under_way) {
+            let job = store.job(taking.job).await?;
+            if matches!(job.state, JobState::Queued | JobState::Running) {
+                still.push(taking);
+            } else if job.value.as_ref().is_some_and(photos::has_passed_over)
+                && let Some(folder) = self.open.get_mut(&taking.shoot)
+            {
+                folder.again(&taking.relative);
             }
         }
         self.under_way = still;
         while self.under_way.len() < AT_ONCE {
             let Some((shoot, entry)) = self.ready.pop_front() else { break };
-            let file = Dropped { path: entry.path, mark: entry.mark, name: entry.relative };
-            let input = serde_json::to_value(Input { shoot, files: vec![file] }).unwrap_or_default();
+            let file = Dropped { path: entry.path, mark: entry.mark, name: entry.relative.clone() };
+            let input = serde_json::to_value(Input { shoot: shoot.clone(), files: vec![file] }).unwrap_or_default();
             let workflow = photos::CARD.name.to_owned();
             let same_as = Some((workflow.clone(), hash(&input)));
             let asked = store.jobs(&JobFilter { same_as, limit: 1, ..JobFilter::default() }).await?.pop();
             // One that failed for a reason of the machine is tried again by the next start.
-            if asked.is_some_and(|job| job.state != JobState::Failed) {
+            let is_done = |job: Job| job.state != JobState::Failed && !job.value.as_ref().is_some_and(photos::has_passed_over);
+            if asked.is_some_and(is_done) {
                 continue;
             }
             let answer = self.desk.answer(Ask::Submit { workflow, input, new: false, since_ms: None }).await?;
-            self.under_way.extend(serde_json::from_value::<JobId>(answer["job"].clone()).ok());
+            let job = serde_json::from_value::<JobId>(answer["job"].clone()).ok();
+            self.under_way.extend(job.map(|job| Taking { job, shoot, relative: entry.relative }));
         }
         Ok(())
     }

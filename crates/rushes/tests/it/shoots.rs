@@ -2,14 +2,19 @@
 //! records and the album agree after each.
 
 mod crashes;
+mod many;
 mod stand;
 mod venue;
 
 use crate::support::{Places, journals, program::Program};
-use rushes_core::album::Correction;
+use rushes_core::album::{Correction, Group, NewPhoto, Rules};
+use rushes_core::clock::{Clock, SystemClock};
+use rushes_core::digest::digest;
+use rushes_core::{AssetId, Code};
 use serde_json::json;
 use stand::{ANA, BEN, CLEO, SHOOT, Stand};
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 fn set(paths: &[&str]) -> BTreeSet<String> {
     paths.iter().map(|path| (*path).to_owned()).collect()
@@ -76,6 +81,39 @@ async fn shoots_set_aside_what_is_no_photo_with_the_reason() {
     }
     assert_eq!(stand.agrees().await, set(&[]));
     assert_eq!(stand.album().await.counts().await.unwrap().photos, 0);
+}
+
+/// What is wrong with the machine is mended one day; what is wrong with a file is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn shoots_refuse_no_photo_for_good_for_a_reason_of_the_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let stand = Stand::new(folder.path(), &Places::memory(folder.path())).await;
+    let input = stand.dropped("a.png", 1, &[ANA]);
+    let reason = folder.path().join("home/shoots").join(SHOOT).join("Admin/Errors/a.png.txt");
+    stand.told.1.store(true, Ordering::SeqCst);
+    let failed = stand.ended("photos", input.clone()).await;
+    assert_eq!(failed.fault.unwrap().code, Code::FacesOff, "the job failed, so that it is tried again");
+    assert!(std::fs::read_to_string(&reason).unwrap().contains("another file"));
+    stand.told.1.store(false, Ordering::SeqCst);
+    assert_eq!(stand.run("photos", input).await.value.unwrap()["photos"], json!([1]));
+    assert_eq!(stand.agrees().await, set(&["Person_001/Solo/000001.png"]));
+    assert!(!reason.exists() && !reason.with_extension("").is_symlink(), "and nothing is said of it any more");
+}
+
+/// A process that ended between album and transaction entered a photo in which nobody is: the next one shows it, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn shoots_show_photos_of_nobody_that_an_earlier_process_entered() {
+    let folder = tempfile::tempdir().unwrap();
+    let stand = Stand::new(folder.path(), &Places::memory(folder.path())).await;
+    let input = stand.dropped("wall.png", 1, &[]);
+    let sha256 = digest(&crate::support::library::picture(1)[..], "").unwrap().sha256;
+    let (name, extension, model) = ("wall.png".to_owned(), "png".to_owned(), "told".to_owned());
+    let original = AssetId(SystemClock.new_id());
+    let photo = NewPhoto { name, sha256, extension, original, model, faces: Vec::new(), group: Group::Solo };
+    stand.album().await.enter(photo, Rules::default()).await.unwrap();
+    assert_eq!(stand.run("photos", input).await.value.unwrap()["photos"], json!([1]));
+    assert!(folder.path().join("home/shoots").join(SHOOT).join("Admin/NoFaces/000001.png").exists());
+    stand.agrees().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

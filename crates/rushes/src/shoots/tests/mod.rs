@@ -1,6 +1,7 @@
 //! Shoots through their doors: a served home in this process, where drawn figures stand for people.
 
 mod api;
+mod back;
 mod browser;
 mod guests;
 

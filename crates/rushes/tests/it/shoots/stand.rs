@@ -8,7 +8,7 @@ use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{Route, Routes};
 use rushes_core::faces::{Face, FaceFinder, Quality, Region, Seen, TEMPLATE_LEN, Template};
 use rushes_core::store::AssetFilter;
-use rushes_core::{Cancel, Fault, Job, Kind};
+use rushes_core::{Cancel, Code, Fault, Job, Kind};
 use rushes_engine::{Access, Engine, Home, NewJobRequest, Parts, Site};
 use rushes_media::inspect::MediaInspector;
 use rushes_store::AlbumFiles;
@@ -17,6 +17,7 @@ use rushes_workflows::{Kit, Registry, Shoots};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,9 +26,9 @@ pub(super) const ANA: f32 = 0.0;
 pub(super) const BEN: f32 = 2.0;
 pub(super) const CLEO: f32 = 4.0;
 
-/// Finds what it is told, by the bytes of the photo.
+/// Finds what it is told, by the bytes of the photo; unless it is told that it cannot.
 #[derive(Default)]
-pub(super) struct Told(Mutex<HashMap<Vec<u8>, Vec<f32>>>);
+pub(super) struct Told(Mutex<HashMap<Vec<u8>, Vec<f32>>>, pub(super) AtomicBool);
 
 #[async_trait]
 impl FaceFinder for Told {
@@ -36,6 +37,9 @@ impl FaceFinder for Told {
     }
 
     async fn look(&self, photo: &Path, _: &Cancel) -> Result<Seen, Fault> {
+        if self.1.load(Ordering::SeqCst) {
+            return Err(Fault::new(Code::FacesOff, "find faces").because("the model is another file"));
+        }
         let bytes = std::fs::read(photo).unwrap();
         let faces = self.0.lock().unwrap().get(&bytes).cloned().unwrap_or_default();
         Ok(Seen { width: 16, height: 24, faces: faces.iter().zip(0..).map(|(at, nth)| face(*at, nth)).collect() })
@@ -134,10 +138,15 @@ impl Stand {
     }
 
     pub(super) async fn run(&self, workflow: &str, input: Value) -> Job {
-        let job = self.engine.submit(NewJobRequest { workflow: workflow.into(), input, ..Default::default() }).await.unwrap();
-        let job = tokio::time::timeout(soon(), self.engine.ended(job.id)).await.expect("the job ends soon").unwrap();
+        let job = self.ended(workflow, input).await;
         assert_eq!(job.fault, None, "{workflow}");
         job
+    }
+
+    /// As [`Stand::run`], well or not.
+    pub(super) async fn ended(&self, workflow: &str, input: Value) -> Job {
+        let job = self.engine.submit(NewJobRequest { workflow: workflow.into(), input, ..Default::default() }).await.unwrap();
+        tokio::time::timeout(soon(), self.engine.ended(job.id)).await.expect("the job ends soon").unwrap()
     }
 
     pub(super) async fn set(&self, rules: Rules) {
@@ -146,9 +155,15 @@ impl Stand {
 
     /// Drops a photo of its own with these faces, and has it taken; gives what became of it.
     pub(super) async fn take(&self, name: &str, number: u32, faces: &[f32]) -> Value {
+        let input = self.dropped(name, number, faces);
+        self.run("photos", input).await.value.unwrap()
+    }
+
+    /// The parameters of the job that takes a photo of its own.
+    pub(super) fn dropped(&self, name: &str, number: u32, faces: &[f32]) -> Value {
         let path = self.drop(name, &crate::support::library::picture(number), faces);
         let mark = Mark::of(&std::fs::metadata(&path).unwrap());
-        self.run("photos", json!({"shoot": SHOOT, "files": [{"path": path, "mark": mark, "name": name}]})).await.value.unwrap()
+        json!({"shoot": SHOOT, "files": [{"path": path, "mark": mark, "name": name}]})
     }
 
     /// Puts a file where photos are dropped.
