@@ -1,6 +1,7 @@
 //! Shoots through the real engine: photos come in, people are known, somebody says something; and local folders, destinations,
 //! records and the album agree after each.
 
+mod cut;
 mod stand;
 
 use crate::support::{Places, journals, program::Program};
