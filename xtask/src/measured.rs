@@ -69,6 +69,12 @@ const PARTS: &[Part] = &[
         ],
     },
     Part {
+        name: "shoots",
+        title: "A photo's way to the folders of those who are in it",
+        about: "Photos dropped into a shoot's `Incoming/` while `rushes serve` finds faces and delivers to S3 and to Drive, whose test servers run on the same two cores.",
+        plots: &[("shoots", |figures| plots::bars("From a photo's closing to People/NAME/ there", "ms", figures, None))],
+    },
+    Part {
         name: "machines",
         title: "One node and several",
         about: "All on one machine, on one Postgres server that syncs what it commits; beside apalis. What it means: [machines.md](machines.md#sizing).",

@@ -74,6 +74,11 @@ impl Drive {
         self.state().lag = lag;
     }
 
+    /// From now on each answer takes so long, as over a long way.
+    pub fn set_delay(&self, delay: Duration) {
+        self.state().delay = delay;
+    }
+
     /// From now on an account's own drive takes so many bytes in all.
     pub fn set_quota(&self, bytes: u64) {
         self.state().quota = bytes;

@@ -19,6 +19,8 @@ pub(super) async fn answer(axum::extract::State(state): axum::extract::State<Sha
     let Some(account) = account(&state, &parts.headers) else { return Refusal::unauthorized().answer() };
     let request = Request { method: parts.method, path, query, headers: parts.headers, body: body.into(), account };
     let answered = if request.path == "batch/drive/v3" { batch::answer(&state, &request) } else { route(&state, &request) };
+    let delay = state.lock().unwrap_or_else(PoisonError::into_inner).delay;
+    tokio::time::sleep(delay).await;
     answered.unwrap_or_else(|refusal| refusal.answer())
 }
 

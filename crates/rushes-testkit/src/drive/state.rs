@@ -36,6 +36,8 @@ pub struct StoredFile {
     pub bytes: Arc<Vec<u8>>,
     /// What the application noted.
     pub properties: BTreeMap<String, String>,
+    /// Since when it is there, milliseconds since 1970.
+    pub created_ms: i64,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -91,6 +93,7 @@ pub(super) struct State {
     pub(super) drawn: HashSet<String>,
     pub(super) whose: Whose,
     pub(super) lag: Duration,
+    pub(super) delay: Duration,
     pub(super) quota: u64,
     pub(super) revisions: u64,
     last_ms: i64,
@@ -104,6 +107,7 @@ impl Default for State {
             drawn: HashSet::new(),
             whose: Arc::new(|_| None),
             lag: Duration::ZERO,
+            delay: Duration::ZERO,
             quota: u64::MAX,
             revisions: 0,
             last_ms: 0,
@@ -283,7 +287,7 @@ impl State {
         }
         names.reverse();
         let (id, name, properties) = (entry.id.clone(), entry.name.clone(), entry.properties.clone());
-        StoredFile { id, name, path: names.join("/"), bytes: Arc::clone(&entry.bytes), properties }
+        StoredFile { id, name, path: names.join("/"), bytes: Arc::clone(&entry.bytes), properties, created_ms: entry.created_ms }
     }
 
     /// As the interface shows it, with all fields.

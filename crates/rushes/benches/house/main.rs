@@ -4,8 +4,9 @@
 //! [`steps`] durable steps a second; [`delivery`] the time from a file's commit to its proof, beside what the disk alone
 //! needs; [`growth`] what looking and starting cost as a home grows; [`outputs`] five files of one remix, beside other
 //! ways to make them; [`beat`] how rightly tempo and beats are heard; [`production`] one whole production by the real
-//! program; [`service`] the served one beside a bare route; [`clouds`] `s3://` beside rclone on one server; [`machines`] one
-//! node and several, beside apalis. Names of parts as arguments run those parts only:
+//! program; [`service`] the served one beside a bare route; [`clouds`] `s3://` beside rclone on one server; [`shoots`] photos of
+//! a shoot while it is on, from `Incoming/` to the folders of people at each destination; [`machines`] one node and several,
+//! beside apalis. Names of parts as arguments run those parts only:
 //! `cargo bench -p rushes --bench house -- steps`.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, times and stops at once when it fails")]
@@ -21,6 +22,7 @@ mod measure;
 mod outputs;
 mod production;
 mod service;
+mod shoots;
 mod steps;
 #[expect(dead_code, reason = "what only the tests use of what both share")]
 #[path = "../../tests/it/support/mod.rs"]
@@ -65,6 +67,9 @@ fn main() {
     }
     if is_wanted("clouds") {
         runtime.block_on(clouds::measure());
+    }
+    if is_wanted("shoots") {
+        runtime.block_on(shoots::measure());
     }
     #[cfg(feature = "restate")]
     if is_wanted("machines") {

@@ -26,7 +26,12 @@ impl Watch {
 
 /// Processor seconds of this process and of the children it has waited for, from `/proc`.
 pub(crate) fn cpu_s() -> (f64, f64) {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    cpu_s_of("self")
+}
+
+/// The same of another process.
+pub(crate) fn cpu_s_of(process: &str) -> (f64, f64) {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let fields: Vec<f64> =
         stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().map(|f| f.parse().unwrap_or(0.0)).collect();
     // utime, stime, cutime, cstime: the 14th to 17th, of which two stand before the bracket. Ticks are hundredths.

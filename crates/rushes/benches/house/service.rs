@@ -85,7 +85,7 @@ impl Served {
 }
 
 /// What a server says it listens on.
-fn listening(child: &mut Child) -> String {
+pub(crate) fn listening(child: &mut Child) -> String {
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     out.read_line(&mut line).unwrap();

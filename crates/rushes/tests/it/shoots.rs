@@ -3,6 +3,7 @@
 
 mod crashes;
 mod many;
+mod cut;
 mod stand;
 mod venue;
 

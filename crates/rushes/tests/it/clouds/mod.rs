@@ -7,5 +7,5 @@ mod library;
 mod processes;
 mod renditions;
 mod routes;
-mod stand;
+pub(crate) mod stand;
 mod weather;

@@ -17,8 +17,9 @@ use rushes_testkit::google::Google;
 use rushes_testkit::open;
 use rushes_testkit::servers::{S3Server, moto, s3s_fs};
 use rushes_testkit::supabase::Supabase;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -228,6 +229,30 @@ impl Stand {
             }
         }
     }
+
+    /// Every folder there is, where a store has such.
+    pub(crate) fn folders(&self) -> BTreeSet<String> {
+        match &self.server {
+            Server::S3(S3Server { folder: Some(folder), .. }) => folders_below(&folder.join(BUCKET)),
+            Server::Drive(own) => {
+                let paths = own.drive.folders().into_iter().map(|folder| folder.path);
+                paths.filter_map(|path| path.strip_prefix("bucket/").map(str::to_owned)).collect()
+            }
+            _ => BTreeSet::new(),
+        }
+    }
+}
+
+fn folders_below(root: &Path) -> BTreeSet<String> {
+    let (mut found, mut open) = (BTreeSet::new(), vec![root.to_owned()]);
+    while let Some(folder) = open.pop() {
+        let inner = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+        for path in inner {
+            found.insert(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned());
+            open.push(path);
+        }
+    }
+    found
 }
 
 /// A refusal as Cloud Storage words it.

@@ -166,6 +166,31 @@ impl Stand {
         json!({"shoot": SHOOT, "files": [{"path": path, "mark": mark, "name": name}]})
     }
 
+    /// Drops one and has it taken as far as that goes without any destination; gives its number.
+    pub(super) async fn take_here(&self, name: &str, number: u32, faces: &[f32]) -> u32 {
+        let path = self.drop(name, &crate::support::library::picture(number), faces);
+        let mark = Mark::of(&std::fs::metadata(&path).unwrap());
+        let input = json!({"shoot": SHOOT, "files": [{"path": path, "mark": mark, "name": name}]});
+        let job = self.engine.submit(NewJobRequest { workflow: "photos".into(), input, ..Default::default() }).await.unwrap();
+        let (mut bell, end) = (self.parts().watch.job(job.id), tokio::time::Instant::now() + soon());
+        loop {
+            bell.mark_unchanged();
+            let job = self.parts().store.job(job.id).await.unwrap();
+            assert_eq!(job.fault, None);
+            if let Some(value) = job.value {
+                return u32::try_from(value["photos"][0].as_u64().unwrap()).unwrap();
+            }
+            tokio::time::timeout_at(end, bell.changed()).await.expect("it is taken soon");
+        }
+    }
+
+    /// Where a photo stands for who looks at this machine.
+    pub(super) async fn stands_here(&self, photo: u32) -> BTreeSet<String> {
+        let own = self.home().join("shoots").join(SHOOT).join("People");
+        let stands = self.decided().await.into_iter().filter(|path| path.contains(&format!("/{photo:06}.")));
+        stands.filter(|path| own.join(path).exists()).collect()
+    }
+
     /// Puts a file where photos are dropped.
     pub(super) fn drop(&self, name: &str, bytes: &[u8], faces: &[f32]) -> PathBuf {
         self.told.0.lock().unwrap().insert(bytes.to_vec(), faces.to_vec());
