@@ -22,7 +22,7 @@ use sniff::{Content, sniff};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use door::check_file;
@@ -75,21 +75,40 @@ fn open(path: &Path) -> Result<(File, Option<Content>), Fault> {
     Ok((file, content))
 }
 
-/// Waits until no other large file is being decoded: two at once would take twice the memory.
-/// Errors: `cancelled`.
-fn alone(cancel: &Cancel) -> Result<MutexGuard<'static, ()>, Fault> {
-    static LARGE: Mutex<()> = Mutex::new(());
+/// While this is held, no other large file is decoded: two at once would take twice the memory.
+pub(crate) struct Alone(());
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        IS_ALONE.store(false, Ordering::Release);
+    }
+}
+
+/// Whether somebody is.
+static IS_ALONE: AtomicBool = AtomicBool::new(false);
+
+/// Waits until no other large file is being decoded. Errors: `cancelled`.
+fn alone(cancel: &Cancel) -> Result<Alone, Fault> {
     /// How often the cancel token is looked at.
     const LOOK_EVERY: Duration = Duration::from_millis(25);
-    loop {
-        match LARGE.try_lock() {
-            Ok(guard) => return Ok(guard),
-            // Nothing is kept in it that a panic could have left half done.
-            Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) if cancel.is_cancelled() => return Err(Fault::new(Code::Cancelled, "inspect file")),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(LOOK_EVERY),
+    while IS_ALONE.swap(true, Ordering::Acquire) {
+        if cancel.is_cancelled() {
+            return Err(Fault::new(Code::Cancelled, "inspect file"));
         }
+        std::thread::sleep(LOOK_EVERY);
     }
+    Ok(Alone(()))
+}
+
+/// For others who decode this picture: waits its turn as they do here, where it is a large one. It blocks.
+///
+/// # Errors
+/// `cancelled`.
+pub fn alone_with(picture: &Path, cancel: &Cancel) -> Result<Option<impl Send + use<>>, Fault> {
+    let opened = image::ImageReader::open(picture).and_then(image::ImageReader::with_guessed_format);
+    // Of what it is made of nothing is known: what cannot be read is refused by whoever decodes it.
+    let pixels = opened.ok().and_then(|reader| reader.into_dimensions().ok()).map_or(0, |(wide, high)| u64::from(wide) * u64::from(high));
+    (3 * pixels > LARGE_PICTURE_BYTES).then(|| alone(cancel)).transpose()
 }
 
 fn refuse(code: Code, path: &Path, why: impl std::fmt::Display) -> Fault {

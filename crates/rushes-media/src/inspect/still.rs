@@ -2,7 +2,7 @@
 
 use super::limits::{LARGE_PICTURE_BYTES, MAX_PICTURE_BYTES, MAX_PICTURE_MEMORY_BYTES, MAX_PICTURE_PIXELS};
 use super::sniff::missing_riff_bytes;
-use super::{alone, refuse};
+use super::{Alone, alone, refuse};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use rushes_core::inspect::MediaInfo;
@@ -10,7 +10,6 @@ use rushes_core::{Cancel, Code, Fault};
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
-use std::sync::MutexGuard;
 
 /// A picture, decoded whole.
 pub(crate) struct Decoded {
@@ -21,7 +20,7 @@ pub(crate) struct Decoded {
     /// What its colours mean, where it says.
     pub(crate) icc_profile: Option<Vec<u8>>,
     /// While this is held, no other large picture is decoded.
-    _alone: Option<MutexGuard<'static, ()>>,
+    _alone: Option<Alone>,
 }
 
 /// Says what a picture is after decoding all of it.

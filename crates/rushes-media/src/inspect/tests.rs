@@ -215,3 +215,20 @@ fn inspect_stops_with_whoever_waits() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
 }
+
+#[test]
+fn inspect_has_one_large_picture_in_memory_whoever_decodes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (large, small) = (folder.path().join("large.png"), folder.path().join("small.png"));
+    for (path, side) in [(&large, 5_000), (&small, 50)] {
+        image::RgbImage::new(side, side).save(path).unwrap();
+    }
+    let gone = Cancel::new();
+    gone.cancel();
+    let held = super::alone_with(&large, &Cancel::new()).unwrap();
+    assert_eq!(inspect_file(&large, &gone).unwrap_err().code, Code::Cancelled, "it would wait");
+    assert!(held.is_some() && super::alone_with(&large, &gone).is_err());
+    assert!(super::alone_with(&small, &gone).unwrap().is_none() && inspect_file(&small, &gone).is_ok(), "small ones never wait");
+    drop(held);
+    assert!(inspect_file(&large, &Cancel::new()).is_ok());
+}

@@ -8,6 +8,7 @@ use rushes_core::{Cancel, Code, Fault};
 use rushes_engine::Home;
 use rushes_faces::models::MODELS;
 use rushes_faces::{Finder, MODEL, Runtime};
+use rushes_media::inspect::alone_with;
 use rushes_store::AlbumFiles;
 use rushes_workflows::Shoots;
 use std::path::{Path, PathBuf};
@@ -51,6 +52,11 @@ impl FaceFinder for Late {
             let opened = tokio::task::spawn_blocking(move || Finder::open(&models, &runtime, None)).await;
             opened.map_err(|e| Fault::new(Code::Panicked, "load models").because(e))?
         };
-        self.finder.get_or_try_init(open).await?.look(photo, cancel).await
+        let finder = self.finder.get_or_try_init(open).await?;
+        // Of large photos, one is in memory: while it is inspected, or while it is looked at.
+        let (path, token) = (photo.to_owned(), cancel.clone());
+        let waited = tokio::task::spawn_blocking(move || alone_with(&path, &token)).await;
+        let _alone = waited.map_err(|e| Fault::new(Code::Panicked, "look at photo").because(e))??;
+        finder.look(photo, cancel).await
     }
 }
