@@ -68,11 +68,11 @@ impl Folder {
     }
 }
 
-/// A photo that is being taken.
+/// A photo that is being taken, or what was decided of an earlier one and is carried out.
 struct Taking {
     job: JobId,
-    shoot: String,
-    relative: String,
+    /// The shoot and where in its folder.
+    photo: Option<(String, String)>,
 }
 
 /// What the system reports, with the number of the folder.
@@ -134,10 +134,15 @@ impl Folders {
             };
             match begun {
                 // Whoever waits until everything is taken waits for it, too.
-                Ok(answer) => self.under_way.extend(serde_json::from_value::<JobId>(answer["job"].clone()).ok()),
+                Ok(answer) => self.follow(&answer, None),
                 Err(fault) => tracing::warn!(%fault, shoot = id, "what its album wants is not carried out yet"),
             }
         }
+    }
+
+    fn follow(&mut self, answer: &serde_json::Value, photo: Option<(String, String)>) {
+        let job = serde_json::from_value(answer["job"].clone()).ok();
+        self.under_way.extend(job.map(|job| Taking { job, photo }));
     }
 
     /// Every shoot and its rules.
@@ -256,9 +261,10 @@ impl Folders {
             if matches!(job.state, JobState::Queued | JobState::Running) {
                 still.push(taking);
             } else if job.value.as_ref().is_some_and(photos::has_passed_over)
-                && let Some(folder) = self.open.get_mut(&taking.shoot)
+                && let Some((shoot, relative)) = taking.photo
+                && let Some(folder) = self.open.get_mut(&shoot)
             {
-                folder.again(&taking.relative);
+                folder.again(&relative);
             }
         }
         self.under_way = still;
@@ -275,8 +281,7 @@ impl Folders {
                 continue;
             }
             let answer = self.desk.answer(Ask::Submit { workflow, input, new: false, since_ms: None }).await?;
-            let job = serde_json::from_value::<JobId>(answer["job"].clone()).ok();
-            self.under_way.extend(job.map(|job| Taking { job, shoot, relative: entry.relative }));
+            self.follow(&answer, Some((shoot, entry.relative)));
         }
         Ok(())
     }

@@ -2,8 +2,8 @@
 //! records and the album agree after each.
 
 mod crashes;
-mod many;
 mod cut;
+mod many;
 mod stand;
 mod venue;
 
