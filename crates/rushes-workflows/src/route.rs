@@ -45,17 +45,19 @@ pub fn person_id(shoot: &str, number: u32) -> String {
 
 /// Carries out what is wanted: of these photos, or of all, in steps whose names begin so. Gives how many photos that were.
 pub(crate) async fn carry_out<F: Flow>(flow: &F, kit: &Kit, shoot: &str, photos: &[u32], named: &str) -> Result<usize, Stop> {
-    let mut carried = 0;
+    let (mut carried, mut before) = (0, Settled::default());
     for pass in 0..PASSES_MAX {
         // Until its transaction is written, nobody else carries out the same.
         let _turn = kit.shoots.turns.take(shoot).await;
         let (shoots, place, only) = (kit.shoots.clone(), shoot.to_owned(), photos.to_vec());
         let routed =
             flow.step(Step::new(format!("{named}route {pass}")), move |context: StepContext| route(context, shoots, place, only)).await?;
-        if routed == Settled::default() {
+        // Nothing, or the same people once more: they are in photos that are not registered yet.
+        if routed == Settled::default() || routed == before {
             break;
         }
         carried += routed.photos.len();
+        before.clone_from(&routed);
         let (albums, place) = (kit.shoots.albums.clone(), shoot.to_owned());
         flow.step(Step::new(format!("{named}settle {pass}")), move |_: StepContext| async move {
             albums.album(&place).await?.settle(routed).await?;
@@ -68,15 +70,16 @@ pub(crate) async fn carry_out<F: Flow>(flow: &F, kit: &Kit, shoot: &str, photos:
 
 async fn route(context: StepContext, shoots: Shoots, shoot: String, photos: Vec<u32>) -> Result<Done<Settled>, Stop> {
     let wanted = shoots.albums.album(&shoot).await?.wanted(&photos, AT_ONCE).await?;
-    let mut done = Done::value(Settled {
-        people: wanted.people.iter().map(|person| (person.number, person.rev)).collect(),
-        photos: wanted.photos.iter().map(|photo| (photo.photo.number, photo.rev)).collect(),
-    });
+    let mut done =
+        Done::value(Settled { people: wanted.people.iter().map(|person| (person.number, person.rev)).collect(), photos: Vec::new() });
     for person in &wanted.people {
         known(&context, &shoot, person, &mut done).await?;
     }
     for photo in &wanted.photos {
-        place(&context, &shoot, &wanted, photo, &mut done).await?;
+        // One that is just being taken, or was when a process ended, is placed by whoever takes it.
+        if place(&context, &shoot, &wanted, photo, &mut done).await? {
+            done.value.photos.push((photo.photo.number, photo.rev));
+        }
     }
     Ok(done)
 }
@@ -110,8 +113,8 @@ async fn known(context: &StepContext, shoot: &str, person: &WantedPerson, done: 
     Ok(())
 }
 
-/// Has a photo stand in the folders of those who are in it, and in no other.
-async fn place(context: &StepContext, shoot: &str, wanted: &Wanted, photo: &WantedPhoto, done: &mut Done<Settled>) -> Result<(), Stop> {
+/// Has a photo stand in the folders of those who are in it, and in no other. False where it is entered and not registered.
+async fn place(context: &StepContext, shoot: &str, wanted: &Wanted, photo: &WantedPhoto, done: &mut Done<Settled>) -> Result<bool, Stop> {
     let WantedPhoto { photo, people, .. } = photo;
     let made = AssetFilter { kind: Some(Kind::Photo), parent: Some(photo.first), ..AssetFilter::default() };
     let standing: Vec<Asset> = context.library.assets(&made).await?.into_iter().map(|(asset, _)| asset).collect();
@@ -125,6 +128,7 @@ async fn place(context: &StepContext, shoot: &str, wanted: &Wanted, photo: &Want
         let id = person_id(shoot, person.number);
         places.insert(Kind::Photo.stem(&id, &names)?, (id, names));
     }
+    let mut gone = Vec::new();
     for asset in standing {
         let stem = asset.reference().stem;
         // What is edited takes the place of what it was, unless it is of another type.
@@ -132,13 +136,15 @@ async fn place(context: &StepContext, shoot: &str, wanted: &Wanted, photo: &Want
         if is_there && asset.blob.sha256 == photo.sha256 {
             places.remove(&stem);
         } else if !is_there {
-            done.gone.push(asset.id);
+            gone.push(asset.id);
         }
     }
     if places.is_empty() {
-        return Ok(());
+        done.gone.extend(gone);
+        return Ok(true);
     }
-    let (blob, looked) = original(context, photo).await?;
+    let Some((blob, looked)) = original(context, photo).await? else { return Ok(false) };
+    done.gone.extend(gone);
     for (id, names) in places.into_values() {
         let file = context.scratch()?.join(format!("{}", done.made.len()));
         let (from, into) = (blob.clone(), file.clone());
@@ -148,14 +154,13 @@ async fn place(context: &StepContext, shoot: &str, wanted: &Wanted, photo: &Want
         asset.parents.push(photo.first);
         done.made.push(asset);
     }
-    Ok(())
+    Ok(true)
 }
 
-/// The bytes of a photo, and what was found of them.
-async fn original(context: &StepContext, photo: &Photo) -> Result<(std::path::PathBuf, Looked), Stop> {
+/// The bytes of a photo, and what was found of them; None before they are registered.
+async fn original(context: &StepContext, photo: &Photo) -> Result<Option<(std::path::PathBuf, Looked)>, Stop> {
     let filter = AssetFilter { id: Some(photo.original), all_versions: true, ..AssetFilter::default() };
-    let missing = || Fault::new(rushes_core::Code::NotFound, "place photo").with("photo", photo.number);
-    let (asset, _) = context.library.assets(&filter).await?.pop().ok_or_else(missing)?;
+    let Some((asset, _)) = context.library.assets(&filter).await?.pop() else { return Ok(None) };
     let path = context.library.path_of(asset.id).await?;
     let info = MediaInfo {
         mime: asset.blob.mime.clone(),
@@ -166,7 +171,7 @@ async fn original(context: &StepContext, photo: &Photo) -> Result<(std::path::Pa
         fps: None,
         has_audio: false,
     };
-    Ok((path, Looked { info, blob: asset.blob }))
+    Ok(Some((path, Looked { info, blob: asset.blob })))
 }
 
 /// A second name for the same bytes where the disk has such; they are read-only.

@@ -117,6 +117,28 @@ async fn shoots_show_photos_of_nobody_that_an_earlier_process_entered() {
     stand.agrees().await;
 }
 
+/// What is decided is carried out while another photo is just being taken, or was when a process ended: nothing fails for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn shoots_route_what_is_there_while_another_photo_is_being_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let stand = Stand::new(folder.path(), &Places::memory(folder.path())).await;
+    stand.take("1.png", 1, &[ANA]).await;
+    let input = stand.dropped("2.png", 2, &[ANA + 0.1]);
+    let sha256 = digest(&crate::support::library::picture(2)[..], "").unwrap().sha256;
+    let (name, extension, model) = ("2.png".to_owned(), "png".to_owned(), "told".to_owned());
+    let (original, faces) = (AssetId(SystemClock.new_id()), vec![stand::face(ANA + 0.1, 0)]);
+    let photo = NewPhoto { name, sha256, extension, original, model, faces, group: Group::Solo };
+    let rules = Rules { is_recognising: true, ..Rules::default() };
+    stand.album().await.enter(photo, rules).await.unwrap();
+    stand.album().await.correct(Correction::Rename { person: 1, name: "Ana".into() }, rules).await.unwrap();
+    stand.run("route", json!({"shoot": SHOOT})).await;
+    let shown = folder.path().join("home/library").join(SHOOT).join("People/Ana/Solo");
+    assert!(shown.join("000001.png").exists() && !shown.join("000002.png").exists());
+    assert_eq!(stand.album().await.counts().await.unwrap().unsettled, 1);
+    stand.run("photos", input).await;
+    assert_eq!(stand.agrees().await, set(&["Ana/Solo/000001.png", "Ana/Solo/000002.png"]));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn shoots_agree_everywhere_after_each_correction() {
     let folder = tempfile::tempdir().unwrap();
