@@ -3,6 +3,7 @@
 
 mod correct;
 pub mod guests;
+pub mod incoming;
 mod people;
 mod photos;
 mod rules;
@@ -65,7 +66,7 @@ pub trait Pictured: Send + Sync {
 
 /// The album of one shoot. Each write is one durable transaction, and one at a time.
 #[async_trait]
-pub trait Album: Pictured + guests::Guests {
+pub trait Album: Pictured + guests::Guests + incoming::Incoming {
     /// Takes a photo in and decides whose faces are in it. These bytes are entered once, whoever hands them in again; other
     /// bytes under the same name are a newer version of that photo. Errors: `store_failed`.
     async fn enter(&self, photo: NewPhoto, rules: Rules) -> Result<Entered, Fault>;

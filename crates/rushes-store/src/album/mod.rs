@@ -5,6 +5,7 @@ mod correct;
 mod decide;
 mod enter;
 mod guests;
+mod incoming;
 mod look;
 mod people;
 #[cfg(test)]
@@ -29,9 +30,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 const SCHEMA: &str = include_str!("schema.sql");
-const SCHEMA_VERSION: i64 = 2;
-/// What albums of the first version lack.
-const SINCE_1: &str = "ALTER TABLE people ADD COLUMN became INTEGER";
+const SCHEMA_VERSION: u32 = 3;
+/// What each version has that the one before it lacks, from the second on.
+const SINCE: [&str; SCHEMA_VERSION as usize - 1] =
+    ["ALTER TABLE people ADD COLUMN became INTEGER", "CREATE TABLE incoming(place INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE) STRICT"];
 /// Another process writes: a command beside the server.
 const BUSY_MAX: Duration = Duration::from_secs(20);
 
@@ -87,12 +89,13 @@ impl AlbumFile {
             .map_err(failed)?;
         let mut sql = sql;
         let transaction = sql.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-        let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+        let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
         if version > SCHEMA_VERSION {
             return Err(Fault::new(Code::HomeNewer, "open album").with("path", path.display()));
         }
         if version < SCHEMA_VERSION {
-            transaction.execute_batch(if version == 0 { SCHEMA } else { SINCE_1 }).map_err(failed)?;
+            let lacking = if version == 0 { SCHEMA.to_owned() } else { SINCE[version as usize - 1..].join(";") };
+            transaction.execute_batch(&lacking).map_err(failed)?;
             transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(failed)?;
         }
         transaction.commit().map_err(failed)?;

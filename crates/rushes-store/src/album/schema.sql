@@ -31,3 +31,5 @@ CREATE TABLE guests(
     id INTEGER PRIMARY KEY AUTOINCREMENT, token TEXT NOT NULL UNIQUE, person INTEGER, consent_ms INTEGER NOT NULL,
     made_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL) STRICT;
 CREATE INDEX guests_by_person ON guests(person);
+-- Folders of this machine that photos are taken from, further to the shoot's own.
+CREATE TABLE incoming(place INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE) STRICT;

@@ -4,7 +4,7 @@ use super::follow::{self, Until};
 use super::hand::{self, Hand};
 use super::{Context, exit, print};
 use crate::shoots::address::outside;
-use crate::shoots::{Folders, Stand, invite, make};
+use crate::shoots::{Folders, Stand, incoming, invite, make};
 use crate::wire;
 use rushes_core::album::{Rules, Unknown};
 use rushes_core::clock::{Clock, SystemClock};
@@ -47,6 +47,12 @@ pub(crate) enum Command {
         /// Ask guests for this PIN of 4 to 8 digits; an empty one: for none.
         #[arg(long)]
         pin: Option<String>,
+        /// Take photos from these folders, too, such as a camera's own, in place of those said before. They stay as they are.
+        #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with = "no_incoming")]
+        incoming: Option<Vec<PathBuf>>,
+        /// Take photos from no folder but its own `Incoming`.
+        #[arg(long)]
+        no_incoming: bool,
     },
     /// Take no more photos.
     Close {
@@ -114,7 +120,10 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<u
         Command::New { name, said } => new(context, &name, &said).await,
         Command::Ls => list(context).await,
         Command::Status { shoot } => status(context, &shoot).await,
-        Command::Set { shoot, said, pin } => {
+        Command::Set { shoot, said, pin, incoming, no_incoming } => {
+            if let Some(folders) = incoming.or(no_incoming.then(Vec::new)) {
+                point(context, &shoot, &folders).await?;
+            }
             if let Some(pin) = pin {
                 invite::set_pin(&find(context, &shoot).await?, &pin).await?;
             }
@@ -137,6 +146,13 @@ pub(super) async fn carry_out(context: &Context, workflow: &str, input: Value) -
         Some(fault) => Err(fault.into()),
         None => Ok((end.code, end.job.value.unwrap_or_default())),
     }
+}
+
+async fn point(context: &Context, shoot: &str, folders: &[PathBuf]) -> anyhow::Result<()> {
+    let parts = wire::look(&context.home, &context.loaded.config)?;
+    let shoots = wire::shoots::shoots(&context.home, &context.loaded.config);
+    let stand = Stand::of(parts.store.as_ref(), &shoots, shoot).await?;
+    Ok(incoming::point(&parts, &shoots, &stand, folders).await?)
 }
 
 /// The shoot of this id or unique slug.
@@ -187,9 +203,11 @@ async fn list(context: &Context) -> anyhow::Result<u8> {
 
 async fn status(context: &Context, shoot: &str) -> anyhow::Result<u8> {
     let stand = find(context, shoot).await?;
-    let counts = stand.album.counts().await?;
+    let (counts, folders) = (stand.album.counts().await?, incoming::pointed(&stand).await?);
     if context.json {
-        print::json(&json!({"shoot": stand.id(), "name": stand.subject.made.name, "rules": stand.rules, "counts": counts}))?;
+        let folders: Vec<Value> = folders.into_iter().map(|folder| json!({"path": folder.path, "away": folder.away})).collect();
+        let name = &stand.subject.made.name;
+        print::json(&json!({"shoot": stand.id(), "name": name, "rules": stand.rules, "counts": counts, "incoming": folders}))?;
         return Ok(exit::DONE);
     }
     print::line(format!("{}: {} photos, {} without a face", stand.subject.made.name, counts.photos, counts.without_faces));
@@ -197,6 +215,10 @@ async fn status(context: &Context, shoot: &str) -> anyhow::Result<u8> {
         "{} people, {} of them enrolled; {} faces, {} to be decided",
         counts.people, counts.enrolled, counts.faces, counts.in_review
     ));
+    for folder in folders {
+        let away = folder.away.map_or_else(String::new, |why| format!(", but {why}; they are taken once it is back"));
+        print::line(format!("Photos are also taken from {}{away}", folder.path.display()));
+    }
     if let Some(expires_ms) = stand.rules.expires_ms {
         print::line(format!("What is known of faces is erased on {}", rfc3339(expires_ms)));
     }

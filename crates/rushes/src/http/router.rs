@@ -65,6 +65,7 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(shoots::list, shoots::make))
         .routes(routes!(shoots::show, shoots::change))
         .routes(routes!(shoots::link, shoots::unlink))
+        .routes(routes!(shoots::point))
         .routes(routes!(shoots::people::list, shoots::people::enrol).layer(DefaultBodyLimit::disable()))
         .routes(routes!(shoots::people::forget))
         .routes(routes!(shoots::people::correct))

@@ -1,10 +1,12 @@
-//! What is dropped into the `Incoming/` of an open shoot, and what has settled there, is made jobs, a photo each, some at once.
-//! Which were taken is remembered by the journal.
+//! What is dropped into the `Incoming/` of an open shoot, or lies in a folder it was pointed at, and what has settled there, is made
+//! jobs, a photo each, some at once. Which were taken is remembered by the journal.
 
+use super::folder::{Folder, Place};
+use super::incoming::{overlap, real};
 use super::make;
 use crate::ways::hints::{Hints, KEPT, Told};
-use crate::ways::looks::{Looks, QUICK};
-use crate::ways::walk::{Entry, Rules as Passed, look_at, walk};
+use crate::ways::looks::QUICK;
+use crate::ways::walk::{Entry, Rules as Passed, excluded, folder_id, look_at, walk};
 use rushes_core::album::Rules;
 use rushes_core::flow::hash;
 use rushes_core::job::JobState;
@@ -15,14 +17,11 @@ use rushes_engine::{Ask, Desk};
 use rushes_workflows::photos::{self, Dropped, Input};
 use rushes_workflows::{Registry, shoot};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// Photos under way at once: twice what is looked at, so that the next is copied while one is looked at.
 const AT_ONCE: usize = 8;
-/// A file that nobody was seen closing has settled when it stays the same for so long.
-const SETTLE: Duration = Duration::from_secs(2);
 /// Between two looks at everything: what the system reports may be lost.
 const EVERY: Duration = Duration::from_secs(5);
 /// Between two looks for new shoots.
@@ -30,63 +29,28 @@ const SHOOTS_EVERY: Duration = Duration::from_secs(1);
 /// Shoots looked up in one go.
 const PAGE: u32 = 200;
 
-/// One `Incoming/` folder.
-struct Folder {
-    root: PathBuf,
-    looks: Looks,
-    hints: Option<Hints>,
-    next: Instant,
-    is_walked: bool,
-    /// What cannot be looked at, and stands in `Admin/Errors` therefore.
-    closed: BTreeSet<PathBuf>,
-}
-
-impl Folder {
-    /// As long as something cannot be looked at, it is set aside below `own`, with the reason.
-    fn say(&mut self, own: &Path, closed: Vec<(PathBuf, String)>) {
-        let name = |path: &Path| path.strip_prefix(&self.root).unwrap_or(path).as_os_str().to_owned();
-        let mut said = BTreeSet::new();
-        for (path, why) in closed {
-            let is_said = self.closed.contains(&path) || {
-                let set = photos::set_aside(own, &path, &name(&path), &why);
-                set.inspect_err(|fault| tracing::warn!(%fault, "what cannot be looked at is said by the next look")).is_ok()
-            };
-            said.extend(is_said.then_some(path));
-        }
-        for path in self.closed.difference(&said) {
-            if let Err(fault) = photos::clear(own, &name(path)) {
-                tracing::warn!(%fault, "what can be looked at again is still set aside");
-            }
-        }
-        self.closed = said;
-    }
-
-    /// Looked at as if it had never been there.
-    fn again(&mut self, relative: &str) {
-        self.looks.forget(relative);
-        (self.next, self.is_walked) = (Instant::now(), false);
-    }
-}
-
 /// A photo that is being taken, or what was decided of an earlier one and is carried out.
 struct Taking {
     job: JobId,
-    /// The shoot and where in its folder.
-    photo: Option<(String, String)>,
+    /// The folder and where in it.
+    photo: Option<(Place, String)>,
 }
 
 /// What the system reports, with the number of the folder.
 type Heard = (mpsc::Sender<(usize, Told)>, mpsc::Receiver<(usize, Told)>);
 
-/// The folders of all open shoots, by shoot.
+/// The folders of all open shoots.
 pub(crate) struct Folders {
     desk: Desk<Registry>,
-    open: BTreeMap<String, Folder>,
-    ready: VecDeque<(String, Entry)>,
+    /// Those that are there.
+    open: BTreeMap<Place, Folder>,
+    /// Those that nothing can be taken from now; that was said once.
+    away: BTreeSet<Place>,
+    ready: VecDeque<(Place, Entry)>,
     under_way: Vec<Taking>,
     hints: Heard,
     /// By the number hints come with.
-    heard: Vec<String>,
+    heard: Vec<Place>,
     next: Instant,
 }
 
@@ -109,6 +73,7 @@ impl Folders {
         Self {
             desk,
             open: BTreeMap::new(),
+            away: BTreeSet::new(),
             ready: VecDeque::new(),
             under_way: Vec::new(),
             hints: mpsc::channel(KEPT),
@@ -140,7 +105,7 @@ impl Folders {
         }
     }
 
-    fn follow(&mut self, answer: &serde_json::Value, photo: Option<(String, String)>) {
+    fn follow(&mut self, answer: &serde_json::Value, photo: Option<(Place, String)>) {
         let job = serde_json::from_value(answer["job"].clone()).ok();
         self.under_way.extend(job.map(|job| Taking { job, photo }));
     }
@@ -165,10 +130,11 @@ impl Folders {
         while let Ok((index, told)) = self.hints.1.try_recv() {
             self.hear(index, told, now);
         }
-        for (shoot, folder) in &mut self.open {
+        let mut lost = Vec::new();
+        for (place, folder) in &mut self.open {
             for relative in folder.looks.due(now) {
-                match look_at(&folder.root, &folder.root.join(&relative), &Passed::default()) {
-                    Some(entry) if folder.looks.see(&entry, None, now) => self.ready.push_back((shoot.clone(), entry)),
+                match look_at(&place.root, &place.root.join(&relative), &Passed::default()) {
+                    Some(entry) if folder.looks.see(&entry, None, now) => self.ready.push_back((place.clone(), entry)),
                     Some(_) => {}
                     None => folder.looks.forget(&relative),
                 }
@@ -176,15 +142,24 @@ impl Folders {
             let is_overrun = folder.hints.as_ref().is_some_and(Hints::was_overrun);
             if now >= folder.next || is_overrun {
                 folder.next = now + EVERY;
-                let root = folder.root.clone();
-                let walked = tokio::task::spawn_blocking(move || walk(&root, &Passed::default())).await;
-                let Ok(Ok(walked)) = walked else { continue };
+                let root = place.root.clone();
+                let walked = match tokio::task::spawn_blocking(move || walk(&root, &Passed::default())).await {
+                    Ok(Ok(walked)) => walked,
+                    Ok(Err(why)) => {
+                        lost.push((place.clone(), why.to_string()));
+                        continue;
+                    }
+                    Err(_) => continue,
+                };
                 folder.is_walked = true;
                 folder.looks.keep(&walked.files);
-                folder.say(&self.desk.workflows().kit().shoots.root.join(shoot), walked.closed);
+                folder.say(place, &self.desk.workflows().kit().shoots.root.join(&place.shoot), walked.closed);
                 let settled = walked.files.into_iter().filter(|entry| folder.looks.see(entry, None, now));
-                self.ready.extend(settled.map(|entry| (shoot.clone(), entry)));
+                self.ready.extend(settled.map(|entry| (place.clone(), entry)));
             }
+        }
+        for (place, why) in lost {
+            self.lose(place, &why);
         }
         self.start().await
     }
@@ -207,15 +182,15 @@ impl Folders {
     }
 
     fn hear(&mut self, index: usize, told: Told, now: Instant) {
-        let Some((shoot, folder)) = self.heard.get(index).and_then(|shoot| self.open.get_mut(shoot).map(|folder| (shoot, folder))) else {
+        let Some((place, folder)) = self.heard.get(index).and_then(|place| self.open.get_mut(place).map(|folder| (place, folder))) else {
             return;
         };
         match told {
             Told::File(path, hint) => {
-                if let Some(entry) = look_at(&folder.root, &path, &Passed::default())
+                if let Some(entry) = look_at(&place.root, &path, &Passed::default())
                     && folder.looks.see(&entry, hint, now)
                 {
-                    self.ready.push_back((shoot.clone(), entry));
+                    self.ready.push_back((place.clone(), entry));
                 }
             }
             Told::Everything | Told::Lost(_) => folder.next = now,
@@ -231,25 +206,73 @@ impl Folders {
                 tracing::info!(shoot = id, "its days are over: what was known of faces is erased");
             }
         }
-        let is_open = |id: &String| shoots.iter().any(|(shoot, rules)| shoot == id && rules.is_open);
-        self.open.retain(|id, _| is_open(id));
-        for (id, rules) in &shoots {
-            if !rules.is_open || self.open.contains_key(id) {
-                continue;
-            }
-            let root = root.join(id).join(shoot::INCOMING);
-            if !root.is_dir() {
-                continue;
-            }
-            self.heard.push(id.clone());
-            let hints = Hints::start(&root, self.heard.len() - 1, self.hints.0.clone());
-            let hints = hints.inspect_err(|why| tracing::warn!(shoot = id, why, "changes are not reported; looking goes on")).ok();
-            self.open.insert(
-                id.clone(),
-                Folder { root, looks: Looks::new(SETTLE), hints, next: Instant::now(), is_walked: false, closed: BTreeSet::new() },
-            );
+        let open = shoots.into_iter().filter(|(_, rules)| rules.is_open).map(|(id, _)| id);
+        let (mut own, mut pointed) = (Vec::new(), Vec::new());
+        for shoot in open {
+            let folders = match self.desk.workflows().kit().shoots.albums.album(&shoot).await {
+                Ok(album) => album.incoming().await,
+                Err(fault) => Err(fault),
+            };
+            // One album that cannot be read keeps no other shoot from its photos.
+            let folders = folders.inspect_err(|fault| tracing::debug!(%fault, shoot, "its folders are not known")).unwrap_or_default();
+            pointed.extend(folders.into_iter().map(|root| Place { shoot: shoot.clone(), root }));
+            own.push(Place { root: root.join(&shoot).join(shoot::INCOMING), shoot });
         }
+        let is_wanted = |place: &Place| own.contains(place) || pointed.contains(place);
+        self.open.retain(|place, _| is_wanted(place));
+        self.away.retain(is_wanted);
+        let is_other = |(place, folder): &(&Place, &Folder)| folder_id(&place.root) != folder.id;
+        let gone: Vec<Place> = self.open.iter().filter(is_other).map(|(place, _)| place.clone()).collect();
+        gone.into_iter().for_each(|place| self.lose(place, "it is not there"));
+        for (place, is_own) in own.into_iter().map(|place| (place, true)).chain(pointed.into_iter().map(|place| (place, false))) {
+            if !self.open.contains_key(&place) {
+                self.open(place, is_own);
+            }
+        }
+        // It is seen again once its folder is there.
+        self.ready.retain(|(place, _)| self.open.contains_key(place));
         Ok(())
+    }
+
+    /// Begins to look at a folder, where it is there and nobody else's.
+    fn open(&mut self, place: Place, is_own: bool) {
+        let real = match real(&place.root) {
+            Ok(real) => real,
+            // A shoot that is just being made has none yet.
+            Err(_) if is_own => return,
+            Err(why) => return self.lose(place, &why),
+        };
+        let other = self.open.iter().find(|(_, other)| overlap(&other.real, &real));
+        if other.is_some_and(|(other, folder)| folder.is_own && other.shoot == place.shoot) {
+            // Below its own it is gone through with that.
+            return;
+        }
+        // What was right when it was said may be otherwise now, by a link or a mount.
+        let parts = self.desk.parts();
+        let ours = if is_own { Vec::new() } else { excluded(&parts.home, &parts.destinations) };
+        let taken =
+            other.map(|(other, _)| other.root.as_path()).or_else(|| ours.iter().map(AsRef::as_ref).find(|ours| overlap(ours, &real)));
+        if let Some(taken) = taken {
+            let why = format!("it is one with {}, or one lies within the other", taken.display());
+            return self.lose(place, &why);
+        }
+        self.heard.push(place.clone());
+        let hints = Hints::start(&place.root, self.heard.len() - 1, self.hints.0.clone());
+        let hints = hints.inspect_err(|why| tracing::warn!(shoot = place.shoot, why, "changes are not reported; looking goes on")).ok();
+        if self.away.remove(&place) {
+            tracing::info!(shoot = place.shoot, folder = %place.root.display(), "a folder is there again; its photos are taken");
+        }
+        let id = folder_id(&place.root);
+        self.open.insert(place, Folder::new(real, id, is_own, hints));
+    }
+
+    /// Nothing is taken from a folder until it is there again.
+    fn lose(&mut self, place: Place, why: &str) {
+        let is_own = self.open.remove(&place).is_some_and(|folder| folder.is_own);
+        if !is_own && !self.away.contains(&place) {
+            tracing::warn!(shoot = place.shoot, folder = %place.root.display(), why, "a folder is away; its photos are taken once it is back");
+            self.away.insert(place);
+        }
     }
 
     /// Starts what there is room for.
@@ -261,17 +284,18 @@ impl Folders {
             if matches!(job.state, JobState::Queued | JobState::Running) {
                 still.push(taking);
             } else if job.value.as_ref().is_some_and(photos::has_passed_over)
-                && let Some((shoot, relative)) = taking.photo
-                && let Some(folder) = self.open.get_mut(&shoot)
+                && let Some((place, relative)) = taking.photo
+                && let Some(folder) = self.open.get_mut(&place)
             {
                 folder.again(&relative);
             }
         }
         self.under_way = still;
         while self.under_way.len() < AT_ONCE {
-            let Some((shoot, entry)) = self.ready.pop_front() else { break };
-            let file = Dropped { path: entry.path, mark: entry.mark, name: entry.relative.clone() };
-            let input = serde_json::to_value(Input { shoot: shoot.clone(), files: vec![file] }).unwrap_or_default();
+            let Some((place, entry)) = self.ready.pop_front() else { break };
+            let Some(folder) = self.open.get(&place) else { continue };
+            let file = Dropped { path: entry.path, mark: entry.mark, name: folder.name(&place, &entry.relative) };
+            let input = serde_json::to_value(Input { shoot: place.shoot.clone(), files: vec![file] }).unwrap_or_default();
             let workflow = photos::CARD.name.to_owned();
             let same_as = Some((workflow.clone(), hash(&input)));
             let asked = store.jobs(&JobFilter { same_as, limit: 1, ..JobFilter::default() }).await?.pop();
@@ -281,7 +305,7 @@ impl Folders {
                 continue;
             }
             let answer = self.desk.answer(Ask::Submit { workflow, input, new: false, since_ms: None }).await?;
-            self.follow(&answer, Some((shoot, entry.relative)));
+            self.follow(&answer, Some((place, entry.relative)));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Workflows of shoots as doors start them: the change itself stands in the album, and they make it so everywhere.
 
-use super::Stand;
+use super::{Stand, incoming};
 use rushes_core::album::{Album, Corrected, Correction, Rules};
 use rushes_core::store::Store;
 use rushes_core::subject::slug;
@@ -124,5 +124,9 @@ pub(crate) async fn free_id(store: &dyn Store, name: &str) -> Result<String, Fau
 /// Has a shoot do so from now on. Errors: `input_invalid`.
 pub(crate) async fn change(desk: &Desk<Registry>, stand: &Stand, rules: Rules) -> Result<(), Fault> {
     rules.check()?;
+    if rules.is_open && !stand.rules.is_open {
+        // While it was closed, another may have been pointed at its folders.
+        incoming::no_others(desk.parts(), &desk.workflows().kit().shoots, stand.id(), &stand.album.incoming().await?).await?;
+    }
     done(desk, "shoot", json!({"id": stand.id(), "name": stand.subject.made.name, "rules": rules})).await.map(drop)
 }

@@ -3,6 +3,8 @@
 
 pub(crate) mod address;
 pub(crate) mod files;
+mod folder;
+pub(crate) mod incoming;
 mod intake;
 pub(crate) mod invite;
 pub(crate) mod make;

@@ -4,6 +4,7 @@
 mod crashes;
 mod cut;
 mod many;
+mod pointed;
 mod stand;
 mod venue;
 

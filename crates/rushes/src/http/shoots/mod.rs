@@ -10,6 +10,7 @@ use super::page;
 use super::problem::Problem;
 use super::read::{Body, Path, Query};
 use super::subjects::PageQuery;
+use crate::shoots::incoming::{self, Pointed};
 use crate::shoots::{Stand, Wish, invite, make};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -19,6 +20,7 @@ use rushes_core::record::rfc3339;
 use rushes_core::store::SubjectFilter;
 use rushes_core::subject::{Subject, SubjectType};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use utoipa::ToSchema;
 
 /// What a shoot does.
@@ -101,12 +103,28 @@ impl From<Counts> for CountFacts {
     }
 }
 
+/// A folder of the server's machine that photos are taken from, further to the shoot's own.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct FolderFacts {
+    path: String,
+    /// Why nothing is taken from it now, as from a card that was pulled out; null: it is there.
+    away: Option<String>,
+}
+
+impl From<Pointed> for FolderFacts {
+    fn from(folder: Pointed) -> Self {
+        Self { path: folder.path.display().to_string(), away: folder.away }
+    }
+}
+
 /// A shoot and how it stands.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ShootWhole {
     #[serde(flatten)]
     facts: ShootFacts,
     counts: CountFacts,
+    /// Folders that photos are taken from, further to its own.
+    incoming: Vec<FolderFacts>,
     /// When the link guests join by was made; null: there is none.
     #[schema(format = DateTime)]
     link_made_at: Option<String>,
@@ -135,6 +153,7 @@ async fn whole(app: &App, id: &str) -> Result<Json<ShootWhole>, Problem> {
     let (counts, invitation) = (stand.album.counts().await?, stand.album.invitation().await?);
     Ok(Json(ShootWhole {
         counts: counts.into(),
+        incoming: incoming::pointed(&stand).await?.into_iter().map(FolderFacts::from).collect(),
         link_made_at: invitation.link.map(|_| rfc3339(invitation.made_ms)),
         has_pin: invitation.pin.is_some(),
         facts: ShootFacts::of(stand.subject),
@@ -172,6 +191,30 @@ pub(super) async fn show(State(app): State<App>, Path(id): Path<String>) -> Resu
 pub(super) async fn change(State(app): State<App>, Path(id): Path<String>, Body(wish): Body<Wish>) -> Result<Json<ShootWhole>, Problem> {
     let stand = stand(&app, &id).await?;
     make::change(&app.desk, &stand, wish.onto(stand.rules, app.parts().clock.now_ms())).await?;
+    whole(&app, &id).await
+}
+
+/// Where photos are taken from.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewFolders {
+    /// Whole paths on the server's machine, in place of those there were; none: from its own alone.
+    #[schema(max_items = 20)]
+    folders: Vec<String>,
+}
+
+/// Has a shoot take photos from these folders, further to its own, and from no others. What lies in them is never changed.
+#[utoipa::path(put, path = "/api/v1/shoots/{id}/incoming", tag = "shoots", params(("id" = String, Path, description = "Its id")),
+    request_body = NewFolders, responses((status = 200, body = ShootWhole)))]
+pub(super) async fn point(
+    State(app): State<App>,
+    _: Admin,
+    Path(id): Path<String>,
+    Body(new): Body<NewFolders>,
+) -> Result<Json<ShootWhole>, Problem> {
+    let stand = stand(&app, &id).await?;
+    let folders: Vec<PathBuf> = new.folders.into_iter().map(PathBuf::from).collect();
+    incoming::point(app.parts(), &app.desk.workflows().kit().shoots, &stand, &folders).await?;
     whole(&app, &id).await
 }
 

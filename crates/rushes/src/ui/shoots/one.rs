@@ -3,6 +3,7 @@
 use super::{at, stand};
 use crate::http::App;
 use crate::shoots::Stand;
+use crate::shoots::incoming::{Pointed, pointed};
 use crate::ui::read::{Path, Query};
 use crate::ui::shell::{self, Answer, Shell, Visitor};
 use crate::ui::words::{self, Due, When};
@@ -65,6 +66,7 @@ struct ShootPage {
     is_review: bool,
     expires: Option<Due>,
     incoming: String,
+    pointed: Vec<Pointed>,
     link: Option<When>,
     has_pin: bool,
     undo: Option<(i64, String, When)>,
@@ -153,6 +155,7 @@ pub(in crate::ui) async fn show(State(app): State<App>, visitor: Visitor, Path(i
         is_review: stand.rules.unknown == Unknown::Review,
         expires: stand.rules.expires_ms.map(|at_ms| Due { at_ms, now_ms }),
         incoming: app.parts().home.shoots().join(stand.id()).join(rushes_workflows::shoot::INCOMING).display().to_string(),
+        pointed: pointed(&stand).await?,
         link: invitation.link.map(|_| When { at_ms: invitation.made_ms, now_ms }),
         has_pin: invitation.pin.is_some(),
         undo: undo.map(|(number, at_ms, what)| (number, said(&what, &people), When { at_ms, now_ms })),
