@@ -290,7 +290,8 @@ impl Route {
     /// Whether an asset of this kind, belonging to such a subject (None: to something that is none), goes there.
     #[must_use]
     pub fn takes(&self, kind: Kind, owner: Option<SubjectType>) -> bool {
-        self.kinds.as_ref().is_none_or(|kinds| kinds.contains(&kind))
+        !kind.stays_here()
+            && self.kinds.as_ref().is_none_or(|kinds| kinds.contains(&kind))
             && self.subjects.as_ref().is_none_or(|types| owner.is_some_and(|owner| types.contains(&owner)))
     }
 

@@ -93,6 +93,7 @@ kinds! {
     WorkspaceVideo "workspace_video" "{user}/{job}/{idx}" Row("workspace_assets"), Days(7);
     Thumbnail "thumbnail" "{user}/{job}/{idx}.thumb" Row("workspace_assets"), Days(7);
     Photo "photo" "{shoot}/People/{person}/{group}/{photo}" Row("photos"), Forever;
+    PhotoHere "photo_here" "{shoot}/People/{person}/{group}/{photo}" Unlisted, Forever;
     PhotoOriginal "photo_original" "{shoot}/Processed/{photo}" Row("photos"), ByShoot;
     ShowcasePage "showcase_page" "showcase/{name}" Unlisted, Forever;
     LibraryImage "library_image" "{user}/library/{job}-{idx}" Row("library"), Forever;
@@ -116,6 +117,12 @@ impl Kind {
     #[must_use]
     pub fn row(self) -> &'static KindRow {
         &KINDS[self as usize]
+    }
+
+    /// Whether it never leaves this machine: no destination takes it, and no record tells of it.
+    #[must_use]
+    pub fn stays_here(self) -> bool {
+        self == Self::PhotoHere
     }
 
     /// As written in JSON and the database.

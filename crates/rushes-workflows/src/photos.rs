@@ -51,7 +51,7 @@ pub struct Dropped {
     pub path: PathBuf,
     /// As it was when it was looked at.
     pub mark: Mark,
-    /// Below its folder: another photo of this name is a newer version of it.
+    /// Below `Incoming/`, or its whole path elsewhere: another photo of this name is a newer version of it.
     pub name: String,
 }
 

@@ -90,20 +90,24 @@ async fn known(context: &StepContext, shoot: &str, person: &WantedPerson, done: 
     let there = context.library.subject(&id).await?;
     // A number that stands for nobody any more keeps its record, which names nobody.
     let (name, folder) = person.shown.clone().unwrap_or_default();
-    let fields = json!({"shoot": shoot, "folder": folder, "is_gone": person.shown.is_none()});
     let people = format!("{shoot}/People");
     let groups = [Group::Solo, Group::Group].map(Group::name);
-    let made = |path: String| NewFolder::new(Kind::Photo, &id, path);
-    if person.shown.is_some() {
-        done.folders.extend(groups.map(|group| made(format!("{people}/{folder}/{group}"))));
+    let made = |kind: Kind, path: String| NewFolder::new(kind, &id, path);
+    if person.shown.is_some() && !comes_back(person) {
+        done.folders.extend(groups.map(|group| made(kind_of(person), format!("{people}/{folder}/{group}"))));
     }
-    for left in &person.left {
-        done.folders_gone.extend(groups.map(|group| made(format!("{people}/{left}/{group}"))));
-        done.folders_gone.push(made(format!("{people}/{left}")));
+    let left = person.left.iter().map(|left| (Kind::Photo, left)).chain(person.left_here.iter().map(|left| (Kind::PhotoHere, left)));
+    for (kind, left) in left {
+        done.folders_gone.extend(groups.map(|group| made(kind, format!("{people}/{left}/{group}"))));
+        done.folders_gone.push(made(kind, format!("{people}/{left}")));
     }
+    // Who is on this machine alone has no record, or one that names nobody.
+    let is_told = person.shown.is_some() && !person.is_here;
+    let (name, folder) = if is_told { (name, folder) } else { Default::default() };
+    let fields = json!({"shoot": shoot, "folder": folder, "is_gone": !is_told});
     let subject = NewSubject { slug: id.clone(), id, subject_type: SubjectType::Person, name, fields };
     match there {
-        None if person.shown.is_some() => {
+        None if is_told => {
             done.subjects.push(subject.clone());
             done.renewed.push(subject);
         }
@@ -113,27 +117,51 @@ async fn known(context: &StepContext, shoot: &str, person: &WantedPerson, done: 
     Ok(())
 }
 
-/// Has a photo stand in the folders of those who are in it, and in no other. False where it is entered and not registered.
+/// Of what kind the photos in somebody's folders are.
+fn kind_of(person: &WantedPerson) -> Kind {
+    if person.is_here { Kind::PhotoHere } else { Kind::Photo }
+}
+
+/// Whether they were elsewhere, too, under the name they have, and are here alone from now on: first all of it goes.
+fn comes_back(person: &WantedPerson) -> bool {
+    person.is_here && person.shown.as_ref().is_some_and(|(_, folder)| person.left.contains(folder))
+}
+
+/// Has a photo stand in the folders of those who are in it, and in no other. False where that is not yet so: it is entered and not
+/// registered, or what goes from a place must be gone before another kind of photo comes there.
 async fn place(context: &StepContext, shoot: &str, wanted: &Wanted, photo: &WantedPhoto, done: &mut Done<Settled>) -> Result<bool, Stop> {
     let WantedPhoto { photo, people, .. } = photo;
-    let made = AssetFilter { kind: Some(Kind::Photo), parent: Some(photo.first), ..AssetFilter::default() };
-    let standing: Vec<Asset> = context.library.assets(&made).await?.into_iter().map(|(asset, _)| asset).collect();
-    let mut places: BTreeMap<String, (String, Names)> = BTreeMap::new();
+    let mut standing: Vec<Asset> = Vec::new();
+    for kind in [Kind::Photo, Kind::PhotoHere] {
+        let made = AssetFilter { kind: Some(kind), parent: Some(photo.first), ..AssetFilter::default() };
+        standing.extend(context.library.assets(&made).await?.into_iter().map(|(asset, _)| asset));
+    }
+    let mut is_whole = true;
+    let mut places: BTreeMap<String, (Kind, String, Names)> = BTreeMap::new();
     for person in wanted.people.iter().filter(|person| people.contains(&person.number)) {
         let Some((_, folder)) = &person.shown else { continue };
+        if comes_back(person) {
+            is_whole = false;
+            continue;
+        }
         let name = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let names =
             [name("shoot", shoot), name("person", folder), name("group", photo.group.name()), name("photo", &Photo::stem(photo.number))];
         let names: Names = names.into_iter().collect();
         let id = person_id(shoot, person.number);
-        places.insert(Kind::Photo.stem(&id, &names)?, (id, names));
+        places.insert(kind_of(person).stem(&id, &names)?, (kind_of(person), id, names));
     }
     let mut gone = Vec::new();
     for asset in standing {
         let stem = asset.reference().stem;
         // What is edited takes the place of what it was, unless it is of another type.
-        let is_there = asset.path == format!("{stem}.{}", photo.extension) && places.get(&stem).is_some_and(|(id, _)| *id == asset.subject);
-        if is_there && asset.blob.sha256 == photo.sha256 {
+        let is_of_place = |(kind, id, _): &(Kind, String, Names)| *kind == asset.kind && *id == asset.subject;
+        let is_there = asset.path == format!("{stem}.{}", photo.extension) && places.get(&stem).is_some_and(is_of_place);
+        if places.get(&stem).is_some_and(|(kind, ..)| *kind != asset.kind) {
+            is_whole = false;
+            places.remove(&stem);
+            gone.push(asset.id);
+        } else if is_there && asset.blob.sha256 == photo.sha256 {
             places.remove(&stem);
         } else if !is_there {
             gone.push(asset.id);
@@ -141,20 +169,20 @@ async fn place(context: &StepContext, shoot: &str, wanted: &Wanted, photo: &Want
     }
     if places.is_empty() {
         done.gone.extend(gone);
-        return Ok(true);
+        return Ok(is_whole);
     }
     let Some((blob, looked)) = original(context, photo).await? else { return Ok(false) };
     done.gone.extend(gone);
-    for (id, names) in places.into_values() {
+    for (kind, id, names) in places.into_values() {
         let file = context.scratch()?.join(format!("{}", done.made.len()));
         let (from, into) = (blob.clone(), file.clone());
         blocking(move || same_bytes(&from, &into)).await?;
         let idx = u32::try_from(done.made.len()).unwrap_or(u32::MAX);
-        let mut asset: NewAsset = context.new_asset(Kind::Photo, &id, file).names(&names).idx(idx).looked(Some(looked.clone()));
+        let mut asset: NewAsset = context.new_asset(kind, &id, file).names(&names).idx(idx).looked(Some(looked.clone()));
         asset.parents.push(photo.first);
         done.made.push(asset);
     }
-    Ok(true)
+    Ok(is_whole)
 }
 
 /// The bytes of a photo, and what was found of them; None before they are registered.

@@ -39,6 +39,8 @@ pub struct Person {
     pub is_enrolled: bool,
     /// Shown first.
     pub is_pinned: bool,
+    /// Their folders are on this machine alone: they were founded so, and nobody has enrolled them.
+    pub is_here: bool,
     /// When they consented, milliseconds since 1970.
     pub consent_ms: Option<i64>,
     /// How they may be reached.

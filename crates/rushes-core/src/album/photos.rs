@@ -27,7 +27,7 @@ impl Group {
 /// A photo that was looked at.
 #[derive(Debug, Clone)]
 pub struct NewPhoto {
-    /// Where it lay below `Incoming/`.
+    /// Where it lay below `Incoming/`; its whole path, where it lay in another folder.
     pub name: String,
     /// Of its bytes.
     pub sha256: String,
@@ -61,7 +61,7 @@ pub struct Entered {
 pub struct Photo {
     /// Its number, and its name in folders: `000123`.
     pub number: u32,
-    /// Where it lay below `Incoming/`.
+    /// Where it lay below `Incoming/`; its whole path, where it lay in another folder.
     pub name: String,
     /// Of its bytes.
     pub sha256: String,

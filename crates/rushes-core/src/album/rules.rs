@@ -11,6 +11,8 @@ pub enum Unknown {
     /// They get a folder of their own, here and in the cloud, from their first good face on.
     #[default]
     Cloud,
+    /// The same, on this machine alone: nothing of them goes anywhere else until somebody enrols them.
+    Local,
     /// Their faces wait for somebody to say who they are.
     Review,
 }

@@ -21,8 +21,12 @@ pub struct WantedPerson {
     pub number: u32,
     /// As spoken; None where there is nobody of that number any more.
     pub shown: Option<(String, String)>,
-    /// Folders they had before.
+    /// They are on this machine alone: nothing elsewhere tells of them.
+    pub is_here: bool,
+    /// Folders they had before, here and elsewhere.
     pub left: Vec<String>,
+    /// Folders they had before, here alone.
+    pub left_here: Vec<String>,
     /// Of the decisions it follows from.
     pub rev: i64,
 }

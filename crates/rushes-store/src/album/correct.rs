@@ -1,10 +1,10 @@
 //! What somebody says about people and faces, carried out in one transaction. What it changes is judged anew around it.
 
 use super::decide::{alike, judge_photo, template, templates_of};
-use super::people::{keep_known, leave, must_be, name};
+use super::people::{IS_HERE, keep_known, leave, must_be, name};
 use super::undo::{Before, undo};
 use super::{Writing, all, change, one};
-use rushes_core::album::{Corrected, Correction, Rules, folder_of};
+use rushes_core::album::{Corrected, Correction, Rules, Unknown, folder_of};
 use rushes_core::faces::{Face, Template, judge};
 use rushes_core::{Code, Fault};
 use rusqlite::{Connection, params};
@@ -33,7 +33,7 @@ pub(super) fn correct(write: &Writing<'_>, correction: Correction, rules: &Rules
             (format!("merge {from} into {into}"), Some(into), true)
         }
         Correction::Split { faces } => {
-            let person = split(write, &faces)?;
+            let person = split(write, &faces, rules)?;
             judge_like(write, person, rules)?;
             ("split".to_owned(), Some(person), true)
         }
@@ -123,7 +123,7 @@ fn enrol(
             }
             *first
         }
-        None => super::people::found(write)?,
+        None => super::people::found(write, false)?,
     };
     name(sql, person, called)?;
     let statement =
@@ -197,7 +197,7 @@ fn merge(sql: &Connection, into: u32, from: u32) -> Result<(), Fault> {
 }
 
 /// These faces are somebody else's, whom nobody knows yet.
-fn split(write: &Writing<'_>, faces: &[u32]) -> Result<u32, Fault> {
+fn split(write: &Writing<'_>, faces: &[u32], rules: &Rules) -> Result<u32, Fault> {
     let sql = write.sql;
     let mut of = None;
     for face in faces {
@@ -220,7 +220,10 @@ fn split(write: &Writing<'_>, faces: &[u32]) -> Result<u32, Fault> {
         let reason = "that person is known by these faces alone: they are split from others already";
         return Err(Fault::new(Code::InputInvalid, "split person").because(reason));
     }
-    let new = super::people::found(write)?;
+    // Nothing of whom nobody enrolled was elsewhere, and so it stays.
+    let is_here = format!("SELECT 1 FROM people WHERE number = ?1 AND {IS_HERE}");
+    let is_local = rules.unknown == Unknown::Local || one(sql, &is_here, [old], |_| Ok(()))?.is_some();
+    let new = super::people::found(write, is_local)?;
     for face in faces {
         rule_out(sql, *face, old)?;
         confirm(sql, *face, new)?;

@@ -107,8 +107,8 @@ fn stand(write: &Writing<'_>, face: &Judged, verdict: Verdict, known: &[Known], 
     let (stands, person, distance, why, is_founder) = match verdict {
         Verdict::Route { person, distance } => ("routed", Some(known[person].number), Some(distance), String::new(), false),
         Verdict::Review { person, distance, why } => ("review", Some(known[person].number), Some(distance), why.to_owned(), false),
-        Verdict::Unknown if rules.unknown == Unknown::Cloud && may_found(&face.quality) => {
-            ("routed", Some(found(write)?), Some(0.0), "the first face of somebody new".to_owned(), true)
+        Verdict::Unknown if rules.unknown != Unknown::Review && may_found(&face.quality) => {
+            ("routed", Some(found(write, rules.unknown == Unknown::Local)?), Some(0.0), "the first face of somebody new".to_owned(), true)
         }
         Verdict::Unknown if may_found(&face.quality) => ("unknown", None, None, "nobody known is like this".to_owned(), false),
         Verdict::Unknown => ("unknown", None, None, "too small, blurred or turned to found somebody new".to_owned(), false),

@@ -91,13 +91,16 @@ pub(super) fn wanted(sql: &Connection, photos: &[u32], limit: u32) -> Result<Wan
         wanted.photos.push(WantedPhoto { photo, people, rev });
     }
     // Whoever stands otherwise than they should, and all who are in one of these photos: a photo never comes before its person.
-    let question = "SELECT number, name, folder, is_gone, \"left\", rev FROM people WHERE rev <> settled
+    let question = "SELECT number, name, folder, is_gone, \"left\", rev, is_local = 1 AND is_enrolled = 0 FROM people WHERE rev <> settled
         OR number IN (SELECT f.person FROM faces f WHERE f.stands = 'routed' AND f.photo IN (SELECT value FROM json_each(?1))) ORDER BY number";
     let numbers: Vec<u32> = wanted.photos.iter().map(|wanted| wanted.photo.number).collect();
     wanted.people = all(sql, question, [serde_json::to_string(&numbers).unwrap_or_default()], |row| {
         let (left, is_gone): (String, bool) = (row.get(4)?, row.get(3)?);
         let shown = (!is_gone).then_some((row.get(1)?, row.get(2)?));
-        Ok(WantedPerson { number: row.get(0)?, shown, left: serde_json::from_str(&left).unwrap_or_default(), rev: row.get(5)? })
+        let left: Vec<String> = serde_json::from_str(&left).unwrap_or_default();
+        let (left_here, left) = left.into_iter().partition::<Vec<String>, _>(|folder| folder.starts_with('/'));
+        let left_here = left_here.iter().map(|folder| folder[1..].to_owned()).collect();
+        Ok(WantedPerson { number: row.get(0)?, shown, is_here: row.get(6)?, left, left_here, rev: row.get(5)? })
     })?;
     Ok(wanted)
 }

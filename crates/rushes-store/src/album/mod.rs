@@ -30,10 +30,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 const SCHEMA: &str = include_str!("schema.sql");
-const SCHEMA_VERSION: u32 = 3;
+const SCHEMA_VERSION: u32 = 4;
 /// What each version has that the one before it lacks, from the second on.
-const SINCE: [&str; SCHEMA_VERSION as usize - 1] =
-    ["ALTER TABLE people ADD COLUMN became INTEGER", "CREATE TABLE incoming(place INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE) STRICT"];
+const SINCE: [&str; SCHEMA_VERSION as usize - 1] = [
+    "ALTER TABLE people ADD COLUMN became INTEGER",
+    "CREATE TABLE incoming(place INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE) STRICT",
+    "ALTER TABLE people ADD COLUMN is_local INTEGER NOT NULL DEFAULT 0",
+];
 /// Another process writes: a command beside the server.
 const BUSY_MAX: Duration = Duration::from_secs(20);
 

@@ -14,12 +14,15 @@ pub(super) fn touch_person(sql: &Connection, person: u32) -> Result<(), Fault> {
     change(sql, "UPDATE people SET rev = rev + 1 WHERE number = ?1", [person]).map(drop)
 }
 
-/// Somebody new, whose name nobody knows.
-pub(super) fn found(write: &Writing<'_>) -> Result<u32, Fault> {
+/// Who is on this machine alone.
+pub(super) const IS_HERE: &str = "(is_local = 1 AND is_enrolled = 0)";
+
+/// Somebody new, whose name nobody knows; where `is_local`, on this machine alone until somebody enrols them.
+pub(super) fn found(write: &Writing<'_>, is_local: bool) -> Result<u32, Fault> {
     // The number is known once the row is there; until then the place of its folder is its own.
-    let made = "INSERT INTO people(name, folder, is_enrolled, is_pinned, is_gone, \"left\", rev, settled)
-        VALUES ('', '', 0, 0, 0, '[]', 1, 0) RETURNING number";
-    let number: u32 = one(write.sql, made, [], |row| row.get(0))?.unwrap_or_default();
+    let made = "INSERT INTO people(name, folder, is_enrolled, is_pinned, is_gone, \"left\", rev, settled, is_local)
+        VALUES ('', '', 0, 0, 0, '[]', 1, 0, ?1) RETURNING number";
+    let number: u32 = one(write.sql, made, [is_local], |row| row.get(0))?.unwrap_or_default();
     let name = format!("Person {number:03}");
     let folder = free_folder(write.sql, &name, number)?;
     change(write.sql, "UPDATE people SET name = ?2, folder = ?3 WHERE number = ?1", params![number, name, folder])?;
@@ -54,18 +57,22 @@ pub(super) fn name(sql: &Connection, person: u32, name: &str) -> Result<(), Faul
         return Ok(());
     }
     leave_folder(sql, person)?;
-    // The folder it had may be the one it gets.
-    let left =
-        "UPDATE people SET name = ?2, folder = ?3, \"left\" = (SELECT json_group_array(value) FROM json_each(\"left\") WHERE value <> ?3),
-        rev = rev + 1 WHERE number = ?1";
-    change(sql, left, params![person, name, folder])?;
+    // The folder it had may be the one it gets; elsewhere that goes all the same, where they are here alone from now on.
+    let left = format!(
+        "UPDATE people SET name = ?2, folder = ?3, \"left\" = (SELECT json_group_array(value) FROM json_each(\"left\")
+            WHERE value <> '/' || ?3 AND (value <> ?3 OR {IS_HERE})), rev = rev + 1 WHERE number = ?1"
+    );
+    change(sql, &left, params![person, name, folder])?;
     touch_photos_of(sql, person)
 }
 
-fn leave_folder(sql: &Connection, person: u32) -> Result<(), Fault> {
-    let statement = "UPDATE people SET \"left\" = json_insert(\"left\", '$[#]', folder)
-        WHERE number = ?1 AND folder NOT LIKE '.%' AND NOT EXISTS (SELECT 1 FROM json_each(\"left\") WHERE value = folder)";
-    change(sql, statement, [person]).map(drop)
+/// The folder somebody has is to go: wherever it is now.
+pub(super) fn leave_folder(sql: &Connection, person: u32) -> Result<(), Fault> {
+    let statement = format!(
+        "UPDATE people SET \"left\" = json_insert(\"left\", '$[#]', iif({IS_HERE}, '/', '') || folder)
+        WHERE number = ?1 AND folder NOT LIKE '.%' AND NOT EXISTS (SELECT 1 FROM json_each(\"left\") WHERE value IN (folder, '/' || folder))"
+    );
+    change(sql, &statement, [person]).map(drop)
 }
 
 /// Every photo the person is in is to stand otherwise.
@@ -132,7 +139,7 @@ pub(super) fn must_be(sql: &Connection, person: u32) -> Result<(), Fault> {
 }
 
 pub(super) fn list(sql: &Connection) -> Result<Vec<Person>, Fault> {
-    let question = "SELECT number, name, folder, is_enrolled, is_pinned, consent_ms, contact,
+    let question = "SELECT number, name, folder, is_enrolled, is_pinned, consent_ms, contact, is_local = 1 AND is_enrolled = 0,
             (SELECT count(DISTINCT photo) FROM faces f WHERE f.person = p.number AND f.stands = 'routed'),
             (SELECT count(*) FROM faces f WHERE f.person = p.number AND f.stands = 'review'),
             (SELECT id FROM faces f WHERE f.person = p.number AND f.stands = 'routed'
@@ -147,9 +154,10 @@ pub(super) fn list(sql: &Connection) -> Result<Vec<Person>, Fault> {
             is_pinned: row.get(4)?,
             consent_ms: row.get(5)?,
             contact: row.get(6)?,
-            photos: row.get(7)?,
-            in_review: row.get(8)?,
-            face: row.get(9)?,
+            is_here: row.get(7)?,
+            photos: row.get(8)?,
+            in_review: row.get(9)?,
+            face: row.get(10)?,
         })
     })
 }

@@ -5,11 +5,12 @@ CREATE TABLE photos(
 CREATE INDEX photos_wanted ON photos(number) WHERE rev <> settled;
 -- Every bytes that ever came in, so that none is taken twice.
 CREATE TABLE seen(sha256 TEXT PRIMARY KEY, photo INTEGER NOT NULL, original TEXT NOT NULL) STRICT, WITHOUT ROWID;
+-- Who `is_local` is on this machine alone until somebody enrols them. `left` are folders they had; such as were here alone begin with `/`.
 -- `became` is whom somebody turned out to be. Who is gone and has no name is being forgotten: the row goes once nothing of them is anywhere.
 CREATE TABLE people(
     number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, folder TEXT NOT NULL, is_enrolled INTEGER NOT NULL,
     is_pinned INTEGER NOT NULL, is_gone INTEGER NOT NULL, consent_ms INTEGER, contact TEXT, "left" TEXT NOT NULL,
-    rev INTEGER NOT NULL, settled INTEGER NOT NULL, became INTEGER) STRICT;
+    rev INTEGER NOT NULL, settled INTEGER NOT NULL, became INTEGER, is_local INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE INDEX people_wanted ON people(number) WHERE rev <> settled;
 CREATE UNIQUE INDEX people_folders ON people(folder) WHERE is_gone = 0;
 CREATE TABLE selfies(id INTEGER PRIMARY KEY, person INTEGER NOT NULL, model TEXT NOT NULL, template BLOB NOT NULL, crop BLOB NOT NULL) STRICT;

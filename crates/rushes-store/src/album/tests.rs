@@ -1,5 +1,7 @@
 //! Albums from outside: photos come in, somebody says something, and what is wanted follows.
 
+mod local;
+
 use super::AlbumFiles;
 use rushes_core::album::guests::{Invitation, Joining};
 use rushes_core::album::{Album, Albums, Corrected, Correction, Entered, Group, NewPhoto, Person, Rules, Settled, Stands, Unknown, Wanted};
@@ -411,7 +413,10 @@ async fn album_of_the_first_version_is_gone_on_with() {
     let stand = Stand::new().await;
     stand.enter("1", &[ANA, CLEO]).await;
     let old = rusqlite::Connection::open(stand.folder.path().join("wedding/album.db")).unwrap();
-    old.execute_batch("ALTER TABLE people DROP COLUMN became; DROP TABLE incoming; PRAGMA user_version = 1").unwrap();
+    old.execute_batch(
+        "ALTER TABLE people DROP COLUMN became; DROP TABLE incoming; ALTER TABLE people DROP COLUMN is_local; PRAGMA user_version = 1",
+    )
+    .unwrap();
     drop(old);
     let album = AlbumFiles::below(stand.folder.path().to_owned(), Arc::new(SystemClock)).album("wedding").await.unwrap();
     album.correct(Correction::Merge { into: 1, from: 2 }, RULES).await.unwrap();

@@ -1,7 +1,7 @@
 //! How faces and people stood before a correction, so that it can be undone.
 
 use super::decide::touch_photo;
-use super::people::{keep_known, leave, name, touch_person};
+use super::people::{keep_known, leave, leave_folder, name, touch_person};
 use super::{Writing, all, change, one};
 use rushes_core::album::Corrected;
 use rushes_core::{Code, Fault};
@@ -34,6 +34,16 @@ struct Person {
     is_gone: bool,
     consent_ms: Option<i64>,
     contact: Option<String>,
+    /// Corrections that were written before there were such tell of none.
+    #[serde(default)]
+    is_local: bool,
+}
+
+impl Person {
+    /// On this machine alone.
+    fn is_here(&self) -> bool {
+        self.is_local && !self.is_enrolled
+    }
 }
 
 /// How everything stood.
@@ -76,8 +86,11 @@ impl Before {
             };
             Ok((row.get(0)?, face))
         })?;
-        let people =
-            all(sql, "SELECT number, name, folder, is_enrolled, is_pinned, is_gone, consent_ms, contact FROM people", [], |row| {
+        let people = all(
+            sql,
+            "SELECT number, name, folder, is_enrolled, is_pinned, is_gone, consent_ms, contact, is_local FROM people",
+            [],
+            |row| {
                 let person = Person {
                     name: row.get(1)?,
                     folder: row.get(2)?,
@@ -86,9 +99,11 @@ impl Before {
                     is_gone: row.get(5)?,
                     consent_ms: row.get(6)?,
                     contact: row.get(7)?,
+                    is_local: row.get(8)?,
                 };
                 Ok((row.get(0)?, person))
-            })?;
+            },
+        )?;
         Ok(Self {
             faces: faces.into_iter().collect(),
             people: people.into_iter().collect(),
@@ -177,13 +192,19 @@ pub(super) fn undo(write: &Writing<'_>) -> Result<Corrected, Fault> {
     }
     for (number, stood) in &back.people {
         let Some(stood) = stood.as_ref().filter(|stood| !stood.is_gone) else { continue };
-        let statement = "UPDATE people SET is_enrolled = ?2, is_pinned = ?3, is_gone = 0, became = NULL, consent_ms = ?4, contact = ?5 WHERE number = ?1";
+        if standing.people.get(number).is_some_and(|stands| !stands.is_gone && !stands.is_here() && stood.is_here()) {
+            // Elsewhere it goes, even where it is called the same here.
+            leave_folder(sql, *number)?;
+        }
+        let statement =
+            "UPDATE people SET is_enrolled = ?2, is_pinned = ?3, is_gone = 0, became = NULL, consent_ms = ?4, contact = ?5, is_local = ?6
+            WHERE number = ?1";
         let is_gone = one(sql, "SELECT is_gone FROM people WHERE number = ?1", [number], |row| row.get::<_, bool>(0))?.unwrap_or(false);
         if is_gone {
             // Until it has its name again, a folder that nobody else has.
             change(sql, "UPDATE people SET folder = '.' || number WHERE number = ?1", [number])?;
         }
-        change(sql, statement, params![number, stood.is_enrolled, stood.is_pinned, stood.consent_ms, stood.contact])?;
+        change(sql, statement, params![number, stood.is_enrolled, stood.is_pinned, stood.consent_ms, stood.contact, stood.is_local])?;
         name(sql, *number, &stood.name)?;
     }
     change(sql, "DELETE FROM corrections WHERE id = ?1", [id])?;

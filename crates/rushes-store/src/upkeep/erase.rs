@@ -38,8 +38,8 @@ const GOES: [&str; 7] = [
 
 /// The folders of a subject that its name is told by, as they stand in keys.
 fn folders_of(sql: &Sql<'_>, subject: &str) -> Result<BTreeSet<String>, Fault> {
-    let paths = "SELECT path FROM assets WHERE subject = ?1 AND kind = ?2 UNION SELECT path FROM folders WHERE subject = ?1";
-    let paths = rows::all(sql, paths, params![subject, Kind::Photo.name()], |row| row.get::<_, String>(0))?;
+    let paths = "SELECT path FROM assets WHERE subject = ?1 AND kind IN (?2, ?3) UNION SELECT path FROM folders WHERE subject = ?1";
+    let paths = rows::all(sql, paths, params![subject, Kind::Photo.name(), Kind::PhotoHere.name()], |row| row.get::<_, String>(0))?;
     Ok(paths.iter().filter_map(|path| path.split('/').nth(2).map(|folder| format!("/People/{folder}"))).collect())
 }
 

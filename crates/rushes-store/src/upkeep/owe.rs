@@ -10,6 +10,7 @@ use crate::sql::{Sql, params};
 use crate::writer::Write;
 use rushes_core::delivery::{Route, Routes};
 use rushes_core::destination::Proof;
+use rushes_core::kinds::KINDS;
 use rushes_core::store::AssetFilter;
 use rushes_core::{Asset, Code, Fault, JobId};
 
@@ -89,8 +90,10 @@ pub(super) fn owe_document(write: &mut Write<'_>, catalog: &str, collection: &st
 
 /// The place that a route, as JSON, leads to takes `a`.
 pub(super) fn takes(route: &str) -> String {
+    let here: Vec<String> = KINDS.iter().filter(|row| row.kind.stays_here()).map(|row| format!("'{}'", row.name)).collect();
+    let here = here.join(", ");
     format!(
-        "(json_extract({route}, '$.kinds') IS NULL OR a.kind IN (SELECT value FROM json_each({route}, '$.kinds')))
+        "a.kind NOT IN ({here}) AND (json_extract({route}, '$.kinds') IS NULL OR a.kind IN (SELECT value FROM json_each({route}, '$.kinds')))
          AND (json_extract({route}, '$.subjects') IS NULL
               OR (SELECT type FROM subjects s WHERE s.id = a.subject) IN (SELECT value FROM json_each({route}, '$.subjects')))"
     )

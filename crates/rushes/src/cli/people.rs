@@ -173,7 +173,13 @@ async fn list(context: &Context, stand: &Stand) -> anyhow::Result<u8> {
         return Ok(exit::DONE);
     }
     let row = |person: Person| {
-        let enrolled = if person.is_enrolled { "yes" } else { "" };
+        let enrolled = if person.is_here {
+            "here alone"
+        } else if person.is_enrolled {
+            "yes"
+        } else {
+            ""
+        };
         vec![
             person.number.to_string(),
             person.name,

@@ -83,7 +83,8 @@ pub(crate) struct Said {
     /// Look for no faces.
     #[arg(long)]
     no_recognise: bool,
-    /// What becomes of people nobody knows: a folder of their own (cloud), or a question (review).
+    /// What becomes of people nobody knows, from now on: a folder of their own (cloud), one on this machine alone until somebody enrols
+    /// them (local), or a question (review).
     #[arg(long, value_parser = unknown)]
     unknown: Option<Unknown>,
     /// A face nearer than this is that person's.
@@ -98,7 +99,7 @@ pub(crate) struct Said {
 }
 
 fn unknown(text: &str) -> Result<Unknown, String> {
-    serde_json::from_value(json!(text)).map_err(|_| "it is cloud or review".to_owned())
+    serde_json::from_value(json!(text)).map_err(|_| "it is cloud, local or review".to_owned())
 }
 
 impl Said {

@@ -105,7 +105,7 @@ fn plain(folder: &Path) -> Result<PathBuf, Fault> {
     let is_plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
     if !folder.is_absolute() || folder.to_str().is_none_or(|text| text.chars().any(char::is_control)) || !folder.components().all(is_plain)
     {
-        return Err(refuse(folder, "a folder is named by its whole path, from / on, without ..".to_owned()));
+        return Err(refuse(folder, "a folder is named by its whole path, from / on, with no .. in it".to_owned()));
     }
     Ok(folder.components().collect())
 }

@@ -13,8 +13,9 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 pub(crate) struct Wish {
     /// Whether faces are looked for: only with the consent of those it is about.
     pub(crate) recognise: Option<bool>,
-    /// What becomes of people nobody knows: a folder of their own (`cloud`), or a question (`review`).
-    #[schema(value_type = Option<String>, pattern = "^(cloud|review)$")]
+    /// What becomes of people nobody knows: a folder of their own (`cloud`), one on this machine alone until
+    /// somebody enrols them (`local`), or a question (`review`). For people founded from now on.
+    #[schema(value_type = Option<String>, pattern = "^(cloud|local|review)$")]
     pub(crate) unknown: Option<Unknown>,
     /// A face nearer than this is that person's.
     #[schema(minimum = 0, maximum = 0.8)]
@@ -64,7 +65,7 @@ pub(crate) fn at_most<'de, D: Deserializer<'de>, const MAX: u32>(from: D) -> Res
     }
 }
 
-/// `cloud` or `review`.
+/// `cloud`, `local` or `review`.
 pub(crate) fn unknown(text: &str) -> Option<Unknown> {
     serde_json::from_value(json!(text)).ok()
 }

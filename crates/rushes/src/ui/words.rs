@@ -248,7 +248,7 @@ pub(super) fn kind(kind: Kind) -> &'static str {
         Kind::WorkspaceImage | Kind::FormerImage => "Picture",
         Kind::WorkspaceVideo | Kind::FormerVideo => "Film",
         Kind::Thumbnail | Kind::FormerThumbnail => "Thumbnail",
-        Kind::Photo => "Photo",
+        Kind::Photo | Kind::PhotoHere => "Photo",
         Kind::PhotoOriginal => "Photo as taken",
         Kind::ShowcasePage => "Showcase page",
         Kind::LibraryImage => "Saved picture",

@@ -47,7 +47,7 @@ pub(super) fn all(home: &Home, config: &Config) -> Result<Destinations, Fault> {
     }
     super::workspace::former(config, &mut routes)?;
     // A file that goes nowhere is what this product is there to make impossible.
-    for row in KINDS {
+    for row in KINDS.iter().filter(|row| !row.kind.stays_here()) {
         if !routes.iter().any(|route| route.subjects.is_none() && route.takes(row.kind, None)) {
             let reason = format!("no destination takes every {}; let one take all kinds (and subjects)", row.name);
             return Err(Fault::new(Code::ConfigInvalid, "read configuration").with("setting", "destinations").because(reason));
@@ -119,6 +119,9 @@ fn route(place: &DestinationSection) -> Result<Route, Fault> {
     let subject =
         |name: &String| SubjectType::named(name).ok_or_else(|| invalid(place, "subjects", format!("there is no subject {name:?}")));
     let kinds = place.kinds.iter().map(kind).collect::<Result<Vec<_>, _>>()?;
+    if let Some(here) = kinds.iter().find(|kind| kind.stays_here()) {
+        return Err(invalid(place, "kinds", format!("{} never leaves this machine", here.name())));
+    }
     let subjects = place.subjects.iter().map(subject).collect::<Result<Vec<_>, _>>()?;
     Ok(Route {
         name: place.name.clone(),

@@ -65,7 +65,8 @@ pub(super) fn former(config: &Config, routes: &mut [Route]) -> Result<(), Fault>
     }
     for route in routes {
         let is_it = route.name == *name;
-        let all = || KINDS.iter().map(|row| row.kind).filter(|kind| former::kinds().contains(kind) == is_it).collect();
+        let all =
+            || KINDS.iter().map(|row| row.kind).filter(|kind| !kind.stays_here() && former::kinds().contains(kind) == is_it).collect();
         let kinds = route.kinds.get_or_insert_with(all);
         if let Some(other) = kinds.iter().find(|kind| is_it && !former::kinds().contains(kind)) {
             let reason =
@@ -88,7 +89,7 @@ mod tests {
         read("", &mut routes).unwrap();
         assert!(routes.iter().all(|route| route.kinds.is_none()), "without them nothing changes");
         read("[workspace]\nformer = \"old\"\nlayout = \"legacy\"", &mut routes).unwrap();
-        for row in KINDS {
+        for row in KINDS.iter().filter(|row| !row.kind.stays_here()) {
             let is_former = former::kinds().contains(&row.kind);
             assert_eq!(routes.each_ref().map(|route| route.takes(row.kind, None)), [!is_former, is_former], "{}", row.name);
         }

@@ -28,7 +28,7 @@ use utoipa::ToSchema;
 pub(super) struct RulesFacts {
     /// Whether faces are looked for.
     recognise: bool,
-    /// What becomes of people nobody knows: `cloud` or `review`.
+    /// What becomes of people nobody knows: `cloud`, `local` or `review`.
     #[schema(value_type = String)]
     unknown: rushes_core::album::Unknown,
     /// A face nearer than this is that person's.

@@ -38,6 +38,8 @@ pub(in crate::http) struct PersonFacts {
     is_enrolled: bool,
     /// Shown first.
     is_pinned: bool,
+    /// Their folders are on this machine alone until somebody enrols them.
+    is_here: bool,
     #[schema(format = DateTime)]
     consent_at: Option<String>,
     /// How they may be reached.
@@ -58,6 +60,7 @@ impl From<Person> for PersonFacts {
             folder: person.folder,
             is_enrolled: person.is_enrolled,
             is_pinned: person.is_pinned,
+            is_here: person.is_here,
             consent_at: person.consent_ms.map(rfc3339),
             contact: person.contact,
             photos: person.photos,

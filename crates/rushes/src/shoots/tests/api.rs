@@ -93,3 +93,33 @@ async fn shoots_over_http_refuse_what_is_wrong_and_say_why() {
     assert!(left.is_empty(), "{left:?}");
     venue.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shoots_over_http_are_pointed_at_folders_by_whoever_may_do_everything() {
+    let (venue, card) = (Venue::new().await, tempfile::tempdir().unwrap());
+    let at = format!("{SHOOT}/incoming");
+    let point = async |folders: Value| venue.send(Method::PUT, &at, &json!({"folders": folders})).await;
+    std::io::Write::write_all(&mut std::fs::File::create(card.path().join("1.jpg")).unwrap(), &photo(&[Clear(0)], 640, 480, 1)).unwrap();
+    let (status, pointed) = point(json!([card.path()])).await;
+    assert_eq!((status, &pointed["incoming"]), (StatusCode::OK, &json!([{"path": card.path(), "away": null}])), "{pointed}");
+    venue.settled(1).await;
+    let page = venue.get("/shoots/ana-ben").await.1;
+    assert!(page.as_str().unwrap().contains(&card.path().display().to_string()));
+    for wrong in [json!(["card"]), json!([card.path().join("gone")]), json!([venue.home.root()]), json!(["/"]), json!("x")] {
+        assert_eq!(point(wrong.clone()).await.0, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+    assert_eq!(venue.get(SHOOT).await.1["incoming"], pointed["incoming"], "what is refused changes nothing");
+    let (status, key) = venue.send(Method::POST, "/api/v1/keys", &json!({"name": "desk", "scope": "run"})).await;
+    assert_eq!(status, StatusCode::CREATED, "{key}");
+    let began = std::time::Instant::now();
+    // For a moment the server still counts as one that has no key.
+    loop {
+        let asked = venue.ask(Method::PUT, &at).bearer_auth(key["key"].as_str().unwrap()).json(&json!({"folders": [card.path()]}));
+        if answer(asked).await.0 == StatusCode::FORBIDDEN {
+            break;
+        }
+        assert!(began.elapsed() < super::LONG, "a key that may run things points it at folders");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    venue.end().await;
+}

@@ -4,6 +4,7 @@
 
 use super::venue::{ALL, CLEO_AGAIN, State, Venue, Word};
 use crate::support::survivor::{Dice, number, report};
+use rushes_core::album::Unknown;
 use std::time::Instant;
 
 /// Drawn in each of the two tests where not all are gone through.
@@ -60,8 +61,8 @@ fn survive(venue: &Venue, word: &Word, after: &State, (run, place, nth): &Point,
 }
 
 /// Goes through words, and kills each at all its points, or all of them together at so many. Gives points and kills.
-fn go_through(words: &[Word], dice: &mut Dice, kills: Option<u64>) -> (usize, usize) {
-    let venue = Venue::new();
+fn go_through(unknown: Unknown, words: &[Word], dice: &mut Dice, kills: Option<u64>) -> (usize, usize) {
+    let venue = Venue::of(unknown);
     let mut all = Vec::new();
     let mut afters = Vec::new();
     for (index, word) in words.iter().enumerate() {
@@ -82,18 +83,18 @@ fn go_through(words: &[Word], dice: &mut Dice, kills: Option<u64>) -> (usize, us
     (points, killed)
 }
 
-fn survive_all(what: &str, words: &[Word]) {
+fn survive_all(what: &str, unknown: Unknown, words: &[Word]) {
     if crate::support::stores::server().is_some() {
         return report(what, "skipped: rows on a server cannot be put back as they were");
     }
     let (mut dice, began) = (Dice::roll(what), Instant::now());
     let done: Vec<(usize, usize)> = if number("RUSHES_ALL_POINTS", 0) == 0 {
-        vec![go_through(words, &mut dice, Some(number("RUSHES_KILLS", KILLS)))]
+        vec![go_through(unknown, words, &mut dice, Some(number("RUSHES_KILLS", KILLS)))]
     } else {
         // Each word in a home of its own, at the same time.
         std::thread::scope(|scope| {
             let each = words.chunks(1).map(|word| (word, dice.another()));
-            let started: Vec<_> = each.map(|(word, mut dice)| scope.spawn(move || go_through(word, &mut dice, None))).collect();
+            let started: Vec<_> = each.map(|(word, mut dice)| scope.spawn(move || go_through(unknown, word, &mut dice, None))).collect();
             started.into_iter().map(|word| word.join().unwrap()).collect()
         })
     };
@@ -108,6 +109,7 @@ fn shoots_agree_after_a_kill_at_every_point() {
     let face = CLEO_AGAIN.to_string();
     survive_all(
         "kill -9 while a correction is carried out",
+        Unknown::Cloud,
         &[
             Word::enrol(),
             command("rename", &["rename", "2", "Ben Ziegler"]),
@@ -120,9 +122,26 @@ fn shoots_agree_after_a_kill_at_every_point() {
     );
 }
 
+/// Nobody but who was enrolled is elsewhere, at whatever point it is killed: what is said makes some go there, and some come back.
+#[test]
+fn shoots_keep_local_people_here_after_a_kill_at_every_point() {
+    let enrolled = |name: &'static str, says: &[&str]| Word { state: "enrolled", ..Word::said(name, says) };
+    survive_all(
+        "kill -9 while people of this machine alone are spoken of",
+        Unknown::Local,
+        &[
+            Word::enrol(),
+            Word::said("rename one who is here alone", &["rename", "2", "Ben Ziegler"]),
+            enrolled("merge into one who is enrolled", &["merge", "2", "1"]),
+            Word { may_be_repeated: false, ..enrolled("undo a merge into one who is enrolled", &["undo"]) },
+            Word::forget(),
+        ],
+    );
+}
+
 #[test]
 fn shoots_forget_without_a_trace_after_a_kill_at_every_point() {
-    survive_all("kill -9 while somebody is forgotten", &[Word::forget()]);
+    survive_all("kill -9 while somebody is forgotten", Unknown::Cloud, &[Word::forget()]);
 }
 
 /// The album is told of somebody who is enrolled, in a process of its own: only one that finds faces does so.

@@ -118,7 +118,7 @@ fn shoots_refuse_folders_that_cannot_be_right_and_stay_as_they_were() {
         (&["home/library"], "Rushes itself"),
         (&["home/shoots/dance/Incoming"], "Rushes itself"),
         (&[""], "Rushes itself"),
-        (&["card/.."], "without .."),
+        (&["card/.."], "with no .. in it"),
         (&["card", "card/DCIM"], "one within the other"),
         (&["link", "card"], "one within the other"),
     ] {

@@ -5,10 +5,10 @@ use crate::support::{Places, soon};
 use async_trait::async_trait;
 use rushes_core::album::{Album, Correction, Rules};
 use rushes_core::clock::{Clock, SystemClock};
-use rushes_core::delivery::{Route, Routes};
+use rushes_core::delivery::{Delivery, Route, Routes};
 use rushes_core::faces::{Face, FaceFinder, Quality, Region, Seen, TEMPLATE_LEN, Template};
 use rushes_core::store::AssetFilter;
-use rushes_core::{Cancel, Code, Fault, Job, Kind};
+use rushes_core::{Asset, Cancel, Code, Fault, Job, Kind};
 use rushes_engine::{Access, Engine, Home, NewJobRequest, Parts, Site};
 use rushes_media::inspect::MediaInspector;
 use rushes_store::AlbumFiles;
@@ -243,13 +243,19 @@ impl Stand {
             assert!(tokio::time::Instant::now() < end, "{:?} {:?}\nnot {decided:?}", strip(files(&self.home().join("library"))), shown());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        // Who is on this machine alone is nowhere else.
+        let here: BTreeSet<&str> = people.iter().filter(|person| person.is_here).map(|person| person.folder.as_str()).collect();
+        let (own, elsewhere): (BTreeSet<_>, BTreeSet<_>) =
+            decided.iter().cloned().partition(|path| here.contains(path.split('/').next().unwrap()));
         for (name, port) in &self.places.destinations {
             let there = port.list("", None).await.unwrap().keys;
-            assert_eq!(strip(there), decided, "{name}");
+            assert_eq!(strip(there), elsewhere, "{name}");
         }
-        let made = AssetFilter { kind: Some(Kind::Photo), ..AssetFilter::default() };
-        let assets = store.assets(&made).await.unwrap();
-        assert_eq!(strip(assets.iter().map(|(asset, _)| asset.path.clone()).collect()), decided, "assets");
+        let of_kind = async |kind: Kind| store.assets(&AssetFilter { kind: Some(kind), ..AssetFilter::default() }).await.unwrap();
+        let paths = |assets: &[(Asset, Vec<Delivery>)]| strip(assets.iter().map(|(asset, _)| asset.path.clone()).collect());
+        let (assets, alone) = (of_kind(Kind::Photo).await, of_kind(Kind::PhotoHere).await);
+        assert_eq!((paths(&assets), paths(&alone)), (elsewhere, own), "assets");
+        assert!(alone.iter().all(|(_, deliveries)| deliveries.is_empty()));
         for (asset, _) in &assets {
             let record = self.places.catalog.get("photos", &asset.id.to_string()).await.unwrap().expect("its record");
             assert_eq!(record.fields["owner"], json!(asset.subject), "{}", record.fields);
@@ -261,7 +267,11 @@ impl Stand {
                 named.insert(id, record.fields["name"].as_str().unwrap().to_owned());
             }
         }
-        let known = people.iter().map(|person| (rushes_workflows::route::person_id(SHOOT, person.number), person.name.clone())).collect();
+        let known = people
+            .iter()
+            .filter(|person| !person.is_here)
+            .map(|person| (rushes_workflows::route::person_id(SHOOT, person.number), person.name.clone()))
+            .collect();
         assert_eq!(named, known, "records of people");
         let audit = rushes_engine::audit::audit(self.parts(), true).await.unwrap();
         assert!(audit.clean, "{:#?}", audit.findings);

@@ -41,9 +41,24 @@ const CONFIG: &str = "[delivery]\nfirst_backoff_s = 0.05\nscan_every_s = 0.2\n";
 /// What the album has decided: people, and the photos below `People/` as `folder/group/photo`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct State {
-    /// By number: name, folder, whether enrolled.
-    people: BTreeMap<u32, (String, String, bool)>,
+    /// By number: name, folder, whether enrolled, and whether on this machine alone.
+    people: BTreeMap<u32, (String, String, bool, bool)>,
     photos: BTreeSet<String>,
+}
+
+impl State {
+    /// What of it is elsewhere, too.
+    fn elsewhere(&self) -> Self {
+        let is_here = |folder: &str| self.people.values().any(|(_, own, _, is_here)| own == folder && *is_here);
+        let photos = self.photos.iter().filter(|path| !is_here(path.split('/').next().unwrap())).cloned().collect();
+        Self { people: self.people.clone().into_iter().filter(|(_, (.., is_here))| !is_here).collect(), photos }
+    }
+
+    /// Folders and photos below `People/`.
+    fn shown(&self) -> BTreeSet<String> {
+        let of = |folder: &String| [format!("{folder}/"), format!("{folder}/Solo/"), format!("{folder}/Group/")];
+        self.photos.iter().cloned().chain(self.people.values().flat_map(|(_, folder, ..)| of(folder))).collect()
+    }
 }
 
 /// One process on a word's way.
@@ -62,7 +77,7 @@ pub(super) struct Word {
     /// Saying it twice is saying it once.
     pub(super) may_be_repeated: bool,
     /// What must be nowhere afterwards.
-    traces: Vec<Vec<u8>>,
+    pub(super) traces: Vec<Vec<u8>>,
 }
 
 impl Word {
@@ -107,6 +122,7 @@ async fn album(shoots: &Path) -> Arc<dyn Album> {
 pub(super) struct Venue {
     program: Program,
     server: Option<S3Server>,
+    rules: Rules,
     befores: BTreeMap<&'static str, State>,
 }
 
@@ -115,7 +131,8 @@ fn on_runtime<T>(work: impl Future<Output = T>) -> T {
 }
 
 impl Venue {
-    pub(super) fn new() -> Self {
+    /// Where unknown people are dealt with so.
+    pub(super) fn of(unknown: Unknown) -> Self {
         let server = s3s_fs();
         let program = Program::with(CONFIG);
         let place = |name: &str| format!("uri = \"file://{}\"\n", program.path(name).display());
@@ -133,8 +150,9 @@ impl Venue {
             program.write(".env", format!("VENUE_ID={}\nVENUE_SECRET={}\n", server.access_key, server.secret_key).as_bytes());
         }
         program.write("rushes.toml", config.as_bytes());
-        let mut venue = Self { program, server, befores: BTreeMap::new() };
-        venue.program.run(&["shoots", "new", "Ana & Ben", "--recognise"]).expect(0);
+        let mut venue = Self { program, server, rules: Rules { unknown, ..RULES }, befores: BTreeMap::new() };
+        let said = if unknown == Unknown::Local { "local" } else { "cloud" };
+        venue.program.run(&["shoots", "new", "Ana & Ben", "--recognise", "--unknown", said]).expect(0);
         on_runtime(venue.enter());
         venue.start();
         // Taken is taken; a copy of the file would be looked at once more.
@@ -160,7 +178,7 @@ impl Venue {
             let original = AssetId(SystemClock.new_id());
             let sha256 = digest(&bytes[..], "").unwrap().sha256;
             let photo = NewPhoto { name: name.clone(), sha256, extension: "png".into(), original, model: "told".into(), faces, group };
-            album.enter(photo, RULES).await.unwrap();
+            album.enter(photo, self.rules).await.unwrap();
             write(&self.shoots().join(SHOOT).join("Incoming").join(name), &bytes);
         }
     }
@@ -240,7 +258,7 @@ impl Venue {
                 for photo in album.photos(Some(person.number), 0, 1_000).await.unwrap() {
                     photos.insert(format!("{}/{}/{:06}.{}", person.folder, photo.group.name(), photo.number, photo.extension));
                 }
-                people.insert(person.number, (person.name, person.folder, person.is_enrolled));
+                people.insert(person.number, (person.name, person.folder, person.is_enrolled, person.is_here));
             }
             State { people, photos }
         })
@@ -249,24 +267,20 @@ impl Venue {
     /// Library, folder, bucket, records, rows, what the program says and what the album has decided are the same. Gives that.
     pub(super) fn agrees(&self, at: &str) -> State {
         let state = self.state();
-        let mut shown = state.photos.clone();
-        for (_, folder, _) in state.people.values() {
-            shown.extend([format!("{folder}/"), format!("{folder}/Solo/"), format!("{folder}/Group/")]);
-        }
-        let people = format!("{SHOOT}/People");
-        for place in ["home/library", "bucket"] {
+        let (people, elsewhere) = (format!("{SHOOT}/People"), state.elsewhere());
+        for (place, shown) in [("home/library", state.shown()), ("bucket", elsewhere.shown())] {
             assert_eq!(below(&self.program.path(place).join(&people)), shown, "{at}: {place}");
         }
         if let Some(folder) = self.server.as_ref().and_then(|server| server.folder.as_ref()) {
             let objects: BTreeSet<String> =
                 below(&folder.join("bucket").join(&people)).into_iter().filter(|key| !key.ends_with('/')).collect();
-            assert_eq!(objects, state.photos, "{at}: bucket of the server");
+            assert_eq!(objects, elsewhere.photos, "{at}: bucket of the server");
         }
         let said = self.program.run(&["people", "--shoot", SHOOT, "ls", "--json"]).expect(0).json();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let row = |person: &Value| {
             let number = u32::try_from(person["number"].as_u64().unwrap()).unwrap();
-            (number, (text(&person["name"]), text(&person["folder"]), person["is_enrolled"] == true))
+            (number, (text(&person["name"]), text(&person["folder"]), person["is_enrolled"] == true, person["is_here"] == true))
         };
         let listed: BTreeMap<u32, _> = said["people"].as_array().unwrap().iter().map(row).collect();
         assert_eq!(listed, state.people, "{at}: as the program lists them");
@@ -291,7 +305,8 @@ impl Venue {
             let record = photos.get(&asset.id.to_string()).unwrap_or_else(|| panic!("{at}: no record of {}", asset.path));
             assert_eq!(record["owner"], Value::from(asset.subject.clone()), "{at}: {record}");
         }
-        let known: BTreeSet<String> = assets.iter().map(|(asset, _)| asset.id.to_string()).collect();
+        let told = assets.iter().filter(|(asset, _)| !asset.kind.stays_here());
+        let known: BTreeSet<String> = told.map(|(asset, _)| asset.id.to_string()).collect();
         let more: Vec<_> = photos.keys().filter(|id| !known.contains(*id)).collect();
         assert!(more.is_empty(), "{at}: records of nothing: {more:?}");
         let people = records(&self.program.path("records/people"));
@@ -300,7 +315,7 @@ impl Venue {
             .filter(|(_, record)| record["is_gone"] != true)
             .map(|(id, record)| (id, record["name"].as_str().unwrap().to_owned()))
             .collect();
-        let wanted = state.people.iter().map(|(number, (name, ..))| (person_id(SHOOT, *number), name.clone())).collect();
+        let wanted = state.elsewhere().people.iter().map(|(number, (name, ..))| (person_id(SHOOT, *number), name.clone())).collect();
         assert_eq!(named, wanted, "{at}: records of people");
     }
 
