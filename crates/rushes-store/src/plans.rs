@@ -42,11 +42,16 @@ const OPEN_ONLY: &[&str] = &[
 ];
 
 /// Searches by so little that they walk nearly everything.
-const WIDE: &[&str] = &["(op=?)", "INDEX deliveries_by_key (destination=?)"];
+const WIDE: &[&str] = &["(op=?)", "INDEX deliveries_by_key (destination=?)", "INDEX deliveries_by_place (destination=?)"];
 
 /// What a first page that asks for nothing in particular walks: from the beginning, in the order of the page, until it is full.
-const FROM_THE_BEGINNING: &[&str] =
-    &["SCAN jobs USING INDEX jobs_top", "SCAN a USING INDEX sqlite_autoindex_assets_1", "SCAN deliveries", "SCAN subjects"];
+const FROM_THE_BEGINNING: &[&str] = &[
+    "SCAN jobs USING INDEX jobs_top",
+    "SCAN a USING INDEX sqlite_autoindex_assets_1",
+    "SCAN deliveries",
+    "SCAN subjects",
+    "SEARCH deliveries USING INDEX deliveries_by_place (destination=?)",
+];
 
 /// Every sort of page that can be asked for; beginning in the middle, or from the beginning.
 fn lists(is_first: bool) -> Vec<String> {

@@ -16,7 +16,8 @@ mod worker;
 use clap::Parser;
 use std::process::ExitCode;
 
-/// Threads here hand buffers to each other all day; the system's own allocator gives each back to the system at once.
+/// Threads here hand buffers to each other all day; the system's own allocator gives each back to the system at once, or
+/// keeps large ones for a thread that has no use for them. What is written in C takes its memory here, too.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

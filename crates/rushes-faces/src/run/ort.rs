@@ -2,6 +2,7 @@
 
 use super::{Run, refuse, unloadable};
 use ::ort::environment::Environment;
+use ::ort::ep::CPU;
 use ::ort::session::Session;
 use ::ort::value::TensorRef;
 use rushes_core::Fault;
@@ -54,7 +55,10 @@ impl Loaded {
         let builder = builder.with_intra_threads(1).map_err(|error| error.to_string())?;
         let builder = builder.with_inter_threads(1).map_err(|error| error.to_string())?;
         // Photos are of many sizes: a plan of memory made for one is of no use to the next.
-        let mut builder = builder.with_memory_pattern(false).map_err(|error| error.to_string())?;
+        let builder = builder.with_memory_pattern(false).map_err(|error| error.to_string())?;
+        // It would grow to the next power of two of the largest photo, in each session, and give nothing back.
+        let no_arena = CPU::default().with_arena_allocator(false).build();
+        let mut builder = builder.with_execution_providers([no_arena]).map_err(|error| error.to_string())?;
         builder.commit_from_memory(&self.bytes).map_err(|error| error.to_string())
     }
 }
