@@ -1,6 +1,7 @@
 //! The albums: one SQLite file for each shoot, beside its photos. Never in Postgres, never at a destination: faces stay on this
 //! machine. What is deleted is overwritten.
 
+mod compare;
 mod correct;
 mod decide;
 mod enter;
@@ -15,7 +16,7 @@ use crate::upkeep::write_anew;
 use crate::writer::failed;
 use async_trait::async_trait;
 use rushes_core::album::{
-    Album, Albums, Corrected, Correction, Counts, Entered, NewPhoto, Person, Photo, Pictured, Rules, Seen, Settled, Wanted,
+    Album, Albums, Corrected, Correction, Counts, Entered, Likenesses, NewPhoto, Person, Photo, Pictured, Rules, Seen, Settled, Wanted,
 };
 use rushes_core::asset::flaw_of_path;
 use rushes_core::clock::Clock;
@@ -29,9 +30,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 const SCHEMA: &str = include_str!("schema.sql");
-const SCHEMA_VERSION: i64 = 2;
-/// What albums of the first version lack.
-const SINCE_1: &str = "ALTER TABLE people ADD COLUMN became INTEGER";
+const SCHEMA_VERSION: i64 = 3;
+/// What albums of each version lack to be of the next, those of the first version first.
+const SINCE: [&str; 2] = [
+    "ALTER TABLE people ADD COLUMN became INTEGER",
+    "CREATE TABLE different(person INTEGER NOT NULL, other INTEGER NOT NULL, PRIMARY KEY(person, other)) STRICT, WITHOUT ROWID",
+];
 /// Another process writes: a command beside the server.
 const BUSY_MAX: Duration = Duration::from_secs(20);
 
@@ -92,7 +96,8 @@ impl AlbumFile {
             return Err(Fault::new(Code::HomeNewer, "open album").with("path", path.display()));
         }
         if version < SCHEMA_VERSION {
-            transaction.execute_batch(if version == 0 { SCHEMA } else { SINCE_1 }).map_err(failed)?;
+            let since = usize::try_from(version).unwrap_or_default().checked_sub(1).map(|at| SINCE[at..].join(";"));
+            transaction.execute_batch(&since.unwrap_or_else(|| SCHEMA.to_owned())).map_err(failed)?;
             transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(failed)?;
         }
         transaction.commit().map_err(failed)?;
@@ -195,6 +200,10 @@ impl Pictured for AlbumFile {
 
     async fn forgotten(&self) -> Result<Vec<u32>, Fault> {
         self.read(people::forgotten).await
+    }
+
+    async fn likenesses(&self, known: Option<[u64; 2]>, limit: u32) -> Result<Option<Likenesses>, Fault> {
+        self.read(move |sql| compare::likenesses(sql, known, limit)).await
     }
 
     async fn last_said(&self) -> Result<Option<(i64, i64, String)>, Fault> {
