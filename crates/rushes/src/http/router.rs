@@ -62,16 +62,7 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(subjects::character))
         .routes(routes!(subjects::people))
         .routes(routes!(subjects::person))
-        .routes(routes!(shoots::list, shoots::make))
-        .routes(routes!(shoots::show, shoots::change))
-        .routes(routes!(shoots::link, shoots::unlink))
-        .routes(routes!(shoots::people::list, shoots::people::enrol).layer(DefaultBodyLimit::disable()))
-        .routes(routes!(shoots::people::forget))
-        .routes(routes!(shoots::people::correct))
-        .routes(routes!(shoots::people::review))
-        .routes(routes!(shoots::people::crop))
-        .routes(routes!(shoots::photos::list, shoots::photos::hand_in).layer(DefaultBodyLimit::disable()))
-        .routes(routes!(shoots::photos::why))
+        .merge(of_shoots())
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::retry))
         .routes(routes!(audit::report, audit::fix))
@@ -99,6 +90,22 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(workers::fail))
         .routes(routes!(handed::picture))
         .routes(routes!(handed::hand_in).layer(DefaultBodyLimit::disable()))
+}
+
+/// Of them those of shoots, and of who is in them.
+fn of_shoots() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(shoots::list, shoots::make))
+        .routes(routes!(shoots::show, shoots::change))
+        .routes(routes!(shoots::link, shoots::unlink))
+        .routes(routes!(shoots::people::list, shoots::people::enrol).layer(DefaultBodyLimit::disable()))
+        .routes(routes!(shoots::people::forget))
+        .routes(routes!(shoots::people::correct))
+        .routes(routes!(shoots::people::review))
+        .routes(routes!(shoots::people::proposals))
+        .routes(routes!(shoots::people::crop))
+        .routes(routes!(shoots::photos::list, shoots::photos::hand_in).layer(DefaultBodyLimit::disable()))
+        .routes(routes!(shoots::photos::why))
 }
 
 /// Every route with what it passes on its way.

@@ -4,6 +4,7 @@
 mod crashes;
 mod cut;
 mod many;
+mod propose;
 mod stand;
 mod venue;
 

@@ -44,6 +44,8 @@ pub(super) struct State {
     /// By number: name, folder, whether enrolled.
     people: BTreeMap<u32, (String, String, bool)>,
     photos: BTreeSet<String>,
+    /// Who was told apart.
+    apart: BTreeSet<(u32, u32)>,
 }
 
 /// One process on a word's way.
@@ -242,7 +244,8 @@ impl Venue {
                 }
                 people.insert(person.number, (person.name, person.folder, person.is_enrolled));
             }
-            State { people, photos }
+            let apart = album.likenesses(None, 1_000).await.unwrap().unwrap().apart;
+            State { people, photos, apart }
         })
     }
 
