@@ -4,12 +4,14 @@
 mod correct;
 pub mod guests;
 pub mod incoming;
+mod likenesses;
 mod people;
 mod photos;
 mod rules;
 mod wanted;
 
 pub use correct::{Corrected, Correction};
+pub use likenesses::{Likeness, Likenesses};
 pub use people::{Person, folder_of};
 pub use photos::{Entered, Group, NewPhoto, Photo, Seen, Stands};
 pub use rules::{Rules, Unknown};
@@ -59,6 +61,9 @@ pub trait Pictured: Send + Sync {
 
     /// Who is being forgotten: the album knows nothing of them any more, and elsewhere something may be left.
     async fn forgotten(&self) -> Result<Vec<u32>, Fault>;
+
+    /// What everybody is compared by, of at most `limit` faces, the newest; None where nothing was written since `known`.
+    async fn likenesses(&self, known: Option<[u64; 2]>, limit: u32) -> Result<Option<Likenesses>, Fault>;
 
     /// What would be undone next: its number, when it was said, and what.
     async fn last_said(&self) -> Result<Option<(i64, i64, String)>, Fault>;

@@ -1,5 +1,5 @@
 //! What looking for faces costs, and how rightly persons are told apart, on the shared test photos and on photos of 24
-//! megapixels made of them. `cargo run --release -p rushes-faces --example measure [accuracy|speed|peer|look PHOTO [PNG]]`.
+//! megapixels made of them. `cargo run --release -p rushes-faces --example measure [accuracy|speed|peer|propose|look PHOTO [PNG]]`.
 //!
 //! Photos and models lie in `../shared`, or in the folder that RUSHES_SHARED names; without them it says so and ends.
 //! Compare processor seconds and ratios within one run: machines are noisy.
@@ -9,11 +9,11 @@
 use image::imageops::{FilterType, overlay, resize};
 use image::{Rgb, RgbImage};
 use rushes_core::Cancel;
-use rushes_core::album::{Group, Rules};
+use rushes_core::album::{Group, Likeness, Likenesses, Rules};
 use rushes_core::faces::judge::{Verdict, assign, group, may_found};
 use rushes_core::faces::{FaceFinder, Seen, Template};
 use rushes_faces::models::{self, DETECTOR, EMBEDDER, MODELS};
-use rushes_faces::{Finder, MAX_CLUSTERED, Runtime, cluster};
+use rushes_faces::{Finder, MAX_CLUSTERED, Runtime, cluster, propose};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -25,6 +25,10 @@ const LARGE: usize = 6;
 fn main() -> Result<(), Trouble> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if words == ["propose"] {
+        proposals()?;
+        return Ok(());
+    }
     let shared =
         std::env::var_os("RUSHES_SHARED").map_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared").into(), PathBuf::from);
     let dev = shared.join("data/faces/dev");
@@ -51,6 +55,31 @@ fn main() -> Result<(), Trouble> {
             peer(home.path(), &photos).await
         }),
     }
+}
+
+/// What it costs to find who may be one: of as many faces as are compared at once, of so many people.
+fn proposals() -> Result<(), Trouble> {
+    let mut number = 7_u64;
+    let mut template = || {
+        let mut one = || {
+            number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (number >> 40) as f32 / (1 << 24) as f32 * 0.17
+        };
+        let numbers: Vec<f32> = (0..128).map(|_| one()).collect();
+        Template::new(&numbers)
+    };
+    for people in [60, 300, MAX_CLUSTERED] {
+        let mut of = Likenesses::default();
+        for number in 0..u32::try_from(people)? {
+            let templates = (0..MAX_CLUSTERED / people).map(|_| template()).collect::<Result<_, _>>()?;
+            of.people.push(Likeness { number, templates, photos: [number].into() });
+        }
+        let (began, cpu) = (Instant::now(), cpu_s());
+        let found = propose(&of, 0.60).same.len();
+        let (wall, cpu) = (began.elapsed().as_secs_f64(), cpu_s() - cpu);
+        println!("faces       {MAX_CLUSTERED} faces of {people} people: {cpu:.2} s CPU, {wall:.2} s ({found} proposals)");
+    }
+    Ok(())
 }
 
 /// The photos of a list, with who is in each.

@@ -14,12 +14,23 @@ pub const MAX_CLUSTERED: usize = 5000;
 pub fn cluster(faces: &[(&Template, usize)], distance: f32) -> Vec<Vec<usize>> {
     let skipped = faces.len().saturating_sub(MAX_CLUSTERED);
     let faces = &faces[skipped..];
-    let mut between = Distances::of(faces);
-    let mut groups: Vec<Vec<usize>> = (0..faces.len()).map(|face| vec![face]).collect();
+    let between = Distances::of(faces.len(), |one, other| {
+        let ((template, photo), (its, where_else)) = (faces[one], faces[other]);
+        if photo == where_else { f32::INFINITY } else { template.distance(its) }
+    });
+    let mut groups = join(between, &vec![1; faces.len()], distance);
+    groups.iter_mut().flatten().for_each(|face| *face += skipped);
+    groups
+}
+
+/// Joins what is near: groups of indexes, in the order of their first. `sizes` are how many faces each index stands for.
+pub(crate) fn join(mut between: Distances, sizes: &[usize], distance: f32) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = (0..between.side).map(|one| vec![one]).collect();
+    let mut sizes = sizes.to_vec();
     let mut chain: Vec<usize> = Vec::new();
     // Each begins a chain of its own, unless it has left: become part of another, or with nobody near.
-    let mut has_left = vec![false; faces.len()];
-    for first in 0..faces.len() {
+    let mut has_left = vec![false; between.side];
+    for first in 0..between.side {
         while !has_left[first] {
             let end = *chain.last().unwrap_or(&first);
             if chain.is_empty() {
@@ -34,9 +45,10 @@ pub fn cluster(faces: &[(&Template, usize)], distance: f32) -> Vec<Vec<usize>> {
                 has_left[end] = true;
             } else if before == Some(other) {
                 chain.truncate(chain.len() - 2);
-                between.join(other, end, [&groups[other], &groups[end]].map(Vec::len));
+                between.join(other, end, [sizes[other], sizes[end]]);
                 let joined = std::mem::take(&mut groups[end]);
                 groups[other].extend(joined);
+                sizes[other] += sizes[end];
                 has_left[end] = true;
             } else {
                 chain.push(other);
@@ -44,32 +56,37 @@ pub fn cluster(faces: &[(&Template, usize)], distance: f32) -> Vec<Vec<usize>> {
         }
     }
     groups.retain(|group| !group.is_empty());
-    groups.iter_mut().for_each(|group| {
-        group.iter_mut().for_each(|face| *face += skipped);
-        group.sort_unstable();
-    });
+    groups.iter_mut().for_each(|group| group.sort_unstable());
     groups.sort_unstable();
     groups
 }
 
 /// Between each two groups, row by row: a group's own stand side by side. Infinite from a group to itself and to what has
 /// left.
-struct Distances {
+pub(crate) struct Distances {
     side: usize,
     all: Vec<f32>,
 }
 
 impl Distances {
-    fn of(faces: &[(&Template, usize)]) -> Self {
-        let side = faces.len();
+    /// Of so many; infinite between those that are never joined.
+    pub(crate) fn of(side: usize, distance: impl Fn(usize, usize) -> f32) -> Self {
         let mut all = vec![f32::INFINITY; side * side];
-        for (at, (template, photo)) in faces.iter().enumerate() {
-            for (before, (other, _)) in faces[..at].iter().enumerate().filter(|(_, other)| other.1 != *photo) {
-                let distance = template.distance(other);
+        for at in 0..side {
+            for before in 0..at {
+                let distance = distance(at, before);
                 (all[at * side + before], all[before * side + at]) = (distance, distance);
             }
         }
         Self { side, all }
+    }
+
+    /// Those that are at most so far apart, each pair once, the nearest first.
+    pub(crate) fn within(&self, distance: f32) -> Vec<(f32, [usize; 2])> {
+        let row = |at: usize| self.row(at)[..at].iter().enumerate().map(move |(before, its)| (*its, [before, at]));
+        let mut pairs: Vec<_> = (0..self.side).flat_map(row).filter(|(its, _)| *its <= distance).collect();
+        pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        pairs
     }
 
     fn row(&self, of: usize) -> &[f32] {

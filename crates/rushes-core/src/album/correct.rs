@@ -33,6 +33,18 @@ pub enum Correction {
         /// Who becomes that one.
         from: u32,
     },
+    /// They are not one, however like.
+    Different {
+        /// Who.
+        person: u32,
+        /// Who else.
+        other: u32,
+    },
+    /// These faces of nobody are one person's, somebody new.
+    Found {
+        /// Faces, each of another photo.
+        faces: Vec<u32>,
+    },
     /// These faces of a person are another's.
     Split {
         /// Faces, all of one person.

@@ -1,10 +1,10 @@
 //! The promises, on photos of known persons, with thresholds that were fixed before: who is found, told apart, routed.
 
 use super::{library, models, photos};
-use crate::{Finder, Runtime, cluster};
+use crate::{Finder, Runtime, cluster, propose};
 use rushes_core::Cancel;
-use rushes_core::album::Rules;
-use rushes_core::faces::judge::{Verdict, assign};
+use rushes_core::album::{Likeness, Likenesses, Rules, Unknown};
+use rushes_core::faces::judge::{Verdict, assign, may_found};
 use rushes_core::faces::{Face, FaceFinder, Seen, Template};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -126,6 +126,79 @@ async fn faces_of_the_test_photos_are_found_and_told_apart() {
     assert!(at_055.1 <= 2 && at_055.0 >= 0.94, "{at_055:?}");
     assert_eq!(routes.1, 0, "no wrong route");
     assert!(routes.0 * 10 >= routes.2 * 7, "{routes:?}");
+}
+
+/// Of the test photos nobody is founded twice by the usual rules: by these many are.
+const STRICT: Rules = Rules {
+    is_recognising: true,
+    unknown: Unknown::Cloud,
+    route_below: 0.35,
+    review_below: 0.40,
+    margin: 0.05,
+    is_open: true,
+    expires_ms: None,
+};
+
+/// As an album founds people by their photos in this order: name and faces of each.
+fn founded<'a>(singles: &[(&'a str, &Face)]) -> (Vec<&'a str>, Vec<Likeness>) {
+    let (mut names, mut known, mut people) = (Vec::new(), Vec::new(), Vec::<Likeness>::new());
+    for (photo, (name, face)) in (1..).zip(singles) {
+        let person = match assign(&[&face.template], &known, |_, _| true, &STRICT)[0] {
+            Verdict::Route { person, .. } => person,
+            Verdict::Unknown if may_found(&face.quality) => {
+                names.push(*name);
+                known.push(vec![face.template.clone()]);
+                people.push(Likeness { number: people.len() as u32, templates: Vec::new(), photos: BTreeSet::new() });
+                people.len() - 1
+            }
+            _ => continue,
+        };
+        people[person].photos.insert(photo);
+        if may_found(&face.quality) {
+            people[person].templates.push(face.template.clone());
+        }
+    }
+    (names, people)
+}
+
+/// Of what is proposed of these people: (rightly, wrongly, of so many that would make each of them one).
+fn proposed(names: &[&str], people: Vec<Likeness>) -> (usize, usize, usize) {
+    let wanted = names.len() - names.iter().collect::<BTreeSet<_>>().len();
+    let found = propose(&Likenesses { people, ..Likenesses::default() }, 0.60).same;
+    let right = found.iter().filter(|likely| names[likely.people[0] as usize] == names[likely.people[1] as usize]).count();
+    (right, found.len() - right, wanted)
+}
+
+/// Photos come in by chance: so many orders are tried.
+const ORDERS: u64 = 200;
+
+#[tokio::test]
+async fn people_of_the_test_photos_who_are_one_are_proposed() {
+    let Some(photos) = look(&Runtime::Rten).await else { return };
+    let singles = singles(&photos);
+    // As if nobody had been known again: each photo is somebody's of their own.
+    let alone = |(number, (_, face)): (usize, &(&str, &Face))| Likeness {
+        number: number as u32,
+        templates: vec![face.template.clone()],
+        photos: [number as u32].into(),
+    };
+    let names: Vec<&str> = singles.iter().map(|(name, _)| *name).collect();
+    let (right, wrong, of) = proposed(&names, singles.iter().enumerate().map(alone).collect());
+    eprintln!("of {} photos alone: {right} rightly, {wrong} wrongly, of {of}", names.len());
+    let mut sum = (0, 0, 0);
+    for order in 0..ORDERS {
+        let mut shuffled = singles.clone();
+        shuffled.sort_by_cached_key(|(_, face)| {
+            let bytes = face.template.to_bytes();
+            bytes.iter().fold(order, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3).rotate_left(29))
+        });
+        let (names, people) = founded(&shuffled);
+        let seen = proposed(&names, people);
+        sum = (sum.0 + seen.0, sum.1 + seen.1, sum.2 + seen.2);
+    }
+    eprintln!("of people founded in {ORDERS} orders: {} rightly, {} wrongly, of {}", sum.0, sum.1, sum.2);
+    assert!(wrong * 20 <= right && right * 10 >= of * 9, "{right} rightly, {wrong} wrongly, of {of}");
+    assert!(sum.2 > 1_000 && sum.1 * 20 <= sum.0 && sum.0 * 10 >= sum.2 * 9, "{sum:?}");
 }
 
 #[tokio::test]

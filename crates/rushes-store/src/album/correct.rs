@@ -1,5 +1,6 @@
 //! What somebody says about people and faces, carried out in one transaction. What it changes is judged anew around it.
 
+use super::compare;
 use super::decide::{alike, judge_photo, template, templates_of};
 use super::people::{IS_HERE, keep_known, leave, must_be, name};
 use super::undo::{Before, undo};
@@ -31,6 +32,15 @@ pub(super) fn correct(write: &Writing<'_>, correction: Correction, rules: &Rules
             merge(sql, into, from)?;
             judge_like(write, into, rules)?;
             (format!("merge {from} into {into}"), Some(into), true)
+        }
+        Correction::Different { person, other } => {
+            compare::different(sql, person, other)?;
+            (format!("different {person} {other}"), Some(person), true)
+        }
+        Correction::Found { faces } => {
+            let person = compare::found(write, &faces)?;
+            judge_like(write, person, rules)?;
+            ("found".to_owned(), Some(person), true)
         }
         Correction::Split { faces } => {
             let person = split(write, &faces, rules)?;
@@ -118,8 +128,11 @@ fn enrol(
     }
     let person = match like.split_first() {
         Some((first, others)) => {
+            // Those that somebody told apart stay two, however like.
             for other in others {
-                merge(sql, *first, *other)?;
+                if !compare::apart(sql)?.contains(&((*first).min(*other), (*first).max(*other))) {
+                    merge(sql, *first, *other)?;
+                }
             }
             *first
         }
@@ -231,7 +244,7 @@ fn split(write: &Writing<'_>, faces: &[u32], rules: &Rules) -> Result<u32, Fault
     Ok(new)
 }
 
-fn confirm(sql: &Connection, face: u32, person: u32) -> Result<(), Fault> {
+pub(super) fn confirm(sql: &Connection, face: u32, person: u32) -> Result<(), Fault> {
     must_be(sql, person)?;
     let photo = photo_of(sql, face)?;
     // Whoever had it in this photo by a guess has it no more; by another's word, that word must be taken back first.
@@ -282,6 +295,7 @@ fn forget(sql: &Connection, person: u32) -> Result<(), Fault> {
     let whole = "WITH RECURSIVE whole(number) AS (SELECT ?1 UNION SELECT p.number FROM people p JOIN whole w ON p.became = w.number)
         SELECT number FROM whole";
     for number in all(sql, whole, [person], |row| row.get::<_, u32>(0))? {
+        change(sql, "DELETE FROM different WHERE person = ?1 OR other = ?1", [number])?;
         let gone = folder_of(&format!("gone {number}"));
         let nobody = "UPDATE people SET name = '', folder = ?2, contact = NULL, consent_ms = NULL WHERE number = ?1";
         change(sql, nobody, params![number, gone])?;

@@ -1,6 +1,7 @@
 //! The albums: one SQLite file for each shoot, beside its photos. Never in Postgres, never at a destination: faces stay on this
 //! machine. What is deleted is overwritten.
 
+mod compare;
 mod correct;
 mod decide;
 mod enter;
@@ -16,7 +17,7 @@ use crate::upkeep::write_anew;
 use crate::writer::failed;
 use async_trait::async_trait;
 use rushes_core::album::{
-    Album, Albums, Corrected, Correction, Counts, Entered, NewPhoto, Person, Photo, Pictured, Rules, Seen, Settled, Wanted,
+    Album, Albums, Corrected, Correction, Counts, Entered, Likenesses, NewPhoto, Person, Photo, Pictured, Rules, Seen, Settled, Wanted,
 };
 use rushes_core::asset::flaw_of_path;
 use rushes_core::clock::Clock;
@@ -30,12 +31,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 const SCHEMA: &str = include_str!("schema.sql");
-const SCHEMA_VERSION: u32 = 4;
+const SCHEMA_VERSION: u32 = 5;
 /// What each version has that the one before it lacks, from the second on.
 const SINCE: [&str; SCHEMA_VERSION as usize - 1] = [
     "ALTER TABLE people ADD COLUMN became INTEGER",
     "CREATE TABLE incoming(place INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE) STRICT",
     "ALTER TABLE people ADD COLUMN is_local INTEGER NOT NULL DEFAULT 0",
+    "CREATE TABLE different(person INTEGER NOT NULL, other INTEGER NOT NULL, PRIMARY KEY(person, other)) STRICT, WITHOUT ROWID",
 ];
 /// Another process writes: a command beside the server.
 const BUSY_MAX: Duration = Duration::from_secs(20);
@@ -201,6 +203,10 @@ impl Pictured for AlbumFile {
 
     async fn forgotten(&self) -> Result<Vec<u32>, Fault> {
         self.read(people::forgotten).await
+    }
+
+    async fn likenesses(&self, known: Option<[u64; 2]>, limit: u32) -> Result<Option<Likenesses>, Fault> {
+        self.read(move |sql| compare::likenesses(sql, known, limit)).await
     }
 
     async fn last_said(&self) -> Result<Option<(i64, i64, String)>, Fault> {

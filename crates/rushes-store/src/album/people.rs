@@ -123,6 +123,7 @@ pub(super) fn expire(write: &Writing<'_>) -> Result<bool, Fault> {
         "UPDATE faces SET template = x'', crop = x'' WHERE length(template) > 0 OR length(crop) > 0",
         "DELETE FROM selfies",
         "DELETE FROM corrections",
+        "DELETE FROM different",
         "DELETE FROM guests",
         "DELETE FROM invitation",
         "UPDATE people SET contact = NULL WHERE contact IS NOT NULL",

@@ -24,6 +24,8 @@ CREATE INDEX faces_by_photo ON faces(photo);
 CREATE INDEX faces_by_person ON faces(person, stands);
 CREATE INDEX faces_in_review ON faces(id) WHERE stands = 'review';
 CREATE TABLE ruled_out(face INTEGER NOT NULL, person INTEGER NOT NULL, PRIMARY KEY(face, person)) STRICT, WITHOUT ROWID;
+-- People of whom somebody said that they are not one, the lower number first. Who turned out to be somebody stands here as before.
+CREATE TABLE different(person INTEGER NOT NULL, other INTEGER NOT NULL, PRIMARY KEY(person, other)) STRICT, WITHOUT ROWID;
 -- What was said, and how the faces and people it changed stood before: numbers only, and names of people.
 CREATE TABLE corrections(id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, what TEXT NOT NULL, before TEXT NOT NULL) STRICT;
 -- What lets guests join, one row at most; and those who consented, each known by the hash of their token.

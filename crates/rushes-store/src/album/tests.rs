@@ -1,6 +1,7 @@
 //! Albums from outside: photos come in, somebody says something, and what is wanted follows.
 
 mod local;
+mod proposals;
 
 use super::AlbumFiles;
 use rushes_core::album::guests::{Invitation, Joining};
@@ -413,13 +414,32 @@ async fn album_of_the_first_version_is_gone_on_with() {
     let stand = Stand::new().await;
     stand.enter("1", &[ANA, CLEO]).await;
     let old = rusqlite::Connection::open(stand.folder.path().join("wedding/album.db")).unwrap();
-    old.execute_batch(
-        "ALTER TABLE people DROP COLUMN became; DROP TABLE incoming; ALTER TABLE people DROP COLUMN is_local; PRAGMA user_version = 1",
-    )
-    .unwrap();
+    let undone = "ALTER TABLE people DROP COLUMN became; ALTER TABLE people DROP COLUMN is_local; DROP TABLE incoming;
+        DROP TABLE different; PRAGMA user_version = 1";
+    old.execute_batch(undone).unwrap();
     drop(old);
     let album = AlbumFiles::below(stand.folder.path().to_owned(), Arc::new(SystemClock)).album("wedding").await.unwrap();
     album.correct(Correction::Merge { into: 1, from: 2 }, RULES).await.unwrap();
     album.correct(Correction::Forget { person: 1 }, RULES).await.unwrap();
     assert_eq!(album.forgotten().await.unwrap(), [1, 2]);
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "an album of a former version is made")]
+async fn album_of_the_second_version_is_gone_on_with_and_what_was_said_there_is_undone() {
+    let stand = Stand::new().await;
+    stand.enter("1", &[ANA]).await;
+    stand.say(Correction::Rename { person: 1, name: "Ana".into() }).await.unwrap();
+    let old = rusqlite::Connection::open(stand.folder.path().join("wedding/album.db")).unwrap();
+    old.execute_batch(
+        "DROP TABLE different; DROP TABLE incoming; ALTER TABLE people DROP COLUMN is_local; PRAGMA user_version = 2;
+        UPDATE corrections SET before = json_remove(before, '$.ruled_out', '$.different')",
+    )
+    .unwrap();
+    drop(old);
+    let album = AlbumFiles::below(stand.folder.path().to_owned(), Arc::new(SystemClock)).album("wedding").await.unwrap();
+    stand.enter("2", &[BEN]).await;
+    album.correct(Correction::Undo, RULES).await.unwrap();
+    assert_eq!(album.people().await.unwrap()[0].name, "Person 001");
+    album.correct(Correction::Different { person: 1, other: 2 }, RULES).await.unwrap();
 }

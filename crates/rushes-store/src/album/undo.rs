@@ -51,6 +51,7 @@ pub(super) struct Before {
     faces: BTreeMap<u32, Face>,
     people: BTreeMap<u32, Person>,
     ruled_out: BTreeSet<(u32, u32)>,
+    different: BTreeSet<(u32, u32)>,
     /// Whose each is.
     selfies: BTreeMap<u32, u32>,
     guests: BTreeMap<u32, u32>,
@@ -64,6 +65,12 @@ struct Back {
     people: BTreeMap<u32, Option<Person>>,
     /// Pairs that were not ruled out.
     allowed: Vec<(u32, u32)>,
+    /// … and those that were.
+    #[serde(default)]
+    ruled_out: Vec<(u32, u32)>,
+    /// People who were not told apart.
+    #[serde(default)]
+    different: Vec<(u32, u32)>,
     /// Selfies that were not there.
     selfies: Vec<u32>,
     /// Whose selfies were that are another's now.
@@ -104,14 +111,14 @@ impl Before {
                 Ok((row.get(0)?, person))
             },
         )?;
+        let pairs = |question: &str| all(sql, question, [], |row| Ok((row.get(0)?, row.get(1)?)));
         Ok(Self {
             faces: faces.into_iter().collect(),
             people: people.into_iter().collect(),
-            ruled_out: all(sql, "SELECT face, person FROM ruled_out", [], |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect(),
-            selfies: all(sql, "SELECT id, person FROM selfies", [], |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect(),
-            guests: all(sql, "SELECT id, person FROM guests WHERE person IS NOT NULL", [], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .into_iter()
-                .collect(),
+            ruled_out: pairs("SELECT face, person FROM ruled_out")?.into_iter().collect(),
+            different: pairs("SELECT person, other FROM different")?.into_iter().collect(),
+            selfies: pairs("SELECT id, person FROM selfies")?.into_iter().collect(),
+            guests: pairs("SELECT id, person FROM guests WHERE person IS NOT NULL")?.into_iter().collect(),
         })
     }
 
@@ -127,6 +134,8 @@ impl Before {
                 .map(|(number, _)| (*number, self.people.get(number).cloned()))
                 .collect(),
             allowed: now.ruled_out.difference(&self.ruled_out).copied().collect(),
+            ruled_out: self.ruled_out.difference(&now.ruled_out).copied().collect(),
+            different: now.different.difference(&self.different).copied().collect(),
             selfies: now.selfies.keys().filter(|id| !self.selfies.contains_key(id)).copied().collect(),
             selfies_of: moved_from(&self.selfies, &now.selfies),
             guests_of: moved_from(&self.guests, &now.guests),
@@ -176,6 +185,13 @@ pub(super) fn undo(write: &Writing<'_>) -> Result<Corrected, Fault> {
     }
     for (face, person) in &back.allowed {
         change(sql, "DELETE FROM ruled_out WHERE face = ?1 AND person = ?2", params![face, person])?;
+    }
+    for (face, person) in &back.ruled_out {
+        let statement = "INSERT OR IGNORE INTO ruled_out(face, person) SELECT id, ?2 FROM faces WHERE id = ?1";
+        change(sql, statement, params![face, person])?;
+    }
+    for (person, other) in &back.different {
+        change(sql, "DELETE FROM different WHERE person = ?1 AND other = ?2", params![person, other])?;
     }
     for selfie in &back.selfies {
         change(sql, "DELETE FROM selfies WHERE id = ?1", [selfie])?;

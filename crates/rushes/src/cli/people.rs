@@ -3,7 +3,7 @@
 use super::shoots::{carry_out, find};
 use super::{Context, exit, print};
 use crate::shoots::make::{self, Said};
-use crate::shoots::{Stand, person_named, selfie};
+use crate::shoots::{Merge, Proposed, Proposer, Stand, person_named, selfie};
 use crate::wire;
 use rushes_core::album::{Corrected, Correction, Person};
 use rushes_core::clock::{Clock, SystemClock};
@@ -24,7 +24,7 @@ pub(crate) struct Command {
 enum What {
     /// List the people.
     Ls,
-    /// List the faces somebody must decide of.
+    /// List what somebody must decide: whose faces are, and who may be one person.
     Review,
     #[command(flatten)]
     Say(Word),
@@ -60,6 +60,19 @@ enum Word {
         from: String,
         /// Who stays.
         into: String,
+    },
+    /// Say that two are not one, however like.
+    Different {
+        /// By number, folder or name.
+        who: String,
+        /// By number, folder or name.
+        other: String,
+    },
+    /// Say that faces of nobody are one person's, somebody new.
+    Found {
+        /// The faces, as `review` numbers them.
+        #[arg(required = true)]
+        faces: Vec<u32>,
     },
     /// Say that faces of somebody's folder are another's.
     Split {
@@ -129,6 +142,8 @@ async fn said(context: &Context, stand: &Stand, word: Word) -> anyhow::Result<Sa
         Word::Enrol { name, selfies, consent: _, contact } => enrol(context, stand, name, &selfies, contact).await?,
         Word::Rename { who, name } => Correction::Rename { person: number(&who)?, name },
         Word::Merge { from, into } => Correction::Merge { into: number(&into)?, from: number(&from)? },
+        Word::Different { who, other } => Correction::Different { person: number(&who)?, other: number(&other)? },
+        Word::Found { faces } => Correction::Found { faces },
         Word::Split { faces } => Correction::Split { faces },
         Word::Confirm { face, who } => Correction::Confirm { face, person: number(&who)? },
         Word::Not { face, who } => Correction::NotThisPerson { face, person: number(&who)? },
@@ -195,7 +210,33 @@ async fn list(context: &Context, stand: &Stand) -> anyhow::Result<u8> {
 
 async fn review(context: &Context, stand: &Stand) -> anyhow::Result<u8> {
     let faces = stand.album.faces(None, 1_000).await?;
+    let Proposed { merges, founds } = Proposer::default().proposed(stand).await?;
+    if context.json {
+        let person = |person: &Person| json!({"number": person.number, "name": person.name, "face": person.face});
+        let merges: Vec<Value> = merges
+            .iter()
+            .map(|merge| json!({"from": person(&merge.from), "into": person(&merge.into), "distance": merge.distance}))
+            .collect();
+        let founds: Vec<Value> = founds.iter().map(|faces| json!({"faces": faces})).collect();
+        let mut told = super::photos::faces_json(stand, &faces).await?;
+        told["merges"] = merges.into();
+        told["founds"] = founds.into();
+        print::json(&told)?;
+        return Ok(exit::DONE);
+    }
     super::photos::tell_faces(context, stand, &faces).await?;
+    if !merges.is_empty() {
+        let row = |merge: &Merge| {
+            let (from, into) = (&merge.from, &merge.into);
+            vec![from.number.to_string(), from.name.clone(), into.number.to_string(), into.name.clone(), format!("{:.3}", merge.distance)]
+        };
+        print::table(&["#", "may be", "#", "", "distance"], &[0, 2, 4], merges.iter().map(row));
+        print::line("`merge # #` says that they are one, `different # #` that they are not.");
+    }
+    for faces in &founds {
+        let faces: Vec<String> = faces.iter().map(u32::to_string).collect();
+        print::line(format!("{} faces of nobody may be one person's: `found {}` says so.", faces.len(), faces.join(" ")));
+    }
     Ok(exit::DONE)
 }
 

@@ -3,7 +3,7 @@
 use super::shoots::find;
 use super::{Context, exit, print};
 use crate::shoots::{Stand, person_named};
-use rushes_core::album::{Photo, Seen};
+use rushes_core::album::{Person, Photo, Seen};
 use rushes_core::{Code, Fault};
 use serde_json::{Value, json};
 
@@ -66,28 +66,34 @@ fn list(context: &Context, photos: &[Photo]) -> anyhow::Result<u8> {
     Ok(exit::DONE)
 }
 
+/// Faces with whose they are, and why, and the rules that decided.
+pub(super) async fn faces_json(stand: &Stand, faces: &[Seen]) -> Result<Value, Fault> {
+    let people = stand.album.people().await?;
+    let face = |face: &Seen| {
+        let (quality, name) = (face.quality, name_of(&people, face.person));
+        json!({
+            "face": face.face, "photo": face.photo, "stands": face.stands, "person": face.person, "name": name,
+            "distance": face.distance, "why": face.why, "is_fixed": face.is_fixed,
+            "region": [face.region.x, face.region.y, face.region.width, face.region.height],
+            "quality": {"score": quality.score, "size_px": quality.size_px, "sharpness": quality.sharpness, "turn": quality.turn},
+        })
+    };
+    Ok(json!({"faces": faces.iter().map(face).collect::<Vec<Value>>(), "rules": stand.rules}))
+}
+
+fn name_of(people: &[Person], number: Option<u32>) -> Option<&str> {
+    people.iter().find(|person| Some(person.number) == number).map(|person| person.name.as_str())
+}
+
 /// Faces with whose they are, and why.
 pub(super) async fn tell_faces(context: &Context, stand: &Stand, faces: &[Seen]) -> anyhow::Result<()> {
-    let people = stand.album.people().await?;
-    let name = |number: Option<u32>| people.iter().find(|person| Some(person.number) == number).map(|person| person.name.as_str());
     if context.json {
-        let faces: Vec<Value> = faces
-            .iter()
-            .map(|face| {
-                let quality = face.quality;
-                json!({
-                    "face": face.face, "photo": face.photo, "stands": face.stands, "person": face.person, "name": name(face.person),
-                    "distance": face.distance, "why": face.why, "is_fixed": face.is_fixed,
-                    "region": [face.region.x, face.region.y, face.region.width, face.region.height],
-                    "quality": {"score": quality.score, "size_px": quality.size_px, "sharpness": quality.sharpness, "turn": quality.turn},
-                })
-            })
-            .collect();
-        return print::json(&json!({"faces": faces, "rules": stand.rules}));
+        return print::json(&faces_json(stand, faces).await?);
     }
+    let people = stand.album.people().await?;
     let row = |face: &Seen| {
         let distance = face.distance.map_or_else(String::new, |distance| format!("{distance:.3}"));
-        let person = name(face.person).unwrap_or("").to_owned();
+        let person = name_of(&people, face.person).unwrap_or("").to_owned();
         vec![face.face.to_string(), Photo::stem(face.photo), face.stands.name().to_owned(), person, distance, face.why.clone()]
     };
     print::table(&["face", "photo", "stands", "person", "distance", "why"], &[0, 4], faces.iter().map(row));

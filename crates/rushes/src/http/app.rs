@@ -5,6 +5,7 @@ use super::events::Feed;
 use super::metrics::Metrics;
 use super::pipeline::Seen;
 use crate::config::Config;
+use crate::shoots::Proposer;
 use crate::ui::Shelf;
 use crate::ui::guests::Gate;
 use rushes_adapters::providers::callbacks::Bells;
@@ -38,6 +39,8 @@ pub(crate) struct Inner {
     pub(super) seen: Seen,
     /// What the dashboard keeps at hand.
     pub(crate) shelf: Shelf,
+    /// Who may be one person in shoots.
+    pub(crate) proposer: Proposer,
     /// How often guests may ask.
     pub(crate) guests: Gate,
     /// Figures for Prometheus.
@@ -64,6 +67,7 @@ impl App {
             feed: Feed::default(),
             seen: Seen::default(),
             shelf: Shelf::default(),
+            proposer: Proposer::default(),
             guests: Gate::default(),
             metrics: Metrics::default(),
             stop: Cancel::new(),

@@ -92,7 +92,7 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(handed::hand_in).layer(DefaultBodyLimit::disable()))
 }
 
-/// Those of shoots.
+/// Of them those of shoots, and of who is in them.
 fn of_shoots() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(shoots::list, shoots::make))
@@ -103,6 +103,7 @@ fn of_shoots() -> OpenApiRouter<App> {
         .routes(routes!(shoots::people::forget))
         .routes(routes!(shoots::people::correct))
         .routes(routes!(shoots::people::review))
+        .routes(routes!(shoots::people::proposals))
         .routes(routes!(shoots::people::crop))
         .routes(routes!(shoots::photos::list, shoots::photos::hand_in).layer(DefaultBodyLimit::disable()))
         .routes(routes!(shoots::photos::why))

@@ -8,11 +8,13 @@ pub(crate) mod incoming;
 mod intake;
 pub(crate) mod invite;
 pub(crate) mod make;
+mod propose;
 mod stand;
 #[cfg(test)]
 mod tests;
 mod wish;
 
 pub(crate) use intake::{Folders, watch};
+pub(crate) use propose::{Merge, Proposed, Proposer};
 pub(crate) use stand::{Stand, faces_of, finder, person_named, selfie};
 pub(crate) use wish::{Wish, at_most, unknown};

@@ -128,6 +128,37 @@ for (const path of [link, `${link.slice(0, -1)}x`, '/join/ana-ben/guessed', '/gu
 }
 expect(new Set(looks).size === 1 && looks[0].startsWith('404'), 'a replaced link and guessed ones look all the same');
 
+// ---------------------------------------------------------------- who may be one
+
+async function rule(rules) {
+    const answer = await fetch(`${url}${SHOOT}`, { method: 'PATCH', headers: { 'content-type': 'application/json' }, body: JSON.stringify(rules) });
+    if (answer.status !== 200) throw new Error(`${JSON.stringify(rules)}: ${answer.status}`);
+}
+async function taken(photos) {
+    for (const end = Date.now() + LONG_MS; Date.now() < end; await new Promise((done) => setTimeout(done, 100))) {
+        const { counts } = await (await fetch(`${url}${SHOOT}`)).json();
+        if (counts.photos === photos && counts.unsettled === 0) return;
+    }
+    throw new Error(`there are not ${photos} photos`);
+}
+await taken(6);
+// By stricter rules, who is in the dark is somebody of their own.
+await rule({ route_below: 0.4, review_below: 0.5 });
+await drop('again.jpg');
+await taken(7);
+await rule({ route_below: 0.4, review_below: 0.6 });
+await boss.goto(`${url}/shoots/ana-ben`);
+const asked = boss.locator('#proposals li').first();
+await asked.waitFor();
+expect(await asked.getByRole('img').count() === 2 && /^Is Person \d+ the same as Person \d+\?$/.test(await asked.locator('strong').innerText()), 'who may be one is proposed, face beside face');
+await boss.locator('#proposals').screenshot({ path: join(pictures, 'shoot-proposal.png') });
+await asked.getByRole('button', { name: 'Not the same' }).click();
+await boss.getByText(/was said not to be/).waitFor();
+expect(await boss.locator('#proposals li').count() === 0, 'whom somebody told apart are proposed no more');
+await boss.getByRole('button', { name: 'Undo' }).click();
+await asked.waitFor();
+expect(true, 'until that is undone');
+
 // ---------------------------------------------------------------- every page
 
 const paths = { 'guest-join': newer, 'guest-photos': new URL(own).pathname, 'guest-forget': `${new URL(own).pathname}/forget`, 'guest-gone': link,

@@ -6,6 +6,7 @@ mod cut;
 mod local;
 mod many;
 mod pointed;
+mod propose;
 mod stand;
 mod venue;
 

@@ -103,7 +103,7 @@ async fn album_of_before_there_were_local_people_is_gone_on_with() {
     // What was said then tells of nobody who is local.
     old.execute_batch(
         "UPDATE corrections SET before = replace(replace(before, ',\"is_local\":false', ''), '\"is_local\":false,', '');
-        DROP TABLE incoming; ALTER TABLE people DROP COLUMN is_local; PRAGMA user_version = 2",
+        DROP TABLE different; DROP TABLE incoming; ALTER TABLE people DROP COLUMN is_local; PRAGMA user_version = 2",
     )
     .unwrap();
     drop(old);

@@ -7,7 +7,7 @@ use crate::http::file_form::FileForm;
 use crate::http::problem::Problem;
 use crate::http::read::{Body, Path};
 use crate::http::upload::without_path;
-use crate::shoots::{Stand, faces_of, finder, make};
+use crate::shoots::{Merge, Stand, faces_of, finder, make};
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -119,6 +119,38 @@ pub(in crate::http) struct ReviewFacts {
     faces: Vec<FaceFacts>,
 }
 
+/// Two people who may be one.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct MergeFacts {
+    /// Who would become the other.
+    from: PersonFacts,
+    /// Who would stay: enrolled, or in more photos.
+    into: PersonFacts,
+    /// The average between their faces.
+    distance: f32,
+}
+
+impl From<Merge> for MergeFacts {
+    fn from(merge: Merge) -> Self {
+        Self { from: merge.from.into(), into: merge.into.into(), distance: merge.distance }
+    }
+}
+
+/// Faces of nobody that may be one person's.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct FoundFacts {
+    /// Their numbers.
+    faces: Vec<u32>,
+}
+
+/// What may be so.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct ProposedFacts {
+    /// The likest first.
+    merges: Vec<MergeFacts>,
+    founds: Vec<FoundFacts>,
+}
+
 /// What a correction came to.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct CorrectedFacts {
@@ -138,6 +170,10 @@ pub(in crate::http) enum Saying {
     Rename { person: u32, name: String },
     /// Both are one.
     Merge { into: u32, from: u32 },
+    /// Both are not one, however like.
+    Different { person: u32, other: u32 },
+    /// These faces of nobody are one person's, somebody new.
+    Found { faces: Vec<u32> },
     /// These faces of one person are another's.
     Split { faces: Vec<u32> },
     /// This face is this person's.
@@ -157,6 +193,8 @@ impl From<Saying> for Correction {
         match saying {
             Saying::Rename { person, name } => Self::Rename { person, name },
             Saying::Merge { into, from } => Self::Merge { into, from },
+            Saying::Different { person, other } => Self::Different { person, other },
+            Saying::Found { faces } => Self::Found { faces },
             Saying::Split { faces } => Self::Split { faces },
             Saying::Confirm { face, person } => Self::Confirm { face, person },
             Saying::Not { face, person } => Self::NotThisPerson { face, person },
@@ -253,6 +291,15 @@ pub(in crate::http) async fn review(State(app): State<App>, Path(id): Path<Strin
     let stand = stand(&app, &id).await?;
     let faces = stand.album.faces(None, FACES_MAX).await?;
     Ok(Json(ReviewFacts { faces: face_facts(&stand, faces).await? }))
+}
+
+/// Lists people who may be one, and faces of nobody that may be one person's. Nothing of it is so until somebody says it.
+#[utoipa::path(get, path = "/api/v1/shoots/{id}/proposals", tag = "shoots", params(("id" = String, Path, description = "The shoot's")),
+    responses((status = 200, body = ProposedFacts)))]
+pub(in crate::http) async fn proposals(State(app): State<App>, Path(id): Path<String>) -> Result<Json<ProposedFacts>, Problem> {
+    let proposed = app.proposer.proposed(&stand(&app, &id).await?).await?;
+    let merges = proposed.merges.into_iter().map(MergeFacts::from).collect();
+    Ok(Json(ProposedFacts { merges, founds: proposed.founds.into_iter().map(|faces| FoundFacts { faces }).collect() }))
 }
 
 /// The picture of a face.

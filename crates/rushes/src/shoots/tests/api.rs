@@ -57,6 +57,40 @@ async fn shoots_over_http_from_photo_to_correction() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn shoots_over_http_propose_who_may_be_one_and_forget_it_when_told() {
+    let venue = Venue::new().await;
+    let say = async |body: Value| venue.send(Method::POST, &format!("{SHOOT}/corrections"), &body).await;
+    let merges = async || venue.get(&format!("{SHOOT}/proposals")).await.1["merges"].clone();
+    let rules =
+        async |review_below: f64| venue.send(Method::PATCH, SHOOT, &json!({"route_below": 0.4, "review_below": review_below})).await;
+    rules(0.5).await;
+    for (number, figures) in (1..).zip([&[Clear(0)][..], &[Clear(0), Clear(2)], &[Dim(0)]]) {
+        venue.shoot(&format!("{number}.jpg"), figures).await;
+        venue.settled(number).await;
+    }
+    assert_eq!(merges().await, json!([]));
+    rules(0.6).await;
+    let found = merges().await;
+    let numbers = (&found[0]["from"]["number"], &found[0]["into"]["number"]);
+    assert!(found.as_array().unwrap().len() == 1 && numbers == (&json!(3), &json!(1)), "{found}");
+    let shown = async || venue.get("/shoots/ana-ben").await.1.as_str().unwrap().contains("Is Person 003 the same as Person 001?");
+    assert!(shown().await);
+    let different = json!({"say": "different", "person": 3, "other": 1});
+    assert_eq!(say(different.clone()).await.0, StatusCode::OK);
+    assert!(merges().await == json!([]) && !shown().await, "at once");
+    assert_eq!(say(json!({"say": "undo"})).await.1["undone"], "different 3 1");
+    assert!(merges().await == found && shown().await);
+    assert_eq!(say(json!({"say": "merge", "from": 3, "into": 1})).await.0, StatusCode::OK);
+    assert!(merges().await == json!([]) && !shown().await);
+    assert_eq!(say(different).await.0, StatusCode::NOT_FOUND, "there is no third any more");
+    say(json!({"say": "undo"})).await;
+    assert_eq!(merges().await, found);
+    venue.send(Method::PATCH, SHOOT, &json!({"recognise": false})).await;
+    assert_eq!(merges().await, json!([]), "nobody is compared where nobody is recognised");
+    venue.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn shoots_over_http_refuse_what_is_wrong_and_say_why() {
     let venue = Venue::new().await;
     let enrol = async |fields: &[(&str, &str)], selfies: &[Vec<u8>]| {

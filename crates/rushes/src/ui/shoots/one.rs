@@ -2,8 +2,8 @@
 
 use super::{at, stand};
 use crate::http::App;
-use crate::shoots::Stand;
 use crate::shoots::incoming::{Pointed, pointed};
+use crate::shoots::{Merge, Proposed, Stand};
 use crate::ui::read::{Path, Query};
 use crate::ui::shell::{self, Answer, Shell, Visitor};
 use crate::ui::words::{self, Due, When};
@@ -58,6 +58,9 @@ struct ShootPage {
     counts: Counts,
     people: Vec<Person>,
     questions: Vec<Question>,
+    merges: Vec<Merge>,
+    /// Faces of nobody that may be one person's.
+    founds: Vec<Vec<u32>>,
     newest: Vec<Photo>,
     delivered: Delivered,
     is_open: bool,
@@ -83,6 +86,8 @@ pub(super) fn said(what: &str, people: &[Person]) -> String {
     match parts.as_slice() {
         ["enrol"] => "somebody was enrolled".to_owned(),
         ["split"] => "faces were given to somebody new".to_owned(),
+        ["found"] => "faces of nobody were given to somebody new".to_owned(),
+        ["different", who, other] => format!("{} was said not to be {}", name(who), name(other)),
         ["rename", who] => format!("{} was named", name(who)),
         ["merge", from, "into", into] => format!("#{from} was merged into {}", name(into)),
         ["pin", who] => format!("{} was pinned or let go", name(who)),
@@ -141,12 +146,17 @@ pub(in crate::ui) async fn show(State(app): State<App>, visitor: Visitor, Path(i
     shell.live.every_s = 5;
     let (people, counts) = (stand.album.people().await?, stand.album.counts().await?);
     let invitation = stand.album.invitation().await?;
+    let Proposed { mut merges, mut founds } = app.proposer.proposed(&stand).await?;
+    merges.truncate(ASKED_MAX as usize);
+    founds.truncate(ASKED_MAX as usize);
     let now_ms = shell.now_ms;
     let undo = stand.album.last_said().await?;
     let page = ShootPage {
         at: at(stand.id()),
         name: stand.subject.made.name.clone(),
         questions: questions(&stand, &people).await?,
+        merges,
+        founds,
         newest: newest(&stand, &counts, NEWEST).await?,
         delivered: delivered(&app, stand.id()).await?,
         is_open: stand.rules.is_open,

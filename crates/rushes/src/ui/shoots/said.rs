@@ -20,14 +20,19 @@ fn number(form: &Form, name: &str) -> Result<u32, Fault> {
     form.get(name).and_then(|text| text.parse().ok()).ok_or_else(|| refuse(&format!("{name} is a number")))
 }
 
+/// The faces that are named. Errors: `input_invalid` where none is.
+fn faces(form: &Form, none: &str) -> Result<Vec<u32>, Fault> {
+    let faces: Option<Vec<u32>> = form.all("face").iter().map(|face| face.parse().ok()).collect();
+    faces.filter(|faces| !faces.is_empty()).ok_or_else(|| refuse(none))
+}
+
 fn correction(form: &Form) -> Result<Correction, Fault> {
     Ok(match form.text("say").as_str() {
         "rename" => Correction::Rename { person: number(form, "person")?, name: form.text("name") },
         "merge" => Correction::Merge { into: number(form, "into")?, from: number(form, "person")? },
-        "split" => {
-            let faces: Option<Vec<u32>> = form.all("face").iter().map(|face| face.parse().ok()).collect();
-            Correction::Split { faces: faces.filter(|faces| !faces.is_empty()).ok_or_else(|| refuse("choose at least one photo"))? }
-        }
+        "different" => Correction::Different { person: number(form, "person")?, other: number(form, "into")? },
+        "found" => Correction::Found { faces: faces(form, "no face is named")? },
+        "split" => Correction::Split { faces: faces(form, "choose at least one photo")? },
         "confirm" => Correction::Confirm { face: number(form, "face")?, person: number(form, "person")? },
         "not" => Correction::NotThisPerson { face: number(form, "face")?, person: number(form, "person")? },
         "not_a_face" => Correction::NotAFace { face: number(form, "face")? },

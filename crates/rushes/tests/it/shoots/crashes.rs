@@ -114,6 +114,7 @@ fn shoots_agree_after_a_kill_at_every_point() {
             Word::enrol(),
             command("rename", &["rename", "2", "Ben Ziegler"]),
             command("merge", &["merge", "3", "2"]),
+            command("different", &["different", "3", "2"]),
             command("split", &["split", &face]),
             command("not this person", &["not", &face, "3"]),
             command("not a face", &["not-a-face", &face]),

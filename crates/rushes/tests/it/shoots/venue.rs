@@ -44,6 +44,8 @@ pub(super) struct State {
     /// By number: name, folder, whether enrolled, and whether on this machine alone.
     people: BTreeMap<u32, (String, String, bool, bool)>,
     photos: BTreeSet<String>,
+    /// Who was told apart.
+    apart: BTreeSet<(u32, u32)>,
 }
 
 impl State {
@@ -260,7 +262,8 @@ impl Venue {
                 }
                 people.insert(person.number, (person.name, person.folder, person.is_enrolled, person.is_here));
             }
-            State { people, photos }
+            let apart = album.likenesses(None, 1_000).await.unwrap().unwrap().apart;
+            State { people, photos, apart }
         })
     }
 
