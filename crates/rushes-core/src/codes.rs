@@ -65,6 +65,7 @@ codes! {
     NoVideo "no_video" InvalidInput Permanent "The file holds no moving picture." "Use a video.";
     MediaTool "media_tool" Unavailable Transient "ffmpeg failed." "See the last lines it wrote; `rushes doctor` checks the installation.";
     MediaToolMissing "media_tool_missing" ConfigInvalid Permanent "ffmpeg or ffprobe is not installed." "Install it: `apt-get install ffmpeg`.";
+    DecoderMissing "decoder_missing" ConfigInvalid Permanent "No program here opens such photos." "Install the one named, and start Rushes again; or hand in a JPEG.";
     ProviderRefused "provider_refused" Refused Permanent "The provider declined the request." "Read its reason and change the request.";
     ProviderDown "provider_down" Unavailable Transient "The provider does not answer." "It is tried again by itself.";
     ProviderBusy "provider_busy" RateLimited Transient "The provider asks to go slower." "It is tried again by itself, later.";

@@ -3,6 +3,7 @@
 use crate::asset::{Asset, Blob};
 use crate::destination::Proof;
 use crate::fault::Fault;
+use crate::formats::Format;
 use crate::ids::{AssetId, JobId};
 use crate::kinds::Kind;
 use crate::subject::SubjectType;
@@ -299,7 +300,7 @@ impl Route {
     #[must_use]
     pub fn renders(&self, kind: Kind, mime: &str) -> bool {
         self.pictures.is_some()
-            && matches!(mime, "image/png" | "image/jpeg" | "image/webp")
+            && (matches!(mime, "image/png" | "image/jpeg" | "image/webp") || Format::of_mime(mime).is_some())
             && !matches!(kind, Kind::IconSticker | Kind::NameSticker)
     }
 

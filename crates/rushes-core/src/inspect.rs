@@ -40,4 +40,10 @@ pub trait Inspect: Send + Sync {
     /// Decodes strictly. Errors: `file_missing`, `file_empty`, `file_truncated`, `file_corrupt`, `file_forbidden`,
     /// `file_too_large` (permanent); `media_tool` (transient).
     async fn inspect(&self, path: &Path) -> Result<MediaInfo, Fault>;
+
+    /// As [`Inspect::inspect`], and takes what telephones and cameras write beside the usual: HEIC, AVIF, raw files. Their sizes are
+    /// those of what is shown of them. Errors: the same; `decoder_missing` where no program here opens it.
+    async fn inspect_photo(&self, path: &Path) -> Result<MediaInfo, Fault> {
+        self.inspect(path).await
+    }
 }

@@ -20,6 +20,7 @@ pub mod fault;
 pub mod faults;
 pub mod flow;
 pub mod folder;
+pub mod formats;
 pub mod former;
 pub mod gpu;
 pub mod ids;

@@ -1,16 +1,16 @@
 //! Opens a photo by what it is, never by its name, within bounds, and turns it upright. The file is only read.
 //!
-//! JPEG in `jpeg`, what lies in a camera's raw file in `raw`, PNG and WebP here. What nothing here opens (HEIC) is the
-//! [`Decoder`]'s, where one is given.
+//! JPEG in `jpeg`, PNG and WebP here; of a camera's raw file what [`rushes_core::formats::raw`] finds in it. What nothing here opens
+//! (HEIC, AVIF) is the [`Decoder`]'s, where one is given.
 
 mod jpeg;
-mod raw;
 #[cfg(test)]
 mod tests;
 
 use crate::resample;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
+use rushes_core::formats::{self, Family, Format, raw};
 use rushes_core::{Cancel, Code, Fault};
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Seek};
@@ -27,6 +27,9 @@ pub(crate) const KEPT_SIDE_PX: u32 = 2048;
 
 /// Of a JPEG, PNG or WebP: each is held in memory whole.
 const MAX_FILE_BYTES: u64 = 128 << 20;
+
+/// Of a file's beginning that is looked at.
+const HEAD_BYTES: usize = 64;
 
 /// Pixels of one photo: beyond what any camera makes.
 const MAX_PIXELS: u64 = 250_000_000;
@@ -62,9 +65,8 @@ pub(crate) fn open(path: &Path, decoder: Option<&Decoder>, cancel: &Cancel) -> R
     if about.len() == 0 {
         return Err(Fault::new(Code::FileEmpty, "open photo").with("path", path.display()));
     }
-    let mut head = [0; 16];
-    let length = usize::try_from(about.len()).unwrap_or(head.len()).min(head.len());
-    file.read_exact(&mut head[..length]).map_err(io)?;
+    let mut head = Vec::with_capacity(HEAD_BYTES);
+    file.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(io)?;
     file.rewind().map_err(io)?;
     let (bytes, format, turned) = match sniff(&head) {
         Content::Still(format) => {
@@ -76,15 +78,14 @@ pub(crate) fn open(path: &Path, decoder: Option<&Decoder>, cancel: &Cancel) -> R
             (bytes, format, None)
         }
         Content::Raw => {
-            let preview = raw::preview(&mut BufReader::new(file)).map_err(io)?;
+            let preview = raw::read(&mut BufReader::new(file)).map_err(io)?.and_then(|raw| raw.preview);
             let preview =
                 preview.ok_or_else(|| refuse(Code::FileForbidden, path, "there is no JPEG preview in it; hand in a JPEG of it"))?;
-            (preview.jpeg, ImageFormat::Jpeg, preview.orientation)
+            (preview.jpeg, ImageFormat::Jpeg, preview.orientation.and_then(Orientation::from_exif))
         }
         Content::Foreign(what) => {
             let Some(decoder) = decoder else {
-                let why = format!("it is {what}, which needs ffmpeg with its decoder: install it, or hand in a JPEG");
-                return Err(refuse(Code::FileForbidden, path, why));
+                return Err(refuse(Code::FileForbidden, path, format!("it is {what}, which is not opened here; hand in a JPEG")));
             };
             (decoder(path, cancel)?, ImageFormat::Jpeg, None)
         }
@@ -106,19 +107,17 @@ enum Content {
     Unknown,
 }
 
-fn sniff(head: &[u8; 16]) -> Content {
+fn sniff(head: &[u8]) -> Content {
     match head {
         [0xff, 0xd8, 0xff, ..] => Content::Still(ImageFormat::Jpeg),
         [0x89, b'P', b'N', b'G', ..] => Content::Still(ImageFormat::Png),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Content::Still(ImageFormat::WebP),
-        [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] => match &brand[..4] {
-            b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => Content::Foreign("HEIC"),
-            b"avif" | b"avis" => Content::Foreign("AVIF"),
-            b"crx " => Content::Foreign("a raw file of Canon (CR3)"),
-            _ => Content::Unknown,
+        head => match formats::sniff(head) {
+            Some(Family::Heif(Format::Avif)) => Content::Foreign("AVIF"),
+            Some(Family::Heif(_)) => Content::Foreign("HEIC"),
+            Some(Family::Raw) => Content::Raw,
+            None => Content::Unknown,
         },
-        head if raw::is_raw(head) => Content::Raw,
-        _ => Content::Unknown,
     }
 }
 

@@ -26,6 +26,7 @@ pub mod kling;
 pub mod ledger;
 mod links;
 pub mod orders;
+pub mod photos;
 pub mod provider_suite;
 pub mod queue;
 pub mod replay;

@@ -169,7 +169,7 @@ fn taken(shoot: &str, entered: Entered, is_faceless: bool, copy: PathBuf, looked
 
 /// Checks strictly, once for all that is made of it. Errors: those of `Inspect`; `file_forbidden` for what is no photo.
 async fn look(inspect: &Arc<dyn Inspect>, file: &Path) -> Result<Looked, Fault> {
-    let info = inspect.inspect(file).await?;
+    let info = inspect.inspect_photo(file).await?;
     if !info.mime.starts_with("image/") {
         return Err(Fault::new(Code::FileForbidden, "take photo").because(format!("it is {}, not a photo", info.mime)));
     }

@@ -8,6 +8,18 @@ pub(crate) const MAX_FILE_BYTES: u64 = 16 << 30;
 /// Of a picture: 64 MiB; JPEG and WebP are held in memory whole.
 pub(crate) const MAX_PICTURE_BYTES: u64 = 64 << 20;
 
+/// Of a camera's raw file: 512 MiB, twice what the largest cameras write. Only the preview in it is held in memory.
+pub(crate) const MAX_RAW_BYTES: u64 = 512 << 20;
+
+/// Pictures shown by themselves in one HEIC or AVIF: the photo is one of them.
+pub(crate) const MAX_SHOWN: usize = 64;
+
+/// Wall time of a program that opens a photo. 100 megapixels take some five seconds.
+pub(crate) const PHOTO_TIME: Duration = Duration::from_secs(60);
+
+/// What such a program may touch: 640 MiB. 48 megapixels take 220 MB.
+pub(crate) const PHOTO_MEMORY_BYTES: u64 = 640 << 20;
+
 /// Pixels of one picture: 100 million, what the largest cameras make.
 pub(crate) const MAX_PICTURE_PIXELS: u64 = 100_000_000;
 

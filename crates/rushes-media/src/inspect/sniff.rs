@@ -2,6 +2,7 @@
 //! recognised here is never opened by a decoder.
 
 use image::ImageFormat;
+use rushes_core::formats::{self, Family};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -9,6 +10,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Content {
     Still(ImageFormat),
+    /// What telephones and cameras write beside those.
+    Photo(Family),
     Film(Container),
 }
 
@@ -66,6 +69,9 @@ pub(super) fn sniff(head: &[u8]) -> Option<Content> {
         let is_webm = head.iter().take(64).copied().collect::<Vec<_>>().windows(4).any(|word| word == b"webm");
         return film(if is_webm { Container::WebM } else { Container::Matroska });
     }
+    if let Some(family) = formats::sniff(head) {
+        return Some(Content::Photo(family));
+    }
     if at(4, b"ftyp") {
         return sniff_brand(head.get(8..12)?);
     }
@@ -77,10 +83,10 @@ pub(super) fn sniff(head: &[u8]) -> Option<Content> {
     (at(0, b"ID3") || is_frame).then_some(Content::Film(Container::Mp3))
 }
 
-/// HEIC and AVIF are stills in the same wrapping; there is no decoder for them here.
+/// Stills of no camera come in the same wrapping; there is no decoder for them here.
 fn sniff_brand(brand: &[u8]) -> Option<Content> {
     match brand {
-        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" | b"avif" | b"avis" | b"crx " | b"jp2 " => None,
+        b"jp2 " => None,
         b"qt  " => Some(Content::Film(Container::QuickTime)),
         _ => Some(Content::Film(Container::Mp4)),
     }

@@ -8,7 +8,7 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Li
 use rushes_core::inspect::MediaInfo;
 use rushes_core::{Cancel, Code, Fault};
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
 /// A picture, decoded whole.
@@ -23,26 +23,33 @@ pub(crate) struct Decoded {
     _alone: Option<Alone>,
 }
 
+impl Decoded {
+    /// What it is, upright.
+    pub(super) fn info(&self, mime: &str, extension: &str) -> MediaInfo {
+        let (width, height) = (self.picture.width(), self.picture.height());
+        let is_turned = matches!(self.orientation.to_exif(), 5..=8);
+        MediaInfo {
+            mime: mime.into(),
+            extension: extension.into(),
+            width: Some(if is_turned { height } else { width }),
+            height: Some(if is_turned { width } else { height }),
+            duration_ms: None,
+            fps: None,
+            has_audio: false,
+        }
+    }
+}
+
 /// Says what a picture is after decoding all of it.
 pub(super) fn inspect(path: &Path, file: File, format: ImageFormat, cancel: &Cancel) -> Result<MediaInfo, Fault> {
     // Kept as a whole: the next large picture waits until this one is gone.
     let decoded = decode(path, file, format, cancel)?;
-    let (width, height) = (decoded.picture.width(), decoded.picture.height());
-    let is_turned = matches!(decoded.orientation.to_exif(), 5..=8);
     let (mime, extension) = match format {
         ImageFormat::Png => ("image/png", "png"),
         ImageFormat::Jpeg => ("image/jpeg", "jpg"),
         _ => ("image/webp", "webp"),
     };
-    Ok(MediaInfo {
-        mime: mime.into(),
-        extension: extension.into(),
-        width: Some(if is_turned { height } else { width }),
-        height: Some(if is_turned { width } else { height }),
-        duration_ms: None,
-        fps: None,
-        has_audio: false,
-    })
+    Ok(decoded.info(mime, extension))
 }
 
 /// Decodes all of a picture, in bounded memory.
@@ -52,7 +59,6 @@ pub(super) fn decode(path: &Path, mut file: File, format: ImageFormat, cancel: &
     if length > MAX_PICTURE_BYTES {
         return Err(refuse(Code::FileTooLarge, path, format!("{length} bytes of picture, of {MAX_PICTURE_BYTES}")));
     }
-    let mut memory = 0;
     if format == ImageFormat::WebP {
         let missing = missing_riff_bytes(&mut file).map_err(io)?;
         if missing > 0 {
@@ -60,19 +66,43 @@ pub(super) fn decode(path: &Path, mut file: File, format: ImageFormat, cancel: &
         }
     }
     file.rewind().map_err(io)?;
-    let mut is_ended = true;
+    let mut walked = Walked { is_ended: true, kept_bytes: 0 };
     if format == ImageFormat::Jpeg {
         // Let go of before decoding, which reads the file once more.
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(io)?;
-        let walked = walk_jpeg(&bytes);
-        (is_ended, memory) = (walked.is_ended, walked.kept_bytes);
+        walked = walk_jpeg(&bytes);
         file.rewind().map_err(io)?;
     }
+    unpack(path, BufReader::new(file), format, walked, None, cancel)
+}
+
+/// Decodes a JPEG that lay in another file or was made of it, turned as that says, or else as it says itself. Whoever has waited his
+/// turn for it already says so.
+pub(super) fn decode_jpeg(
+    path: &Path,
+    jpeg: Vec<u8>,
+    turned: Option<Orientation>,
+    turn: Option<Alone>,
+    cancel: &Cancel,
+) -> Result<Decoded, Fault> {
+    let walked = walk_jpeg(&jpeg);
+    let decoded = unpack(path, Cursor::new(jpeg), ImageFormat::Jpeg, walked, turn, cancel)?;
+    Ok(Decoded { orientation: turned.unwrap_or(decoded.orientation), ..decoded })
+}
+
+fn unpack(
+    path: &Path,
+    bytes: impl BufRead + Seek,
+    format: ImageFormat,
+    walked: Walked,
+    turn: Option<Alone>,
+    cancel: &Cancel,
+) -> Result<Decoded, Fault> {
     let judge = |error: ImageError| refuse(judge(&error), path, error);
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_PICTURE_MEMORY_BYTES);
-    let mut reader = ImageReader::with_format(BufReader::new(file), format);
+    let mut reader = ImageReader::with_format(bytes, format);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(judge)?;
     let (width, height) = decoder.dimensions();
@@ -81,18 +111,21 @@ pub(super) fn decode(path: &Path, mut file: File, format: ImageFormat, cancel: &
         return Err(refuse(Code::FileTooLarge, path, format!("{width}×{height} are {pixels} pixels, of {MAX_PICTURE_PIXELS}")));
     }
     // A WebP's picture is unpacked beside the one that is handed out.
-    memory += decoder.total_bytes() + if format == ImageFormat::WebP { 4 * pixels } else { 0 };
+    let memory = walked.kept_bytes + decoder.total_bytes() + if format == ImageFormat::WebP { 4 * pixels } else { 0 };
     if memory > MAX_PICTURE_MEMORY_BYTES {
         let why = format!("decoding its {width}×{height} pixels takes {memory} bytes, of {MAX_PICTURE_MEMORY_BYTES}");
         return Err(refuse(Code::FileTooLarge, path, why));
     }
-    let _alone = (memory > LARGE_PICTURE_BYTES).then(|| alone(cancel)).transpose()?;
+    let _alone = match turn {
+        None if memory > LARGE_PICTURE_BYTES => Some(alone(cancel)?),
+        turn => turn,
+    };
     let orientation = decoder.orientation().map_err(judge)?;
     // Colours a little off are no reason to refuse a picture.
     let icc_profile = decoder.icc_profile().ok().flatten();
     let picture = DynamicImage::from_decoder(decoder).map_err(judge)?;
     // The JPEG decoder fills what is missing with gray and says nothing.
-    if !is_ended {
+    if !walked.is_ended {
         return Err(refuse(Code::FileTruncated, path, "it has no end marker"));
     }
     Ok(Decoded { picture, orientation, icc_profile, _alone })

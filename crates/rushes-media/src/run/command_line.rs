@@ -36,7 +36,7 @@ pub(super) fn of(plan: &Plan) -> Result<Vec<OsString>, Fault> {
 }
 
 /// The first executable file of that name on the PATH.
-fn find(program: &str) -> Option<PathBuf> {
+pub(super) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
         .map(|folder| folder.join(program))

@@ -1,4 +1,4 @@
-//! The only room that starts processes: ffmpeg and ffprobe, bounded, watched and killed with us.
+//! The only room that starts processes: ffmpeg, ffprobe and what opens photos they do not, bounded, watched and killed with us.
 //!
 //! [`Ffmpeg`] and [`Ffprobe`] are argument builders that end in one way of running: to the end with progress, to the
 //! end with what was written, frame by frame, or fed through stdin. [`encode`] holds the contract of every video we
@@ -13,6 +13,7 @@ pub(crate) mod decode;
 pub mod encode;
 mod input;
 mod limits;
+mod outside;
 #[cfg(test)]
 pub(crate) mod sample;
 mod spawner;
@@ -24,6 +25,7 @@ pub(crate) use child::Feed;
 use child::Running;
 pub(crate) use input::{add_input, input_args};
 pub(crate) use limits::{MEMORY_LIMIT_BYTES, STRANGER_MEMORY_BYTES, STRANGER_STALL, TIME_LIMIT};
+pub(crate) use outside::Outside;
 use rushes_core::{Cancel, Code, Fault};
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -161,6 +163,13 @@ impl Ffmpeg {
     #[must_use]
     pub(crate) fn memory_limit(mut self, bytes: u64) -> Self {
         self.plan.memory_bytes = bytes;
+        self
+    }
+
+    /// Memory it may touch: another bound than [`Self::on_a_stranger`] sets.
+    #[must_use]
+    pub(crate) fn data_limit(mut self, bytes: u64) -> Self {
+        self.plan.data_bytes = Some(bytes);
         self
     }
 

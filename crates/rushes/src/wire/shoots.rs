@@ -8,7 +8,7 @@ use rushes_core::{Cancel, Code, Fault};
 use rushes_engine::Home;
 use rushes_faces::models::MODELS;
 use rushes_faces::{Finder, MODEL, Runtime};
-use rushes_media::inspect::alone_with;
+use rushes_media::inspect::{alone_with, jpeg_of};
 use rushes_store::AlbumFiles;
 use rushes_workflows::Shoots;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ impl FaceFinder for Late {
     async fn look(&self, photo: &Path, cancel: &Cancel) -> Result<Seen, Fault> {
         let open = || async {
             let (models, runtime) = (self.models.clone(), self.runtime.clone());
-            let opened = tokio::task::spawn_blocking(move || Finder::open(&models, &runtime, None)).await;
+            let opened = tokio::task::spawn_blocking(move || Finder::open(&models, &runtime, Some(Box::new(jpeg_of)))).await;
             opened.map_err(|e| Fault::new(Code::Panicked, "load models").because(e))?
         };
         let finder = self.finder.get_or_try_init(open).await?;
