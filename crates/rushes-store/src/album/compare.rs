@@ -3,7 +3,7 @@
 use super::{Writing, all, change, one};
 use crate::album::decide::template;
 use crate::album::people::must_be;
-use rushes_core::album::{Likeness, Likenesses};
+use rushes_core::album::{Likeness, Likenesses, Rules, Unknown};
 use rushes_core::faces::judge::may_found;
 use rushes_core::faces::{Quality, Template};
 use rushes_core::{Code, Fault};
@@ -94,7 +94,7 @@ pub(super) fn different(sql: &Connection, person: u32, other: u32) -> Result<(),
 }
 
 /// Somebody new, whose these faces of nobody are. Errors: `not_found`, `input_invalid`.
-pub(super) fn found(write: &Writing<'_>, faces: &[u32]) -> Result<u32, Fault> {
+pub(super) fn found(write: &Writing<'_>, faces: &[u32], rules: &Rules) -> Result<u32, Fault> {
     let refuse = |reason: &str| Err(Fault::new(Code::InputInvalid, "found person").because(reason));
     if faces.is_empty() {
         return refuse("name at least one face");
@@ -107,7 +107,7 @@ pub(super) fn found(write: &Writing<'_>, faces: &[u32]) -> Result<u32, Fault> {
             None => return Err(Fault::new(Code::NotFound, "find face").with("face", face)),
         }
     }
-    let person = super::people::found(write)?;
+    let person = super::people::found(write, rules.unknown == Unknown::Local)?;
     for face in faces {
         super::correct::confirm(write.sql, *face, person)?;
     }

@@ -38,7 +38,7 @@ pub(super) fn correct(write: &Writing<'_>, correction: Correction, rules: &Rules
             (format!("different {person} {other}"), Some(person), true)
         }
         Correction::Found { faces } => {
-            let person = compare::found(write, &faces)?;
+            let person = compare::found(write, &faces, rules)?;
             judge_like(write, person, rules)?;
             ("found".to_owned(), Some(person), true)
         }

@@ -3,6 +3,7 @@
 
 mod crashes;
 mod cut;
+mod formats;
 mod local;
 mod many;
 mod pointed;

@@ -53,7 +53,8 @@ impl State {
     fn elsewhere(&self) -> Self {
         let is_here = |folder: &str| self.people.values().any(|(_, own, _, is_here)| own == folder && *is_here);
         let photos = self.photos.iter().filter(|path| !is_here(path.split('/').next().unwrap())).cloned().collect();
-        Self { people: self.people.clone().into_iter().filter(|(_, (.., is_here))| !is_here).collect(), photos }
+        let people = self.people.clone().into_iter().filter(|(_, (.., is_here))| !is_here).collect();
+        Self { people, photos, apart: self.apart.clone() }
     }
 
     /// Folders and photos below `People/`.
