@@ -95,6 +95,7 @@ fn shoots_take_photos_of_telephones_and_cameras_as_they_are() {
         .iter()
         .map(|asset| {
             let kind = asset["path"].as_str().unwrap().rsplit('.').next().unwrap().to_owned();
+            let asset = program.run(&["assets", "show", asset["id"].as_str().unwrap(), "--json"]).expect(0).json();
             (kind, (asset["width"].as_u64().unwrap(), asset["height"].as_u64().unwrap()))
         })
         .collect();
