@@ -70,10 +70,17 @@ pub(crate) async fn carry_out<F: Flow>(flow: &F, kit: &Kit, shoot: &str, photos:
 
 async fn route(context: StepContext, shoots: Shoots, shoot: String, photos: Vec<u32>) -> Result<Done<Settled>, Stop> {
     let wanted = shoots.albums.album(&shoot).await?.wanted(&photos, AT_ONCE).await?;
-    let mut done =
-        Done::value(Settled { people: wanted.people.iter().map(|person| (person.number, person.rev)).collect(), photos: Vec::new() });
+    let mut done = Done::value(Settled::default());
     for person in &wanted.people {
         known(&context, &shoot, person, &mut done).await?;
+        // Folders go when no photo is left in them: with the last of the photos.
+        let is_last = !wanted.has_more || comes_back(person);
+        if is_last {
+            leave(&shoot, person, &mut done);
+        }
+        if is_last || person.left.is_empty() && person.left_here.is_empty() {
+            done.value.people.push((person.number, person.rev));
+        }
     }
     for photo in &wanted.photos {
         // One that is just being taken, or was when a process ended, is placed by whoever takes it.
@@ -84,22 +91,27 @@ async fn route(context: StepContext, shoots: Shoots, shoot: String, photos: Vec<
     Ok(done)
 }
 
-/// Has the person's record say who they are, and their folders be there before any photo; those they had go.
+/// Has the folders go that a person had.
+fn leave(shoot: &str, person: &WantedPerson, done: &mut Done<Settled>) {
+    let (id, people) = (person_id(shoot, person.number), format!("{shoot}/People"));
+    let left = person.left.iter().map(|left| (Kind::Photo, left)).chain(person.left_here.iter().map(|left| (Kind::PhotoHere, left)));
+    for (kind, left) in left {
+        let gone = |path: String| NewFolder::new(kind, &id, path);
+        done.folders_gone.extend([Group::Solo, Group::Group].map(|group| gone(format!("{people}/{left}/{}", group.name()))));
+        done.folders_gone.push(gone(format!("{people}/{left}")));
+    }
+}
+
+/// Has the person's record say who they are, and their folders be there before any photo.
 async fn known(context: &StepContext, shoot: &str, person: &WantedPerson, done: &mut Done<Settled>) -> Result<(), Fault> {
     let id = person_id(shoot, person.number);
     let there = context.library.subject(&id).await?;
     // A number that stands for nobody any more keeps its record, which names nobody.
     let (name, folder) = person.shown.clone().unwrap_or_default();
     let people = format!("{shoot}/People");
-    let groups = [Group::Solo, Group::Group].map(Group::name);
-    let made = |kind: Kind, path: String| NewFolder::new(kind, &id, path);
     if person.shown.is_some() && !comes_back(person) {
-        done.folders.extend(groups.map(|group| made(kind_of(person), format!("{people}/{folder}/{group}"))));
-    }
-    let left = person.left.iter().map(|left| (Kind::Photo, left)).chain(person.left_here.iter().map(|left| (Kind::PhotoHere, left)));
-    for (kind, left) in left {
-        done.folders_gone.extend(groups.map(|group| made(kind, format!("{people}/{left}/{group}"))));
-        done.folders_gone.push(made(kind, format!("{people}/{left}")));
+        let made = |group: Group| NewFolder::new(kind_of(person), &id, format!("{people}/{folder}/{}", group.name()));
+        done.folders.extend([Group::Solo, Group::Group].map(made));
     }
     // Who is on this machine alone has no record, or one that names nobody.
     let is_told = person.shown.is_some() && !person.is_here;

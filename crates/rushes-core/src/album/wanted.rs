@@ -38,6 +38,8 @@ pub struct Wanted {
     pub people: Vec<WantedPerson>,
     /// Photos, by number.
     pub photos: Vec<WantedPhoto>,
+    /// Whether others are wanted, too.
+    pub has_more: bool,
 }
 
 impl Wanted {

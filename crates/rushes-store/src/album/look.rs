@@ -94,7 +94,10 @@ pub(super) fn wanted(sql: &Connection, photos: &[u32], limit: u32) -> Result<Wan
     let question = "SELECT number, name, folder, is_gone, \"left\", rev, is_local = 1 AND is_enrolled = 0 FROM people WHERE rev <> settled
         OR number IN (SELECT f.person FROM faces f WHERE f.stands = 'routed' AND f.photo IN (SELECT value FROM json_each(?1))) ORDER BY number";
     let numbers: Vec<u32> = wanted.photos.iter().map(|wanted| wanted.photo.number).collect();
-    wanted.people = all(sql, question, [serde_json::to_string(&numbers).unwrap_or_default()], |row| {
+    let numbers = serde_json::to_string(&numbers).unwrap_or_default();
+    let more = "SELECT EXISTS (SELECT 1 FROM photos WHERE rev <> settled AND number NOT IN (SELECT value FROM json_each(?1)))";
+    wanted.has_more = one(sql, more, [&numbers], |row| row.get(0))?.unwrap_or_default();
+    wanted.people = all(sql, question, [&numbers], |row| {
         let (left, is_gone): (String, bool) = (row.get(4)?, row.get(3)?);
         let shown = (!is_gone).then_some((row.get(1)?, row.get(2)?));
         let left: Vec<String> = serde_json::from_str(&left).unwrap_or_default();

@@ -12,6 +12,7 @@ mod stand;
 mod venue;
 
 use crate::support::{Places, journals, program::Program};
+use rushes_adapters::destinations::file::FileDestination;
 use rushes_core::album::{Correction, Group, NewPhoto, Rules};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::digest::digest;
@@ -19,6 +20,8 @@ use rushes_core::{AssetId, Code};
 use serde_json::json;
 use stand::{ANA, BEN, CLEO, SHOOT, Stand};
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 fn set(paths: &[&str]) -> BTreeSet<String> {
@@ -86,6 +89,28 @@ async fn shoots_set_aside_what_is_no_photo_with_the_reason() {
     }
     assert_eq!(stand.agrees().await, set(&[]));
     assert_eq!(stand.album().await.counts().await.unwrap().photos, 0);
+}
+
+/// Somebody's photos move in several transactions; the folder they had goes with the last of them, here and where folders are real.
+#[tokio::test(flavor = "multi_thread")]
+async fn shoots_leave_no_folder_behind_of_somebody_in_many_photos() {
+    let folder = tempfile::tempdir().unwrap();
+    let cloud = folder.path().join("cloud");
+    let mut places = Places::memory(folder.path());
+    places.destinations.push(("folder".into(), Arc::new(FileDestination::new(cloud.clone()))));
+    let stand = Stand::new(folder.path(), &places).await;
+    for number in 1..=41 {
+        stand.take(&format!("{number}.png"), number, &[ANA]).await;
+    }
+    stand.agrees().await;
+    stand.say(Correction::Rename { person: 1, name: "Ana".into() }).await;
+    let shown = |root: &Path| -> Vec<String> {
+        let entries = std::fs::read_dir(root.join(SHOOT).join("People")).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    assert_eq!(shown(&folder.path().join("home/library")), ["Ana"], "at once");
+    assert_eq!(stand.agrees().await.len(), 41);
+    assert_eq!(shown(&cloud), ["Ana"]);
 }
 
 /// What is wrong with the machine is mended one day; what is wrong with a file is not.
