@@ -26,30 +26,69 @@ pub(crate) struct Decoded {
 impl Decoded {
     /// What it is, upright.
     pub(super) fn info(&self, mime: &str, extension: &str) -> MediaInfo {
-        let (width, height) = (self.picture.width(), self.picture.height());
-        let is_turned = matches!(self.orientation.to_exif(), 5..=8);
-        MediaInfo {
-            mime: mime.into(),
-            extension: extension.into(),
-            width: Some(if is_turned { height } else { width }),
-            height: Some(if is_turned { width } else { height }),
-            duration_ms: None,
-            fps: None,
-            has_audio: false,
-        }
+        upright((self.picture.width(), self.picture.height()), self.orientation, mime, extension)
+    }
+}
+
+/// A picture stored in this size, turned as it is to be seen.
+fn upright((width, height): (u32, u32), orientation: Orientation, mime: &str, extension: &str) -> MediaInfo {
+    let is_turned = matches!(orientation.to_exif(), 5..=8);
+    MediaInfo {
+        mime: mime.into(),
+        extension: extension.into(),
+        width: Some(if is_turned { height } else { width }),
+        height: Some(if is_turned { width } else { height }),
+        duration_ms: None,
+        fps: None,
+        has_audio: false,
     }
 }
 
 /// Says what a picture is after decoding all of it.
-pub(super) fn inspect(path: &Path, file: File, format: ImageFormat, cancel: &Cancel) -> Result<MediaInfo, Fault> {
-    // Kept as a whole: the next large picture waits until this one is gone.
-    let decoded = decode(path, file, format, cancel)?;
+pub(super) fn inspect(path: &Path, mut file: File, format: ImageFormat, cancel: &Cancel) -> Result<MediaInfo, Fault> {
     let (mime, extension) = match format {
         ImageFormat::Png => ("image/png", "png"),
         ImageFormat::Jpeg => ("image/jpeg", "jpg"),
         _ => ("image/webp", "webp"),
     };
-    Ok(decoded.info(mime, extension))
+    if format == ImageFormat::Jpeg
+        && let Some((size, orientation)) = inspect_large_jpeg(path, &mut file, cancel)?
+    {
+        return Ok(upright(size, orientation, mime, extension));
+    }
+    // Kept as a whole: the next large picture waits until this one is gone.
+    Ok(decode(path, file, format, cancel)?.info(mime, extension))
+}
+
+/// The size of a large JPEG as it is stored, and how it is turned. Every block is decoded, and one pixel made of each: that takes a
+/// fiftieth of the memory. None for one that is not large, and for what is judged as all others are.
+fn inspect_large_jpeg(path: &Path, file: &mut File, cancel: &Cancel) -> Result<Option<((u32, u32), Orientation)>, Fault> {
+    const BLOCK_PX: u16 = 8;
+    let io = |error: std::io::Error| Fault::io("inspect file", path, &error);
+    file.rewind().map_err(io)?;
+    let mut header = jpeg_decoder::Decoder::new(BufReader::new(&mut *file));
+    let Some(info) = header.read_info().ok().and_then(|()| header.info()) else { return Ok(None) };
+    let pixels = u64::from(info.width) * u64::from(info.height);
+    let whole_bytes = pixels * info.pixel_format.pixel_bytes() as u64;
+    if whole_bytes <= LARGE_PICTURE_BYTES || pixels > MAX_PICTURE_PIXELS || file.metadata().map_err(io)?.len() > MAX_PICTURE_BYTES {
+        return Ok(None);
+    }
+    let _alone = alone(cancel)?;
+    file.rewind().map_err(io)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(io)?;
+    let walked = walk_jpeg(&bytes);
+    // What would not be decoded whole, for a thumbnail, is not taken in either.
+    if !walked.is_ended || walked.kept_bytes + whole_bytes > MAX_PICTURE_MEMORY_BYTES {
+        return Ok(None);
+    }
+    let mut decoder = jpeg_decoder::Decoder::new(&bytes[..]);
+    let scaled = decoder.scale(info.width.div_ceil(BLOCK_PX), info.height.div_ceil(BLOCK_PX)).and_then(|_| decoder.decode());
+    if scaled.is_err() {
+        return Ok(None);
+    }
+    let orientation = decoder.exif_data().and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms);
+    Ok(Some(((info.width.into(), info.height.into()), orientation)))
 }
 
 /// Decodes all of a picture, in bounded memory.

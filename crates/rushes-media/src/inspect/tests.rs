@@ -232,3 +232,30 @@ fn inspect_has_one_large_picture_in_memory_whoever_decodes_it() {
     drop(held);
     assert!(inspect_file(&large, &Cancel::new()).is_ok());
 }
+
+/// Of a large JPEG few pixels are made, and its answers are those of a small one.
+#[test]
+fn inspect_tells_of_a_large_jpeg_what_it_tells_of_a_small_one() {
+    let folder = tempfile::tempdir().unwrap();
+    for (width, height) in [(40_u32, 20_u32), (8_001, 3_999)] {
+        let mut stored = Vec::new();
+        let picture = image::RgbImage::from_fn(width, height, |x, y| image::Rgb([x as u8, y as u8, (x * y) as u8]));
+        picture.write_with_encoder(image::codecs::jpeg::JpegEncoder::new_with_quality(&mut stored, 60)).unwrap();
+        // Its top is at the right.
+        let exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+        let length = u16::try_from(exif.len() + 2).unwrap().to_be_bytes();
+        let turned = [&stored[..2], &[0xff, 0xe1], &length, exif, &stored[2..]].concat();
+        let file = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(format!("{width} {name}"));
+            std::fs::write(&path, bytes).unwrap();
+            path
+        };
+        let info = inspect_file(&file("turned.jpg", &turned), &Cancel::new()).unwrap();
+        assert_eq!((info.width, info.height, info.mime.as_str()), (Some(height), Some(width), "image/jpeg"));
+        let cut = file("cut.jpg", &turned[..turned.len() - turned.len() / 3]);
+        assert_eq!(inspect_file(&cut, &Cancel::new()).unwrap_err().code, Code::FileTruncated);
+        let no_tables: Vec<u8> = turned.iter().copied().enumerate().map(|(at, byte)| if at > 60 && at < 300 { 0 } else { byte }).collect();
+        let code = inspect_file(&file("no tables.jpg", &no_tables), &Cancel::new()).unwrap_err().code;
+        assert!([Code::FileCorrupt, Code::FileTruncated].contains(&code), "{code:?}");
+    }
+}
