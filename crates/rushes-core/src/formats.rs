@@ -47,7 +47,7 @@ impl Format {
 
     /// What a blob says it is.
     #[must_use]
-    pub fn of_mime(mime: &str) -> Option<Self> {
+    pub(crate) fn of_mime(mime: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.mime() == mime)
     }
 

@@ -52,7 +52,7 @@ struct Found {
 
 /// By the first bytes of a file. A TIFF may be none.
 #[must_use]
-pub fn is_raw(head: &[u8]) -> bool {
+pub(crate) fn is_raw(head: &[u8]) -> bool {
     is_raf(head) || cr3::is_cr3(head) || tiff::order(head).is_some()
 }
 

@@ -60,9 +60,12 @@ pub(super) fn inspect(path: &Path, mut file: File, format: ImageFormat, cancel: 
     Ok(decode(path, file, format, cancel)?.info(mime, extension))
 }
 
+/// Width and height of what is stored, px, and how that is turned to be seen.
+type Stored = ((u32, u32), Orientation);
+
 /// The size of a large JPEG as it is stored, and how it is turned. Every block is decoded, and one pixel made of each: that takes a
 /// fiftieth of the memory. None for one that is not large, and for what is judged as all others are.
-fn inspect_large_jpeg(path: &Path, file: &mut File, cancel: &Cancel) -> Result<Option<((u32, u32), Orientation)>, Fault> {
+fn inspect_large_jpeg(path: &Path, file: &mut File, cancel: &Cancel) -> Result<Option<Stored>, Fault> {
     const BLOCK_PX: u16 = 8;
     let io = |error: std::io::Error| Fault::io("inspect file", path, &error);
     file.rewind().map_err(io)?;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::run::{Ffmpeg, sample};
+use std::io::Write;
 use std::path::PathBuf;
 
 fn look(path: &Path) -> Result<MediaInfo, Fault> {
@@ -247,7 +248,7 @@ fn inspect_tells_of_a_large_jpeg_what_it_tells_of_a_small_one() {
         let turned = [&stored[..2], &[0xff, 0xe1], &length, exif, &stored[2..]].concat();
         let file = |name: &str, bytes: &[u8]| {
             let path = folder.path().join(format!("{width} {name}"));
-            std::fs::write(&path, bytes).unwrap();
+            std::fs::File::create(&path).unwrap().write_all(bytes).unwrap();
             path
         };
         let info = inspect_file(&file("turned.jpg", &turned), &Cancel::new()).unwrap();

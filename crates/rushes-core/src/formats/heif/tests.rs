@@ -1,3 +1,5 @@
+//! Indexes of HEIF files, built here: whole, odd and hostile ones.
+
 use super::super::boxes::tests::boxed;
 use super::*;
 use std::io::Cursor;

@@ -1,3 +1,5 @@
+//! Photos of telephones and cameras, as the door and the pages see them.
+
 use super::super::{inspect_file, inspect_photo};
 use super::*;
 use crate::compress::compress_picture;
