@@ -8,32 +8,31 @@ use rushes_core::delivery::{COPIED_ABOVE_BYTES, Due, Work};
 use rushes_core::destination::Proof;
 use rushes_core::{Asset, Fault};
 
-/// Deliveries of equal bytes to the same place that are still to be paid, `a` and `o`; more conditions may follow. Joined
-/// crosswise, they are looked for in this order: of equal assets there are few, of what is owed to a place there may be many.
-const OPEN: &str = "CROSS JOIN deliveries d CROSS JOIN outbox o
-    WHERE d.asset = a.id AND d.destination = ?2 AND d.state IN ('owed', 'sending') AND o.op = 'put_object' AND o.destination = d.destination
-        AND o.key = d.key AND o.rev = a.version AND o.state IN ('owed', 'sending')";
+/// Deliveries of equal bytes to the same place that are still to be paid, `a` and `o`. Joined crosswise, they are looked for in
+/// this order: of equal assets there are few, of what is owed to a place there may be many.
+const OPEN: &str = "CROSS JOIN deliveries d ON d.asset = a.id AND d.destination = ?2 AND d.state IN ('owed', 'sending')
+    CROSS JOIN outbox o ON o.op = 'put_object' AND o.destination = d.destination AND o.key = d.key AND o.rev = a.version
+        AND o.state IN ('owed', 'sending')";
 
 /// Has an object wait for the first of those with equal bytes, from which it is copied then.
 pub(crate) fn after_first() -> String {
     format!(
         "INSERT INTO outbox_needs(row, needs) SELECT ?1, min(o.id) FROM assets a {OPEN}
-         AND a.sha256 = ?3 AND o.id < ?1 HAVING min(o.id) IS NOT NULL ON CONFLICT DO NOTHING"
+         WHERE a.sha256 = ?3 AND o.id < ?1 HAVING min(o.id) IS NOT NULL ON CONFLICT DO NOTHING"
     )
 }
 
 /// Has the removal of an object of an asset wait for those that may be copied from it.
 pub(crate) fn after_copies() -> String {
     format!(
-        "INSERT INTO outbox_needs(row, needs) SELECT ?1, o.id FROM assets mine CROSS JOIN assets a {OPEN}
-         AND mine.id = ?3 AND a.sha256 = mine.sha256 AND o.key <> ?4 AND o.size_bytes > {COPIED_ABOVE_BYTES} ON CONFLICT DO NOTHING"
+        "INSERT INTO outbox_needs(row, needs) SELECT ?1, o.id FROM assets mine CROSS JOIN assets a ON a.sha256 = mine.sha256 {OPEN}
+         WHERE mine.id = ?3 AND o.key <> ?4 AND o.size_bytes > {COPIED_ABOVE_BYTES} ON CONFLICT DO NOTHING"
     )
 }
 
 /// An object with these bytes under another key; rather one that stays.
-pub(crate) const ELSEWHERE: &str = "SELECT d.key, d.proof FROM assets a CROSS JOIN deliveries d
-    WHERE d.asset = a.id AND d.destination = ?1 AND a.sha256 = ?2
-        AND d.key <> ?3 AND d.state = 'proven' AND d.rendition IS NULL AND d.proof IS NOT NULL
+pub(crate) const ELSEWHERE: &str = "SELECT d.key, d.proof FROM assets a CROSS JOIN deliveries d ON d.asset = a.id AND d.destination = ?1
+    WHERE a.sha256 = ?2 AND d.key <> ?3 AND d.state = 'proven' AND d.rendition IS NULL AND d.proof IS NOT NULL
         AND NOT EXISTS (SELECT 1 FROM outbox gone WHERE gone.op = 'delete_object' AND gone.destination = d.destination AND gone.key = d.key
             AND gone.rev = a.version AND gone.state = 'sending')
         AND NOT EXISTS (SELECT 1 FROM outbox put WHERE put.op = 'put_object' AND put.destination = d.destination AND put.key = d.key
