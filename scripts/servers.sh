@@ -8,6 +8,7 @@
 #   Firestore      an emulator, by npm; Node 20 by pip where the machine's is older
 #   Restate        by npm: a program of its own in target/servers/restate
 #   rclone, curl   Debian's packages
+#   heif-enc       Debian's libheif-examples: HEIC and AVIF, written and opened
 #   a browser      Debian's Chromium, and by npm what drives it (playwright-core) and looks for barriers (axe-core)
 #   standardwebhooks, by pip and by npm: verifiers of what webhooks sign, in target/servers/webhooks-*
 #   schemathesis   by pip, in target/servers/schemathesis: a client made from the OpenAPI document
@@ -114,6 +115,8 @@ have_postgres || want Postgres "sudo apt-get install -y postgresql" apt_install 
 [ -x "$room/webhooks-node/node" ] ||
     want "the JavaScript verifier of webhooks" "npm install standardwebhooks, with Node 20" npm_install webhooks-node "$verifier_node"
 have curl || [ -n "${RUSHES_CURL:-}" ] || want curl "sudo apt-get install -y curl" apt_install curl
+{ have heif-enc && { have heif-dec || have heif-convert; }; } ||
+    want libheif-examples "sudo apt-get install -y libheif-examples" apt_install libheif-examples
 have rclone || want rclone "sudo apt-get install -y rclone" apt_install rclone
 [ -n "${RUSHES_CHROMIUM:-}" ] || have chromium || have chromium-browser || have google-chrome ||
     want chromium "sudo apt-get install -y chromium" apt_install chromium

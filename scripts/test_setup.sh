@@ -19,7 +19,7 @@ fresh() {
     mkdir -p "$room/bin" "$room/fonts" "$room/cargo/bin"
     for tool in $tools; do ln -s "$(command -v "$tool")" "$room/bin/$tool"; done
     touch "$room/log" "$room/fonts/LeckerliOne-Regular.ttf" "$room/fonts/DejaVuSans.ttf"
-    for tool in ffmpeg ffprobe make cc cargo s3s-fs moto_server gcp-storage-emulator schemathesis postgres initdb rclone curl chromium; do stub "$tool" 'exit 0'; done
+    for tool in ffmpeg ffprobe make cc cargo s3s-fs moto_server gcp-storage-emulator schemathesis postgres initdb rclone curl heif-enc heif-dec chromium; do stub "$tool" 'exit 0'; done
     mkdir -p "$room/servers/firestore" "$room/servers/restate" "$room/servers/browser" "$room/servers/webhooks-node" "$room/servers/webhooks-python/bin"
     for file in firestore/node restate/node browser/node webhooks-node/node webhooks-python/bin/python; do cp "$room/bin/cargo" "$room/servers/$file"; done
     stub rustc 'echo "rustc 9.9.0 (stub)"'
@@ -146,7 +146,7 @@ fresh
 rm -rf "$room/servers"
 stub node 'echo 20'
 stub npm "echo \"npm \$*\" >>'$room/log'"
-rm "$room/bin/s3s-fs" "$room/bin/moto_server" "$room/bin/gcp-storage-emulator" "$room/bin/postgres" "$room/bin/rclone" "$room/bin/curl" "$room/bin/chromium"
+rm "$room/bin/s3s-fs" "$room/bin/moto_server" "$room/bin/gcp-storage-emulator" "$room/bin/postgres" "$room/bin/rclone" "$room/bin/curl" "$room/bin/heif-enc" "$room/bin/chromium"
 stub cargo "case \"\$1\" in install) echo \"cargo \$*\" >>'$room/log' ;; esac"
 stub python3 "echo \"python3 \$*\" >>'$room/log'; [ \"\$2\" != venv ] || { mkdir -p \"\$3/bin\" && ln -s '$room/bin/python3' \"\$3/bin/python\"; }"
 ln -s "$(command -v ln)" "$room/bin/ln"
@@ -162,6 +162,7 @@ did "npm install --silent --ignore-scripts --no-audit --no-fund --prefix $room/s
 did "npm install --silent --ignore-scripts --no-audit --no-fund --prefix $room/servers/webhooks-node standardwebhooks@"
 [ -x "$room/servers/firestore/node" ] || fail "the mark that the emulator is there is missing"
 did "no-install-recommends rclone"
+did "no-install-recommends libheif-examples"
 did "no-install-recommends curl"
 did "no-install-recommends chromium"
 did "npm install --silent --ignore-scripts --no-audit --no-fund --prefix $room/servers/browser playwright-core@"
@@ -169,12 +170,12 @@ did "npm install --silent --ignore-scripts --no-audit --no-fund --prefix $room/s
 case="real servers are missing and cannot be had"
 fresh
 rm -rf "$room/servers"
-rm "$room/bin/s3s-fs" "$room/bin/moto_server" "$room/bin/gcp-storage-emulator" "$room/bin/postgres" "$room/bin/rclone" "$room/bin/curl" "$room/bin/chromium"
+rm "$room/bin/s3s-fs" "$room/bin/moto_server" "$room/bin/gcp-storage-emulator" "$room/bin/postgres" "$room/bin/rclone" "$room/bin/curl" "$room/bin/heif-enc" "$room/bin/chromium"
 stub cargo "case \"\$1\" in install) exit 101 ;; esac"
 stub python3 'exit 1'
 stub apt-get 'exit 100'
 setup 0
-for name in s3s-fs moto gcp-storage-emulator Postgres firestore-emulator Restate "the Python verifier of webhooks" "the JavaScript verifier of webhooks" rclone curl chromium playwright-core; do says "without $name its tests are skipped"; done
+for name in s3s-fs moto gcp-storage-emulator Postgres firestore-emulator Restate "the Python verifier of webhooks" "the JavaScript verifier of webhooks" rclone curl libheif-examples chromium playwright-core; do says "without $name its tests are skipped"; done
 
 case="real servers lie where they were installed"
 fresh

@@ -1,7 +1,49 @@
 //! Photos as cameras and telephones write them, as far as anybody here reads them: small files around a JPEG that the test gives.
 
+use image::codecs::jpeg::JpegEncoder;
+use image::{Rgb, RgbImage};
+
 /// What is written of a raw file's own pixels: nobody reads them.
 const SENSOR: [u8; 400] = [0x5a; 400];
+
+/// A picture that tells how it is turned: red above left, green above right, blue below left, white below right. [`corners`] reads it.
+#[must_use]
+pub fn quarters(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, y| match (x < width / 2, y < height / 2) {
+        (true, true) => Rgb([220, 10, 10]),
+        (false, true) => Rgb([10, 220, 10]),
+        (true, false) => Rgb([10, 10, 220]),
+        (false, false) => Rgb([230, 230, 230]),
+    })
+}
+
+/// Its four corners, as `rgbw`: above left, above right, below left, below right.
+#[must_use]
+pub fn corners(picture: &RgbImage) -> String {
+    let (right, below) = (picture.width() - 3, picture.height() - 3);
+    let name = |x, y| match picture.get_pixel(x, y).0.map(|value| value > 128) {
+        [true, false, false] => 'r',
+        [false, true, false] => 'g',
+        [false, false, true] => 'b',
+        _ => 'w',
+    };
+    [name(2, 2), name(right, 2), name(2, below), name(right, below)].iter().collect()
+}
+
+/// A JPEG of it. Panics where it has no pixels.
+#[must_use]
+pub fn jpeg(picture: &RgbImage) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    picture.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, 90)).expect("a picture with pixels");
+    bytes
+}
+
+/// The JPEG with an Exif segment that says how it is turned, 1 to 8.
+#[must_use]
+pub fn turned(jpeg: &[u8], orientation: u8) -> Vec<u8> {
+    let exif: &[u8] = b"\xff\xe1\0\x22Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0";
+    [&jpeg[..2], exif, &[orientation], &[0; 6], &jpeg[2..]].concat()
+}
 
 /// A TIFF under way: what is put in says where it lies.
 struct Tiff {

@@ -1,34 +1,9 @@
 //! Photos of every orientation, and files that are none.
 
 use super::*;
-use image::codecs::jpeg::JpegEncoder;
-use image::{ExtendedColorType, Rgb};
+use rushes_testkit::photos::{corners, cr2, jpeg, quarters, turned};
 use std::io::Write;
 use std::path::PathBuf;
-
-/// Red above left, green above right, blue below left, white below right.
-fn quarters(width: u32, height: u32) -> RgbImage {
-    RgbImage::from_fn(width, height, |x, y| match (x < width / 2, y < height / 2) {
-        (true, true) => Rgb([220, 10, 10]),
-        (false, true) => Rgb([10, 220, 10]),
-        (true, false) => Rgb([10, 10, 220]),
-        (false, false) => Rgb([230, 230, 230]),
-    })
-}
-
-fn jpeg(picture: &RgbImage) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let encoder = JpegEncoder::new_with_quality(&mut bytes, 90);
-    image::ImageEncoder::write_image(encoder, picture.as_raw(), picture.width(), picture.height(), ExtendedColorType::Rgb8).unwrap();
-    bytes
-}
-
-/// With an Exif segment that says how it is turned.
-fn turned(jpeg: &[u8], orientation: u8) -> Vec<u8> {
-    let exif = [&b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0"[..], &[orientation], &[0; 6]].concat();
-    let length = u16::try_from(exif.len() + 2).unwrap().to_be_bytes();
-    [&jpeg[..2], &[0xff, 0xe1], &length, &exif, &jpeg[2..]].concat()
-}
 
 fn file(folder: &tempfile::TempDir, name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder.path().join(name);
@@ -43,18 +18,6 @@ fn opened(bytes: &[u8]) -> Result<Picture, Fault> {
 
 fn code(bytes: &[u8]) -> Code {
     opened(bytes).err().unwrap().code
-}
-
-/// Its four corners: r, g, b or w.
-fn corners(picture: &RgbImage) -> String {
-    let (right, below) = (picture.width() - 3, picture.height() - 3);
-    let name = |x, y| match picture.get_pixel(x, y).0.map(|value| value > 128) {
-        [true, false, false] => 'r',
-        [false, true, false] => 'g',
-        [false, false, true] => 'b',
-        _ => 'w',
-    };
-    [name(2, 2), name(right, 2), name(2, below), name(right, below)].iter().collect()
 }
 
 #[test]
@@ -92,7 +55,7 @@ fn decode_goes_by_content_and_not_by_name() {
     }
     let gray = image::GrayImage::from_pixel(4100, 16, image::Luma([77]));
     let mut bytes = Vec::new();
-    JpegEncoder::new(&mut bytes).encode(gray.as_raw(), 4100, 16, ExtendedColorType::L8).unwrap();
+    gray.write_with_encoder(image::codecs::jpeg::JpegEncoder::new(&mut bytes)).unwrap();
     assert_eq!(opened(&bytes).unwrap().rgb.get_pixel(9, 3).0, [77; 3]);
 }
 
@@ -145,27 +108,12 @@ fn decode_asks_the_decoder_for_what_it_cannot_open() {
     assert_eq!(corners(&open(&photo, Some(&decoder), &Cancel::new()).unwrap().rgb), "rgbw");
 }
 
-/// A raw file: a directory with a small preview and how it is turned, a nested one with a large preview.
-fn raw(small: &[u8], large: &[u8], orientation: u16) -> Vec<u8> {
-    let entry = |tag: u16, kind: u16, value: u32| {
-        [&tag.to_le_bytes()[..], &kind.to_le_bytes(), &1_u32.to_le_bytes(), &value.to_le_bytes()].concat()
-    };
-    let directory = |entries: Vec<Vec<u8>>| [&(entries.len() as u16).to_le_bytes()[..], &entries.concat(), &0_u32.to_le_bytes()].concat();
-    let (first, second) = (8, 8 + 2 + 4 * 12 + 4);
-    let begin = second + 2 + 3 * 12 + 4;
-    let at_large = begin + small.len() as u32;
-    let outer =
-        [entry(0x0112, 3, orientation.into()), entry(0x014a, 4, second), entry(0x0201, 4, begin), entry(0x0202, 4, small.len() as u32)];
-    let inner = [entry(0x0103, 3, 7), entry(0x0111, 4, at_large), entry(0x0117, 4, large.len() as u32)];
-    [b"II*\0", &(first as u32).to_le_bytes()[..], &directory(outer.into()), &directory(inner.into()), small, large].concat()
-}
-
 #[test]
 fn decode_takes_the_largest_preview_of_a_raw_file() {
-    let bytes = raw(&jpeg(&quarters(32, 24)), &jpeg(&quarters(640, 480)), 6);
+    let bytes = cr2(&jpeg(&quarters(640, 480)), &jpeg(&quarters(32, 24)), 6);
     let picture = opened(&bytes).unwrap();
     assert_eq!((picture.width, picture.height, corners(&picture.rgb).as_str()), (480, 640, "brwg"));
-    let fault = opened(&raw(b"no preview", b"nor here", 1)).err().unwrap();
+    let fault = opened(&cr2(b"no preview", b"nor here", 1)).err().unwrap();
     assert!(fault.code == Code::FileForbidden && fault.to_string().contains("preview"), "{fault}");
     let mut fuji = [&b"FUJIFILMCCD-RAW 0201FF129502"[..], &[0; 100]].concat();
     let inside = jpeg(&quarters(100, 80));
@@ -179,7 +127,7 @@ proptest::proptest! {
     #[test]
     fn decode_survives_any_change_of_a_file(at in 0..100_000_usize, to in 0..=255_u8, kind in 0..3) {
         let mut bytes = match kind {
-            0 => raw(&jpeg(&quarters(32, 24)), &jpeg(&quarters(64, 48)), 6),
+            0 => cr2(&jpeg(&quarters(64, 48)), &jpeg(&quarters(32, 24)), 6),
             1 => turned(&jpeg(&quarters(64, 48)), 3),
             _ => {
                 let mut webp = Cursor::new(Vec::new());

@@ -243,9 +243,7 @@ fn inspect_tells_of_a_large_jpeg_what_it_tells_of_a_small_one() {
         let picture = image::RgbImage::from_fn(width, height, |x, y| image::Rgb([x as u8, y as u8, (x * y) as u8]));
         picture.write_with_encoder(image::codecs::jpeg::JpegEncoder::new_with_quality(&mut stored, 60)).unwrap();
         // Its top is at the right.
-        let exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
-        let length = u16::try_from(exif.len() + 2).unwrap().to_be_bytes();
-        let turned = [&stored[..2], &[0xff, 0xe1], &length, exif, &stored[2..]].concat();
+        let turned = rushes_testkit::photos::turned(&stored, 6);
         let file = |name: &str, bytes: &[u8]| {
             let path = folder.path().join(format!("{width} {name}"));
             std::fs::File::create(&path).unwrap().write_all(bytes).unwrap();

@@ -39,9 +39,7 @@ fn add_jpegs(maker: &mut Maker, jpeg: &[u8]) {
     let frame = find(jpeg, &[0xff, 0xc0]);
     none[frame + 5..frame + 9].fill(0);
     maker.refuse("no_pixels.jpg", Code::FileCorrupt, "no pixels at all", &none);
-    // An Exif block that says: turned by 90 degrees.
-    let exif: &[u8] = b"\xff\xe1\x00\x22Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
-    let turned = [&jpeg[..2], exif, &jpeg[2..]].concat();
+    let turned = crate::photos::turned(jpeg, 6);
     maker.take("turned.jpg", picture("image/jpeg", HEIGHT, WIDTH), "a JPEG that is turned for showing", &turned);
     let preview = [jpeg, &jpeg[..jpeg.len() / 2]].concat();
     maker.take("preview.jpg", picture("image/jpeg", WIDTH, HEIGHT), "something is appended, as cameras do", &preview);

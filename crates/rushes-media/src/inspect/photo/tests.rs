@@ -7,24 +7,11 @@ use crate::run::{Ffmpeg, sample};
 use image::{Rgb, RgbImage};
 use rushes_core::delivery::Pictures;
 use rushes_testkit::photos::{self, DNG};
-use std::io::Cursor;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Red above left, green above right, blue below left, white below right.
-fn quarters(width: u32, height: u32) -> RgbImage {
-    RgbImage::from_fn(width, height, |x, y| match (x < width / 2, y < height / 2) {
-        (true, true) => Rgb([220, 10, 10]),
-        (false, true) => Rgb([10, 220, 10]),
-        (true, false) => Rgb([10, 10, 220]),
-        (false, false) => Rgb([230, 230, 230]),
-    })
-}
-
 fn jpeg(width: u32, height: u32) -> Vec<u8> {
-    let mut bytes = Cursor::new(Vec::new());
-    quarters(width, height).write_to(&mut bytes, image::ImageFormat::Jpeg).unwrap();
-    bytes.into_inner()
+    photos::jpeg(&photos::quarters(width, height))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own scratch")]
@@ -40,15 +27,7 @@ fn shown(path: &Path) -> String {
     // There may be one of an earlier photo.
     std::fs::remove_file(&into).ok();
     compress_picture(path, &into, Pictures { max_px: 480, quality: 80 }, &Cancel::new()).unwrap();
-    let picture = image::load_from_memory(&std::fs::read(&into).unwrap()).unwrap().into_rgb8();
-    let (right, below) = (picture.width() - 3, picture.height() - 3);
-    let name = |x, y| match picture.get_pixel(x, y).0.map(|value| value > 128) {
-        [true, false, false] => 'r',
-        [false, true, false] => 'g',
-        [false, false, true] => 'b',
-        _ => 'w',
-    };
-    [name(2, 2), name(right, 2), name(2, below), name(right, below)].iter().collect()
+    photos::corners(&image::load_from_memory(&std::fs::read(&into).unwrap()).unwrap().into_rgb8())
 }
 
 fn code(path: &Path) -> Code {
@@ -133,7 +112,7 @@ fn photo_heic_and_avif_are_decoded_upright_by_libheif() {
     let folder = tempfile::tempdir().unwrap();
     let (one, two, path) = (folder.path().join("one.png"), folder.path().join("two.png"), folder.path().join("photo.jpg"));
     let made = folder.path().join("made.heic");
-    quarters(320, 240).save(&one).unwrap();
+    photos::quarters(320, 240).save(&one).unwrap();
     RgbImage::from_pixel(200, 100, Rgb([10, 10, 220])).save(&two).unwrap();
     for (args, mime) in [(&["-q", "90"][..], "image/heic"), (&["-A", "-q", "90"], "image/avif")] {
         heif_enc(args, &[&one], &made);
@@ -164,7 +143,7 @@ fn photo_heic_and_avif_are_decoded_upright_by_libheif() {
 fn photo_avif_is_decoded_by_ffmpeg_where_nothing_else_is() {
     let folder = tempfile::tempdir().unwrap();
     let (source, path) = (folder.path().join("one.png"), folder.path().join("photo.avif"));
-    quarters(160, 120).save(&source).unwrap();
+    photos::quarters(160, 120).save(&source).unwrap();
     let call = Ffmpeg::new("make photo").args(["-i"]).args([&source]).args(["-c:v", "libaom-av1", "-cpu-used", "8", "-still-picture", "1"]);
     if call.to(&path).run(&Cancel::new(), &mut |_| ()).is_err() {
         eprintln!("skipped: an ffmpeg that writes AVIF");

@@ -1,25 +1,17 @@
 //! Shoots whose unknown people are on this machine alone: nothing of them is anywhere else until somebody enrols them; then all is.
 
 use super::set;
-use super::stand::{ANA, BEN, CLEO, SHOOT, Stand, face};
+use super::stand::{ANA, BEN, CLEO, RULES, SHOOT, Stand, face};
 use crate::support::Places;
 use rushes_core::album::{Correction, Rules, Unknown};
 use rushes_core::store::{AssetFilter, SubjectFilter};
 use serde_json::json;
 
-const RULES: Rules = Rules {
-    is_recognising: true,
-    unknown: Unknown::Local,
-    route_below: 0.50,
-    review_below: 0.60,
-    margin: 0.05,
-    is_open: true,
-    expires_ms: None,
-};
+const LOCAL: Rules = Rules { unknown: Unknown::Local, ..RULES };
 
 async fn shoot(folder: &std::path::Path) -> Stand {
     let stand = Stand::new(folder, &Places::memory(folder)).await;
-    stand.set(RULES).await;
+    stand.set(LOCAL).await;
     stand
 }
 
@@ -113,7 +105,7 @@ async fn shoots_leave_people_where_they_were_founded_whatever_is_set_later() {
     let folder = tempfile::tempdir().unwrap();
     let stand = Stand::new(folder.path(), &Places::memory(folder.path())).await;
     stand.take("1.png", 1, &[ANA]).await;
-    stand.set(RULES).await;
+    stand.set(LOCAL).await;
     stand.take("2.png", 2, &[BEN, ANA]).await;
     stand.set(Rules { unknown: Unknown::Cloud, ..RULES }).await;
     stand.take("3.png", 3, &[CLEO, BEN + 0.1]).await;

@@ -1,7 +1,7 @@
 //! People who may be one are proposed by the real program, and stay as they are until somebody says something. Nobody finds faces
 //! here: the album is told of them before the photos come.
 
-use super::stand::{ANA, BEN, SHOOT, face};
+use super::stand::{ANA, BEN, RULES, SHOOT, face};
 use crate::support::library::{picture, write};
 use crate::support::program::Program;
 use rushes_core::AssetId;
@@ -13,15 +13,6 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-const RULES: Rules = Rules {
-    is_recognising: true,
-    unknown: Unknown::Cloud,
-    route_below: 0.5,
-    review_below: 0.6,
-    margin: 0.05,
-    is_open: true,
-    expires_ms: None,
-};
 /// A face of the first person too far from the one that founded her: it founds somebody.
 const ANA_ANEW: f32 = 0.62;
 

@@ -3,7 +3,7 @@
 
 use crate::support::{Places, soon};
 use async_trait::async_trait;
-use rushes_core::album::{Album, Correction, Rules};
+use rushes_core::album::{Album, Correction, Rules, Unknown};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{Delivery, Route, Routes};
 use rushes_core::faces::{Face, FaceFinder, Quality, Region, Seen, TEMPLATE_LEN, Template};
@@ -25,6 +25,17 @@ pub(super) const SHOOT: &str = "ana-ben";
 pub(super) const ANA: f32 = 0.0;
 pub(super) const BEN: f32 = 2.0;
 pub(super) const CLEO: f32 = 4.0;
+
+/// What a shoot starts with, and faces looked for.
+pub(super) const RULES: Rules = Rules {
+    is_recognising: true,
+    unknown: Unknown::Cloud,
+    route_below: 0.5,
+    review_below: 0.6,
+    margin: 0.05,
+    is_open: true,
+    expires_ms: None,
+};
 
 /// Finds what it is told, by the bytes of the photo; unless it is told that it cannot.
 #[derive(Default)]
@@ -168,9 +179,7 @@ impl Stand {
 
     /// Drops one and has it taken as far as that goes without any destination; gives its number.
     pub(super) async fn take_here(&self, name: &str, number: u32, faces: &[f32]) -> u32 {
-        let path = self.drop(name, &crate::support::library::picture(number), faces);
-        let mark = Mark::of(&std::fs::metadata(&path).unwrap());
-        let input = json!({"shoot": SHOOT, "files": [{"path": path, "mark": mark, "name": name}]});
+        let input = self.dropped(name, number, faces);
         let job = self.engine.submit(NewJobRequest { workflow: "photos".into(), input, ..Default::default() }).await.unwrap();
         let (mut bell, end) = (self.parts().watch.job(job.id), tokio::time::Instant::now() + soon());
         loop {

@@ -3,7 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "processes are started and homes are put back, which is not the product's doing")]
 
-use super::stand::{ANA, BEN, CLEO, SHOOT, face};
+use super::stand::{ANA, BEN, CLEO, RULES, SHOOT, face};
 use crate::support::library::{picture, write};
 use crate::support::program::{End, Program, end};
 use crate::support::stores;
@@ -26,15 +26,6 @@ use std::sync::Arc;
 pub(super) const ALL: &str = "RUSHES_TEST_SHOOTS";
 /// A face of the third person, who is known by another one.
 pub(super) const CLEO_AGAIN: u32 = 6;
-const RULES: Rules = Rules {
-    is_recognising: true,
-    unknown: Unknown::Cloud,
-    route_below: 0.5,
-    review_below: 0.6,
-    margin: 0.05,
-    is_open: true,
-    expires_ms: None,
-};
 /// Impatient, and with nothing to wait for.
 const CONFIG: &str = "[delivery]\nfirst_backoff_s = 0.05\nscan_every_s = 0.2\n";
 
