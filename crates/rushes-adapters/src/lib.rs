@@ -4,6 +4,7 @@
 
 pub mod catalogs;
 pub mod destinations;
+pub mod fetch;
 mod folder;
 pub mod google;
 mod http;

@@ -104,7 +104,8 @@ codes! {
     RequestSlow "request_slow" InvalidInput Transient "The request came too slowly." "Send it again on a better line.";
     RangeInvalid "range_invalid" InvalidInput Permanent "The file ends before that range." "Ask for bytes it has; `Content-Range` says how many.";
     EventsGone "events_gone" NotFound Permanent "Those events are not kept any more." "Begin after the number named; what was is asked by GET.";
-    FacesOff "faces_off" Conflict Permanent "Faces are not recognised here." "Turn it on with `rushes shoots set SHOOT --recognise`; where there is no model, `rushes models install --detector FILE --embedder FILE`.";
+    FacesOff "faces_off" Conflict Permanent "Faces are not recognised here." "Turn it on with `rushes shoots set SHOOT --recognise`; where there is no model, `rushes models install --detector FILE --embedder FILE`, or `rushes models fetch`.";
+    FetchFailed "fetch_failed" Unavailable Transient "A file could not be fetched." "It is tried again a few times; then give the command again, or fetch the file by other means and hand it in.";
     CharactersFailed "characters_failed" Unexpected Permanent "None of the characters could be made." "See the errors of each.";
 }
 

@@ -46,4 +46,10 @@ pub trait Inspect: Send + Sync {
     async fn inspect_photo(&self, path: &Path) -> Result<MediaInfo, Fault> {
         self.inspect(path).await
     }
+
+    /// When a photo was taken, as its camera noted it: `2026:05:30 14:03:22`. An edited photo keeps it. None where nothing is noted.
+    async fn taken_at(&self, path: &Path) -> Option<String> {
+        let _ = path;
+        None
+    }
 }

@@ -14,6 +14,7 @@ use rushes_core::faces::judge::{Verdict, assign, group, may_found};
 use rushes_core::faces::{FaceFinder, Seen, Template};
 use rushes_faces::models::{self, DETECTOR, EMBEDDER, MODELS};
 use rushes_faces::{Finder, MAX_CLUSTERED, Runtime, cluster, propose};
+use rushes_testkit::shared;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -29,17 +30,11 @@ fn main() -> Result<(), Trouble> {
         proposals()?;
         return Ok(());
     }
-    let shared =
-        std::env::var_os("RUSHES_SHARED").map_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared").into(), PathBuf::from);
-    let dev = shared.join("data/faces/dev");
-    if !dev.is_dir() || !shared.join("models").is_dir() {
-        println!("faces       skipped: models and data/faces in ../shared, or name that folder in RUSHES_SHARED");
-        return Ok(());
-    }
+    let (Some(files), Some(dev)) = (shared::models(), shared::shared("data/faces/dev")) else { return Ok(()) };
     // As a user installs them.
     let home = tempfile::tempdir()?;
-    for model in MODELS {
-        models::install(home.path(), model, &shared.join("models").join(model.file))?;
+    for (model, file) in MODELS.into_iter().zip(files) {
+        models::install(home.path(), model, &file)?;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let photos = listed(&dev)?;

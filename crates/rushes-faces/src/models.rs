@@ -1,6 +1,6 @@
 //! The two models: which they are, whether they are here, and how they come here. The product holds no weights.
 //!
-//! What does not live here: downloading. Whoever has fetched a file asks [`verify`], or lets [`install`] do so.
+//! What does not live here: fetching. Whoever has fetched a file lets [`install`] look at it.
 
 use rushes_core::{Code, Fault};
 use sha2::{Digest, Sha256};
@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 pub struct Model {
     /// What it is called in the folder of models.
     pub file: &'static str,
+    /// How many bytes it has.
+    pub size_bytes: u64,
     /// Of its bytes, in hexadecimal.
     pub sha256: &'static str,
     /// Whose, and on which terms.
@@ -25,6 +27,7 @@ pub struct Model {
 /// Finds faces and five points of each.
 pub const DETECTOR: Model = Model {
     file: "yunet_n_640_640.onnx",
+    size_bytes: 317_466,
     sha256: "25a606a145a5b6d7271ae138fbd00eba91dad8b83222ae3f2c7ecd0f4a7b0e31",
     licence: "Apache-2.0 (libfacedetection, YuNet)",
     purpose: "finds faces, with eyes, nose and corners of the mouth",
@@ -33,6 +36,7 @@ pub const DETECTOR: Model = Model {
 /// Turns a face into a template.
 pub const EMBEDDER: Model = Model {
     file: "dlib_resnet_v1.onnx",
+    size_bytes: 22_435_963,
     sha256: "3431c69c2d422ad5c7c8b7e0d3bc5cdd5f5726e362bab03ac78a0748247f2eb5",
     licence: "public domain (dlib_face_recognition_resnet_model_v1, converted to ONNX)",
     purpose: "turns a face into 128 numbers, by which faces are compared",
@@ -176,7 +180,8 @@ mod tests {
             let from = models.join(model.file);
             let at = install(folder.path(), model, &from).unwrap();
             assert_eq!(install(folder.path(), model, &from).unwrap(), at, "a second time changes nothing");
-            assert!(fs::metadata(&at).unwrap().permissions().readonly());
+            let about = fs::metadata(&at).unwrap();
+            assert!(about.permissions().readonly() && about.len() == model.size_bytes);
         }
         assert_eq!(status(folder.path()).unwrap().map(|(_, state)| state), [State::Installed; 2]);
         let fault = install(folder.path(), DETECTOR, &models.join(EMBEDDER.file)).unwrap_err();

@@ -1,7 +1,8 @@
 //! What a file really is and whether it is whole: by content, never by name, decoded strictly to its end.
 //!
 //! `limits` holds how large a file may be, `door` the first look, `sniff` and `boxes` what is read of a file before any
-//! decoder sees it, `film` and `still` the decoding, `photo` and `heif` that of what only telephones and cameras write.
+//! decoder sees it, `film` and `still` the decoding, `photo` and `heif` that of what only telephones and cameras write,
+//! `taken` when a photo was taken.
 //!
 //! What does not live here: what a file declares ([`crate::probe`]), and what to do with a file that is refused.
 
@@ -15,6 +16,7 @@ mod limits;
 mod photo;
 mod sniff;
 mod still;
+mod taken;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +45,11 @@ impl Inspect for MediaInspector {
 
     async fn inspect_photo(&self, path: &Path) -> Result<MediaInfo, Fault> {
         off_the_runtime(path, inspect_photo).await
+    }
+
+    async fn taken_at(&self, path: &Path) -> Option<String> {
+        let path = path.to_owned();
+        tokio::task::spawn_blocking(move || taken::taken_at(&path)).await.ok()?
     }
 }
 

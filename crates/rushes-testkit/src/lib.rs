@@ -33,6 +33,7 @@ pub mod replay;
 pub mod replicate;
 pub mod rhythms;
 pub mod servers;
+pub mod shared;
 pub mod supabase;
 mod uploads;
 pub mod upstash;

@@ -45,6 +45,21 @@ pub fn turned(jpeg: &[u8], orientation: u8) -> Vec<u8> {
     [&jpeg[..2], exif, &[orientation], &[0; 6], &jpeg[2..]].concat()
 }
 
+/// The JPEG with an Exif segment that says when it was taken, as `2026:05:30 14:03:22`.
+#[must_use]
+pub fn taken(jpeg: &[u8], at: &str) -> Vec<u8> {
+    // A directory that leads to the one of the camera's settings, which holds this text alone.
+    let exif = [
+        &b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x87\x69\0\x04\0\0\0\x01\0\0\0\x1a\0\0\0\0"[..],
+        b"\0\x01\x90\x03\0\x02\0\0\0\x14\0\0\0\x2c\0\0\0\0",
+        at.as_bytes(),
+        b"\0",
+    ]
+    .concat();
+    let length = u16::try_from(exif.len() + 2).expect("a short segment").to_be_bytes();
+    [&jpeg[..2], &[0xff, 0xe1], &length, &exif, &jpeg[2..]].concat()
+}
+
 /// A TIFF under way: what is put in says where it lies.
 struct Tiff {
     bytes: Vec<u8>,

@@ -27,6 +27,8 @@ pub enum Reply {
     Late(Duration),
     /// The request is taken and the connection closed: the answer is lost.
     Lost,
+    /// With fewer bytes than are announced.
+    Cut(u64, Vec<u8>),
     /// With a body that never ends.
     Endless,
 }
@@ -175,6 +177,12 @@ async fn converse(mut stream: TcpStream, state: Arc<Mutex<State>>) {
             (200, Vec::new(), Vec::new())
         }
         Reply::Lost => return,
+        Reply::Cut(announced, body) => {
+            let head = format!("HTTP/1.1 200 As planned\r\nContent-Length: {announced}\r\n\r\n");
+            let _ = stream.write_all(&[head.as_bytes(), &body].concat()).await;
+            let _ = stream.shutdown().await;
+            return;
+        }
         Reply::Endless => {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1099511627776\r\n\r\n").await;
             while stream.write_all(&[b'x'; 16 * 1024]).await.is_ok() {}

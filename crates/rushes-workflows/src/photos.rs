@@ -51,7 +51,7 @@ pub struct Dropped {
     pub path: PathBuf,
     /// As it was when it was looked at.
     pub mark: Mark,
-    /// Below `Incoming/`, or its whole path elsewhere: another photo of this name is a newer version of it.
+    /// Below `Incoming/`, or its whole path elsewhere: another photo of this name is a newer version of it, unless it was taken at another time.
     pub name: String,
 }
 
@@ -150,6 +150,7 @@ async fn take(context: StepContext, shoots: Shoots, inspect: Arc<dyn Inspect>, s
     let (is_faceless, group) = (faces.is_empty() && !model.is_empty(), judge::group(&faces));
     let photo = NewPhoto {
         name: file.name,
+        taken_at: inspect.taken_at(&copy).await,
         sha256: looked.blob.sha256.clone(),
         extension: looked.info.extension.clone(),
         original: context.library.new_asset_id(),

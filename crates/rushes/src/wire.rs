@@ -5,6 +5,7 @@ mod catalogs;
 mod destinations;
 mod google;
 mod intake;
+pub(crate) mod models;
 mod outside;
 mod providers;
 mod publishers;

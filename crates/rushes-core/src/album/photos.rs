@@ -29,6 +29,9 @@ impl Group {
 pub struct NewPhoto {
     /// Where it lay below `Incoming/`; its whole path, where it lay in another folder.
     pub name: String,
+    /// When it was taken, as its camera noted it; None where nothing is noted. Another photo of its name that was taken at another
+    /// time is no edit of it.
+    pub taken_at: Option<String>,
     /// Of its bytes.
     pub sha256: String,
     /// Of its type.

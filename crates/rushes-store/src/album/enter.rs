@@ -28,18 +28,22 @@ pub(super) fn enter(write: &Writing<'_>, new: &NewPhoto, rules: &Rules) -> Resul
     if let Some(known) = known(sql, &new.sha256)? {
         return Ok(known);
     }
-    let before: Option<u32> = one(sql, "SELECT number FROM photos WHERE name = ?1", [&new.name], |row| row.get(0))?;
+    // Of those of its name the one it is an edit of: taken at the same time, else, where one of both does not say, the last.
+    let question = "SELECT number FROM photos WHERE name = ?1 AND (taken_at = ?2 OR taken_at IS NULL OR ?2 IS NULL)
+        ORDER BY (?2 IS NOT NULL AND taken_at IS ?2) DESC, number DESC LIMIT 1";
+    let before: Option<u32> = one(sql, question, params![new.name, new.taken_at], |row| row.get(0))?;
     let (is_group, original) = (new.group == rushes_core::album::Group::Group, new.original.to_string());
     let photo = match before {
         Some(number) => {
-            let renewed = "UPDATE photos SET sha256 = ?2, extension = ?3, original = ?4, model = ?5, is_group = ?6 WHERE number = ?1";
-            change(sql, renewed, params![number, new.sha256, new.extension, original, new.model, is_group])?;
+            let renewed = "UPDATE photos SET sha256 = ?2, extension = ?3, original = ?4, model = ?5, is_group = ?6,
+                taken_at = COALESCE(taken_at, ?7) WHERE number = ?1";
+            change(sql, renewed, params![number, new.sha256, new.extension, original, new.model, is_group, new.taken_at])?;
             number
         }
         None => {
-            let made = "INSERT INTO photos(name, sha256, extension, original, first, model, is_group, entered_ms, rev, settled)
-                VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, 0, 0) RETURNING number";
-            let values = params![new.name, new.sha256, new.extension, original, new.model, is_group, write.now_ms];
+            let made = "INSERT INTO photos(name, sha256, extension, original, first, model, is_group, entered_ms, rev, settled, taken_at)
+                VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, 0, 0, ?8) RETURNING number";
+            let values = params![new.name, new.sha256, new.extension, original, new.model, is_group, write.now_ms, new.taken_at];
             one(sql, made, values, |row| row.get(0))?.unwrap_or_default()
         }
     };

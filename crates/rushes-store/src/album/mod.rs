@@ -31,13 +31,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 const SCHEMA: &str = include_str!("schema.sql");
-const SCHEMA_VERSION: u32 = 5;
+const SCHEMA_VERSION: u32 = 6;
 /// What each version has that the one before it lacks, from the second on.
 const SINCE: [&str; SCHEMA_VERSION as usize - 1] = [
     "ALTER TABLE people ADD COLUMN became INTEGER",
     "CREATE TABLE incoming(place INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE) STRICT",
     "ALTER TABLE people ADD COLUMN is_local INTEGER NOT NULL DEFAULT 0",
     "CREATE TABLE different(person INTEGER NOT NULL, other INTEGER NOT NULL, PRIMARY KEY(person, other)) STRICT, WITHOUT ROWID",
+    // The only way to let two have one name.
+    "CREATE TABLE photos_anew(
+        number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, sha256 TEXT NOT NULL, extension TEXT NOT NULL,
+        original TEXT NOT NULL, first TEXT NOT NULL, model TEXT NOT NULL, is_group INTEGER NOT NULL, entered_ms INTEGER NOT NULL,
+        rev INTEGER NOT NULL, settled INTEGER NOT NULL, taken_at TEXT) STRICT;
+     INSERT INTO photos_anew SELECT *, NULL FROM photos;
+     DROP TABLE photos;
+     ALTER TABLE photos_anew RENAME TO photos;
+     CREATE INDEX photos_wanted ON photos(number) WHERE rev <> settled;
+     CREATE INDEX photos_by_name ON photos(name)",
 ];
 /// Another process writes: a command beside the server.
 const BUSY_MAX: Duration = Duration::from_secs(20);

@@ -1,7 +1,9 @@
 CREATE TABLE photos(
-    number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, sha256 TEXT NOT NULL, extension TEXT NOT NULL,
+    number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, sha256 TEXT NOT NULL, extension TEXT NOT NULL,
     original TEXT NOT NULL, first TEXT NOT NULL, model TEXT NOT NULL, is_group INTEGER NOT NULL, entered_ms INTEGER NOT NULL,
-    rev INTEGER NOT NULL, settled INTEGER NOT NULL) STRICT;
+    rev INTEGER NOT NULL, settled INTEGER NOT NULL, taken_at TEXT) STRICT;
+-- Two cameras give two photos one name; they were taken at different times.
+CREATE INDEX photos_by_name ON photos(name);
 CREATE INDEX photos_wanted ON photos(number) WHERE rev <> settled;
 -- Every bytes that ever came in, so that none is taken twice.
 CREATE TABLE seen(sha256 TEXT PRIMARY KEY, photo INTEGER NOT NULL, original TEXT NOT NULL) STRICT, WITHOUT ROWID;

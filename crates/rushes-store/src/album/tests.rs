@@ -50,12 +50,46 @@ impl Stand {
     }
 
     async fn enter_as(&self, name: &str, sha256: &str, faces: &[f32], rules: Rules) -> Entered {
+        self.enter_taken(name, None, sha256, faces, rules).await
+    }
+
+    async fn enter_taken(&self, name: &str, taken_at: Option<&str>, sha256: &str, faces: &[f32], rules: Rules) -> Entered {
         let faces: Vec<Face> = faces.iter().zip(0..).map(|(at, nth)| face(*at, nth)).collect();
         let group = if faces.len() > 1 { Group::Group } else { Group::Solo };
         let original = AssetId(SystemClock.new_id());
-        let (name, sha256) = (name.to_owned(), sha256.to_owned());
-        let photo = NewPhoto { name, sha256, extension: "jpg".into(), original, model: "m".into(), faces, group };
+        let (name, taken_at, sha256) = (name.to_owned(), taken_at.map(str::to_owned), sha256.to_owned());
+        let photo = NewPhoto { name, taken_at, sha256, extension: "jpg".into(), original, model: "m".into(), faces, group };
         self.album.enter(photo, rules).await.unwrap()
+    }
+
+    /// Makes it an album of a former version, changed by `also`, and opens it anew.
+    #[expect(clippy::disallowed_methods, reason = "an album of a former version is made")]
+    async fn age(&self, version: usize, also: &str) -> Arc<dyn Album> {
+        // What each version has that the one before it lacks, from the second on, taken away.
+        const UNDONE: [&str; 5] = [
+            "ALTER TABLE people DROP COLUMN became",
+            "DROP TABLE incoming",
+            "ALTER TABLE people DROP COLUMN is_local",
+            "DROP TABLE different",
+            "CREATE TABLE former(
+                number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, sha256 TEXT NOT NULL, extension TEXT NOT NULL,
+                original TEXT NOT NULL, first TEXT NOT NULL, model TEXT NOT NULL, is_group INTEGER NOT NULL, entered_ms INTEGER NOT NULL,
+                rev INTEGER NOT NULL, settled INTEGER NOT NULL) STRICT;
+             ALTER TABLE photos DROP COLUMN taken_at;
+             INSERT INTO former SELECT * FROM photos;
+             DROP TABLE photos;
+             ALTER TABLE former RENAME TO photos;
+             CREATE INDEX photos_wanted ON photos(number) WHERE rev <> settled",
+        ];
+        let undone: Vec<&str> = UNDONE[version - 1..].iter().rev().copied().collect();
+        let old = rusqlite::Connection::open(self.folder.path().join("wedding/album.db")).unwrap();
+        old.execute_batch(&format!("{}; PRAGMA user_version = {version}; {also}", undone.join(";"))).unwrap();
+        self.opened().await
+    }
+
+    /// Opened anew, as by another process.
+    async fn opened(&self) -> Arc<dyn Album> {
+        AlbumFiles::below(self.folder.path().to_owned(), Arc::new(SystemClock)).album("wedding").await.unwrap()
     }
 
     /// A photo of faces, under a name that is its bytes too.
@@ -153,6 +187,26 @@ async fn album_takes_bytes_once_and_an_edited_photo_in_its_place() {
     assert_eq!(stands, [(Stands::NotAFace, None), (Stands::Routed, Some(ben))]);
     assert_eq!(stand.wanted().await.photos.len(), 1);
     assert!(stand.enter_as("a.jpg", "one", &[ANA, BEN], RULES).await.is_known, "the old version is not taken again");
+}
+
+#[tokio::test]
+async fn album_keeps_two_photos_of_one_name_that_were_taken_at_different_times() {
+    let stand = Stand::new().await;
+    let enter = async |taken_at, bytes| {
+        let entered = stand.enter_taken("DSC_0001.JPG", taken_at, bytes, &[], RULES).await;
+        (entered.photo, entered.is_edited)
+    };
+    let (noon, night) = (Some("2026:05:30 12:00:00"), Some("2026:05:30 23:00:00"));
+    assert_eq!(enter(noon, "noon").await, (1, false));
+    assert_eq!(enter(night, "night").await, (2, false));
+    assert_eq!(enter(noon, "noon, edited").await, (1, true));
+    assert_eq!(enter(night, "night, edited").await, (2, true));
+    assert_eq!(enter(None, "exported without its notes").await, (2, true), "the last of the name");
+    assert_eq!(enter(Some("2026:05:31 00:10:00"), "later").await, (3, false), "what was noted once stays");
+    // Of a photo that says nothing, whatever has its name is an edit, and then it is known when it was taken.
+    assert_eq!(stand.enter_taken("scan.png", None, "scan", &[], RULES).await.photo, 4);
+    assert_eq!(stand.enter_taken("scan.png", noon, "scan, dated", &[], RULES).await.photo, 4);
+    assert_eq!(stand.enter_taken("scan.png", night, "another", &[], RULES).await.photo, 5);
 }
 
 #[tokio::test]
@@ -409,35 +463,34 @@ async fn album_forgets_who_somebody_was_before_they_turned_out_to_be_one() {
 }
 
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "an album of a former version is made")]
 async fn album_of_the_first_version_is_gone_on_with() {
     let stand = Stand::new().await;
     stand.enter("1", &[ANA, CLEO]).await;
-    let old = rusqlite::Connection::open(stand.folder.path().join("wedding/album.db")).unwrap();
-    let undone = "ALTER TABLE people DROP COLUMN became; ALTER TABLE people DROP COLUMN is_local; DROP TABLE incoming;
-        DROP TABLE different; PRAGMA user_version = 1";
-    old.execute_batch(undone).unwrap();
-    drop(old);
-    let album = AlbumFiles::below(stand.folder.path().to_owned(), Arc::new(SystemClock)).album("wedding").await.unwrap();
+    let album = stand.age(1, "").await;
     album.correct(Correction::Merge { into: 1, from: 2 }, RULES).await.unwrap();
     album.correct(Correction::Forget { person: 1 }, RULES).await.unwrap();
     assert_eq!(album.forgotten().await.unwrap(), [1, 2]);
 }
 
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "an album of a former version is made")]
+async fn album_of_before_it_was_known_when_photos_were_taken_is_gone_on_with() {
+    let stand = Stand::new().await;
+    stand.enter_as("a.jpg", "one", &[ANA], RULES).await;
+    stand.enter_as("b.jpg", "two", &[ANA, BEN], RULES).await;
+    let before = stand.placed().await;
+    let stand = Stand { album: stand.age(5, "").await, ..stand };
+    assert_eq!(stand.placed().await, before);
+    let noon = Some("2026:05:30 12:00:00");
+    assert_eq!(stand.enter_taken("a.jpg", noon, "one, edited", &[ANA], RULES).await.photo, 1, "as when it was taken in");
+    assert_eq!(stand.enter_taken("a.jpg", Some("2026:05:30 23:00:00"), "another", &[], RULES).await.photo, 3);
+}
+
+#[tokio::test]
 async fn album_of_the_second_version_is_gone_on_with_and_what_was_said_there_is_undone() {
     let stand = Stand::new().await;
     stand.enter("1", &[ANA]).await;
     stand.say(Correction::Rename { person: 1, name: "Ana".into() }).await.unwrap();
-    let old = rusqlite::Connection::open(stand.folder.path().join("wedding/album.db")).unwrap();
-    old.execute_batch(
-        "DROP TABLE different; DROP TABLE incoming; ALTER TABLE people DROP COLUMN is_local; PRAGMA user_version = 2;
-        UPDATE corrections SET before = json_remove(before, '$.ruled_out', '$.different')",
-    )
-    .unwrap();
-    drop(old);
-    let album = AlbumFiles::below(stand.folder.path().to_owned(), Arc::new(SystemClock)).album("wedding").await.unwrap();
+    let album = stand.age(2, "UPDATE corrections SET before = json_remove(before, '$.ruled_out', '$.different')").await;
     stand.enter("2", &[BEN]).await;
     album.correct(Correction::Undo, RULES).await.unwrap();
     assert_eq!(album.people().await.unwrap()[0].name, "Person 001");

@@ -87,7 +87,7 @@ enum Command {
     People(people::Command),
     /// List the photos of a shoot, or say why one is where it is.
     Photos(photos::Command),
-    /// Install the models that find and tell faces, or say whether they are.
+    /// Install or fetch the models that find and tell faces, or say whether they are there.
     #[command(subcommand)]
     Models(models::Command),
     /// Say what was spent at providers, by day and by job, and how that stands to the budgets.
@@ -168,7 +168,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Shoots(command) => shoots::run(&context, command).await,
         Command::People(command) => people::run(&context, command).await,
         Command::Photos(command) => photos::run(&context, command).await,
-        Command::Models(command) => models::run(&context, command),
+        Command::Models(command) => models::run(&context, command).await,
         Command::Status => status::run(&context).await,
         Command::Sync(args) => sync::run(&context, args).await,
         Command::Audit(args) => audit::run(&context, &args).await,

@@ -1,6 +1,7 @@
 //! `rushes models`: the two files that find and tell faces. The product holds no weights.
 
 use super::{Context, exit, print};
+use crate::wire::models::fetch_model;
 use rushes_faces::models::{DETECTOR, EMBEDDER, Model, State, install, status};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -18,15 +19,25 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         embedder: Option<PathBuf>,
     },
+    /// Fetch what is not installed from `[faces] detector_url` and `embedder_url`, each checked byte for byte.
+    Fetch,
 }
 
-pub(super) fn run(context: &Context, command: Command) -> anyhow::Result<u8> {
+pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<u8> {
     let folder = context.home.models();
-    if let Command::Install { detector, embedder } = command {
-        let files = [(DETECTOR, detector), (EMBEDDER, embedder)];
-        for (model, file) in files.into_iter().filter_map(|(model, file)| Some((model, file?))) {
-            context.home.prepare()?;
-            install(&folder, model, &file)?;
+    match command {
+        Command::Status => {}
+        Command::Install { detector, embedder } => {
+            let files = [(DETECTOR, detector), (EMBEDDER, embedder)];
+            for (model, file) in files.into_iter().filter_map(|(model, file)| Some((model, file?))) {
+                context.home.prepare()?;
+                install(&folder, model, &file)?;
+            }
+        }
+        Command::Fetch => {
+            for (model, _) in status(&folder)?.into_iter().filter(|(_, state)| *state != State::Installed) {
+                fetch_model(&context.home, &context.loaded.config, model, print::note).await?;
+            }
         }
     }
     let found = status(&folder)?;

@@ -6,6 +6,7 @@ mod cut;
 mod formats;
 mod local;
 mod many;
+mod models;
 mod pointed;
 mod propose;
 mod stand;
@@ -139,7 +140,7 @@ async fn shoots_show_photos_of_nobody_that_an_earlier_process_entered() {
     let sha256 = digest(&crate::support::library::picture(1)[..], "").unwrap().sha256;
     let (name, extension, model) = ("wall.png".to_owned(), "png".to_owned(), "told".to_owned());
     let original = AssetId(SystemClock.new_id());
-    let photo = NewPhoto { name, sha256, extension, original, model, faces: Vec::new(), group: Group::Solo };
+    let photo = NewPhoto { name, taken_at: None, sha256, extension, original, model, faces: Vec::new(), group: Group::Solo };
     stand.album().await.enter(photo, Rules::default()).await.unwrap();
     assert_eq!(stand.run("photos", input).await.value.unwrap()["photos"], json!([1]));
     assert!(folder.path().join("home/shoots").join(SHOOT).join("Admin/NoFaces/000001.png").exists());
@@ -156,7 +157,7 @@ async fn shoots_route_what_is_there_while_another_photo_is_being_taken() {
     let sha256 = digest(&crate::support::library::picture(2)[..], "").unwrap().sha256;
     let (name, extension, model) = ("2.png".to_owned(), "png".to_owned(), "told".to_owned());
     let (original, faces) = (AssetId(SystemClock.new_id()), vec![stand::face(ANA + 0.1, 0)]);
-    let photo = NewPhoto { name, sha256, extension, original, model, faces, group: Group::Solo };
+    let photo = NewPhoto { name, taken_at: None, sha256, extension, original, model, faces, group: Group::Solo };
     let rules = Rules { is_recognising: true, ..Rules::default() };
     stand.album().await.enter(photo, rules).await.unwrap();
     stand.album().await.correct(Correction::Rename { person: 1, name: "Ana".into() }, rules).await.unwrap();

@@ -181,3 +181,49 @@ fn photo_large_ones_wait_for_their_turn() {
     assert_eq!(inspect_photo(&large, &gone).unwrap_err().code, Code::Cancelled, "it would wait");
     assert!(super::super::alone_with(&small, &gone).unwrap().is_none() && inspect_photo(&small, &gone).is_ok());
 }
+
+#[test]
+fn photo_tells_when_it_was_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = "2026:05:30 14:03:22";
+    let taken = |bytes: &[u8]| super::super::taken::taken_at(&write(folder.path(), bytes));
+    let dated = photos::taken(&jpeg(64, 48), at);
+    assert_eq!(taken(&dated).as_deref(), Some(at));
+    assert_eq!(taken(&photos::turned(&jpeg(64, 48), 6)), None, "it says other things");
+    for unset in ["    :  :     :  :  ", "0000:00:00 00:00:00"] {
+        assert_eq!(taken(&photos::taken(&jpeg(64, 48), unset)), None);
+    }
+    assert_eq!(taken(b"no photo"), None);
+    assert_eq!(super::super::taken::taken_at(&folder.path().join("none")), None);
+    // Of a raw file, however much follows; the directory of the camera's settings stands behind the preview here.
+    for mark in [b"MM\0*", b"II*\0"] {
+        let tiff = |at: usize| photos::tiff(mark, "SONY", &jpeg(640, 480), 1, &[(0x8769, 4, 1, u32::try_from(at).unwrap())]);
+        let behind = tiff(0).len();
+        let is_big = mark.starts_with(b"M");
+        let short = |value: u16| if is_big { value.to_be_bytes() } else { value.to_le_bytes() };
+        let long = |value: usize| {
+            let value = u32::try_from(value).unwrap();
+            if is_big { value.to_be_bytes() } else { value.to_le_bytes() }
+        };
+        let settings = [&short(1)[..], &short(0x9003), &short(2), &long(20), &long(behind + 18), &long(0), at.as_bytes(), b"\0"].concat();
+        assert_eq!(taken(&[tiff(behind), settings, vec![7; 3 << 20]].concat()).as_deref(), Some(at));
+    }
+    // Cut and damaged, it says something or nothing.
+    for end in (0..dated.len().min(160)).step_by(3) {
+        taken(&dated[..end]);
+        let mut damaged = dated.clone();
+        damaged[end] ^= 0xff;
+        taken(&damaged);
+    }
+}
+
+#[test]
+fn photo_of_a_telephone_tells_when_it_was_taken() {
+    if !has_heif("heif-enc") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (at, heic) = ("2026:05:30 14:03:22", folder.path().join("a.heic"));
+    heif_enc(&[], &[&write(folder.path(), &photos::taken(&jpeg(640, 480), at))], &heic);
+    assert_eq!(super::super::taken::taken_at(&heic).as_deref(), Some(at));
+}

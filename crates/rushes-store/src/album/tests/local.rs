@@ -93,29 +93,21 @@ async fn album_splits_nobody_out_of_this_machine() {
 }
 
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "an album of a former version is made")]
 async fn album_of_before_there_were_local_people_is_gone_on_with() {
     let stand = Stand::new().await;
     stand.enter("1", &[ANA]).await;
     stand.enter("2", &[BEN]).await;
     stand.say(Correction::Rename { person: 1, name: "Ana".into() }).await.unwrap();
-    let old = rusqlite::Connection::open(stand.folder.path().join("wedding/album.db")).unwrap();
     // What was said then tells of nobody who is local.
-    old.execute_batch(
-        "UPDATE corrections SET before = replace(replace(before, ',\"is_local\":false', ''), '\"is_local\":false,', '');
-        DROP TABLE different; DROP TABLE incoming; ALTER TABLE people DROP COLUMN is_local; PRAGMA user_version = 2",
-    )
-    .unwrap();
-    drop(old);
-    let files = || AlbumFiles::below(stand.folder.path().to_owned(), Arc::new(SystemClock));
-    let album = files().album("wedding").await.unwrap();
+    let unsaid = "UPDATE corrections SET before = replace(replace(before, ',\"is_local\":false', ''), '\"is_local\":false,', '')";
+    let album = stand.age(2, unsaid).await;
     assert!(album.people().await.unwrap().iter().all(|person| !person.is_here), "they were elsewhere, and stay there");
     album.correct(Correction::Undo, LOCAL).await.unwrap();
     assert_eq!(album.people().await.unwrap()[0].name, "Person 001");
     assert!(album.people().await.unwrap().iter().all(|person| !person.is_here));
     let folders = vec![PathBuf::from("/media/b"), PathBuf::from("/media/a")];
     album.take_from(folders.clone()).await.unwrap();
-    assert_eq!(files().album("wedding").await.unwrap().incoming().await.unwrap(), folders);
+    assert_eq!(stand.opened().await.incoming().await.unwrap(), folders);
     album.take_from(Vec::new()).await.unwrap();
     assert_eq!(album.incoming().await.unwrap(), Vec::<PathBuf>::new());
 }

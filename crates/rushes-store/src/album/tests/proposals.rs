@@ -26,7 +26,7 @@ impl Stand {
     async fn enter_faces(&self, name: &str, faces: Vec<Face>, model: &str) {
         let original = AssetId(SystemClock.new_id());
         let (name, sha256, model) = (name.to_owned(), name.to_owned(), model.to_owned());
-        let photo = NewPhoto { name, sha256, extension: "jpg".into(), original, model, faces, group: Group::Solo };
+        let photo = NewPhoto { name, taken_at: None, sha256, extension: "jpg".into(), original, model, faces, group: Group::Solo };
         self.album.enter(photo, RULES).await.unwrap();
     }
 

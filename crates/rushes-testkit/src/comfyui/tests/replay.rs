@@ -2,18 +2,11 @@
 
 use super::*;
 use crate::comfyui::Hold;
-use std::path::PathBuf;
-
-const SHARED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/comfyui");
+use crate::shared::shared;
 
 /// The lines of a transcript; None, after saying so, where there is none.
 fn transcript(name: &str) -> Option<Vec<Value>> {
-    let named = std::env::var_os("RUSHES_SHARED").map(|folder| PathBuf::from(folder).join("data/comfyui"));
-    let path = named.unwrap_or_else(|| SHARED.into()).join(name);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        eprintln!("skipped: {name} (it lies in ../shared/data/comfyui, or name that folder's parent in RUSHES_SHARED)");
-        return None;
-    };
+    let text = std::fs::read_to_string(shared(&format!("data/comfyui/{name}"))?).unwrap();
     Some(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 

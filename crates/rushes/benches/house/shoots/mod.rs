@@ -23,6 +23,7 @@ use rushes_store::{Mode, SqlStore};
 use rushes_testkit::drive::Drive;
 use rushes_testkit::google::Google;
 use rushes_testkit::servers::{S3Server, s3s_fs};
+use rushes_testkit::shared::{models, shared};
 use seen::{Place, Places};
 use std::io::Write;
 use std::path::Path;
@@ -43,10 +44,7 @@ struct Ground {
 }
 
 pub(crate) async fn measure() {
-    let Some(shared) = photos::shared() else {
-        println!("shoots      skipped: models and data/faces in ../shared, or name that folder in RUSHES_SHARED");
-        return;
-    };
+    let (Some(_), Some(faces)) = (models(), shared("data/faces/dev")) else { return };
     let Some(s3) = s3s_fs() else {
         println!("shoots      skipped: s3s-fs is missing (scripts/setup.sh develop installs it)");
         return;
@@ -63,14 +61,14 @@ pub(crate) async fn measure() {
     let (seconds, rate) = (number("RUSHES_BENCH_SHOOT_S", 120), number("RUSHES_BENCH_SHOOT_RATE", 5));
     let source = tempfile::tempdir().unwrap();
     let count = usize::try_from(seconds * rate).unwrap();
-    let photos = photos::make(&shared.join("data/faces/dev"), source.path(), count);
+    let photos = photos::make(&faces, source.path(), count);
     println!(
         "shoots      {count} photos of at most 2 megapixels, {} KB on the average, {rate}/s for {seconds} s; {}; Drive {far_ms} ms away; load before: {}",
         photos.mean_bytes / 1_000,
         if ort { "ort" } else { "rten" },
         std::fs::read_to_string("/proc/loadavg").unwrap_or_default().split(' ').next().unwrap_or_default()
     );
-    let program = program(&ground, &shared);
+    let program = program(&ground);
     let mut child = program.start_told(&["serve", "--listen", "127.0.0.1:0"], "serve.log");
     listening(&mut child);
     let process = child.id().to_string();
@@ -91,7 +89,7 @@ pub(crate) async fn measure() {
 }
 
 /// Its home, with models, a shoot that recognises, and two destinations.
-fn program(ground: &Ground, shared: &Path) -> Program {
+fn program(ground: &Ground) -> Program {
     let s3 = &ground.s3;
     let config = format!(
         "[[destinations]]\nname = \"s3\"\nuri = \"s3://bucket\"\nendpoint = \"{}\"\naccess_key = \"env:BENCH_ID\"\nsecret_key = \"env:BENCH_SECRET\"\n\
@@ -101,9 +99,7 @@ fn program(ground: &Ground, shared: &Path) -> Program {
     let mut program = Program::with(&config);
     program.variables.extend([("BENCH_ID", s3.access_key.clone()), ("BENCH_SECRET", s3.secret_key.clone())]);
     program.write("google.json", ground.google.authorized_user().as_bytes());
-    let model = |file: &str| shared.join("models").join(file).display().to_string();
-    let (detector, embedder) = (model("yunet_n_640_640.onnx"), model("dlib_resnet_v1.onnx"));
-    program.run(&["models", "install", "--detector", &detector, "--embedder", &embedder]).expect(0);
+    assert!(program.install_models());
     program.run(&["shoots", "new", "Ana & Ben", "--recognise"]).expect(0);
     program
 }

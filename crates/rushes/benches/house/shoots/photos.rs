@@ -23,13 +23,6 @@ pub(super) struct Photos {
     pub(super) mean_bytes: u64,
 }
 
-/// The folder of models and photos; None where it is not there.
-pub(super) fn shared() -> Option<PathBuf> {
-    let beside = || concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared").into();
-    let shared = std::env::var_os("RUSHES_SHARED").map_or_else(beside, PathBuf::from);
-    (shared.join("models").is_dir() && shared.join("data/faces/dev").is_dir()).then_some(shared)
-}
-
 /// So many below a folder, no two alike. Whoever is in them comes in little by little: somebody new is met to the end.
 pub(super) fn make(dev: &Path, folder: &Path, count: usize) -> Photos {
     let list = std::fs::read_to_string(dev.join("identities.csv")).unwrap();

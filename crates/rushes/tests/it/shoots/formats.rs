@@ -4,6 +4,7 @@
 use crate::support::program::{End, Program, end};
 use image::{ImageFormat, Rgb, RgbImage};
 use rushes_testkit::photos;
+use rushes_testkit::shared::shared;
 use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -103,19 +104,35 @@ fn shoots_take_photos_of_telephones_and_cameras_as_they_are() {
     assert_eq!(sizes, expected.map(|(kind, size)| (kind.to_owned(), size)).into());
 }
 
+/// Cameras count from 0001 again, so that two photos have one name; what somebody edits has the name it had.
+#[test]
+fn shoots_keep_both_of_two_photos_of_one_name_and_only_the_newer_of_an_edited_one() {
+    let program = shoot(&[]);
+    let drop = |bytes: &[u8]| {
+        program.write("home/shoots/feast/Incoming/DSC_0001.JPG", bytes);
+        program.run(&["shoots", "take"]).expect(0);
+    };
+    let (noon, night) = ("2026:05:30 12:00:00", "2026:05:30 23:00:00");
+    let first = photos::taken(&jpeg(64, 48), noon);
+    let second = photos::taken(&jpeg(80, 48), night);
+    let edited = photos::taken(&jpeg(96, 48), noon);
+    let are = |one: &[u8], two: &[u8]| BTreeMap::from([("000001.jpg".to_owned(), one.to_vec()), ("000002.jpg".to_owned(), two.to_vec())]);
+    drop(&first);
+    drop(&second);
+    assert!(files(&program.path("home/library/feast/Processed")) == are(&first, &second), "two photos");
+    drop(&edited);
+    for place in ["home/library", "bucket"] {
+        assert!(files(&program.path(&format!("{place}/feast/Processed"))) == are(&edited, &second), "{place}");
+    }
+}
+
 #[test]
 fn shoots_find_faces_in_photos_of_telephones_and_cameras() {
-    let shared = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
-    let shared = std::env::var_os("RUSHES_SHARED").map_or_else(|| shared.into(), PathBuf::from);
-    let (models, photo) = (shared.join("models"), shared.join("data/faces/dev/df_img20.jpg"));
-    if !models.is_dir() || !photo.is_file() {
-        eprintln!("skipped: models and data/faces (they lie in ../shared, or name that folder in RUSHES_SHARED)");
+    let Some(photo) = shared("data/faces/dev/df_img20.jpg") else { return };
+    let program = shoot(&["--recognise"]);
+    if !program.install_models() {
         return;
     }
-    let program = shoot(&["--recognise"]);
-    let model = |name: &str| models.join(name).to_str().unwrap().to_owned();
-    let (detector, embedder) = (model("yunet_n_640_640.onnx"), model("dlib_resnet_v1.onnx"));
-    program.run(&["models", "install", "--detector", &detector, "--embedder", &embedder]).expect(0);
     let bytes = std::fs::read(&photo).unwrap();
     program.write("home/shoots/feast/Incoming/a.cr2", &photos::cr2(&bytes, &jpeg(64, 48), 1));
     let mut wanted = vec!["cr2"];

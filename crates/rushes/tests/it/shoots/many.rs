@@ -9,7 +9,8 @@ use crate::support::program::{Program, end};
 use crate::support::survivor::{Dice, number, report};
 use pile::Pile;
 use rushes_testkit::servers::{S3Server, s3s_fs};
-use std::path::{Path, PathBuf};
+use rushes_testkit::shared::{models, shared};
+use std::path::Path;
 use std::process::Child;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -28,13 +29,8 @@ fn shoots_take_many_photos_through_kills_each_once() {
 
 #[test]
 fn shoots_find_whose_many_photos_are_through_kills() {
-    let shared = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
-    let shared = std::env::var_os("RUSHES_SHARED").map_or_else(|| shared.into(), PathBuf::from);
-    if !shared.join("models").is_dir() || !shared.join("data/faces/dev").is_dir() {
-        eprintln!("skipped: models and data/faces (they lie in ../shared, or name that folder in RUSHES_SHARED)");
-        return;
-    }
-    torment("many photos, with faces", Some(&shared));
+    let (Some(_), Some(faces)) = (models(), shared("data/faces/dev")) else { return };
+    torment("many photos, with faces", Some(&faces));
 }
 
 /// What is seen of the program from outside while it runs.
@@ -82,7 +78,7 @@ fn config(program_folder: &Path, server: Option<&S3Server>) -> String {
     format!("[delivery]\nfirst_backoff_s = 0.05\nscan_every_s = 0.2\n{folder}{s3}")
 }
 
-fn scene(server: Option<&S3Server>, shared: Option<&Path>) -> Program {
+fn scene(server: Option<&S3Server>, has_faces: bool) -> Program {
     let program = Program::with("");
     program.write("rushes.toml", config(&program.path(""), server).as_bytes());
     if let Some(server) = server {
@@ -90,22 +86,20 @@ fn scene(server: Option<&S3Server>, shared: Option<&Path>) -> Program {
         program.write(".env", format!("STORE_ID={}\nSTORE_SECRET={}\n", server.access_key, server.secret_key).as_bytes());
     }
     let mut new = vec!["shoots", "new", SHOOT];
-    if let Some(shared) = shared {
-        let model = |name: &str| shared.join("models").join(name).display().to_string();
-        let (detector, embedder) = (model("yunet_n_640_640.onnx"), model("dlib_resnet_v1.onnx"));
-        program.run(&["models", "install", "--detector", &detector, "--embedder", &embedder]).expect(0);
+    if has_faces {
+        assert!(program.install_models());
         new.push("--recognise");
     }
     program.run(&new).expect(0);
     program
 }
 
-fn torment(what: &str, shared: Option<&Path>) {
+fn torment(what: &str, faces: Option<&Path>) {
     let (mut dice, began) = (Dice::roll(what), Instant::now());
     let (photos, kills) = (number("RUSHES_PHOTOS", 80), number("RUSHES_KILLS", 3));
     let server = s3s_fs();
-    let program = scene(server.as_ref(), shared);
-    let pile = Pile::make(usize::try_from(photos).unwrap(), kills, shared, &mut dice);
+    let program = scene(server.as_ref(), faces.is_some());
+    let pile = Pile::make(usize::try_from(photos).unwrap(), kills, faces, &mut dice);
     let incoming = program.path("home/shoots").join(SHOOT).join("Incoming");
     let (watched, mut ended) = (Watched::default(), 0);
     std::thread::scope(|scope| {
@@ -140,7 +134,7 @@ fn torment(what: &str, shared: Option<&Path>) {
         assert_eq!(jobs[0], jobs[1], "nothing is taken twice");
     });
     let took_s = began.elapsed().as_secs();
-    let seen = oracle::check(&program, &pile, server.as_ref().and_then(|server| server.folder.as_deref()), shared.is_some());
+    let seen = oracle::check(&program, &pile, server.as_ref().and_then(|server| server.folder.as_deref()), faces.is_some());
     let peak_mb = watched.peak_kb.load(Ordering::SeqCst) * 1_024 / 1_000_000;
     let seen = format!("{seen}, {kills} kills, {ended} ended by themselves, at most {peak_mb} MB, seed {}, {took_s} s", dice.seed);
     report(what, &seen);

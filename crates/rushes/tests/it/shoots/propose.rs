@@ -35,7 +35,16 @@ impl Home {
             let faces: Vec<_> = faces.iter().zip(0..).map(|(at, nth)| face(*at, nth)).collect();
             let group = if faces.len() > 1 { Group::Group } else { Group::Solo };
             let (original, sha256) = (AssetId(SystemClock.new_id()), digest(&bytes[..], "").unwrap().sha256);
-            let photo = NewPhoto { name: name.clone(), sha256, extension: "png".into(), original, model: "told".into(), faces, group };
+            let photo = NewPhoto {
+                name: name.clone(),
+                taken_at: None,
+                sha256,
+                extension: "png".into(),
+                original,
+                model: "told".into(),
+                faces,
+                group,
+            };
             album.enter(photo, rules).await.unwrap();
             write(&shoots.join(SHOOT).join("Incoming").join(name), &bytes);
         }

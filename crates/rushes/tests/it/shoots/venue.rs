@@ -171,7 +171,16 @@ impl Venue {
             let group = if faces.len() > 1 { Group::Group } else { Group::Solo };
             let original = AssetId(SystemClock.new_id());
             let sha256 = digest(&bytes[..], "").unwrap().sha256;
-            let photo = NewPhoto { name: name.clone(), sha256, extension: "png".into(), original, model: "told".into(), faces, group };
+            let photo = NewPhoto {
+                name: name.clone(),
+                taken_at: None,
+                sha256,
+                extension: "png".into(),
+                original,
+                model: "told".into(),
+                faces,
+                group,
+            };
             album.enter(photo, self.rules).await.unwrap();
             write(&self.shoots().join(SHOOT).join("Incoming").join(name), &bytes);
         }

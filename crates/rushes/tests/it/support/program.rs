@@ -110,6 +110,13 @@ impl Program {
         End::of(self.command(args).output().unwrap())
     }
 
+    /// Installs the models of faces. False, after saying so, where they are not at hand.
+    pub(crate) fn install_models(&self) -> bool {
+        let Some([detector, embedder]) = rushes_testkit::shared::models() else { return false };
+        self.run(&["models", "install", "--detector", detector.to_str().unwrap(), "--embedder", embedder.to_str().unwrap()]).expect(0);
+        true
+    }
+
     /// Runs to the end; its answer goes to this place.
     pub(crate) fn run_into(&self, args: &[&str], out: impl Into<Stdio>) -> End {
         End::of(self.command(args).stdout(out).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap())

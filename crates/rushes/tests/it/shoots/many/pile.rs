@@ -93,8 +93,8 @@ pub(super) struct Pile {
 }
 
 impl Pile {
-    pub(super) fn make(count: usize, kills: u64, shared: Option<&Path>, dice: &mut Dice) -> Self {
-        let bases = shared.map_or_else(drawn, portraits);
+    pub(super) fn make(count: usize, kills: u64, faces: Option<&Path>, dice: &mut Dice) -> Self {
+        let bases = faces.map_or_else(drawn, portraits);
         let mut pieces: Vec<Piece> = Vec::new();
         for number in 0..count {
             let name = match NAMES.get(number) {
@@ -247,8 +247,8 @@ fn drawn() -> Vec<Vec<u8>> {
 }
 
 /// Photos of people, each as several programs would export it.
-fn portraits(shared: &Path) -> Vec<Vec<u8>> {
-    let mut paths: Vec<_> = std::fs::read_dir(shared.join("data/faces/dev")).unwrap().map(|entry| entry.unwrap().path()).collect();
+fn portraits(faces: &Path) -> Vec<Vec<u8>> {
+    let mut paths: Vec<_> = std::fs::read_dir(faces).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension != "csv"));
     paths.sort();
     let mut all = Vec::new();
