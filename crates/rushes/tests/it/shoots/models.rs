@@ -44,7 +44,7 @@ async fn models_that_are_not_the_very_files_are_not_installed() {
     }
     let program = Program::with("");
     let end = program.run(&["models", "fetch"]);
-    assert!(end.stderr.contains("config_invalid") && end.stderr.contains("faces.detector_url"), "{}", end.stderr);
+    assert!(end.stderr.contains("rushes models install") && end.stderr.contains("faces.detector_url"), "{}", end.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
