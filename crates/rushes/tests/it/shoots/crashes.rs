@@ -2,7 +2,7 @@
 //! run through wrote them down. Then it is started again, or told the same once more: what was said is so everywhere or nowhere.
 //! `RUSHES_ALL_POINTS` goes through every point, otherwise `RUSHES_KILLS` of them are drawn; `RUSHES_SEED` repeats a run.
 
-use super::venue::{ALL, CLEO_AGAIN, State, Venue, Word};
+use super::venue::{ALL, CLEO_AGAIN, NOBODY, State, Venue, Word};
 use crate::support::survivor::{Dice, number, report};
 use rushes_core::album::Unknown;
 use std::time::Instant;
@@ -115,6 +115,7 @@ fn shoots_agree_after_a_kill_at_every_point() {
             command("rename", &["rename", "2", "Ben Ziegler"]),
             command("merge", &["merge", "3", "2"]),
             command("different", &["different", "3", "2"]),
+            command("found", &["found", &NOBODY.to_string()]),
             command("split", &["split", &face]),
             command("not this person", &["not", &face, "3"]),
             command("not a face", &["not-a-face", &face]),
@@ -133,6 +134,7 @@ fn shoots_keep_local_people_here_after_a_kill_at_every_point() {
         &[
             Word::enrol(),
             Word::said("rename one who is here alone", &["rename", "2", "Ben Ziegler"]),
+            Word::said("found one who is here alone", &["found", &NOBODY.to_string()]),
             enrolled("merge into one who is enrolled", &["merge", "2", "1"]),
             Word { may_be_repeated: false, ..enrolled("undo a merge into one who is enrolled", &["undo"]) },
             Word::forget(),

@@ -26,6 +26,9 @@ use std::sync::Arc;
 pub(super) const ALL: &str = "RUSHES_TEST_SHOOTS";
 /// A face of the third person, who is known by another one.
 pub(super) const CLEO_AGAIN: u32 = 6;
+/// A face of nobody: it is not seen well enough to found somebody by itself.
+pub(super) const NOBODY: u32 = 8;
+const NOBODY_AT: f32 = 6.0;
 /// Impatient, and with nothing to wait for.
 const CONFIG: &str = "[delivery]\nfirst_backoff_s = 0.05\nscan_every_s = 0.2\n";
 
@@ -161,13 +164,17 @@ impl Venue {
         venue
     }
 
-    /// Five photos of three people, told to the album before they come.
+    /// Five photos of three people and one of nobody, told to the album before they come.
     async fn enter(&self) {
         let album = album(&self.shoots()).await;
-        let photos = [(1, &[ANA][..]), (2, &[ANA + 0.25, BEN]), (3, &[BEN + 0.1]), (4, &[CLEO]), (5, &[CLEO + 0.3, ANA + 0.1])];
+        let photos =
+            [(1, &[ANA][..]), (2, &[ANA + 0.25, BEN]), (3, &[BEN + 0.1]), (4, &[CLEO]), (5, &[CLEO + 0.3, ANA + 0.1]), (6, &[NOBODY_AT])];
         for (number, faces) in photos {
             let (name, bytes) = (format!("{number}.png"), picture(number));
-            let faces: Vec<_> = faces.iter().zip(0..).map(|(at, nth)| face(*at, nth)).collect();
+            let mut faces: Vec<_> = faces.iter().zip(0..).map(|(at, nth)| face(*at, nth)).collect();
+            for face in faces.iter_mut().filter(|_| number == 6) {
+                face.quality.sharpness = 0.0;
+            }
             let group = if faces.len() > 1 { Group::Group } else { Group::Solo };
             let original = AssetId(SystemClock.new_id());
             let sha256 = digest(&bytes[..], "").unwrap().sha256;
