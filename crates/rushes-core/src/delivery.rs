@@ -191,6 +191,8 @@ pub enum Work {
         key: String,
         /// The proof of the version before, when there is one.
         replaces: Option<Proof>,
+        /// Whether the destination had these bytes under another key when the row was leased, and they are worth copying.
+        is_elsewhere: bool,
     },
     /// Write this document whole; the rows it settles are those of the key up to now.
     PutRecord {

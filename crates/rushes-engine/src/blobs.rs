@@ -89,11 +89,10 @@ impl Blobs {
 
 /// Makes a file read-only, and its bytes durable unless the whole disk is synced afterwards.
 fn keep(file: &Path, is_synced_later: bool) -> Result<(), Fault> {
-    let open = File::open(file).map_err(|e| Fault::io("open scratch file", file, &e))?;
-    let mut mode = open.metadata().map_err(|e| Fault::io("look at scratch file", file, &e))?.permissions();
+    let mut mode = file.metadata().map_err(|e| Fault::io("look at scratch file", file, &e))?.permissions();
     mode.set_readonly(true);
-    let sync = || if is_synced_later { Ok(()) } else { open.sync_all() };
-    open.set_permissions(mode).and_then(|()| sync()).map_err(|e| Fault::io("sync blob", file, &e))
+    let sync = || if is_synced_later { Ok(()) } else { File::open(file)?.sync_all() };
+    std::fs::set_permissions(file, mode).and_then(|()| sync()).map_err(|e| Fault::io("sync blob", file, &e))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the blob store is where scratch files are moved to")]

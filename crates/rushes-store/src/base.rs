@@ -199,11 +199,6 @@ impl Base {
         }
     }
 
-    /// Whether each statement is a way to a server and back.
-    pub(crate) fn is_server(&self) -> bool {
-        matches!(self, Self::Postgres(_))
-    }
-
     /// Commands in one transaction at most.
     pub(crate) fn batch_max(&self) -> usize {
         match self {

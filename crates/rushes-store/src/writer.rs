@@ -1,5 +1,5 @@
-//! The one thread that writes: takes commands, runs up to 512 of them in one transaction, a savepoint each,
-//! and answers only after the commit is on disk. Between commands it renews the leases of its engine.
+//! The one thread that writes: takes commands, runs up to 512 of them in one transaction, each with a savepoint where one
+//! has failed, and answers only after the commit is on disk. Between commands it renews the leases of its engine.
 
 use crate::base::Base;
 use crate::bells::{Bells, Wakes};
@@ -12,12 +12,16 @@ use rushes_core::faults::{self, Place};
 use rushes_core::{Code, Fault};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// How long the first few of many wait for the others: fewer and fuller transactions. One caller alone never waits.
+/// So much after the beginning of a transaction begins the next one at the earliest when many write, unless as many as lately
+/// wait for it: fewer and fuller transactions. Each costs a sync, and writes the pages anew that all of them change. One caller
+/// alone never waits.
+const APART: Duration = Duration::from_millis(5);
+/// Between two looks at who waits.
 const GATHER: Duration = Duration::from_millis(1);
-/// So many commands in the last transaction are many.
+/// So many commands in one of the last transactions are many.
 const MANY: usize = 4;
 /// Commands waiting at most; beyond that callers wait.
 const QUEUE: usize = 4096;
@@ -136,7 +140,7 @@ struct Thread {
 impl Thread {
     fn run(mut self, commands: &Receiver<Box<dyn Command>>) {
         let mut renewed_ms = self.clock.now_ms();
-        let mut expected = 0;
+        let (mut expected, mut begun) = (0, Instant::now());
         loop {
             let mut batch = Vec::new();
             match commands.recv_timeout(RENEW) {
@@ -146,11 +150,15 @@ impl Thread {
             }
             let most = self.base.batch_max();
             batch.extend(commands.try_iter().take(most - batch.len()));
-            if !batch.is_empty() && batch.len() < expected {
-                std::thread::sleep(GATHER);
-                batch.extend(commands.try_iter().take(most - batch.len()));
+            if expected >= MANY && !batch.is_empty() {
+                while batch.len() < expected.min(most) && begun.elapsed() < APART {
+                    std::thread::sleep(GATHER);
+                    batch.extend(commands.try_iter().take(most - batch.len()));
+                }
             }
-            expected = if batch.len() < MANY { expected / 2 } else { batch.len() };
+            // A few small ones between large ones are of the same rush.
+            expected = batch.len().max(expected * 3 / 4);
+            begun = Instant::now();
             let now_ms = self.clock.now_ms();
             let must_renew = (now_ms - renewed_ms).abs() >= i64::try_from(RENEW.as_millis()).unwrap_or(1_000);
             if batch.is_empty() && !must_renew {
@@ -192,12 +200,13 @@ impl Thread {
         }
     }
 
-    /// One transaction; false when it came to nothing and may be tried again. On a server each savepoint is two more ways there
-    /// and back, for every command, while others wait: there a batch is tried without, and gets them once something in it fails.
+    /// One transaction; false when it came to nothing and may be tried again. A savepoint costs a copy of every page its command
+    /// changes, or on a server two more ways there and back while others wait: a batch is tried without, and gets them once
+    /// something in it fails.
     fn attempt(&mut self, batch: &mut [Box<dyn Command>], renew: bool, wakes: &mut Wakes) -> Result<bool, Fault> {
-        // One alone is undone with the whole transaction; a savepoint costs a copy of every page it changes.
+        // One alone is undone with the whole transaction.
         let is_alone = batch.len() == 1 && !renew;
-        let mut is_guarded = !is_alone && !self.base.is_server();
+        let mut is_guarded = false;
         let mut facts = Vec::new();
         loop {
             let now_ms = self.base.begin_write(&*self.clock)?;

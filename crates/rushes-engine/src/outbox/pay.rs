@@ -8,7 +8,7 @@ use crate::parts::Access;
 use crate::parts::Parts;
 use async_trait::async_trait;
 use rushes_core::catalog::Catalog;
-use rushes_core::delivery::{COPIED_ABOVE_BYTES, Due, Held, Pictures, Route, Work};
+use rushes_core::delivery::{Due, Held, Pictures, Route, Work};
 use rushes_core::destination::{Condition, Destination, Proof, Put, Session, Shows};
 use rushes_core::faults::{self, Place};
 use rushes_core::folder::owner_in;
@@ -86,7 +86,7 @@ impl ToDestination {
     async fn copied(&self, due: &Due, asset: &Asset, key: &str) -> Option<Proof> {
         let copies = self.port.abilities().copies?;
         // An upload that has begun is gone on with.
-        if asset.blob.size_bytes <= COPIED_ABOVE_BYTES || due.session.is_some() {
+        if due.session.is_some() {
             return None;
         }
         let (from, proven) = self.parts.store.elsewhere(due).await.ok().flatten()?;
@@ -166,8 +166,8 @@ impl Payer for ToDestination {
     }
 
     async fn pay(&self, due: &Due) -> Result<(), Fault> {
-        let (asset, key, replaces) = match &due.work {
-            Work::PutObject { asset, key, replaces } => (asset, key, replaces),
+        let (asset, key, replaces, is_elsewhere) = match &due.work {
+            Work::PutObject { asset, key, replaces, is_elsewhere } => (asset, key, replaces, *is_elsewhere),
             Work::DeleteObject { key } => {
                 faults::pass(Place::ObjectRemove)?;
                 let delete = tokio::time::timeout(CALL_LIMIT, self.port.delete(key)).await;
@@ -188,7 +188,7 @@ impl Payer for ToDestination {
         let wanted = self.wanted(asset, key);
         if wanted.is_none() && replaces.is_none() {
             faults::pass(Place::ObjectPut)?;
-            if let Some(proof) = self.copied(due, asset, key).await {
+            if is_elsewhere && let Some(proof) = self.copied(due, asset, key).await {
                 faults::pass(Place::ObjectThere)?;
                 return self.settle(due, key, proof, None).await;
             }

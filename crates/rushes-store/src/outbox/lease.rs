@@ -5,7 +5,7 @@ use crate::rows::{self, ASSET, json};
 use crate::settle::settle;
 use crate::sql::{Read, Sql, params};
 use crate::writer::Write;
-use rushes_core::delivery::{Due, Leased, Routes, SMALL_MAX_BYTES, Wanted, Work};
+use rushes_core::delivery::{COPIED_ABOVE_BYTES, Due, Leased, Routes, SMALL_MAX_BYTES, Wanted, Work};
 use rushes_core::destination::Proof;
 use rushes_core::{Asset, Code, Fault, JobId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,13 +53,17 @@ struct Row {
     replaces: Option<String>,
     session: Option<String>,
     root: Option<JobId>,
+    is_elsewhere: bool,
     /// What is put, where that is what it asks for. One that cannot be read must not stop the others.
     asset: Read<Asset>,
 }
 
 pub(crate) fn ready_rows() -> String {
     format!(
-        "SELECT ready.id, op, collection, document, key, attempts, replaces, session, a.root, {ASSET} FROM
+        "SELECT ready.id, op, collection, document, key, attempts, replaces, session, a.root,
+             coalesce(b.size_bytes, 0) > {COPIED_ABOVE_BYTES} AND EXISTS (SELECT 1 FROM assets equal CROSS JOIN deliveries d
+                 ON d.asset = equal.id AND d.destination = ?1 WHERE equal.sha256 = b.sha256 AND d.state = 'proven' AND d.key <> ready.key),
+             {ASSET} FROM
              (SELECT id, op, asset, collection, document, key, attempts, replaces, session FROM outbox
               WHERE destination = ?1 AND {READY} AND op <> 'ensure_folder' AND {UNTOUCHED} AND {UNPUT} AND (home IS NULL OR home = ?5 OR created_ms < ?2 - {OTHERS_AFTER_MS}) AND (size_bytes > {SMALL_BYTES}) = (?4 = 1) ORDER BY id LIMIT ?3) ready
          LEFT JOIN assets a ON a.id = ready.asset LEFT JOIN blobs b ON b.sha256 = a.sha256 ORDER BY ready.id"
@@ -113,7 +117,8 @@ fn ready(write: &Write<'_>, destination: &str, limit: u32, is_large: bool) -> Re
             replaces: row.get(6)?,
             session: row.get(7)?,
             root: rows::parsed_or_none(row, 8)?,
-            asset: rows::asset_at(row, 9),
+            is_elsewhere: row.get(9)?,
+            asset: rows::asset_at(row, 10),
         })
     })
 }
@@ -243,7 +248,7 @@ fn due_of(write: &mut Write<'_>, destination: &str, row: Row, token: i64) -> Res
                 if row.replaces.is_none() && asset.version > 1 { before(write.sql, destination, &row.key, asset.version)? } else { None };
             // What an audit was told to write over counts more than what we had proven before.
             let replaces: Option<Proof> = row.replaces.or(before).and_then(|text| serde_json::from_str(&text).ok());
-            (Work::PutObject { asset, key: row.key, replaces }, row.root)
+            (Work::PutObject { asset, key: row.key, replaces, is_elsewhere: row.is_elsewhere }, row.root)
         }
         "put_record" if lease_ready(write, destination, &row.key, token)? == 0 => return Ok(None),
         "put_record" => {
