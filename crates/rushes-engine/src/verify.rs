@@ -111,11 +111,12 @@ async fn look(parts: &Parts, site: &Site<dyn Destination>, held: &Blob, delivery
 /// The bytes on this machine, where there are any.
 async fn here(parts: &Parts, asset: &Asset) -> Result<Option<String>, Fault> {
     let path = parts.blobs().path(&asset.blob.sha256);
-    if !path.is_file() {
-        return Ok(None);
-    }
-    let (sha256, _) = blocking(move || sha256_of(&path)).await?;
-    let is_equal = sha256 == asset.blob.sha256;
+    let is_equal = match blocking(move || sha256_of(&path)).await {
+        Ok((sha256, _)) => sha256 == asset.blob.sha256,
+        // Its bytes may go at any moment.
+        Err(fault) if fault.code == Code::FileMissing => return Ok(None),
+        Err(fault) => return Err(fault),
+    };
     Ok((!is_equal).then(|| {
         format!("{} on this machine: its bytes are not those it was made of; `rushes audit --deep --fix` fetches them back", asset.path)
     }))
