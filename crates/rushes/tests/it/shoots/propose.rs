@@ -1,13 +1,10 @@
 //! People who may be one are proposed by the real program, and stay as they are until somebody says something. Nobody finds faces
 //! here: the album is told of them before the photos come.
 
-use super::stand::{ANA, BEN, RULES, SHOOT, face};
-use crate::support::library::{picture, write};
+use super::stand::{ANA, BEN, RULES, SHOOT, face, tell};
 use crate::support::program::Program;
-use rushes_core::AssetId;
-use rushes_core::album::{Albums, Group, NewPhoto, Rules, Unknown};
-use rushes_core::clock::{Clock, SystemClock};
-use rushes_core::digest::digest;
+use rushes_core::album::{Albums, Rules, Unknown};
+use rushes_core::clock::SystemClock;
 use rushes_store::AlbumFiles;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -31,22 +28,8 @@ impl Home {
         let shoots = self.0.path("home/shoots");
         let album = AlbumFiles::below(shoots.clone(), Arc::new(SystemClock)).album(SHOOT).await.unwrap();
         for (number, faces) in photos {
-            let (name, bytes) = (format!("{number}.png"), picture(*number));
-            let faces: Vec<_> = faces.iter().zip(0..).map(|(at, nth)| face(*at, nth)).collect();
-            let group = if faces.len() > 1 { Group::Group } else { Group::Solo };
-            let (original, sha256) = (AssetId(SystemClock.new_id()), digest(&bytes[..], "").unwrap().sha256);
-            let photo = NewPhoto {
-                name: name.clone(),
-                taken_at: None,
-                sha256,
-                extension: "png".into(),
-                original,
-                model: "told".into(),
-                faces,
-                group,
-            };
-            album.enter(photo, rules).await.unwrap();
-            write(&shoots.join(SHOOT).join("Incoming").join(name), &bytes);
+            let faces = faces.iter().zip(0..).map(|(at, nth)| face(*at, nth)).collect();
+            tell(&*album, &shoots, *number, faces, rules).await;
         }
     }
 

@@ -1,14 +1,16 @@
 //! A shoot of the tests' own: the real engine and workflows, and somebody who finds the faces the test says are there. Faces lie on a
 //! line; those of different people are far apart.
 
+use crate::support::library::{picture, write};
 use crate::support::{Places, soon};
 use async_trait::async_trait;
-use rushes_core::album::{Album, Correction, Rules, Unknown};
+use rushes_core::album::{Album, Correction, Group, NewPhoto, Rules, Unknown};
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::delivery::{Delivery, Route, Routes};
+use rushes_core::digest::digest;
 use rushes_core::faces::{Face, FaceFinder, Quality, Region, Seen, TEMPLATE_LEN, Template};
 use rushes_core::store::AssetFilter;
-use rushes_core::{Asset, Cancel, Code, Fault, Job, Kind};
+use rushes_core::{Asset, AssetId, Cancel, Code, Fault, Job, Kind};
 use rushes_engine::{Access, Engine, Home, NewJobRequest, Parts, Site};
 use rushes_media::inspect::MediaInspector;
 use rushes_store::AlbumFiles;
@@ -66,6 +68,17 @@ pub(super) fn face(at: f32, nth: u8) -> Face {
         template: Template::new(&numbers).unwrap(),
         crop: format!("crop of {at}").into_bytes(),
     }
+}
+
+/// Tells an album in a folder of shoots what faces a photo shows, and drops the photo.
+pub(super) async fn tell(album: &dyn Album, shoots: &Path, number: u32, faces: Vec<Face>, rules: Rules) {
+    let (name, bytes) = (format!("{number}.png"), picture(number));
+    let group = if faces.len() > 1 { Group::Group } else { Group::Solo };
+    let (original, sha256) = (AssetId(SystemClock.new_id()), digest(&bytes[..], "").unwrap().sha256);
+    let (taken_at, extension, model) = (None, "png".into(), "told".into());
+    let photo = NewPhoto { name: name.clone(), taken_at, sha256, extension, original, model, faces, group };
+    album.enter(photo, rules).await.unwrap();
+    write(&shoots.join(SHOOT).join("Incoming").join(name), &bytes);
 }
 
 pub(super) struct Stand {

@@ -3,16 +3,14 @@
 
 #![expect(clippy::disallowed_methods, reason = "processes are started and homes are put back, which is not the product's doing")]
 
-use super::stand::{ANA, BEN, CLEO, RULES, SHOOT, face};
-use crate::support::library::{picture, write};
+use super::stand::{ANA, BEN, CLEO, RULES, SHOOT, face, tell};
 use crate::support::program::{End, Program, end};
 use crate::support::stores;
-use rushes_core::album::{Album, Albums, Correction, Group, NewPhoto, Rules, Unknown};
-use rushes_core::clock::{Clock, SystemClock};
-use rushes_core::digest::digest;
+use rushes_core::Kind;
+use rushes_core::album::{Album, Albums, Correction, Rules, Unknown};
+use rushes_core::clock::SystemClock;
 use rushes_core::faults::PLACES;
 use rushes_core::store::{AssetFilter, Assets};
-use rushes_core::{AssetId, Kind};
 use rushes_store::AlbumFiles;
 use rushes_testkit::servers::{S3Server, s3s_fs};
 use rushes_workflows::route::person_id;
@@ -170,26 +168,11 @@ impl Venue {
         let photos =
             [(1, &[ANA][..]), (2, &[ANA + 0.25, BEN]), (3, &[BEN + 0.1]), (4, &[CLEO]), (5, &[CLEO + 0.3, ANA + 0.1]), (6, &[NOBODY_AT])];
         for (number, faces) in photos {
-            let (name, bytes) = (format!("{number}.png"), picture(number));
             let mut faces: Vec<_> = faces.iter().zip(0..).map(|(at, nth)| face(*at, nth)).collect();
             for face in faces.iter_mut().filter(|_| number == 6) {
                 face.quality.sharpness = 0.0;
             }
-            let group = if faces.len() > 1 { Group::Group } else { Group::Solo };
-            let original = AssetId(SystemClock.new_id());
-            let sha256 = digest(&bytes[..], "").unwrap().sha256;
-            let photo = NewPhoto {
-                name: name.clone(),
-                taken_at: None,
-                sha256,
-                extension: "png".into(),
-                original,
-                model: "told".into(),
-                faces,
-                group,
-            };
-            album.enter(photo, self.rules).await.unwrap();
-            write(&self.shoots().join(SHOOT).join("Incoming").join(name), &bytes);
+            tell(&*album, &self.shoots(), number, faces, self.rules).await;
         }
     }
 
