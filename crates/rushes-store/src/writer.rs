@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 /// So much after the beginning of a transaction begins the next one at the earliest when many write, unless as many as lately
 /// wait for it: fewer and fuller transactions. Each costs a sync, and writes the pages anew that all of them change. One caller
-/// alone never waits.
+/// alone waits for nobody, but for a few transactions after a rush.
 const APART: Duration = Duration::from_millis(5);
 /// Between two looks at who waits.
 const GATHER: Duration = Duration::from_millis(1);

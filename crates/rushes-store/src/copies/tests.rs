@@ -109,6 +109,11 @@ fn keys(due: &[Due]) -> Vec<String> {
     due.iter().map(said).collect()
 }
 
+/// Of each object, whether it is said that its bytes are at the destination already.
+fn are_elsewhere(due: &[Due]) -> Vec<bool> {
+    due.iter().map(|due| matches!(due.work, Work::PutObject { is_elsewhere: true, .. })).collect()
+}
+
 #[tokio::test]
 async fn copies_of_one_photo_wait_for_the_first_and_know_where_it_is() {
     let home = home();
@@ -116,6 +121,7 @@ async fn copies_of_one_photo_wait_for_the_first_and_know_where_it_is() {
     home.commit("others", files(&["Ana/2.jpg", "Ben/2.jpg"], 2, 1_000), Vec::new()).await;
     let due = home.due().await;
     assert_eq!(keys(&due), ["put Ana/1.jpg", "put Ana/2.jpg", "put Ben/2.jpg"], "small ones are sent sooner than copied");
+    assert_eq!(are_elsewhere(&due), [false; 3]);
     assert_eq!(home.store.elsewhere(&due[0]).await.unwrap(), None);
     let rings = home.store.watch().place("cloud");
     let before = *rings.borrow();
@@ -124,7 +130,10 @@ async fn copies_of_one_photo_wait_for_the_first_and_know_where_it_is() {
     home.store.due("nowhere", Wanted::default()).await.unwrap();
     assert!(*rings.borrow() > before, "whoever waits for it is told");
     let copies = home.due().await;
-    assert_eq!(keys(&copies), ["put Ben/1.jpg", "put Cleo/1.jpg"]);
+    assert_eq!((keys(&copies), are_elsewhere(&copies)), (vec!["put Ben/1.jpg".into(), "put Cleo/1.jpg".into()], vec![true; 2]));
+    home.prove(&due[1]).await;
+    home.commit("small", files(&["Cleo/2.jpg"], 2, 1_000), Vec::new()).await;
+    assert_eq!(are_elsewhere(&home.due().await), [false], "not worth a look");
     let (from, proof) = home.store.elsewhere(&copies[0]).await.unwrap().unwrap();
     assert_eq!((from.as_str(), proof.etag.as_deref()), ("Ana/1.jpg", Some("e1")));
 }
@@ -153,6 +162,7 @@ async fn copies_are_made_before_what_they_are_made_of_goes() {
         home.pay_records().await;
         let due = home.due().await;
         assert_eq!(keys(&due), ["put Jane/1.jpg"], "the old one stays until the new one is there");
+        assert_eq!(are_elsewhere(&due), [true]);
         assert_eq!(home.store.elsewhere(&due[0]).await.unwrap().unwrap().0, "John/1.jpg");
         if is_refused {
             home.store.failed(&due[0], &Fault::new(Code::DestinationRefused, "put object"), None).await.unwrap();
