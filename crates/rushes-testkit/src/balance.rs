@@ -30,15 +30,3 @@ pub async fn balance(targets: Vec<SocketAddr>) -> SocketAddr {
     });
     address
 }
-
-/// Ports that were free a moment ago, none of them twice.
-///
-/// # Panics
-/// Where none is free.
-pub async fn free_ports(count: usize) -> Vec<SocketAddr> {
-    let mut held = Vec::with_capacity(count);
-    for _ in 0..count {
-        held.push(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port"));
-    }
-    held.iter().map(|listener| listener.local_addr().expect("a bound socket has an address")).collect()
-}

@@ -124,6 +124,8 @@ pub struct Seen {
     pub pending: Vec<String>,
     /// The one that is worked on.
     pub running: Option<String>,
+    /// Its node whose work is held.
+    pub held: Option<String>,
     /// Those in the history, the oldest first.
     pub over: Vec<String>,
     /// How many listen.

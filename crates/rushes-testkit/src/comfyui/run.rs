@@ -101,7 +101,9 @@ async fn node(run: &mut Run<'_>, id: &str, word: &str) -> Result<Option<Value>, 
         return Err(Stopped::Interrupted);
     }
     // Only samplers look up from their work: any other node ends it, and the next one is interrupted.
-    shared.until(|inner| (inner.hold != Hold::Nodes).then_some(())).await;
+    shared.inner().held_node = Some(id.to_owned());
+    shared.moved();
+    shared.until(|inner| (inner.hold != Hold::Nodes).then(|| inner.held_node = None)).await;
     pause(shared).await;
     for model in models(graph, id).iter().filter(|_| !class.ends_with("Loader") && class != "CheckpointLoaderSimple") {
         load(shared, model).await?;

@@ -55,6 +55,7 @@ pub(super) struct Inner {
     pub(super) pending: Vec<Entry>,
     pub(super) running: Option<Entry>,
     pub(super) is_interrupted: bool,
+    pub(super) held_node: Option<String>,
     pub(super) step: u64,
     pub(super) history: Vec<(String, Value)>,
     /// What the last prompt's nodes gave, by what they were given.
@@ -77,6 +78,7 @@ impl Default for Inner {
             pending: Vec::new(),
             running: None,
             is_interrupted: false,
+            held_node: None,
             step: 0,
             history: Vec::new(),
             cache: BTreeMap::new(),
@@ -144,6 +146,7 @@ impl Inner {
         Seen {
             pending: self.pending.iter().map(|entry| entry.id.clone()).collect(),
             running: self.running.as_ref().map(|entry| entry.id.clone()),
+            held: self.held_node.clone(),
             over: self.history.iter().map(|(id, _)| id.clone()).collect(),
             sockets: self.sockets.len(),
             loaded: self.loaded.iter().map(|(name, _)| name.clone()).collect(),

@@ -18,6 +18,7 @@ mod verifiers;
 pub use self::curl::curl;
 pub use self::firestore::{FirestoreEmulator, firestore_emulator};
 pub use self::gcs::{GcsEmulator, gcs_emulator};
+pub use self::port::claim_ports;
 pub use self::postgres::{Postgres, postgres, postgres_synced};
 pub use self::restate::{Restate, restate, restate_cluster};
 pub use self::s3::{S3Server, moto, s3s_fs};

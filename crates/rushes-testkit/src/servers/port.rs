@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 /// Below the range from which the kernel gives ports to outgoing connections.
 const FIRST: u16 = 10_000;
@@ -27,4 +27,17 @@ pub(super) fn claim() -> Port {
         }
     }
     panic!("no free port of 127.0.0.1 found (claims lie in {}, made: {made:?})", folder.display());
+}
+
+/// So many free ports, for programs that a test starts more than once: no other test takes them as long as this process lives.
+///
+/// # Panics
+/// When a thousand in a row are taken.
+#[must_use]
+pub fn claim_ports(count: usize) -> Vec<SocketAddr> {
+    let claimed: Vec<Port> = (0..count).map(|_| claim()).collect();
+    let addresses = claimed.iter().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port.number))).collect();
+    // The claims are given back with the process.
+    std::mem::forget(claimed);
+    addresses
 }

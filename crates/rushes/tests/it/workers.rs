@@ -10,6 +10,7 @@ use crate::support::program::{Program, signal};
 use crate::support::survivor::TINY;
 use reqwest::StatusCode;
 use rushes_testkit::comfyui::{ComfyUi, Machine};
+use rushes_testkit::servers::claim_ports;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Child;
@@ -77,7 +78,7 @@ impl Drop for Boxed {
 
 /// A served home; tests look more often than people.
 fn served() -> Served {
-    Served::start(&format!("{TINY}[server]\nrequests_per_minute = 100000\n"))
+    Served::start_at(&format!("{TINY}[server]\nrequests_per_minute = 100000\n"), &claim_ports(1)[0].to_string())
 }
 
 /// A worker with a key, which is not started.

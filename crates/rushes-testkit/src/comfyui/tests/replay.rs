@@ -105,7 +105,8 @@ async fn replay(name: &str) {
         if request == "POST /prompt" && said.0 == 200 && !is_under_way {
             is_under_way = lines[..at].iter().rev().find_map(|line| line["wf"].as_str()) == Some("interrupt");
             if is_under_way {
-                server.until(|seen| seen.running.is_some()).await;
+                // What is interrupted before its first node is told of otherwise.
+                server.until(|seen| seen.held.is_some()).await;
             }
         }
         if is_interrupt {

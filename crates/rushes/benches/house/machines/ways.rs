@@ -11,8 +11,8 @@ use rushes_core::store::{JobFilter, Jobs, Journal, Outbox};
 use rushes_core::{Job, JobState};
 use rushes_store::weigh::{Weight, remove, weigh};
 use rushes_store::{Mode, SqlStore};
-use rushes_testkit::balance::{balance, free_ports};
-use rushes_testkit::servers::{Restate, restate};
+use rushes_testkit::balance::balance;
+use rushes_testkit::servers::{Restate, claim_ports, restate};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -105,7 +105,7 @@ pub(super) async fn run(way: &Way, ground: &Ground, load: &Load, at_once: usize)
 }
 
 async fn settings(way: &Way, folder: &Path, store: Option<(String, String)>, called: Option<&Restate>, at_once: usize) -> Vec<Settings> {
-    let ports = free_ports(way.nodes).await;
+    let ports = claim_ports(way.nodes);
     let advertise = format!("http://{}", balance(ports.clone()).await);
     // Restate bounds jobs over all nodes together, a node that looks by itself its own.
     let jobs_at_once = if way.is_called { at_once } else { at_once / way.nodes };

@@ -1,11 +1,11 @@
 //! What stands before several nodes that Restate calls by one address.
 
-use rushes_testkit::balance::{balance, free_ports};
-use rushes_testkit::servers::Restate;
+use rushes_testkit::balance::balance;
+use rushes_testkit::servers::{Restate, claim_ports};
 
 /// The configuration of each of so many nodes that this server calls by one address.
 pub(super) async fn called_by(restate: &Restate, count: usize) -> Vec<String> {
-    let ports = free_ports(count).await;
+    let ports = claim_ports(count);
     let balanced = balance(ports.clone()).await;
     let (ingress, admin) = (restate.ingress(0), restate.admin(0));
     let engine = |port| {

@@ -12,11 +12,11 @@ use blows::Done;
 use lines::Lines;
 use rushes_core::clock::{Clock, SystemClock};
 use rushes_core::store::{AssetFilter, Assets, Jobs};
-use rushes_testkit::balance::{balance, free_ports};
+use rushes_testkit::balance::balance;
 use rushes_testkit::cable::Cut;
 use rushes_testkit::gcs::Gcs;
 use rushes_testkit::instagram::Instagram;
-use rushes_testkit::servers::{Restate, postgres, restate_cluster};
+use rushes_testkit::servers::{Restate, claim_ports, postgres, restate_cluster};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ impl Stand {
         account.allow(1_000);
         keep_time(&account);
         let uri = server.url();
-        let (mut lines, listening) = (Vec::new(), free_ports(count).await);
+        let (mut lines, listening) = (Vec::new(), claim_ports(count));
         for port in &listening {
             lines.push(Lines::lay(server.address(), restate.as_ref(), *port).await);
         }

@@ -38,18 +38,27 @@ pub(crate) struct Served {
 impl Served {
     /// With this configuration and one key of each scope; requests carry the key that may everything.
     pub(crate) fn start(config: &str) -> Self {
+        Self::start_at(config, ANYWHERE)
+    }
+
+    /// As [`Served::start`], at this address.
+    pub(crate) fn start_at(config: &str, at: &str) -> Self {
         let program = Program::with(config);
         let key = new_key(&program, "admin");
-        let mut served = Self::open(program);
+        let mut served = Self::open_at(program, at);
         served.key = Some(key);
         served
     }
 
     /// Serves a home as it is.
     pub(crate) fn open(program: Program) -> Self {
+        Self::open_at(program, ANYWHERE)
+    }
+
+    fn open_at(program: Program, at: &str) -> Self {
         // Whoever comes second finds it installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let (child, url) = listen(&program, ANYWHERE);
+        let (child, url) = listen(&program, at);
         Self { program, child: Some(child), url, key: None, client: Client::new() }
     }
 
@@ -100,7 +109,7 @@ impl Served {
         (self.child, self.url) = (Some(child), url);
     }
 
-    /// Starts it again where it was.
+    /// Starts it again where it was, which only a claimed port is sure to allow.
     pub(crate) fn start_again_there(&mut self) {
         let (child, _) = listen(&self.program, self.url.trim_start_matches("http://"));
         self.child = Some(child);
