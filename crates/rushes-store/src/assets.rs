@@ -1,5 +1,6 @@
 //! Assets and subjects, for those who look.
 
+use crate::pages;
 use crate::rows::{self, ASSET, DELIVERY, SUBJECT};
 use crate::sql::value::NONE;
 use crate::sql::{Row, Sql, params};
@@ -66,7 +67,7 @@ fn worst(state: DeliveryState) -> String {
     let of = "SELECT 1 FROM deliveries d WHERE d.asset = a.id";
     let here = match state {
         DeliveryState::Owed | DeliveryState::Sending | DeliveryState::Refused => {
-            format!("a.id IN (SELECT asset FROM deliveries WHERE state = '{}')", state.name())
+            format!("a.id IN (SELECT asset FROM deliveries WHERE {})", pages::of_state(state))
         }
         DeliveryState::Proven | DeliveryState::Held => format!("EXISTS ({of} AND d.state = '{}')", state.name()),
     };

@@ -31,6 +31,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0017_work.sql"),
     include_str!("migrations/0018_callbacks.sql"),
     include_str!("migrations/0019_folders.sql"),
+    include_str!("migrations/0020_fewer_indexes.sql"),
 ];
 
 /// The schema this program writes.

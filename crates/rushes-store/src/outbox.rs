@@ -27,6 +27,13 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) const REMOVED: &str = "DELETE FROM deliveries WHERE destination = ?1 AND key = ?2
     AND EXISTS (SELECT 1 FROM assets a WHERE a.id = deliveries.asset AND a.retired_ms IS NOT NULL)";
 
+/// How much a family still owes, how much was refused, and how much is paid.
+pub(crate) const OWED_BY: [&str; 3] = [
+    "SELECT count(*) FROM outbox WHERE root = ?1 AND state IN ('owed', 'sending', 'refused') AND state <> 'refused'",
+    "SELECT count(*) FROM outbox WHERE root = ?1 AND state IN ('owed', 'sending', 'refused') AND state = 'refused'",
+    "SELECT count(*) FROM outbox WHERE root = ?1 AND state = 'done'",
+];
+
 #[async_trait]
 impl Outbox for SqlStore {
     async fn due(&self, destination: &str, wanted: Wanted) -> Result<Leased, Fault> {
@@ -116,17 +123,14 @@ impl Outbox for SqlStore {
         let routes = self.routes.clone();
         self.read(move |sql| {
             let id = root.to_string();
-            let count = |states: &str| {
-                rows::number(sql, &format!("SELECT count(*) FROM outbox WHERE root = ?1 AND state IN ({states})"), [&id])
-                    .map(i64::unsigned_abs)
-            };
-            let mut open = count("'owed', 'sending'")?;
+            let [open, refused, proven] = OWED_BY.map(|count| rows::number(sql, count, [&id]).map(i64::unsigned_abs));
+            let mut open = open?;
             for CatalogRoute { name: catalog, .. } in &routes.catalogs {
                 let mirror = "SELECT count(*) FROM outbox WHERE op = 'put_record' AND destination = ?1
                               AND key = (SELECT collection || '/' || id FROM jobs WHERE id = ?2) AND state IN ('owed', 'sending')";
                 open += rows::number(sql, mirror, params![catalog, id])?.unsigned_abs();
             }
-            Ok(Owed { open, refused: count("'refused'")?, proven: count("'done'")? })
+            Ok(Owed { open, refused: refused?, proven: proven? })
         })
         .await
     }

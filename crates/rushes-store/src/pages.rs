@@ -23,12 +23,17 @@ pub(crate) fn subjects_of(filter: &SubjectFilter) -> (String, Which) {
     (format!("SELECT {SUBJECT} FROM subjects WHERE {} ORDER BY id LIMIT :limit", which.text()), which)
 }
 
+/// In the words of the index that has only such deliveries, where there is one.
+pub(crate) fn of_state(state: DeliveryState) -> String {
+    let is_open = matches!(state, DeliveryState::Owed | DeliveryState::Sending);
+    format!("state = '{}'{}", state.name(), if is_open { " AND state IN ('owed', 'sending')" } else { "" })
+}
+
 pub(crate) fn deliveries_of(filter: &DeliveryFilter) -> (String, Which) {
     let mut which = Which::default();
     which.value(":limit", filter.limit);
     if let Some(state) = filter.state {
-        // As it stands in the words of the index that holds only such.
-        which.and(format!("state = '{}'", state.name()));
+        which.and(of_state(state));
     }
     which.only("destination = :destination", ":destination", filter.destination.clone());
     if let Some((asset, destination, key)) = filter.after.clone() {
@@ -46,11 +51,10 @@ pub(crate) fn deliveries_of(filter: &DeliveryFilter) -> (String, Which) {
     // What is open is few, and has an index that holds nothing else; left to itself the database would put all deliveries of
     // a place in order.
     let index = match (filter.state, &filter.destination) {
-        (Some(state @ (DeliveryState::Owed | DeliveryState::Sending | DeliveryState::Refused)), _) => {
-            format!("INDEXED BY deliveries_{}", state.name())
-        }
-        (_, Some(_)) => "INDEXED BY deliveries_by_place".to_owned(),
-        (_, None) => String::new(),
+        (Some(DeliveryState::Owed | DeliveryState::Sending), _) => "INDEXED BY deliveries_open",
+        (Some(DeliveryState::Refused), _) => "INDEXED BY deliveries_refused",
+        (_, Some(_)) => "INDEXED BY deliveries_by_place",
+        (_, None) => "",
     };
     let which_text = which.text();
     (format!("SELECT {DELIVERY} FROM deliveries {index} WHERE {which_text} ORDER BY asset, destination, key LIMIT :limit"), which)

@@ -31,13 +31,12 @@ const OPEN_ONLY: &[&str] = &[
     "outbox_removals",
     "outbox_folders",
     "outbox_waiting",
-    "deliveries_sending",
     "deliveries_refused",
     "messages_owed",
     // What local bytes may go is looked for in the order in which it may, until there is enough.
     "blobs_by_use",
     "messages_sending",
-    "deliveries_owed",
+    "deliveries_open",
     "work_open",
 ];
 
@@ -118,7 +117,6 @@ const PLAIN: &[&str] = &[
     "SELECT id FROM assets WHERE path = ?1 AND sha256 = ?2 AND version = ?3",
     "SELECT id FROM assets WHERE rowid > ?1 ORDER BY rowid LIMIT 1000",
     "SELECT state FROM deliveries WHERE asset = ?1",
-    "SELECT count(*) FROM outbox WHERE root = ?1 AND state IN ('owed', 'sending')",
     "SELECT id FROM outbox WHERE op = 'put_record' AND destination = ?1 AND key = ?2 AND state = 'sending'",
     "SELECT count(*) FROM outbox WHERE op = 'put_record' AND destination = ?1 AND key = ?2 AND state = 'owed'",
     "SELECT id, collection FROM jobs WHERE id IN (?1, (SELECT root FROM jobs WHERE id = ?1)) AND collection IS NOT NULL",
@@ -184,7 +182,7 @@ fn plans_of_hot_questions_walk_no_table() {
     hot.extend(lists(false));
     hot.push(pages::PAID_BY.to_owned());
     hot.extend([jobs::equal_unfinished(), jobs::cancel_family(), outbox::lease::ready_rows(), outbox::lease::ready_records()]);
-    hot.extend(outbox::backlog::BACKLOG.map(str::to_owned));
+    hot.extend([&outbox::backlog::BACKLOG[..], &outbox::OWED_BY, &[outbox::backlog::NEXT]].concat().into_iter().map(str::to_owned));
     hot.extend([spending::spent_since(), spending::spent_there_since(), spending::spent_by_root()]);
     hot.extend([crate::pages::PAID_SINCE, attempts::OPEN, attempts::STANDING, attempts::LEAVE, OPEN_THERE, SENT_SINCE].map(str::to_owned));
     hot.extend(messages::DUE.map(str::to_owned));

@@ -13,7 +13,7 @@ use serde_json::json as object;
 /// Whether a family works or owes something. Asked after each proof, and most often answered by yes: so without reading
 /// the job, or counting what it owes.
 pub(crate) const GOES_ON: &str = "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ?1 AND state IN ('queued', 'running'))
-    OR EXISTS (SELECT 1 FROM outbox WHERE root = ?1 AND state IN ('owed', 'sending'))";
+    OR EXISTS (SELECT 1 FROM outbox WHERE root = ?1 AND state IN ('owed', 'sending', 'refused') AND state <> 'refused')";
 
 /// Ends what can be ended once a family of jobs owes nothing more: a root that delivers, or that had failed only because
 /// a destination refused; and children that deliver under a root that has ended otherwise.
@@ -65,8 +65,9 @@ pub(crate) fn settle(write: &mut Write<'_>, root: JobId, routes: &Routes) -> Res
 fn reasons(write: &Write<'_>, root: &str) -> Result<String, Fault> {
     let said = rows::all(
         write.sql,
-        "SELECT destination, json_extract(last_fault, '$.reason') FROM outbox WHERE root = ?1 AND state = 'refused' AND NOT EXISTS
-             (SELECT 1 FROM outbox o WHERE o.root = ?1 AND o.state = 'refused' AND o.destination = outbox.destination AND o.id < outbox.id)
+        "SELECT destination, json_extract(last_fault, '$.reason') FROM outbox
+         WHERE root = ?1 AND state IN ('owed', 'sending', 'refused') AND state = 'refused' AND NOT EXISTS
+             (SELECT 1 FROM outbox o WHERE o.root = ?1 AND o.state IN ('owed', 'sending', 'refused') AND o.state = 'refused' AND o.destination = outbox.destination AND o.id < outbox.id)
          ORDER BY id",
         [root],
         |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)),
@@ -78,7 +79,7 @@ fn reasons(write: &Write<'_>, root: &str) -> Result<String, Fault> {
 /// one row of the outbox, which counts for the family that owed it first; the others wait for the delivery all the same.
 pub(crate) const STANDING: &str =
     "SELECT count(*) FILTER (WHERE d.state IN ('owed', 'sending')), count(*) FILTER (WHERE d.state = 'refused'),
-        (SELECT count(*) FROM outbox WHERE root = ?1 AND state = 'refused')
+        (SELECT count(*) FROM outbox WHERE root = ?1 AND state IN ('owed', 'sending', 'refused') AND state = 'refused')
     FROM assets a JOIN deliveries d ON d.asset = a.id WHERE a.root = ?1 AND a.retired_ms IS NULL";
 
 /// The row of the outbox by which a document was paid, or refused, the last time.

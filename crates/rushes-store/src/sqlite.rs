@@ -19,7 +19,7 @@ const CHECKPOINT_PAGES: u32 = 4_000;
 pub(crate) const TAKE_OVER: &[&str] = &[
     "UPDATE jobs SET lease_until_ms = 0, owner = NULL WHERE state = 'running'",
     "UPDATE outbox SET state = 'owed', lease = 0, lease_until_ms = 0 WHERE state = 'sending'",
-    "UPDATE deliveries SET state = 'owed' WHERE state = 'sending'",
+    "UPDATE deliveries SET state = 'owed' WHERE state = 'sending' AND state IN ('owed', 'sending')",
     // What was refused is tried once more by each start: the cause may be mended by now.
     // But not an older version where a newer one is known: it would come back in the newer one's place.
     "UPDATE outbox SET state = 'superseded' WHERE state = 'refused' AND EXISTS (SELECT 1 FROM outbox newer

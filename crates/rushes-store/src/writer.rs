@@ -157,7 +157,7 @@ impl Thread {
                 }
             }
             // A few small ones between large ones are of the same rush.
-            expected = batch.len().max(expected * 3 / 4);
+            expected = batch.len().max(expected / 2);
             begun = Instant::now();
             let now_ms = self.clock.now_ms();
             let must_renew = (now_ms - renewed_ms).abs() >= i64::try_from(RENEW.as_millis()).unwrap_or(1_000);

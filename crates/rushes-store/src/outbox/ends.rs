@@ -19,8 +19,8 @@ pub(crate) fn paying() -> String {
         "UPDATE outbox SET state = 'done', done_ms = ?2, attempts = attempts + 1, last_fault = NULL, session = NULL
     WHERE lease = ?1 AND state = 'sending' RETURNING root, EXISTS (SELECT 1 FROM outbox newer WHERE newer.op = outbox.op
         AND newer.destination = outbox.destination AND newer.key = outbox.key AND newer.rev > outbox.rev AND newer.state = 'owed')
-        OR (size_bytes > {COPIED_ABOVE_BYTES} AND EXISTS (SELECT 1 FROM assets mine JOIN assets a ON a.sha256 = mine.sha256
-            JOIN deliveries d ON d.asset = a.id AND d.destination = outbox.destination AND d.state = 'owed' WHERE mine.id = outbox.asset)),
+        OR (size_bytes > {COPIED_ABOVE_BYTES} AND EXISTS (SELECT 1 FROM assets mine CROSS JOIN assets a ON a.sha256 = mine.sha256
+            CROSS JOIN deliveries d ON d.asset = a.id AND d.destination = outbox.destination AND d.state = 'owed' WHERE mine.id = outbox.asset)),
         (op IN ('put_record', 'delete_record') OR size_bytes > {COPIED_ABOVE_BYTES}) AND EXISTS (SELECT 1 FROM outbox gone
             INDEXED BY outbox_removals WHERE gone.op = 'delete_object' AND gone.state = 'owed')"
     )

@@ -1,6 +1,6 @@
 //! Which rows of the outbox are due, and who has them for now.
 
-use super::backlog::BACKLOG;
+use super::backlog::NEXT;
 use crate::rows::{self, ASSET, json};
 use crate::settle::settle;
 use crate::sql::{Read, Sql, params};
@@ -157,7 +157,7 @@ pub(super) fn lease_due(write: &mut Write<'_>, destination: &str, wanted: &Wante
         rows::change(write.sql, run_out, params![destination, write.now_ms])?;
     }
     if wanted.at_once {
-        let hurried = "UPDATE outbox SET not_before_ms = ?2 WHERE destination = ?1 AND state = 'owed' AND not_before_ms > ?2";
+        let hurried = "UPDATE outbox SET not_before_ms = ?2 WHERE destination = ?1 AND state = 'owed' AND not_before_ms > created_ms AND not_before_ms > ?2";
         rows::change(write.sql, hurried, params![destination, write.now_ms])?;
     }
     let (mut due, folders) = folders(write, destination, wanted)?;
@@ -183,11 +183,10 @@ pub(super) fn lease_due(write: &mut Write<'_>, destination: &str, wanted: &Wante
         }
     }
     lease(write, &due, folders)?;
-    let [_, _, _, next, _] = BACKLOG;
     let next_ms = if more_small && more_large {
         None
     } else {
-        rows::one(write.sql, next, params![destination, write.now_ms], |row| row.get::<_, Option<i64>>(0))?.flatten()
+        rows::one(write.sql, NEXT, params![destination, write.now_ms], |row| row.get::<_, Option<i64>>(0))?.flatten()
     };
     Ok(Leased { rows: due, more_small, more_large, more_folders, next_ms })
 }

@@ -124,7 +124,7 @@ pub(super) fn owe_missing(write: &mut Write<'_>, found: &[(i64, String)], destin
 
 /// What is owed to one place.
 pub(crate) const REFUSE_PLACE: &str = "UPDATE outbox SET state = 'refused', last_fault = ?1, done_ms = ?2
-    WHERE destination = ?3 AND state IN ('owed', 'sending') RETURNING asset, key, root";
+    WHERE destination = ?3 AND state IN ('owed', 'sending', 'refused') AND state <> 'refused' RETURNING asset, key, root";
 
 /// Has removals wait no more for what is owed to one place.
 pub(crate) const NO_WAIT: &str = "DELETE FROM outbox_needs

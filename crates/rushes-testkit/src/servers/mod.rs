@@ -21,7 +21,7 @@ pub use self::gcs::{GcsEmulator, gcs_emulator};
 pub use self::port::claim_ports;
 pub use self::postgres::{Postgres, postgres, postgres_synced};
 pub use self::restate::{Restate, restate, restate_cluster};
-pub use self::s3::{S3Server, moto, s3s_fs};
+pub use self::s3::{S3Server, moto, s3s_fs, s3s_fs_in};
 pub use self::schemathesis::schemathesis;
 pub use self::verifiers::{Verifier, callback_verifier, node_verifier, python_verifier};
 

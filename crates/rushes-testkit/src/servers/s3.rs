@@ -42,10 +42,15 @@ impl S3Server {
 
 /// Starts s3s-fs, or says that it is skipped.
 pub fn s3s_fs() -> Option<S3Server> {
+    s3s_fs_in(&std::env::temp_dir())
+}
+
+/// As [`s3s_fs`], with a folder of its own within this one.
+pub fn s3s_fs_in(folder: &Path) -> Option<S3Server> {
     let Some(program) = super::find("RUSHES_S3S_FS", "s3s-fs", &[super::installed("bin")]) else {
         return super::skip("s3s-fs", "RUSHES_S3S_FS");
     };
-    let home = tempfile::tempdir().expect("a temporary folder");
+    let home = tempfile::tempdir_in(folder).expect("a temporary folder");
     let folder = home.path().join("buckets");
     std::fs::create_dir(&folder).expect("a folder for buckets");
     let shown = folder.display().to_string();

@@ -29,6 +29,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// The SHA-256 of nothing.
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -77,6 +78,8 @@ pub struct S3Destination {
     skew_ms: AtomicI64,
     /// Whether the store refuses a second create of one key, as the first small new object showed.
     keeps_conditions: OnceLock<bool>,
+    /// Held by the first new object, which learns that for all that come meanwhile; closed after it.
+    first: Semaphore,
     /// Whether the store shows the SHA-256 it was given, also to who looks later, as the first new object showed.
     shows_sums: OnceLock<bool>,
     /// Whether the bucket was seen.
@@ -146,6 +149,7 @@ impl S3Destination {
             base,
             skew_ms: AtomicI64::new(0),
             keeps_conditions: OnceLock::new(),
+            first: Semaphore::new(1),
             shows_sums: OnceLock::new(),
             has_bucket: AtomicBool::new(false),
             sums_parts: AtomicBool::new(true),

@@ -8,11 +8,14 @@ use crate::http::{Answer, Body, base64_of, body_of, unless_damaged};
 use http::Method;
 use rushes_core::destination::{Compared, Condition, Destination, Proof, ProofHash, Put};
 use rushes_core::{Code, Fault};
+use std::time::Duration;
 
 /// Files of more than this many parts' size go in parts.
 const WHOLE_PARTS: u64 = 4;
 /// Objects up to this are put twice, once in a process, to learn whether the store keeps conditions.
 const LEARN_MAX_BYTES: u64 = 1024 * 1024;
+/// The others wait for the first no longer than this.
+pub(super) const FIRST_LIMIT: Duration = Duration::from_secs(1);
 
 pub(super) fn conditioned<'a>(call: Call<'a>, target: &Target) -> Call<'a> {
     match target {
@@ -38,7 +41,22 @@ impl S3Destination {
         }
     }
 
+    /// Until the store is known, each new object is looked for before it is put. So one goes first, and the others wait for what it
+    /// learns; not for long, and whatever that is, they wait once.
     async fn put_whole(&self, put: Put<'_>) -> Result<Proof, Fault> {
+        let learns = self.keeps_conditions.get().is_none() && put.blob.size_bytes <= LEARN_MAX_BYTES;
+        if !learns || !matches!(put.condition, Condition::CreateOnly) {
+            return self.put_at_once(put).await;
+        }
+        let first = tokio::time::timeout(FIRST_LIMIT, self.first.acquire()).await;
+        let put = self.put_at_once(put).await;
+        if let Ok(Ok(_first)) = first {
+            self.first.close();
+        }
+        put
+    }
+
+    async fn put_at_once(&self, put: Put<'_>) -> Result<Proof, Fault> {
         // A store that keeps conditions needs no look before: what was not to be written over refuses by itself.
         let mut next = match put.condition {
             Condition::CreateOnly if self.keeps_conditions.get() == Some(&true) => Target::New,

@@ -15,14 +15,15 @@ pub(super) struct Load {
     bytes: usize,
     ours: &'static [usize],
     theirs: &'static [usize],
+    /// With the best settings; the median of them counts.
+    rounds: usize,
 }
 
 pub(super) const SMALL: Load =
-    Load { words: "1,000 × 100 KB", files: 1_000, per_job: 63, bytes: 100_000, ours: &[4, 8, 16], theirs: &[8, 16, 32] };
-pub(super) const LARGE: Load = Load { words: "8 × 64 MB", files: 8, per_job: 2, bytes: 64_000_000, ours: &[4, 8], theirs: &[4, 8] };
+    Load { words: "1,000 × 100 KB", files: 1_000, per_job: 63, bytes: 100_000, ours: &[4, 8, 16], theirs: &[8, 16, 32], rounds: 9 };
+pub(super) const LARGE: Load =
+    Load { words: "8 × 64 MB", files: 8, per_job: 2, bytes: 64_000_000, ours: &[4, 8], theirs: &[4, 8], rounds: 3 };
 
-/// Rounds with the best settings, of which the median counts.
-const ROUNDS: usize = 3;
 const HUGE_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 
 pub(super) fn measure(ground: &Ground, load: &Load) {
@@ -31,12 +32,19 @@ pub(super) fn measure(ground: &Ground, load: &Load) {
     let ours = |in_flight: usize| {
         let (home, place) = (ground.fresh("home"), ground.place());
         use_once(ground, &home, &place);
-        ours_with(&home, &place, in_flight, &jobs).end()
+        let ran = ours_with(&home, &place, in_flight, &jobs).end();
+        ground.leave(&place);
+        ran
     };
-    let theirs = |transfers: usize| Running::start(rclone(&source, &ground.place(), &["--transfers", &transfers.to_string()])).end();
+    let theirs = |transfers: usize| {
+        let place = ground.place();
+        let ran = Running::start(rclone(&source, &place, &["--transfers", &transfers.to_string()])).end();
+        ground.leave(&place);
+        ran
+    };
     let (our_best, their_best) = (best(load.ours, ours), best(load.theirs, theirs));
     let (mut our_rounds, mut their_rounds) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
+    for _ in 0..load.rounds {
         our_rounds.push(ours(our_best));
         their_rounds.push(theirs(their_best));
     }
@@ -45,12 +53,13 @@ pub(super) fn measure(ground: &Ground, load: &Load) {
     let rate = |ran: &Ran| load.files as f64 / ran.wall_s;
     let row = |what: &str, setting: usize, ran: &Ran| {
         println!(
-            "clouds      {}, {what} {setting}: {:.1} files/s, {:.2} s wall, {:.2} s CPU, {:.0} MB at most (median of {ROUNDS})",
+            "clouds      {}, {what} {setting}: {:.1} files/s, {:.2} s wall, {:.2} s CPU, {:.0} MB at most (median of {})",
             load.words,
             rate(ran),
             ran.wall_s,
             ran.cpu_s,
-            ran.peak_mb
+            ran.peak_mb,
+            load.rounds
         );
     };
     row("ours, places", our_best, &a);

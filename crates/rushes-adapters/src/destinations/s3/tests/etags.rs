@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::destinations::sources::{Kept, large, source};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use rushes_testkit::chaos::{Chaos, Only, Weather};
 use rushes_testkit::etags::{EtagServer, Etags};
 
@@ -145,6 +146,30 @@ async fn s3_puts_the_first_new_object_twice_and_no_other() {
         assert_eq!(["a.png", "b.png", "c.png"].map(puts), [2, 1, 1], "heedless: {is_heedless}");
         let other = lean(b"987654321");
         assert_eq!(bucket.put(other.create("b.png")).await.unwrap_err().code, Code::DestinationConflict, "heedless: {is_heedless}");
+    }
+}
+
+/// Those that come while it is learnt wait for it, and are put without a look. Where the first hangs, nobody waits for long.
+#[tokio::test]
+async fn s3_learns_once_for_all_that_come_at_the_same_time() {
+    for hangs in [false, true] {
+        let server = EtagServer::start(Etags::Md5).await;
+        let chaos = Chaos::before(server.url.trim_start_matches("http://").parse().unwrap()).await;
+        if hangs {
+            chaos.set_for(Only::requests("HEAD", "").first(1), Weather::Stall { after_bytes: 0 });
+        }
+        let (bucket, picture) = (bucket_at(&chaos.url()), lean(b"123456789"));
+        let keys: Vec<String> = (0..20).map(|n| format!("{n}.png")).collect();
+        let mut puts: FuturesUnordered<_> = keys.iter().map(|key| bucket.put(picture.create(key))).collect();
+        let began = std::time::Instant::now();
+        for _ in 0..20 - usize::from(hangs) {
+            puts.next().await.unwrap().unwrap();
+        }
+        if hangs {
+            assert!(began.elapsed() > put::FIRST_LIMIT);
+        } else {
+            assert_eq!((chaos.count("HEAD", ""), chaos.count("PUT", "")), (2, 21), "one is looked for, and put twice");
+        }
     }
 }
 
