@@ -124,7 +124,7 @@ pub struct Seen {
     pub pending: Vec<String>,
     /// The one that is worked on.
     pub running: Option<String>,
-    /// Its node whose work is held.
+    /// Its node that is about to work, and where it is told to, waits before that.
     pub held: Option<String>,
     /// Those in the history, the oldest first.
     pub over: Vec<String>,

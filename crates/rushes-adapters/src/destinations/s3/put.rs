@@ -49,11 +49,11 @@ impl S3Destination {
             return self.put_at_once(put).await;
         }
         let first = tokio::time::timeout(FIRST_LIMIT, self.first.acquire()).await;
-        let put = self.put_at_once(put).await;
+        let ended = self.put_at_once(put).await;
         if let Ok(Ok(_first)) = first {
             self.first.close();
         }
-        put
+        ended
     }
 
     async fn put_at_once(&self, put: Put<'_>) -> Result<Proof, Fault> {
