@@ -8,6 +8,7 @@ use crate::ids::{AssetId, JobId};
 use crate::kinds::Kind;
 use crate::subject::SubjectType;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// How far a delivery is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -186,7 +187,7 @@ pub enum Work {
     /// Put these bytes under this key; `replaces` is what we last proved there.
     PutObject {
         /// What to send.
-        asset: Box<Asset>,
+        asset: Arc<Asset>,
         /// Where.
         key: String,
         /// The proof of the version before, when there is one.

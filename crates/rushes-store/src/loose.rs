@@ -40,8 +40,9 @@ impl Loose for SqlStore {
                 "UPDATE deliveries SET link = ?4, link_until_ms = ?5 WHERE asset = ?1 AND destination = ?2 AND key = ?3",
                 params![id, delivery.destination, delivery.key, json(&link)?, link.until_ms],
             )?;
-            register::owe_late_record(write, &assets::load(write.sql, &id)?, None, &routes.catalogs)?;
-            Ok(())
+            let asset = assets::load(write.sql, &id)?;
+            let document = register::document_of(write, asset.kind, &asset.subject, &id)?;
+            document.map_or(Ok(()), |document| register::owe_late(write, &document, None, &routes.catalogs))
         })
         .await
     }

@@ -32,6 +32,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0018_callbacks.sql"),
     include_str!("migrations/0019_folders.sql"),
     include_str!("migrations/0020_fewer_indexes.sql"),
+    include_str!("migrations/0021_plain_words.sql"),
 ];
 
 /// The schema this program writes.

@@ -7,7 +7,6 @@ pub(crate) mod lease;
 use crate::copies::elsewhere;
 use crate::events::tell;
 use crate::rows;
-use crate::settle::settle;
 use crate::snapshot;
 use crate::sql::params;
 use crate::store::SqlStore;
@@ -29,8 +28,8 @@ pub(crate) const REMOVED: &str = "DELETE FROM deliveries WHERE destination = ?1 
 
 /// How much a family still owes, how much was refused, and how much is paid.
 pub(crate) const OWED_BY: [&str; 3] = [
-    "SELECT count(*) FROM outbox WHERE root = ?1 AND state IN ('owed', 'sending', 'refused') AND state <> 'refused'",
-    "SELECT count(*) FROM outbox WHERE root = ?1 AND state IN ('owed', 'sending', 'refused') AND state = 'refused'",
+    "SELECT count(*) FROM outbox WHERE root = ?1 AND (state = 'owed' OR state = 'sending' OR state = 'refused') AND state <> 'refused'",
+    "SELECT count(*) FROM outbox WHERE root = ?1 AND (state = 'owed' OR state = 'sending' OR state = 'refused') AND state = 'refused'",
     "SELECT count(*) FROM outbox WHERE root = ?1 AND state = 'done'",
 ];
 
@@ -72,11 +71,9 @@ impl Outbox for SqlStore {
     }
 
     async fn recorded(&self, due: &Due) -> Result<(), Fault> {
-        let (due, routes) = (due.clone(), self.routes.clone());
+        let due = due.clone();
         self.write(move |write| {
-            for root in pay(write, &due)? {
-                settle(write, root, &routes)?;
-            }
+            pay(write, &due)?;
             match &due.work {
                 Work::PutRecord { collection, id } => tell(write, "record.written", None, &object!({"collection": collection, "id": id})),
                 Work::DeleteRecord { collection, id } => {

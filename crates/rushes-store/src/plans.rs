@@ -188,8 +188,11 @@ fn plans_of_hot_questions_walk_no_table() {
     hot.extend(messages::DUE.map(str::to_owned));
     hot.extend(register::NO_RECORD.map(str::to_owned));
     hot.extend([outbox::lease::LEASE, outbox::lease::RENEW].concat().into_iter().map(str::to_owned));
-    hot.extend([outbox::ends::paying(), copies::after_first(), copies::after_copies(), copies::ELSEWHERE.to_owned()]);
-    hot.extend([outbox::ends::PROVEN, settle::STANDING, snapshot::RAISE].map(str::to_owned));
+    hot.extend([copies::after_first(), copies::after_copies(), copies::ELSEWHERE.to_owned()]);
+    hot.extend(
+        [&outbox::ends::PAYING, &outbox::ends::PROVEN].into_iter().flat_map(|telling| [telling.question.clone(), telling.command.clone()]),
+    );
+    hot.extend([settle::STANDING, snapshot::RAISE].map(str::to_owned));
     hot.extend([register::VERSIONS, register::AFTER_OLDER, messages::OLD, messages::OWED].map(str::to_owned));
     hot.extend([register::LAST_REV, outbox::REMOVED, outbox::backlog::PLACES, owe::REFUSE_PLACE].map(str::to_owned));
     hot.extend([calls::UNDRIVEN, calls::UNDRIVEN_BUT_TURNS, calls::IN_TURN, calls::NEXT].map(str::to_owned));

@@ -66,20 +66,27 @@ pub(crate) fn assets(
     shown: &[AssetId],
     routes: &Routes,
 ) -> Result<Vec<Asset>, Fault> {
-    let mut made: Vec<Asset> = Vec::with_capacity(files.len() + shown.len());
+    let mut made: Vec<(Asset, Bytes)> = Vec::with_capacity(files.len() + shown.len());
     for file in files {
-        let asset = insert(write, maker, file)?;
+        let (asset, bytes) = insert(write, maker, file)?;
         if file.asset.is_aside {
             tell(write, "asset.kept_back", Some(maker.job), &facts(&asset))?;
         } else {
-            made.push(asset);
+            made.push((asset, bytes));
         }
     }
     for id in shown {
-        made.push(show(write, maker, &id.to_string())?);
+        made.push((show(write, maker, &id.to_string())?, Bytes::Known));
     }
     owe(write, maker, &made, routes)?;
-    Ok(made)
+    Ok(made.into_iter().map(|(asset, _)| asset).collect())
+}
+
+/// Whether something else may have the bytes of an asset.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bytes {
+    New,
+    Known,
 }
 
 /// What an event says of an asset.
@@ -88,17 +95,17 @@ fn facts(asset: &Asset) -> serde_json::Value {
 }
 
 /// Owes assets that have their places to every destination, and the records that tell of them.
-fn owe(write: &mut Write<'_>, maker: &Maker<'_>, made: &[Asset], routes: &Routes) -> Result<(), Fault> {
+fn owe(write: &mut Write<'_>, maker: &Maker<'_>, made: &[(Asset, Bytes)], routes: &Routes) -> Result<(), Fault> {
     let mut of_subjects: BTreeMap<&str, OfSubject> = BTreeMap::new();
     let mut objects = Vec::new();
-    for asset in made {
+    for (asset, bytes) in made {
         let subject = asset.subject.as_str();
         if !of_subjects.contains_key(subject) {
             of_subjects.insert(subject, OfSubject { owner: owner_of(write, subject)?, ..OfSubject::default() });
         }
         let Some(of_subject) = of_subjects.get_mut(subject) else { continue };
         for (rank, route) in routes.of(asset.kind, of_subject.owner).enumerate() {
-            let row = owe_object(write, maker, asset, route)?;
+            let row = owe_object(write, maker, (asset, *bytes), route)?;
             objects.push((row, route.name.as_str(), route.key_of(asset)));
             // Records wait for the primary destination only: a slow second one must not hold them up.
             if rank == 0 {
@@ -137,9 +144,9 @@ pub(crate) const VERSIONS: &str = "SELECT coalesce(max(version), 0), max(version
     FROM assets WHERE path = ?1";
 
 /// Writes blob, asset and lineage. Equal bytes at the path share the version that is there.
-fn insert(write: &mut Write<'_>, maker: &Maker<'_>, file: &Ingested) -> Result<Asset, Fault> {
+fn insert(write: &mut Write<'_>, maker: &Maker<'_>, file: &Ingested) -> Result<(Asset, Bytes), Fault> {
     let (asset, info) = (&file.asset, &file.info);
-    let blob = blob_row(write, &file.blob)?;
+    let (blob, bytes) = blob_row(write, &file.blob)?;
     let mut made = Asset {
         id: asset.id,
         kind: asset.kind,
@@ -170,7 +177,7 @@ fn insert(write: &mut Write<'_>, maker: &Maker<'_>, file: &Ingested) -> Result<A
             params![asset.id.to_string(), parent.to_string()],
         )?;
     }
-    Ok(made)
+    Ok((made, bytes))
 }
 
 /// Makes room for an asset at its path, where what is there goes; gives its version.
@@ -254,23 +261,25 @@ fn row(write: &Write<'_>, asset: &Asset, root: JobId) -> Result<(), Fault> {
 }
 
 /// Writes a blob whose bytes are here; gives it with all that is known of it.
-fn blob_row(write: &Write<'_>, blob: &Blob) -> Result<Blob, Fault> {
-    let known = rows::one(
+fn blob_row(write: &Write<'_>, blob: &Blob) -> Result<(Blob, Bytes), Fault> {
+    let md5 = blob.md5.as_deref().unwrap_or_default();
+    let made = rows::change(
         write.sql,
         "INSERT INTO blobs(sha256, md5, crc32c, size_bytes, mime, state, used_ms) VALUES (?1, ?2, ?3, ?4, ?5, 'present', ?6)
-         ON CONFLICT(sha256) DO UPDATE SET state = 'present', used_ms = excluded.used_ms, md5 = max(blobs.md5, excluded.md5)
-         RETURNING sha256, md5, crc32c, size_bytes, mime",
-        params![
-            blob.sha256,
-            blob.md5.as_deref().unwrap_or_default(),
-            blob.crc32c,
-            i64::try_from(blob.size_bytes).unwrap_or(i64::MAX),
-            blob.mime,
-            write.now_ms
-        ],
+         ON CONFLICT DO NOTHING",
+        params![blob.sha256, md5, blob.crc32c, i64::try_from(blob.size_bytes).unwrap_or(i64::MAX), blob.mime, write.now_ms],
+    )?;
+    if made > 0 {
+        return Ok((blob.clone(), Bytes::New));
+    }
+    let known = rows::one(
+        write.sql,
+        "UPDATE blobs SET state = 'present', used_ms = ?3, md5 = max(md5, ?2) WHERE sha256 = ?1 RETURNING sha256, md5, crc32c, size_bytes, mime",
+        params![blob.sha256, md5, write.now_ms],
         |row| rows::blob(row, 0),
     )?;
-    known.ok_or_else(|| Fault::new(Code::StoreFailed, "write blob").with("sha256", &blob.sha256))
+    let known = known.ok_or_else(|| Fault::new(Code::StoreFailed, "write blob").with("sha256", &blob.sha256))?;
+    Ok((known, Bytes::Known))
 }
 
 /// Writes an asset that was found elsewhere, with its bytes here again, as it was.
@@ -280,15 +289,14 @@ pub(crate) fn known(write: &Write<'_>, asset: &Asset) -> Result<(), Fault> {
 }
 
 /// Owes one asset to one destination; gives the outbox row, which may be an older one for the same bytes.
-fn owe_object(write: &mut Write<'_>, maker: &Maker<'_>, asset: &Asset, route: &Route) -> Result<i64, Fault> {
+fn owe_object(write: &mut Write<'_>, maker: &Maker<'_>, (asset, bytes): (&Asset, Bytes), route: &Route) -> Result<i64, Fault> {
     let (key, id) = (route.key_of(asset), asset.id.to_string());
     let size_bytes = i64::try_from(asset.blob.size_bytes).unwrap_or(i64::MAX);
-    let made = rows::one(
+    let made = rows::insert(
         write.sql,
         "INSERT INTO outbox(op, destination, asset, key, rev, root, state, not_before_ms, size_bytes, created_ms, home)
-         VALUES ('put_object', ?1, ?2, ?3, ?4, ?5, 'owed', ?6, ?7, ?6, ?8) ON CONFLICT DO NOTHING RETURNING id",
+         VALUES ('put_object', ?1, ?2, ?3, ?4, ?5, 'owed', ?6, ?7, ?6, ?8) ON CONFLICT DO NOTHING",
         params![route.name, id, key, asset.version, maker.root.to_string(), write.now_ms, size_bytes, write.node],
-        |row| row.get::<_, i64>(0),
     )?;
     write.wakes.place(&route.name);
     let Some(row) = made else {
@@ -297,7 +305,7 @@ fn owe_object(write: &mut Write<'_>, maker: &Maker<'_>, asset: &Asset, route: &R
     if asset.version > 1 {
         rows::change(write.sql, AFTER_OLDER, params![row, route.name, key, asset.version])?;
     }
-    if !route.renders(asset.kind, &asset.blob.mime) {
+    if bytes == Bytes::Known && !route.renders(asset.kind, &asset.blob.mime) {
         copies::wait_for_first(write, row, &route.name, asset)?;
     }
     rows::change(
@@ -311,12 +319,11 @@ fn owe_object(write: &mut Write<'_>, maker: &Maker<'_>, asset: &Asset, route: &R
 /// Where nodes share no disk, its bytes may wait at the first destination of all: they go once the object is there.
 fn owe_unstaging(write: &Write<'_>, asset: &Asset, routes: &Routes, row: i64) -> Result<(), Fault> {
     let Some(first) = routes.destinations.first().filter(|_| write.node.is_some()) else { return Ok(()) };
-    let made = rows::one(
+    let made = rows::insert(
         write.sql,
         "INSERT INTO outbox(op, destination, key, rev, state, not_before_ms, created_ms)
-         VALUES ('delete_object', ?1, ?2, ?3, 'owed', ?4, ?4) ON CONFLICT DO NOTHING RETURNING id",
+         VALUES ('delete_object', ?1, ?2, ?3, 'owed', ?4, ?4) ON CONFLICT DO NOTHING",
         params![first.name, staged_key(&first.prefix, &asset.blob.sha256), row, write.now_ms],
-        |row| row.get::<_, i64>(0),
     )?;
     let Some(made) = made else { return Ok(()) };
     rows::change(write.sql, "INSERT INTO outbox_needs(row, needs) VALUES (?1, ?2) ON CONFLICT DO NOTHING", params![made, row]).map(drop)
@@ -357,10 +364,9 @@ fn share(write: &mut Write<'_>, id: &str, route: &Route, key: &str, version: u32
     Ok(row)
 }
 
-/// Owes a subject's record when an object was proven after the row that waited for it had been written without it (it
+/// Owes a record when an object it tells of was proven after the row that waited for it had been written without it (it
 /// had been refused). A row that is still owed will tell of it anyway.
-pub(crate) fn owe_late_record(write: &mut Write<'_>, asset: &Asset, root: Option<JobId>, catalogs: &[CatalogRoute]) -> Result<(), Fault> {
-    let Some(document) = document_of(write, asset.kind, &asset.subject, &asset.id.to_string())? else { return Ok(()) };
+pub(crate) fn owe_late(write: &mut Write<'_>, document: &Document, root: Option<JobId>, catalogs: &[CatalogRoute]) -> Result<(), Fault> {
     let mut rev = None;
     for CatalogRoute { name: catalog, .. } in catalogs.iter().filter(|catalog| catalog.takes(document.collection)) {
         let owed = rows::number(
@@ -373,7 +379,7 @@ pub(crate) fn owe_late_record(write: &mut Write<'_>, asset: &Asset, root: Option
         }
         let rev = match rev {
             Some(rev) => rev,
-            None => *rev.insert(next_rev(write, &document)?),
+            None => *rev.insert(next_rev(write, document)?),
         };
         owe_record(write, catalog, document.collection, &document.id, rev, root)?;
     }
@@ -449,6 +455,10 @@ pub(crate) fn owe_anew(write: &mut Write<'_>, document: &Document, catalogs: &[C
     Ok(())
 }
 
+/// Has a row wait for all those whose numbers are given as JSON.
+const NEEDS: &str = "INSERT INTO outbox_needs(row, needs) SELECT ?1, CAST(value AS BIGINT) FROM json_each(?2) WHERE true
+    ON CONFLICT DO NOTHING";
+
 /// Owes a record to every catalog, after its new objects at the primary destination.
 fn owe_after(
     write: &mut Write<'_>,
@@ -459,14 +469,9 @@ fn owe_after(
     catalogs: &[CatalogRoute],
 ) -> Result<(), Fault> {
     for CatalogRoute { name: catalog, .. } in catalogs.iter().filter(|catalog| catalog.takes(document.collection)) {
-        if let Some(row) = owe_record(write, catalog, document.collection, &document.id, rev, Some(root))? {
-            for needs in needed {
-                rows::change(
-                    write.sql,
-                    "INSERT INTO outbox_needs(row, needs) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-                    params![row, needs],
-                )?;
-            }
+        let row = owe_record(write, catalog, document.collection, &document.id, rev, Some(root))?;
+        if let Some(row) = row.filter(|_| !needed.is_empty()) {
+            rows::change(write.sql, NEEDS, params![row, json(&needed)?])?;
         }
     }
     Ok(())

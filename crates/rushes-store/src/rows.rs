@@ -1,6 +1,6 @@
 //! Rows to nouns and back: JSON columns, ids, numbers. One function per noun.
 
-use crate::sql::value::{self, Given, Params, Value};
+use crate::sql::value::{self, Bind, Given, Params, Value};
 use crate::sql::{Read, Row, Sql};
 use crate::writer::failed;
 use rushes_core::delivery::{Delivery, DeliveryState};
@@ -181,7 +181,7 @@ pub(crate) fn event(row: &Row<'_>) -> Read<Event> {
 
 #[cfg(test)]
 thread_local! {
-    /// Statements this thread has had prepared: tests ask the writer's for how many something takes.
+    /// What this thread has asked, counted as a server would be asked: tests ask the writer's for how much something takes.
     pub(crate) static ASKED: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
 }
 
@@ -218,6 +218,10 @@ fn count_asked() {
 /// All rows of a query.
 pub(crate) fn all<T>(sql: &Sql<'_>, query: &str, params: impl Params, noun: fn(&Row<'_>) -> Read<T>) -> Result<Vec<T>, Fault> {
     count_asked();
+    found(sql, query, params, noun)
+}
+
+fn found<T>(sql: &Sql<'_>, query: &str, params: impl Params, noun: fn(&Row<'_>) -> Read<T>) -> Result<Vec<T>, Fault> {
     match sql {
         Sql::Sqlite(connection) => {
             let mut statement = prepared(connection, query, &params.given())?;
@@ -255,8 +259,81 @@ pub(crate) fn number(sql: &Sql<'_>, query: &str, params: impl Params) -> Result<
 /// Changes rows; says how many.
 pub(crate) fn change(sql: &Sql<'_>, command: &str, params: impl Params) -> Result<usize, Fault> {
     count_asked();
+    changed(sql, command, params)
+}
+
+fn changed(sql: &Sql<'_>, command: &str, params: impl Params) -> Result<usize, Fault> {
     match sql {
         Sql::Sqlite(connection) => prepared(connection, command, &params.given())?.raw_execute().map_err(|e| failed("change rows", e)),
         Sql::Postgres(session) => session.borrow_mut().execute(command, &params.given()),
     }
 }
+
+/// Inserts a row unless it is there; gives the `id` of one that was not.
+pub(crate) fn insert(sql: &Sql<'_>, command: &str, params: impl Params) -> Result<Option<i64>, Fault> {
+    match sql {
+        Sql::Sqlite(connection) => Ok((change(sql, command, params)? > 0).then(|| connection.last_insert_rowid())),
+        Sql::Postgres(_) => one(sql, &format!("{command} RETURNING id"), params, |row| row.get(0)),
+    }
+}
+
+/// A change that tells of each row something which it leaves as it was. A server is asked with the change. SQLite is asked
+/// before, and then changes row by row: an answer of a change, or more rows than one, cost it a table of its own and a copy
+/// of each page that it changes.
+pub(crate) struct Telling {
+    /// What is told of the rows, and the column by which each is found again; by the first of the values.
+    pub(crate) question: String,
+    /// Changes one of them; what its column says comes after all values.
+    pub(crate) command: String,
+    both: String,
+}
+
+/// How a change finds its rows, and each of them again: by a column, and a condition that it and the other values fulfil.
+pub(crate) struct Finding {
+    pub(crate) which: &'static str,
+    pub(crate) column: &'static str,
+    pub(crate) again: &'static str,
+}
+
+impl Telling {
+    /// Of rows of a table; the values of `sets` are numbered after those by which they are found.
+    pub(crate) fn new(table: &str, sets: &str, Finding { which, column, again }: &Finding, tells: &str) -> Self {
+        Self {
+            question: format!("SELECT {tells}, {column} FROM {table} WHERE {which}"),
+            command: format!("UPDATE {table} SET {sets} WHERE {again}"),
+            both: format!("UPDATE {table} SET {sets} WHERE {which} RETURNING {tells}"),
+        }
+    }
+
+    /// Changes the rows found by the values that are asked by, and gives what is told of each.
+    pub(crate) fn change<T>(
+        &self,
+        sql: &Sql<'_>,
+        (asked, set): (Few<'_>, Few<'_>),
+        noun: fn(&Row<'_>) -> Read<T>,
+    ) -> Result<Vec<T>, Fault> {
+        count_asked();
+        let values = [asked, set].concat();
+        let Sql::Sqlite(connection) = sql else { return found(sql, &self.both, values.as_slice(), noun) };
+        let (mut told, mut places): (_, Vec<Box<dyn Bind>>) = (Vec::new(), Vec::new());
+        let mut question = prepared(connection, &self.question, &asked.given())?;
+        let mut rows = question.raw_query();
+        while let Some(row) = rows.next().map_err(|e| failed("query", e))? {
+            let row = Row::Sqlite(row);
+            told.push(noun(&row)?);
+            let place = row.width() - 1;
+            places.push(match row.cell(place)? {
+                Value::Integer(number) => Box::new(number),
+                Value::Text(text) => Box::new(text.to_owned()),
+                Value::Null(_) => return Err(value::broken(place, "it is empty")),
+            });
+        }
+        for place in &places {
+            changed(sql, &self.command, [values.as_slice(), &[&**place]].concat().as_slice())?;
+        }
+        Ok(told)
+    }
+}
+
+/// Some values.
+pub(crate) type Few<'a> = &'a [&'a dyn Bind];

@@ -3,17 +3,66 @@
 use crate::events::tell;
 use crate::jobs;
 use crate::messages;
+use crate::register;
 use crate::rows::{self, JOB, json};
 use crate::sql::params;
 use crate::writer::Write;
 use rushes_core::delivery::{CatalogRoute, Routes};
+use rushes_core::record::Document;
 use rushes_core::{Code, Fault, JobId, JobState};
 use serde_json::json as object;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What follows from the payments of a transaction: done once for all of them, before its commit.
+#[derive(Debug, Default)]
+pub(crate) struct Following {
+    /// Documents by their keys, which tell of what was proven; each with a family that waits for that.
+    told: BTreeMap<String, (Document, JobId)>,
+    mirrored: BTreeSet<JobId>,
+    settled: BTreeSet<JobId>,
+}
+
+impl Following {
+    /// This document tells of something proven just now.
+    pub(crate) fn tells(&mut self, document: Document, root: JobId) {
+        self.told.entry(document.key()).or_insert((document, root));
+    }
+
+    /// This job's mirror tells of it.
+    pub(crate) fn mirrors(&mut self, job: JobId) {
+        self.mirrored.insert(job);
+    }
+
+    /// This family may owe nothing more.
+    pub(crate) fn settles(&mut self, root: JobId) {
+        self.settled.insert(root);
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        for (key, told) in other.told {
+            self.told.entry(key).or_insert(told);
+        }
+        self.mirrored.extend(other.mirrored);
+        self.settled.extend(other.settled);
+    }
+
+    /// Does what was to follow until now.
+    pub(crate) fn take_place(write: &mut Write<'_>, routes: &Routes) -> Result<(), Fault> {
+        let Self { told, mirrored, settled } = std::mem::take(write.following);
+        for (document, root) in told.into_values() {
+            register::owe_late(write, &document, Some(root), &routes.catalogs)?;
+        }
+        for job in mirrored {
+            mirror(write, job, &routes.catalogs)?;
+        }
+        settled.into_iter().try_for_each(|root| settle(write, root, routes))
+    }
+}
 
 /// Whether a family works or owes something. Asked after each proof, and most often answered by yes: so without reading
 /// the job, or counting what it owes.
 pub(crate) const GOES_ON: &str = "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ?1 AND state IN ('queued', 'running'))
-    OR EXISTS (SELECT 1 FROM outbox WHERE root = ?1 AND state IN ('owed', 'sending', 'refused') AND state <> 'refused')";
+    OR EXISTS (SELECT 1 FROM outbox WHERE root = ?1 AND (state = 'owed' OR state = 'sending' OR state = 'refused') AND state <> 'refused')";
 
 /// Ends what can be ended once a family of jobs owes nothing more: a root that delivers, or that had failed only because
 /// a destination refused; and children that deliver under a root that has ended otherwise.
@@ -66,8 +115,8 @@ fn reasons(write: &Write<'_>, root: &str) -> Result<String, Fault> {
     let said = rows::all(
         write.sql,
         "SELECT destination, json_extract(last_fault, '$.reason') FROM outbox
-         WHERE root = ?1 AND state IN ('owed', 'sending', 'refused') AND state = 'refused' AND NOT EXISTS
-             (SELECT 1 FROM outbox o WHERE o.root = ?1 AND o.state IN ('owed', 'sending', 'refused') AND o.state = 'refused' AND o.destination = outbox.destination AND o.id < outbox.id)
+         WHERE root = ?1 AND (state = 'owed' OR state = 'sending' OR state = 'refused') AND state = 'refused' AND NOT EXISTS
+             (SELECT 1 FROM outbox o WHERE o.root = ?1 AND (o.state = 'owed' OR o.state = 'sending' OR o.state = 'refused') AND o.state = 'refused' AND o.destination = outbox.destination AND o.id < outbox.id)
          ORDER BY id",
         [root],
         |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)),
@@ -79,7 +128,7 @@ fn reasons(write: &Write<'_>, root: &str) -> Result<String, Fault> {
 /// one row of the outbox, which counts for the family that owed it first; the others wait for the delivery all the same.
 pub(crate) const STANDING: &str =
     "SELECT count(*) FILTER (WHERE d.state IN ('owed', 'sending')), count(*) FILTER (WHERE d.state = 'refused'),
-        (SELECT count(*) FROM outbox WHERE root = ?1 AND state IN ('owed', 'sending', 'refused') AND state = 'refused')
+        (SELECT count(*) FROM outbox WHERE root = ?1 AND (state = 'owed' OR state = 'sending' OR state = 'refused') AND state = 'refused')
     FROM assets a JOIN deliveries d ON d.asset = a.id WHERE a.root = ?1 AND a.retired_ms IS NULL";
 
 /// The row of the outbox by which a document was paid, or refused, the last time.
@@ -137,12 +186,11 @@ pub(crate) fn owe_record(
     root: Option<JobId>,
 ) -> Result<Option<i64>, Fault> {
     write.wakes.place(catalog);
-    rows::one(
+    rows::insert(
         write.sql,
         "INSERT INTO outbox(op, destination, collection, document, key, rev, root, state, not_before_ms, created_ms)
-         VALUES ('put_record', ?1, ?2, ?3, ?2 || '/' || ?3, ?4, ?5, 'owed', ?6, ?6) ON CONFLICT DO NOTHING RETURNING id",
+         VALUES ('put_record', ?1, ?2, ?3, ?2 || '/' || ?3, ?4, ?5, 'owed', ?6, ?6) ON CONFLICT DO NOTHING",
         params![catalog, collection, document, rev, root.map(|id| id.to_string()), write.now_ms],
-        |row| row.get(0),
     )
 }
 

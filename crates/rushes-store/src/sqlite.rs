@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Prepared statements kept by each connection: more than there are different ones.
 const STATEMENTS: usize = 256;
 /// Pages the log may grow to before they are copied into the database: enough to write a much-changed page once.
-const CHECKPOINT_PAGES: u32 = 4_000;
+const CHECKPOINT_PAGES: u32 = 8_000;
 
 /// What a start does with what the last owner left; each finds an index that holds only such rows.
 pub(crate) const TAKE_OVER: &[&str] = &[

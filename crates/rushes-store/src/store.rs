@@ -75,10 +75,10 @@ impl SqlStore {
     /// that is not there), `disk_full`, `store_failed`.
     pub fn open(path: &Path, mode: &Mode, clock: Arc<dyn Clock>, routes: Routes) -> Result<Self, Fault> {
         let (bells, watch) = Bells::new();
-        let bells = Arc::new(bells);
+        let (bells, routes) = (Arc::new(bells), Arc::new(routes));
         let start = |owner: &str, is_alone| {
             let base = Base::Sqlite(sqlite::writing(path, is_alone)?);
-            Writer::start(base, clock.clone(), bells.clone(), owner.to_owned()).map_err(unstarted)
+            Writer::start(base, clock.clone(), bells.clone(), routes.clone(), owner.to_owned()).map_err(unstarted)
         };
         let writer = match mode {
             Mode::Read | Mode::Nothing => None,
@@ -94,7 +94,7 @@ impl SqlStore {
     /// Errors: `home_newer`, `config_invalid`, `store_failed`.
     pub fn open_postgres(address: &PostgresAddress, mode: &Mode, clock: Arc<dyn Clock>, routes: Routes) -> Result<Self, Fault> {
         let (bells, watch) = Bells::new();
-        let bells = Arc::new(bells);
+        let (bells, routes) = (Arc::new(bells), Arc::new(routes));
         let by = match mode {
             Mode::Own { owner } | Mode::Join { owner } => owner.clone(),
             Mode::Read | Mode::Nothing => clock.new_id().to_string(),
@@ -109,7 +109,8 @@ impl SqlStore {
                 }
                 Ok(link)
             })?;
-            Some(Writer::start(Base::Postgres(Box::new(link)), clock.clone(), bells.clone(), by).map_err(unstarted)?)
+            let base = Base::Postgres(Box::new(link));
+            Some(Writer::start(base, clock.clone(), bells.clone(), routes.clone(), by).map_err(unstarted)?)
         } else {
             None
         };
@@ -125,14 +126,14 @@ impl SqlStore {
         writer: Option<Writer>,
         (bells, watch): (Arc<Bells>, Watch),
         clock: Arc<dyn Clock>,
-        routes: Routes,
+        routes: Arc<Routes>,
     ) -> Self {
         let node = match &place {
             Place::File(_) => None,
             Place::Server(way) => way.node(),
         };
         let (readers, reading) = (Arc::new(Mutex::new(readers)), Arc::new(Semaphore::new(READERS)));
-        Self { place, readers, reading, writer, watch, _bells: bells, clock, routes: Arc::new(routes), node, versions: Arc::default() }
+        Self { place, readers, reading, writer, watch, _bells: bells, clock, routes, node, versions: Arc::default() }
     }
 
     /// From now on jobs that were begun with other versions of their workflows than these are left, for so long after they were

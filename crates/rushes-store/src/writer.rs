@@ -6,8 +6,10 @@ use crate::bells::{Bells, Wakes};
 use crate::events::{self, Fact};
 use crate::jobs::RENEW_LEASES;
 use crate::rows;
+use crate::settle::Following;
 use crate::sql::{Sql, params};
 use rushes_core::clock::Clock;
+use rushes_core::delivery::Routes;
 use rushes_core::faults::{self, Place};
 use rushes_core::{Code, Fault};
 use std::sync::Arc;
@@ -16,10 +18,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// So much after the beginning of a transaction begins the next one at the earliest when many write, unless as many as lately
-/// wait for it: fewer and fuller transactions. Each costs a sync, and writes the pages anew that all of them change. One caller
-/// alone waits for nobody, but for a few transactions after a rush.
+/// wait for it, or nobody has come for a while: fewer and fuller transactions. Each costs a sync, and writes the pages anew that
+/// all of them change. One caller alone waits for nobody, but for a few transactions after a rush.
 const APART: Duration = Duration::from_millis(5);
-/// Between two looks at who waits.
+/// Between two looks at who waits; one that finds nobody new is the last.
 const GATHER: Duration = Duration::from_millis(1);
 /// So many commands in one of the last transactions are many.
 const MANY: usize = 4;
@@ -35,6 +37,8 @@ pub(crate) struct Write<'a> {
     pub(crate) wakes: &'a mut Wakes,
     /// What it tells, written down before the commit.
     pub(crate) facts: &'a mut Vec<Fact>,
+    /// What follows from it, done before the commit and after the other commands.
+    pub(crate) following: &'a mut Following,
     pub(crate) clock: &'a dyn Clock,
     /// How long a job's lease lasts.
     pub(crate) lease_ms: i64,
@@ -54,7 +58,8 @@ impl Write<'_> {
 /// A command waiting for its turn: applied inside the transaction, answered after it. Applied again where the transaction
 /// came to nothing for want of a connection.
 trait Command: Send {
-    fn apply(&mut self, write: &mut Write<'_>) -> bool;
+    /// Does it, and where nobody else is to, what follows from it; says whether that went well.
+    fn apply(&mut self, write: &mut Write<'_>, follows: Option<&Routes>) -> bool;
     fn answer(self: Box<Self>, commit: Result<(), &Fault>);
 }
 
@@ -65,8 +70,11 @@ struct Call<T, F> {
 }
 
 impl<T: Send, F: FnMut(&mut Write<'_>) -> Result<T, Fault> + Send> Command for Call<T, F> {
-    fn apply(&mut self, write: &mut Write<'_>) -> bool {
-        let result = (self.body)(write);
+    fn apply(&mut self, write: &mut Write<'_>, follows: Option<&Routes>) -> bool {
+        let mut result = (self.body)(write);
+        if let Some(routes) = follows {
+            result = result.and_then(|value| Following::take_place(write, routes).map(|()| value));
+        }
         let is_ok = result.is_ok();
         self.result = Some(result);
         is_ok
@@ -91,13 +99,13 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread; it ends when the last handle is dropped.
-    pub(crate) fn start(base: Base, clock: Arc<dyn Clock>, bells: Arc<Bells>, owner: String) -> std::io::Result<Self> {
+    pub(crate) fn start(base: Base, clock: Arc<dyn Clock>, bells: Arc<Bells>, routes: Arc<Routes>, owner: String) -> std::io::Result<Self> {
         let (queue, commands) = sync_channel(QUEUE);
         std::thread::Builder::new().name("rushes-writer".into()).spawn(move || {
             // 62 random bits of the id, so that two engines never lease under one number.
             let tokens = i64::try_from(clock.new_id().as_u128() & ((1 << 62) - 1)).unwrap_or(1);
             let node = base.node();
-            Thread { base, clock, bells, owner, node, tokens }.run(&commands);
+            Thread { base, clock, bells, routes, owner, node, tokens }.run(&commands);
         })?;
         Ok(Self { queue })
     }
@@ -125,13 +133,27 @@ impl Writer {
     }
 }
 
-/// What the commands of a transaction have said so far: whom to wake, and what has happened.
-type Told<'a> = (&'a mut Wakes, &'a mut Vec<Fact>);
+/// What the commands of a transaction have said so far: whom to wake, what has happened, and what is to follow.
+#[derive(Default)]
+struct Said {
+    wakes: Wakes,
+    facts: Vec<Fact>,
+    following: Following,
+}
+
+impl Said {
+    fn add(&mut self, mut other: Self) {
+        self.wakes.add(other.wakes);
+        self.facts.append(&mut other.facts);
+        self.following.add(other.following);
+    }
+}
 
 struct Thread {
     base: Base,
     clock: Arc<dyn Clock>,
     bells: Arc<Bells>,
+    routes: Arc<Routes>,
     owner: String,
     node: Option<String>,
     tokens: i64,
@@ -150,11 +172,12 @@ impl Thread {
             }
             let most = self.base.batch_max();
             batch.extend(commands.try_iter().take(most - batch.len()));
-            if expected >= MANY && !batch.is_empty() {
-                while batch.len() < expected.min(most) && begun.elapsed() < APART {
-                    std::thread::sleep(GATHER);
-                    batch.extend(commands.try_iter().take(most - batch.len()));
-                }
+            let mut come = batch.len();
+            while expected >= MANY && come > 0 && batch.len() < expected.min(most) && begun.elapsed() < APART {
+                std::thread::sleep(GATHER);
+                let before = batch.len();
+                batch.extend(commands.try_iter().take(most - before));
+                come = batch.len() - before;
             }
             // A few small ones between large ones are of the same rush.
             expected = batch.len().max(expected / 2);
@@ -206,26 +229,23 @@ impl Thread {
     fn attempt(&mut self, batch: &mut [Box<dyn Command>], renew: bool, wakes: &mut Wakes) -> Result<bool, Fault> {
         // One alone is undone with the whole transaction.
         let is_alone = batch.len() == 1 && !renew;
-        let mut is_guarded = false;
-        let mut facts = Vec::new();
+        let mut each = if is_alone { Each::Alone } else { Each::Unguarded };
         loop {
             let now_ms = self.base.begin_write(&*self.clock)?;
             if renew {
                 rows::change(&self.base.sql(), RENEW_LEASES, params![now_ms + self.base.lease_ms(), self.owner])?;
             }
-            let is_whole = self.apply(batch, is_guarded, now_ms, (wakes, &mut facts))?;
-            if is_whole {
+            if let Some(said) = self.apply(batch, each, now_ms)? {
+                events::write_down(&self.base.sql(), &said.facts)?;
+                *wakes = said.wakes;
                 break;
             }
             self.base.run("ROLLBACK")?;
             if is_alone {
                 return Ok(true);
             }
-            is_guarded = true;
-            *wakes = Wakes::default();
-            facts.clear();
+            each = Each::Guarded;
         }
-        events::write_down(&self.base.sql(), &facts)?;
         faults::pass(Place::Commit)?;
         let is_written = self.base.commit(wakes)?;
         if is_written {
@@ -234,42 +254,66 @@ impl Thread {
         Ok(is_written)
     }
 
-    /// Applies each command, inside a savepoint of its own where it is guarded; false when one failed that was not, and with it
-    /// the transaction.
-    fn apply(&mut self, batch: &mut [Box<dyn Command>], is_guarded: bool, now_ms: i64, (wakes, facts): Told<'_>) -> Result<bool, Fault> {
-        let lease_ms = self.base.lease_ms();
+    /// Applies each command, and what follows from it; from all together, where none of them is by itself. None when one
+    /// failed that was not guarded, and with it the transaction.
+    fn apply(&mut self, batch: &mut [Box<dyn Command>], each: Each, now_ms: i64) -> Result<Option<Said>, Fault> {
+        let mut all = Said::default();
         for command in batch {
-            if is_guarded {
+            if each == Each::Guarded {
                 self.base.run("SAVEPOINT command")?;
             }
-            let (mut woken, mut told, sql) = (Wakes::default(), Vec::new(), self.base.sql());
-            let is_ok = command.apply(&mut Write {
-                sql: &sql,
-                now_ms,
-                wakes: &mut woken,
-                facts: &mut told,
-                clock: &*self.clock,
-                lease_ms,
-                node: self.node.as_deref(),
-                tokens: &mut self.tokens,
+            let mut said = Said::default();
+            let is_ok = self.write(&mut said, now_ms, |write, routes| {
+                let follows = (each != Each::Unguarded).then_some(routes);
+                command.apply(write, follows)
             });
             if self.base.is_lost() {
                 return Err(Fault::new(Code::StoreFailed, "write").because("the connection to the database broke"));
             }
-            match (is_ok, is_guarded) {
-                (true, _) => {
-                    wakes.add(woken);
-                    facts.append(&mut told);
-                }
-                (false, false) => return Ok(false),
-                (false, true) => self.base.run("ROLLBACK TO command")?,
+            match (is_ok, each) {
+                (true, _) => all.add(said),
+                (false, Each::Guarded) => self.base.run("ROLLBACK TO command")?,
+                (false, Each::Alone | Each::Unguarded) => return Ok(None),
             }
-            if is_guarded {
+            if each == Each::Guarded {
                 self.base.run("RELEASE command")?;
             }
         }
-        Ok(true)
+        let followed = self.write(&mut all, now_ms, Following::take_place);
+        // What a savepoint undoes is not undone here, so each is asked by itself then; but not for want of a connection.
+        match followed {
+            Err(fault) if each != Each::Unguarded || self.base.is_lost() => Err(fault),
+            followed => Ok(followed.is_ok().then_some(all)),
+        }
     }
+
+    /// Runs a body inside the transaction.
+    fn write<T>(&mut self, said: &mut Said, now_ms: i64, body: impl FnOnce(&mut Write<'_>, &Routes) -> T) -> T {
+        let (lease_ms, sql) = (self.base.lease_ms(), self.base.sql());
+        let mut write = Write {
+            sql: &sql,
+            now_ms,
+            wakes: &mut said.wakes,
+            facts: &mut said.facts,
+            following: &mut said.following,
+            clock: &*self.clock,
+            lease_ms,
+            node: self.node.as_deref(),
+            tokens: &mut self.tokens,
+        };
+        body(&mut write, &self.routes)
+    }
+}
+
+/// How the commands of a batch stand in their transaction.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Each {
+    /// The one there is.
+    Alone,
+    /// Beside others, and undone with all of them.
+    Unguarded,
+    /// Beside others, in a savepoint of its own.
+    Guarded,
 }
 
 /// A database error as the house's fault; a full disk is told apart.
@@ -282,10 +326,10 @@ pub(crate) fn failed(operation: &str, error: rusqlite::Error) -> Fault {
 mod tests {
     use crate::events::tell;
     use crate::{Mode, rows, sql::params, stand};
-    use rushes_core::clock::SystemClock;
+    use rushes_core::clock::{Clock, SystemClock};
     use rushes_core::delivery::Routes;
     use rushes_core::store::{Events, Marks};
-    use rushes_core::{Code, Fault};
+    use rushes_core::{Code, Fault, JobId};
     use serde_json::json;
     use std::sync::{Arc, mpsc};
 
@@ -325,5 +369,33 @@ mod tests {
         }
         let told = store.events(0, 100).await.unwrap();
         assert_eq!(told.iter().map(|fact| fact.data["name"].as_str().unwrap()).collect::<Vec<_>>(), ["one", "two", "three"]);
+    }
+
+    #[tokio::test]
+    async fn writer_undoes_a_command_of_which_something_follows_that_fails_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let mode = Mode::Own { owner: "one".into() };
+        let store = stand::open(&folder.path().join("rushes.db"), &mode, Arc::new(SystemClock), Routes::default()).unwrap();
+        let mark = |name: &'static str, settles: Option<JobId>| {
+            store.write(move |write| {
+                settles.into_iter().for_each(|job| write.following.settles(job));
+                rows::change(write.sql, "INSERT INTO marks(name, value) VALUES (?1, 1)", params![name])
+            })
+        };
+        let nobodys = || Some(SystemClock.new_id().to_string().parse::<JobId>().unwrap());
+        // Alone, and beside others that wait until the writer goes on.
+        assert_eq!(mark("alone", nobodys()).await.unwrap_err().code, Code::NotFound);
+        let (go, wait) = mpsc::channel::<()>();
+        let held = store.write(move |_| {
+            let _ = wait.recv();
+            Ok(())
+        });
+        let all_wait = async move { drop(go) };
+        let (held, one, unwell, two, ()) = tokio::join!(held, mark("one", None), mark("unwell", nobodys()), mark("two", None), all_wait);
+        assert!(held.is_ok() && one.is_ok() && two.is_ok());
+        assert_eq!(unwell.unwrap_err().code, Code::NotFound, "the job that was to be settled");
+        for (name, value) in [("alone", 0), ("one", 1), ("unwell", 0), ("two", 1)] {
+            assert_eq!(store.mark(name).await.unwrap(), value, "{name}");
+        }
     }
 }

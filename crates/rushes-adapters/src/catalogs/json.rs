@@ -88,12 +88,14 @@ fn rev_of(fields: &Map<String, Value>) -> u64 {
     fields.get("rev").and_then(Value::as_u64).unwrap_or(0)
 }
 
-fn write(folders: &Folders, path: &Path, record: &Record) -> Result<(), Fault> {
+fn write(folders: &Folders, path: &Path, record: Record) -> Result<(), Fault> {
     let mut fields = read(path)?.unwrap_or_default();
     if rev_of(&fields) >= record.rev {
         return Ok(());
     }
-    fields.extend(record.fields.as_object().cloned().unwrap_or_default());
+    if let Value::Object(given) = record.fields {
+        fields.extend(given);
+    }
     fields.insert("rev".into(), record.rev.into());
     let failed = |error: io::Error| fault(Code::CatalogDown, "write record", path, &error);
     let text = serde_json::to_vec_pretty(&fields).map_err(|e| failed(e.into()))?;
@@ -113,7 +115,7 @@ impl Catalog for JsonCatalog {
         blocking(move || {
             Self::mark(folders.root())?;
             let _alone = writing.of(&path);
-            write(&folders, &path, &record)
+            write(&folders, &path, record)
         })
         .await
     }

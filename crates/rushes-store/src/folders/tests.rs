@@ -138,7 +138,7 @@ impl Home {
     }
 
     fn open_rows(&self) -> i64 {
-        self.sql.number("SELECT count(*) FROM outbox WHERE state IN ('owed', 'sending', 'refused')")
+        self.sql.number("SELECT count(*) FROM outbox WHERE (state = 'owed' OR state = 'sending' OR state = 'refused')")
     }
 }
 

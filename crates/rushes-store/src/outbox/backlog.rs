@@ -14,7 +14,7 @@ const LAST: i64 = 1_000;
 pub(crate) const BACKLOG: [&str; 2] = [
     "SELECT count(*) FILTER (WHERE state <> 'refused'), count(*) FILTER (WHERE state = 'refused'),
          coalesce(min(created_ms) FILTER (WHERE state <> 'refused'), ?2), count(*) FILTER (WHERE state <> 'refused' AND attempts >= ?3)
-     FROM outbox WHERE destination = ?1 AND state IN ('owed', 'sending', 'refused')",
+     FROM outbox WHERE destination = ?1 AND (state = 'owed' OR state = 'sending' OR state = 'refused')",
     "SELECT done_ms - created_ms FROM outbox WHERE destination = ?1 AND state = 'done' ORDER BY done_ms DESC LIMIT ?2",
 ];
 
@@ -24,9 +24,9 @@ pub(crate) const NEXT: &str = "SELECT min(not_before_ms) FROM outbox
 
 /// Every place to which something is owed or was refused, from one to the next.
 pub(crate) const PLACES: &str = "WITH RECURSIVE places(name) AS (
-        SELECT min(destination) FROM outbox INDEXED BY outbox_open WHERE state IN ('owed', 'sending', 'refused')
+        SELECT min(destination) FROM outbox INDEXED BY outbox_open WHERE (state = 'owed' OR state = 'sending' OR state = 'refused')
         UNION ALL SELECT (SELECT min(destination) FROM outbox INDEXED BY outbox_open
-            WHERE state IN ('owed', 'sending', 'refused') AND destination > places.name) FROM places WHERE places.name IS NOT NULL)
+            WHERE (state = 'owed' OR state = 'sending' OR state = 'refused') AND destination > places.name) FROM places WHERE places.name IS NOT NULL)
     SELECT name FROM places WHERE name IS NOT NULL";
 
 pub(crate) fn places(sql: &Sql<'_>) -> Result<Vec<String>, Fault> {

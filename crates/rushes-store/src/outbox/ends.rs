@@ -4,32 +4,37 @@ use super::lease::lease_lost;
 use crate::assets;
 use crate::events::tell;
 use crate::register;
-use crate::rows::{self, ASSET, ASSET_COLUMNS, json};
-use crate::settle::{mirror, settle};
+use crate::rows::{self, ASSET, ASSET_COLUMNS, Finding, Telling, json};
+use crate::settle::settle;
 use crate::sql::{Sql, params};
 use crate::writer::Write;
 use rushes_core::delivery::{COPIED_ABOVE_BYTES, Due, Held, Routes, Work};
 use rushes_core::{Asset, AssetId, Fault, JobId};
 use serde_json::json as object;
+use std::sync::{Arc, LazyLock};
 
 /// Pays every row under a lease; says of each whether a newer one of its key, or one of equal bytes, waits for it, and whether
 /// objects are still to be removed that may wait for it: one of a record, or one that may be copied.
-pub(crate) fn paying() -> String {
-    format!(
-        "UPDATE outbox SET state = 'done', done_ms = ?2, attempts = attempts + 1, last_fault = NULL, session = NULL
-    WHERE lease = ?1 AND state = 'sending' RETURNING root, EXISTS (SELECT 1 FROM outbox newer WHERE newer.op = outbox.op
-        AND newer.destination = outbox.destination AND newer.key = outbox.key AND newer.rev > outbox.rev AND newer.state = 'owed')
-        OR (size_bytes > {COPIED_ABOVE_BYTES} AND EXISTS (SELECT 1 FROM assets mine CROSS JOIN assets a ON a.sha256 = mine.sha256
-            CROSS JOIN deliveries d ON d.asset = a.id AND d.destination = outbox.destination AND d.state = 'owed' WHERE mine.id = outbox.asset)),
-        (op IN ('put_record', 'delete_record') OR size_bytes > {COPIED_ABOVE_BYTES}) AND EXISTS (SELECT 1 FROM outbox gone
-            INDEXED BY outbox_removals WHERE gone.op = 'delete_object' AND gone.state = 'owed')"
-    )
-}
+pub(crate) static PAYING: LazyLock<Telling> = LazyLock::new(|| {
+    let awaited = "EXISTS (SELECT 1 FROM outbox newer WHERE newer.op = outbox.op AND newer.destination = outbox.destination
+        AND newer.key = outbox.key AND newer.rev > outbox.rev AND newer.state = 'owed')";
+    let copied = format!(
+        "size_bytes > {COPIED_ABOVE_BYTES} AND EXISTS (SELECT 1 FROM assets mine CROSS JOIN assets a ON a.sha256 = mine.sha256
+        CROSS JOIN deliveries d ON d.asset = a.id AND d.destination = outbox.destination AND d.state = 'owed' WHERE mine.id = outbox.asset)"
+    );
+    let holds = format!(
+        "(op IN ('put_record', 'delete_record') OR size_bytes > {COPIED_ABOVE_BYTES}) AND EXISTS (SELECT 1 FROM outbox gone
+        INDEXED BY outbox_removals WHERE gone.op = 'delete_object' AND gone.state = 'owed')"
+    );
+    let sets = "state = 'done', done_ms = ?2, attempts = attempts + 1, last_fault = NULL, session = NULL";
+    let finding = Finding { which: "lease = ?1 AND state = 'sending'", column: "id", again: "id = ?3" };
+    Telling::new("outbox", sets, &finding, &format!("root, {awaited} OR ({copied}), {holds}"))
+});
 
-/// Marks every row under the lease; gives the families that waited for them.
-pub(super) fn pay(write: &mut Write<'_>, due: &Due) -> Result<Vec<JobId>, Fault> {
-    let paid = rows::all(write.sql, &paying(), params![due.lease, write.now_ms], |row| {
-        Ok((row.get::<_, Option<String>>(0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?))
+/// Marks every row under the lease. The families that waited for them may owe nothing more.
+pub(super) fn pay(write: &mut Write<'_>, due: &Due) -> Result<(), Fault> {
+    let paid = PAYING.change(write.sql, (params![due.lease], params![write.now_ms]), |row| {
+        Ok((rows::parsed_or_none::<JobId>(row, 0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?))
     })?;
     if paid.is_empty() {
         return Err(lease_lost(due));
@@ -42,60 +47,53 @@ pub(super) fn pay(write: &mut Write<'_>, due: &Due) -> Result<Vec<JobId>, Fault>
     if paid.iter().any(|(_, _, holds)| *holds) {
         write.wakes.everywhere();
     }
-    let mut families: Vec<JobId> = paid.into_iter().filter_map(|(root, ..)| root?.parse().ok()).collect();
-    families.sort_unstable();
-    families.dedup();
-    Ok(families)
+    paid.into_iter().filter_map(|(root, ..)| root).for_each(|root| write.following.settles(root));
+    Ok(())
 }
 
 /// Every asset with these bytes at this path is delivered by this one object.
-pub(crate) const PROVEN: &str =
-    "UPDATE deliveries SET state = 'proven', uri = ?4, proof = ?5, proven_ms = ?6, last_fault = NULL, link = ?9,
-         link_until_ms = ?10, rendition = ?11
-     WHERE destination = ?1 AND key = ?2 AND EXISTS
-         (SELECT 1 FROM assets a WHERE a.id = deliveries.asset AND a.path = ?3 AND a.sha256 = ?7 AND a.version = ?8) RETURNING asset";
+pub(crate) static PROVEN: LazyLock<Telling> = LazyLock::new(|| {
+    let sets = "state = 'proven', uri = ?6, proof = ?7, proven_ms = ?8, last_fault = NULL, link = ?9, link_until_ms = ?10, rendition = ?11";
+    let finding = Finding {
+        which: "destination = ?1 AND key = ?2
+            AND EXISTS (SELECT 1 FROM assets a WHERE a.id = deliveries.asset AND a.path = ?3 AND a.sha256 = ?4 AND a.version = ?5)",
+        column: "asset",
+        again: "asset = ?12 AND destination = ?1 AND key = ?2",
+    };
+    Telling::new("deliveries", sets, &finding, "asset")
+});
 
 pub(super) fn proven(write: &mut Write<'_>, due: &Due, held: &Held, routes: &Routes) -> Result<(), Fault> {
     let Work::PutObject { asset, key, .. } = &due.work else { return Err(lease_lost(due)) };
-    let mut families = pay(write, due)?;
+    pay(write, due)?;
     // Records wait for objects.
     routes.catalogs.iter().for_each(|catalog| write.wakes.place(&catalog.name));
-    let delivered = rows::all(
+    let link = held.link.as_ref().map(json).transpose()?;
+    let until_ms = held.link.as_ref().and_then(|link| link.until_ms);
+    let rendition = held.rendition.as_ref().map(json).transpose()?;
+    let delivered = PROVEN.change(
         write.sql,
-        PROVEN,
-        params![
-            due.destination,
-            key,
-            asset.path,
-            held.uri,
-            json(&held.proof)?,
-            write.now_ms,
-            asset.blob.sha256,
-            asset.version,
-            held.link.as_ref().map(json).transpose()?,
-            held.link.as_ref().and_then(|link| link.until_ms),
-            held.rendition.as_ref().map(json).transpose()?
-        ],
+        (
+            params![due.destination, key, asset.path, asset.blob.sha256, asset.version],
+            params![held.uri, json(&held.proof)?, write.now_ms, link, until_ms, rendition],
+        ),
         |row| rows::parsed::<AssetId>(row, 0),
     )?;
     let data = object!({"asset": asset.id, "kind": asset.kind, "destination": due.destination, "uri": held.uri, "ms": write.now_ms - asset.created_ms});
     tell(write, "delivery.proven", Some(asset.job), &data)?;
     let sharers = match due.root {
-        Some(root) if delivered == [asset.id] => vec![((**asset).clone(), root)],
+        Some(root) if delivered == [asset.id] => vec![(asset.clone(), root)],
         _ => sharers(write.sql, &asset.id.to_string())?,
     };
     for (sharer, root) in sharers {
         let is_original = held.rendition.is_none() && delivered.contains(&sharer.id);
         if is_told_of(write.sql, &sharer, &due.destination, is_original, routes)? {
-            register::owe_late_record(write, &sharer, Some(root), &routes.catalogs)?;
-            mirror(write, root, &routes.catalogs)?;
+            if let Some(document) = register::document_of(write, sharer.kind, &sharer.subject, &sharer.id.to_string())? {
+                write.following.tells(document, root);
+            }
+            write.following.mirrors(root);
         }
-        families.push(root);
-    }
-    families.sort_unstable();
-    families.dedup();
-    for root in families {
-        settle(write, root, routes)?;
+        write.following.settles(root);
     }
     Ok(())
 }
@@ -111,12 +109,12 @@ fn is_told_of(sql: &Sql<'_>, asset: &Asset, destination: &str, is_original: bool
 }
 
 /// The current assets that one object delivers, itself among them, each with the family that made it.
-fn sharers(sql: &Sql<'_>, asset: &str) -> Result<Vec<(Asset, JobId)>, Fault> {
+fn sharers(sql: &Sql<'_>, asset: &str) -> Result<Vec<(Arc<Asset>, JobId)>, Fault> {
     let query = format!(
         "SELECT {ASSET}, a.root FROM assets of JOIN assets a ON a.path = of.path AND a.version = of.version AND a.sha256 = of.sha256
          JOIN blobs b ON b.sha256 = a.sha256 WHERE of.id = ?1 AND (a.retired_ms IS NULL OR a.id = of.id)"
     );
-    rows::all(sql, &query, [asset], |row| Ok((rows::asset(row)?, rows::parsed(row, ASSET_COLUMNS)?)))
+    rows::all(sql, &query, [asset], |row| Ok((Arc::new(rows::asset(row)?), rows::parsed(row, ASSET_COLUMNS)?)))
 }
 
 pub(super) fn put_off(write: &mut Write<'_>, due: &Due, fault: &Fault, again_ms: Option<u64>, routes: &Routes) -> Result<(), Fault> {

@@ -9,6 +9,7 @@ use rushes_core::delivery::{COPIED_ABOVE_BYTES, Due, Leased, Routes, SMALL_MAX_B
 use rushes_core::destination::Proof;
 use rushes_core::{Asset, Code, Fault, JobId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// How long a row's lease lasts without renewal; its sender renews it whenever it asks for more.
 const LEASE_MS: i64 = 15_000;
@@ -242,7 +243,7 @@ fn due_of(write: &mut Write<'_>, destination: &str, row: Row, token: i64) -> Res
     let (id, attempts, session) = (row.id, row.attempts, row.session.clone());
     let (work, root) = match row.op.as_str() {
         "put_object" => {
-            let asset = Box::new(row.asset?);
+            let asset = Arc::new(row.asset?);
             let before =
                 if row.replaces.is_none() && asset.version > 1 { before(write.sql, destination, &row.key, asset.version)? } else { None };
             // What an audit was told to write over counts more than what we had proven before.

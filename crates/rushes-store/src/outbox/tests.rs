@@ -321,7 +321,7 @@ async fn outbox_what_is_to_go_is_put_no_more_and_both_jobs_end() {
         for job in [maker.job, discarder] {
             assert_eq!(home.store.job(job).await.unwrap().state, JobState::Completed);
         }
-        assert_eq!(home.sql.number("SELECT count(*) FROM outbox WHERE state IN ('owed', 'sending', 'refused')"), 0);
+        assert_eq!(home.sql.number("SELECT count(*) FROM outbox WHERE (state = 'owed' OR state = 'sending' OR state = 'refused')"), 0);
         assert_eq!(home.sql.number("SELECT count(*) FROM deliveries"), 0);
     }
 }

@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const LOOKS_MAX: u32 = 100;
 
 /// What is still to be done elsewhere for a subject: its objects, and the records of it and them.
-const OPEN: &str = "SELECT state, destination FROM outbox WHERE state IN ('owed', 'sending', 'refused')
+const OPEN: &str = "SELECT state, destination FROM outbox WHERE (state = 'owed' OR state = 'sending' OR state = 'refused')
     AND (asset IN (SELECT id FROM assets WHERE subject = ?1) OR key = 'people/' || ?1 OR (op = 'delete_record' AND document IN (SELECT id FROM assets WHERE subject = ?1)))";
 
 /// In this order: what points at others goes first.
@@ -47,7 +47,8 @@ fn folders_of(sql: &Sql<'_>, subject: &str) -> Result<BTreeSet<String>, Fault> {
 fn is_open(sql: &Sql<'_>, subject: &str) -> Result<bool, Fault> {
     let mut open = rows::all(sql, OPEN, [subject], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
     for folder in folders_of(sql, subject)? {
-        let of_folder = "SELECT state, destination FROM outbox WHERE state IN ('owed', 'sending', 'refused') AND asset IS NULL
+        let of_folder =
+            "SELECT state, destination FROM outbox WHERE (state = 'owed' OR state = 'sending' OR state = 'refused') AND asset IS NULL
             AND instr(key || '/', ?1 || '/') > 0";
         open.extend(rows::all(sql, of_folder, [&folder], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?);
     }

@@ -47,7 +47,7 @@ pub(crate) fn removable_of(is_retired: bool, among: Among) -> String {
             "SELECT DISTINCT {blob} FROM assets old {joined} blobs b ON b.sha256 = old.sha256
              WHERE old.retired_ms <= ?2 AND {asked} AND NOT EXISTS ({current})
                  AND NOT EXISTS (SELECT 1 FROM assets r WHERE r.sha256 = b.sha256 AND (r.retired_ms > ?2
-                     OR EXISTS (SELECT 1 FROM outbox o WHERE o.root = r.root AND o.state IN ('owed', 'sending', 'refused') AND o.state <> 'refused' AND o.asset = r.id)
+                     OR EXISTS (SELECT 1 FROM outbox o WHERE o.root = r.root AND (o.state = 'owed' OR o.state = 'sending' OR o.state = 'refused') AND o.state <> 'refused' AND o.asset = r.id)
                      OR EXISTS (SELECT 1 FROM jobs j WHERE j.id = r.root AND (j.state IN ('queued', 'running', 'delivering')
                          OR r.version = 0 AND j.state = 'failed' AND j.ended_ms > ?2 - {KEPT_BACK_MS}))
                      OR EXISTS (SELECT 1 FROM assets a WHERE a.path = r.path AND a.retired_ms IS NULL AND NOT ({proven_everywhere}))))

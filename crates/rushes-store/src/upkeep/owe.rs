@@ -124,12 +124,12 @@ pub(super) fn owe_missing(write: &mut Write<'_>, found: &[(i64, String)], destin
 
 /// What is owed to one place.
 pub(crate) const REFUSE_PLACE: &str = "UPDATE outbox SET state = 'refused', last_fault = ?1, done_ms = ?2
-    WHERE destination = ?3 AND state IN ('owed', 'sending', 'refused') AND state <> 'refused' RETURNING asset, key, root";
+    WHERE destination = ?3 AND (state = 'owed' OR state = 'sending' OR state = 'refused') AND state <> 'refused' RETURNING asset, key, root";
 
 /// Has removals wait no more for what is owed to one place.
 pub(crate) const NO_WAIT: &str = "DELETE FROM outbox_needs
     WHERE row IN (SELECT id FROM outbox INDEXED BY outbox_removals WHERE op = 'delete_object' AND state = 'owed')
-        AND needs IN (SELECT id FROM outbox WHERE destination = ?1 AND state IN ('owed', 'sending', 'refused'))";
+        AND needs IN (SELECT id FROM outbox WHERE destination = ?1 AND (state = 'owed' OR state = 'sending' OR state = 'refused'))";
 
 /// Refuses what is owed to places that are no longer there.
 pub(super) fn refuse_places(write: &mut Write<'_>, gone: &[String], routes: &Routes) -> Result<u64, Fault> {
