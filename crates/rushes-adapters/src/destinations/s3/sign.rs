@@ -8,6 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderValue, Method};
 use rushes_core::record::rfc3339;
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 
 /// What stands for the hash of a body that is not hashed before it is sent.
 pub(super) const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
@@ -39,20 +40,20 @@ pub(super) struct Scope<'a> {
     pub(super) at_ms: i64,
 }
 
+/// `20261121T101500Z`.
+fn moment(at_ms: i64) -> String {
+    let text = rfc3339(at_ms);
+    text[..19].chars().filter(|c| !matches!(c, '-' | ':')).chain(['Z']).collect()
+}
+
 impl Scope<'_> {
-    /// `20261121T101500Z`.
-    fn moment(&self) -> String {
-        let text = rfc3339(self.at_ms);
-        text[..19].chars().filter(|c| !matches!(c, '-' | ':')).chain(['Z']).collect()
+    /// At a moment, as everything that is signed at once is.
+    fn name(&self, moment: &str) -> String {
+        format!("{}/{}/s3/aws4_request", &moment[..8], self.region)
     }
 
-    fn name(&self) -> String {
-        format!("{}/{}/s3/aws4_request", &self.moment()[..8], self.region)
-    }
-
-    fn signature(&self, canonical: &str) -> String {
-        let moment = self.moment();
-        let text = format!("AWS4-HMAC-SHA256\n{moment}\n{}\n{}", self.name(), hex(&Sha256::digest(canonical.as_bytes())));
+    fn signature(&self, moment: &str, name: &str, canonical: &str) -> String {
+        let text = format!("AWS4-HMAC-SHA256\n{moment}\n{name}\n{}", hex(&Sha256::digest(canonical.as_bytes())));
         let day = mac(format!("AWS4{}", self.keys.secret).as_bytes(), &moment[..8]);
         let key = mac(&mac(&mac(&day, self.region), "s3"), "aws4_request");
         hex(&mac(&key, &text))
@@ -70,9 +71,13 @@ fn hex(bytes: &[u8]) -> String {
     rushes_core::flow::hex(bytes)
 }
 
-fn canonical(signed: &Signed<'_>, query: &str, headers: &[(String, String)], names: &str) -> String {
-    let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
-    format!("{}\n{}\n{query}\n{lines}\n{names}\n{}", signed.method, signed.path, signed.payload)
+fn canonical(signed: &Signed<'_>, query: &str, headers: &[(&str, &str)], names: &str) -> String {
+    let mut text = format!("{}\n{}\n{query}\n", signed.method, signed.path);
+    for (name, value) in headers {
+        text.extend([name, ":", value, "\n"]);
+    }
+    text.extend(["\n", names, "\n", signed.payload]);
+    text
 }
 
 /// Adds the date, the token, the payload's hash and the signature to headers. All that are there already are signed too.
@@ -83,20 +88,20 @@ pub(super) fn sign(signed: &Signed<'_>, scope: &Scope<'_>, headers: &mut HeaderM
             headers.insert(name, value);
         }
     };
-    add("x-amz-date", &scope.moment());
+    let moment = moment(scope.at_ms);
+    add("x-amz-date", &moment);
     add("x-amz-content-sha256", signed.payload);
     if let Some(token) = &scope.keys.token {
         add("x-amz-security-token", token);
     }
-    let mut lines: Vec<(String, String)> = headers
-        .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).trim().to_owned()))
-        .chain([("host".to_owned(), signed.host.to_owned())])
-        .collect();
+    let texts: Vec<(&str, Cow<'_, str>)> =
+        headers.iter().map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()))).collect();
+    let mut lines: Vec<(&str, &str)> = texts.iter().map(|(name, value)| (*name, value.trim())).chain([("host", signed.host)]).collect();
     lines.sort_unstable();
-    let names = lines.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(";");
-    let signature = scope.signature(&canonical(signed, &query_of(signed.query), &lines, &names));
-    let text = format!("AWS4-HMAC-SHA256 Credential={}/{}, SignedHeaders={names}, Signature={signature}", scope.keys.access, scope.name());
+    let names = lines.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
+    let name = scope.name(&moment);
+    let signature = scope.signature(&moment, &name, &canonical(signed, &query_of(signed.query), &lines, &names));
+    let text = format!("AWS4-HMAC-SHA256 Credential={}/{name}, SignedHeaders={names}, Signature={signature}", scope.keys.access);
     if let Ok(mut value) = HeaderValue::from_str(&text) {
         value.set_sensitive(true);
         headers.insert(http::header::AUTHORIZATION, value);
@@ -105,18 +110,20 @@ pub(super) fn sign(signed: &Signed<'_>, scope: &Scope<'_>, headers: &mut HeaderM
 
 /// The query of an address that is valid for so many seconds.
 pub(super) fn sign_query(signed: &Signed<'_>, scope: &Scope<'_>, valid_s: u64) -> String {
+    let moment = moment(scope.at_ms);
+    let scope_name = scope.name(&moment);
     let mut pairs = signed.query.to_vec();
     let mut add = |name: &str, value: String| pairs.push((name.to_owned(), value));
     add("X-Amz-Algorithm", "AWS4-HMAC-SHA256".to_owned());
-    add("X-Amz-Credential", format!("{}/{}", scope.keys.access, scope.name()));
-    add("X-Amz-Date", scope.moment());
+    add("X-Amz-Credential", format!("{}/{scope_name}", scope.keys.access));
+    add("X-Amz-Date", moment.clone());
     add("X-Amz-Expires", valid_s.to_string());
     add("X-Amz-SignedHeaders", "host".to_owned());
     if let Some(token) = &scope.keys.token {
         add("X-Amz-Security-Token", token.clone());
     }
     let query = query_of(&pairs);
-    let signature = scope.signature(&canonical(signed, &query, &[("host".to_owned(), signed.host.to_owned())], "host"));
+    let signature = scope.signature(&moment, &scope_name, &canonical(signed, &query, &[("host", signed.host)], "host"));
     format!("{query}&X-Amz-Signature={signature}")
 }
 
