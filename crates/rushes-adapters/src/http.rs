@@ -2,6 +2,7 @@
 //! a bound. What an answer means is each adapter's own business.
 
 mod body;
+mod buffers;
 
 pub(crate) use body::{Body, Sums, body_of, bytes_of, crc32c_of, damaged, file_of, md5_of, unless_damaged};
 

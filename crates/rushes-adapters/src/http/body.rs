@@ -1,6 +1,7 @@
 //! What is sent along with a request: bytes, or parts of a file, read off the runtime, summed on the way, and counted as
 //! they leave.
 
+use super::buffers::Buffer;
 use bytes::Bytes;
 use futures_util::stream;
 use md5::{Digest, Md5};
@@ -14,7 +15,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Files up to this are read whole before they are sent; larger ones go in pieces of this many bytes.
+/// Files are read in pieces of this many bytes; of up to four such, whole before they are sent.
 const PIECE_BYTES: u64 = 256 * 1024;
 /// Larger bodies in memory are handed over in pieces of this many bytes.
 pub(super) const SLICE_BYTES: usize = 128 * 1024;
@@ -133,12 +134,12 @@ pub(super) fn pieces(
 
 fn read_piece(file: &File, rest: &Range<u64>, sums: Option<&Sums>) -> Result<Bytes, Fault> {
     let length = usize::try_from((rest.end - rest.start).min(PIECE_BYTES)).unwrap_or_default();
-    let mut bytes = vec![0; length];
-    read_exact(file, &mut bytes, rest.start)?;
+    let mut buffer = Buffer::of(length);
+    read_exact(file, buffer.as_mut(), rest.start)?;
     if let Some(sums) = sums {
-        sums.add(&bytes);
+        sums.add(buffer.as_ref());
     }
-    Ok(Bytes::from(bytes))
+    Ok(buffer.filled())
 }
 
 /// Reads what the system holds in memory, without ever waiting for the disk; gives how many bytes those were.
@@ -176,15 +177,15 @@ pub(crate) fn file_of(path: &Path, size_bytes: u64) -> Result<Arc<File>, Fault> 
 
 /// These bytes of a file, in memory. Errors: `blob_missing`, `io`.
 pub(crate) async fn bytes_of(file: Arc<File>, range: Range<u64>) -> Result<Bytes, Fault> {
-    let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or_default()];
+    let mut buffer = Buffer::of(usize::try_from(range.end - range.start).unwrap_or_default());
     // What was just made is still in memory; then no other thread need be woken for it.
-    let held = read_held(&file, &mut bytes, range.start);
-    if held == bytes.len() {
-        return Ok(Bytes::from(bytes));
+    let held = read_held(&file, buffer.as_mut(), range.start);
+    if held == buffer.as_ref().len() {
+        return Ok(buffer.filled());
     }
     let read = tokio::task::spawn_blocking(move || {
-        read_exact(&file, &mut bytes[held..], range.start + held as u64)?;
-        Ok(Bytes::from(bytes))
+        read_exact(&file, &mut buffer.as_mut()[held..], range.start + held as u64)?;
+        Ok(buffer.filled())
     });
     read.await.map_err(|e| Fault::new(Code::Panicked, "read what is sent").because(e))?
 }

@@ -23,8 +23,9 @@ use rushes_core::{Cancel, Code, Fault};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::watch::error::RecvError;
+use tokio::sync::watch::{Receiver, error::RecvError};
 use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time;
 use tracing::Instrument;
 
 /// The longest wait between two tries of one row. Sparing a place that is down is the business of the pace.
@@ -33,8 +34,10 @@ const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// A sender looks at least this often, so that leases it holds never run out.
 const RENEW_EVERY_MS: i64 = 5_000;
 const RENEW_EVERY: Duration = Duration::from_millis(RENEW_EVERY_MS.unsigned_abs());
-/// How long after a look a bell makes a place look again that takes what there is together.
+/// How long after a look a bell makes a place look again that takes what there is together; sooner where no other bell has
+/// rung for this long: nothing more is coming.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+const QUIET: Duration = Duration::from_millis(6);
 
 /// Starts one sender for each destination and catalog. They end when `stop` is cancelled, and hand back what they
 /// had not proven.
@@ -121,7 +124,7 @@ impl<P: Payer> Sender<P> {
                 self.expect_more();
             }
             let wait = self.look().await;
-            let not_before = tokio::time::Instant::now() + if P::LEASES_AHEAD { Duration::ZERO } else { LOOK_AGAIN };
+            let not_before = time::Instant::now() + if P::LEASES_AHEAD { Duration::ZERO } else { LOOK_AGAIN };
             self.start_what_fits();
             if wait.is_zero() {
                 continue;
@@ -136,7 +139,7 @@ impl<P: Payer> Sender<P> {
                         next = self.under_way.try_join_next_with_id();
                     }
                 }
-                () = tokio::time::sleep(wait) => self.expect_more(),
+                () = time::sleep(wait) => self.expect_more(),
             }
         }
         self.under_way.shutdown().await;
@@ -280,10 +283,16 @@ impl<P: Payer> Sender<P> {
     }
 }
 
-/// Waits for the bell, and then until this moment.
-async fn rung(bell: &mut tokio::sync::watch::Receiver<u64>, not_before: tokio::time::Instant) -> Result<(), RecvError> {
+/// Waits for the bell, and then until this moment or until it is quiet.
+async fn rung(bell: &mut Receiver<u64>, not_before: time::Instant) -> Result<(), RecvError> {
     bell.changed().await?;
-    tokio::time::sleep_until(not_before).await;
+    while time::Instant::now() < not_before {
+        let until = not_before.min(time::Instant::now() + QUIET);
+        match time::timeout_at(until, bell.changed()).await {
+            Ok(changed) => changed?,
+            Err(_) => break,
+        }
+    }
     Ok(())
 }
 
@@ -342,5 +351,15 @@ mod tests {
         }
         let asked = down.retry_after(Duration::from_secs(90));
         assert_eq!(backoff(&tried(0), &asked, first, 0), Duration::from_secs(90));
+    }
+
+    #[tokio::test]
+    async fn outbox_waits_no_longer_for_others_when_a_bell_has_rung_alone() {
+        let (ringer, mut bell) = tokio::sync::watch::channel(0);
+        ringer.send_replace(1);
+        let not_before = time::Instant::now() + Duration::from_secs(60);
+        time::timeout(Duration::from_secs(20), rung(&mut bell, not_before)).await.expect("no other bell rings").unwrap();
+        drop(ringer);
+        assert!(rung(&mut bell, not_before).await.is_err(), "nobody is left who could ring");
     }
 }

@@ -32,12 +32,14 @@ pub(super) fn measure(ground: &Ground, load: &Load) {
     let ours = |in_flight: usize| {
         let (home, place) = (ground.fresh("home"), ground.place());
         use_once(ground, &home, &place);
+        bring_to_memory(&jobs);
         let ran = ours_with(&home, &place, in_flight, &jobs).end();
         ground.leave(&place);
         ran
     };
     let theirs = |transfers: usize| {
         let place = ground.place();
+        bring_to_memory(&jobs);
         let ran = Running::start(rclone(&source, &place, &["--transfers", &transfers.to_string()])).end();
         ground.leave(&place);
         ran
@@ -82,6 +84,14 @@ fn use_once(ground: &Ground, home: &Path, place: &Place) {
     let files = make_files(&source, 1, 1, 1_000, u64::from(ground.number()) << 32);
     ours_with(home, place, 1, &files).end();
     rustix::fs::sync();
+}
+
+/// Both find the files as whoever has just made them leaves them. rclone has the system forget each file that it has read, so
+/// that without this ours would read from the disk what rclone itself finds in memory.
+fn bring_to_memory(jobs: &[Vec<PathBuf>]) {
+    jobs.iter().flatten().for_each(|file| {
+        std::io::copy(&mut File::open(file).unwrap(), &mut std::io::sink()).unwrap();
+    });
 }
 
 /// The setting with the shortest time.
