@@ -201,6 +201,8 @@ pub enum Work {
         collection: String,
         /// The document.
         id: String,
+        /// Whether a job waits for this that has run its course and whose objects have arrived: nothing more comes from it.
+        is_last: bool,
     },
     /// Remove what is under this key; its asset has expired.
     DeleteObject {

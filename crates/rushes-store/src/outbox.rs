@@ -62,7 +62,7 @@ impl Outbox for SqlStore {
     async fn snapshot(&self, due: &Due) -> Result<Option<Record>, Fault> {
         let (due, routes) = (due.clone(), self.routes.clone());
         self.write(move |write| {
-            let Work::PutRecord { collection, id } = &due.work else { return Err(lease_lost(&due)) };
+            let Work::PutRecord { collection, id, .. } = &due.work else { return Err(lease_lost(&due)) };
             // What became ready since the lease is told too, so it is paid too.
             lease_ready(write, &due.destination, &format!("{collection}/{id}"), due.lease)?;
             snapshot::take(write, &due, collection, id, &routes)
@@ -75,7 +75,9 @@ impl Outbox for SqlStore {
         self.write(move |write| {
             pay(write, &due)?;
             match &due.work {
-                Work::PutRecord { collection, id } => tell(write, "record.written", None, &object!({"collection": collection, "id": id})),
+                Work::PutRecord { collection, id, .. } => {
+                    tell(write, "record.written", None, &object!({"collection": collection, "id": id}))
+                }
                 Work::DeleteRecord { collection, id } => {
                     tell(write, "record.removed", None, &object!({"collection": collection, "id": id}))
                 }

@@ -129,8 +129,15 @@ const PLAIN: &[&str] = &[
 
 /// What is asked while the days of assets come to an end.
 fn of_expiry() -> Vec<String> {
-    let fixed =
-        [expire::OPEN_ROWS, outbox::lease::IS_CURRENT, outbox::lease::IS_TO_GO, owe::NO_WAIT, old::LEFT_PATHS[0], old::LEFT_PATHS[1]];
+    let fixed = [
+        expire::OPEN_ROWS,
+        outbox::lease::IS_LAST,
+        outbox::lease::IS_CURRENT,
+        outbox::lease::IS_TO_GO,
+        owe::NO_WAIT,
+        old::LEFT_PATHS[0],
+        old::LEFT_PATHS[1],
+    ];
     fixed.into_iter().map(str::to_owned).chain([expire::expire_of()]).collect()
 }
 

@@ -336,7 +336,7 @@ mod tests {
     use super::*;
 
     fn tried(attempts: u32) -> Due {
-        let work = Work::PutRecord { collection: "characters".into(), id: "mira_1".into() };
+        let work = Work::PutRecord { collection: "characters".into(), id: "mira_1".into(), is_last: false };
         Due { row: 1, destination: "records".into(), root: None, lease: 1, attempts, session: None, work }
     }
 

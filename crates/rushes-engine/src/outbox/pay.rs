@@ -239,23 +239,30 @@ const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// Documents remembered, at most, beyond those that pause now.
 const PAUSES_MAX: usize = 1_000;
 
-/// Until when documents written a moment ago wait.
+/// When documents were written, and how long that took.
 #[derive(Default)]
-pub(super) struct Pauses(Mutex<HashMap<String, Instant>>);
+pub(super) struct Pauses(Mutex<HashMap<String, (Instant, Duration)>>);
 
 impl Pauses {
-    fn of(&self, document: &str) -> Option<Instant> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(document).copied()
+    /// Until when a document written a moment ago waits. With the last of a job half of the time at most goes into writing: it
+    /// need not wait for what else is coming, and the job waits for it.
+    fn of(&self, document: &str, is_last: bool) -> Option<Instant> {
+        let pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pauses.get(document).map(|&(written, took)| written + if is_last { took.min(PAUSE_MAX) } else { pause(took) })
     }
 
     fn set(&self, document: String, took: Duration) {
         let mut pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         if pauses.len() >= PAUSES_MAX {
-            pauses.retain(|_, until| *until > now);
+            pauses.retain(|_, (written, took)| *written + pause(*took) > now);
         }
-        pauses.insert(document, now + took.saturating_mul(PAUSE).clamp(PAUSE_MIN, PAUSE_MAX));
+        pauses.insert(document, (now, took));
     }
+}
+
+fn pause(took: Duration) -> Duration {
+    took.saturating_mul(PAUSE).clamp(PAUSE_MIN, PAUSE_MAX)
 }
 
 #[async_trait]
@@ -264,8 +271,8 @@ impl Payer for ToCatalog {
     const LEASES_AHEAD: bool = false;
 
     async fn pay(&self, due: &Due) -> Result<(), Fault> {
-        let (collection, id) = match &due.work {
-            Work::PutRecord { collection, id } => (collection, id),
+        let (collection, id, is_last) = match &due.work {
+            Work::PutRecord { collection, id, is_last } => (collection, id, *is_last),
             Work::DeleteRecord { collection, id } => {
                 faults::pass(Place::RecordRemove)?;
                 let delete = tokio::time::timeout(CALL_LIMIT, self.port.delete(collection, id)).await;
@@ -276,7 +283,7 @@ impl Payer for ToCatalog {
             _ => return Err(misplaced(due)),
         };
         let document = format!("{collection}/{id}");
-        if let Some(until) = self.pauses.of(&document) {
+        if let Some(until) = self.pauses.of(&document, is_last) {
             tokio::time::sleep_until(until).await;
         }
         let began = Instant::now();
@@ -293,4 +300,23 @@ impl Payer for ToCatalog {
 
 fn misplaced(due: &Due) -> Fault {
     Fault::new(Code::Unexpected, "pay outbox row").with("row", due.row).because("it asks for what this sender cannot do")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outbox_documents_pause_for_what_is_coming_and_the_last_of_a_job_for_as_long_as_the_writing_took() {
+        let waits = |took_ms: u64, is_last: bool| {
+            let pauses = Pauses::default();
+            assert!(pauses.of("characters/a", is_last).is_none(), "never written");
+            pauses.set("characters/a".into(), Duration::from_millis(took_ms));
+            let (written, took) = pauses.0.lock().unwrap()["characters/a"];
+            assert_eq!(took, Duration::from_millis(took_ms));
+            (pauses.of("characters/a", is_last).unwrap() - written).as_millis()
+        };
+        assert_eq!([0, 50, 400].map(|took_ms| waits(took_ms, false)), [100, 450, 1_000]);
+        assert_eq!([0, 50, 400, 5_000].map(|took_ms| waits(took_ms, true)), [0, 50, 400, 1_000]);
+    }
 }

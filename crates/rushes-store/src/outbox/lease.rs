@@ -44,6 +44,11 @@ pub(crate) const IS_CURRENT: &str = "SELECT EXISTS (SELECT 1 FROM deliveries d J
 const UNTOUCHED: &str = "(op <> 'put_record' OR key NOT IN
     (SELECT other.key FROM outbox other WHERE other.destination = ?1 AND other.state = 'sending' AND other.op = 'put_record'))";
 
+/// A record that is leased tells of the last that its job had to deliver.
+pub(crate) const IS_LAST: &str = "SELECT EXISTS (SELECT 1 FROM outbox o CROSS JOIN jobs j ON j.id = o.root
+    WHERE o.lease = ?1 AND o.state = 'sending' AND j.state = 'delivering' AND NOT EXISTS (SELECT 1 FROM outbox
+        WHERE root = o.root AND (state = 'owed' OR state = 'sending' OR state = 'refused') AND state <> 'refused' AND op = 'put_object'))";
+
 struct Row {
     id: i64,
     op: String,
@@ -253,7 +258,7 @@ fn due_of(write: &mut Write<'_>, destination: &str, row: Row, token: i64) -> Res
         "put_record" if lease_ready(write, destination, &row.key, token)? == 0 => return Ok(None),
         "put_record" => {
             let (collection, id) = document(row);
-            (Work::PutRecord { collection, id }, None)
+            (Work::PutRecord { collection, id, is_last: rows::number(write.sql, IS_LAST, [token])? == 1 }, None)
         }
         "delete_object" => (Work::DeleteObject { key: row.key }, row.root),
         "remove_folder" => (Work::RemoveFolder { key: row.key }, row.root),

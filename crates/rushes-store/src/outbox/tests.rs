@@ -137,6 +137,31 @@ async fn outbox_one_delivered_asset_takes_few_statements() {
 }
 
 #[tokio::test]
+async fn outbox_says_of_a_record_whether_it_is_the_last_that_its_job_waits_for() {
+    let home = home();
+    let lease = home.job().await;
+    let told = async |case: &str, expected: bool| {
+        let due = home.due("records").await.remove(0);
+        let Work::PutRecord { is_last, .. } = due.work else { panic!("{due:?}") };
+        assert_eq!(is_last, expected, "{case}");
+        home.store.recorded(&due).await.unwrap();
+    };
+    for byte in [1, 2] {
+        home.commit(lease, &format!("put {byte}"), file(&format!("local/{byte}.png"), byte)).await;
+    }
+    let objects = home.due("cloud").await;
+    home.prove(&objects[0]).await;
+    told("its job still runs", false).await;
+    home.commit(lease, "put 3", file("local/3.png", 3)).await;
+    home.store.finish(lease, Some(Ok(json!({})))).await.unwrap();
+    home.prove(&objects[1]).await;
+    told("an object of its job is still owed", false).await;
+    home.prove(&home.due("cloud").await[0]).await;
+    told("nothing else is owed", true).await;
+    assert_eq!(home.store.job(lease.job).await.unwrap().state, JobState::Completed);
+}
+
+#[tokio::test]
 async fn outbox_equal_bytes_are_one_object_that_ends_every_family_which_waits_for_it() {
     let home = home();
     let (first, second) = (home.job().await, home.job().await);
