@@ -62,7 +62,7 @@ const PARTS: &[Part] = &[
     Part {
         name: "clouds",
         title: "A bucket, beside rclone",
-        about: "The same server, in turns, both with their checks on; ours with journal, proof and record, many files into a home that has been used before, and the small ones to a disk in memory.",
+        about: "The same server, in turns, both with their checks on; ours with journal, proof and record, many files into a home that has been used before, and the small ones to a disk in memory. Both find the files in memory, as whoever has just made them leaves them; rclone has the system forget each that it has read, and reads it from the disk when it sends it.",
         plots: &[
             ("clouds", |figures| plots::bars("Ours as a multiple of rclone's", "×", figures, Some((1.0, "rclone")))),
             ("stream", |figures| plots::bars("From a file's closing to its object", "ms", figures, None)),
