@@ -107,7 +107,7 @@ async fn sweep_often(parts: &Parts, stop: &Cancel) {
 /// One sweep. `walk`: also looks through every blob for garbage. Errors: those of the store, `io`.
 pub async fn sweep(parts: &Parts, walk: bool) -> Result<Swept, Fault> {
     let _alone = parts.sweeping.lock().await;
-    let mut swept = Swept { scratch: scratch(parts).await?, expired: parts.store.expire(&parts.keep.days).await?, ..Swept::default() };
+    let mut swept = Swept { scratch: sweep_scratch(parts).await?, expired: parts.store.expire(&parts.keep.days).await?, ..Swept::default() };
     view::clear(&parts.home.library(), &parts.blobs(), parts.store.as_ref()).await?;
     swept.retired = retired(parts).await?;
     (swept.links, swept.uploads) = (loose::renew_links(parts).await?, loose::remove_uploads(parts).await?);
@@ -164,7 +164,8 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
     }
 }
 
-async fn scratch(parts: &Parts) -> Result<u64, Fault> {
+/// Removes scratch that is nobody's any more, as that of jobs that have ended; gives how many. Errors: those of the store, `io`.
+pub(crate) async fn sweep_scratch(parts: &Parts) -> Result<u64, Fault> {
     let mut removed = 0;
     // Each by itself: what is still arriving changes, its folder does not.
     let shared = [parts.home.renditions(), parts.home.fetching()];

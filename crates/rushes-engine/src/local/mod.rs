@@ -190,6 +190,12 @@ impl<W: Workflows> Engine<W> {
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(STOP_LIMIT, ended).await;
         self.tasks.shutdown().await;
+        // Whoever waited for the end of a job may stop the engine between that end and the removal of its scratch.
+        if self.halt.fault().is_none()
+            && let Err(fault) = keep::sweep_scratch(&self.desk.shared.parts).await
+        {
+            tracing::warn!(%fault, "scratch of jobs that have ended stays until the next start");
+        }
     }
 }
 

@@ -87,6 +87,21 @@ async fn keep_what_the_last_attempt_of_a_failed_job_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn keep_nothing_of_a_job_that_ended_just_before_the_engine_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = TestEngine::start(folder.path(), &Places::memory(folder.path()), &Recipes::default());
+    let (done, failed) = (engine.run("files", json!({"count": 1})).await, engine.run("faulty", json!({"how": "logged refused"})).await);
+    engine.settle().await;
+    let home = folder.path().join("home");
+    let scratch = home.join("scratch").join(done.id.to_string());
+    engine.until("its driver has gone", || async { !scratch.exists() }).await;
+    file(&scratch.join("body-00000000-1-1/half"), b"its driver was stopped before it removed this");
+    engine.engine.stop().await;
+    assert!(!scratch.exists());
+    assert!(home.join("scratch").join(failed.id.to_string()).exists(), "why a job failed stays");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn keep_a_long_look_at_a_file_holds_up_neither_sweeps_nor_reading() {
     let folder = tempfile::tempdir().unwrap();
     let (places, clock, slow) = (Places::memory(folder.path()), Arc::new(Ahead::default()), Arc::new(Slow::default()));
