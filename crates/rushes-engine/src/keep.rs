@@ -107,7 +107,8 @@ async fn sweep_often(parts: &Parts, stop: &Cancel) {
 /// One sweep. `walk`: also looks through every blob for garbage. Errors: those of the store, `io`.
 pub async fn sweep(parts: &Parts, walk: bool) -> Result<Swept, Fault> {
     let _alone = parts.sweeping.lock().await;
-    let mut swept = Swept { scratch: sweep_scratch(parts).await?, expired: parts.store.expire(&parts.keep.days).await?, ..Swept::default() };
+    let mut swept =
+        Swept { scratch: sweep_scratch(parts).await?, expired: parts.store.expire(&parts.keep.days).await?, ..Swept::default() };
     view::clear(&parts.home.library(), &parts.blobs(), parts.store.as_ref()).await?;
     swept.retired = retired(parts).await?;
     (swept.links, swept.uploads) = (loose::renew_links(parts).await?, loose::remove_uploads(parts).await?);
