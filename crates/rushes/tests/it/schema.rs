@@ -42,9 +42,10 @@ async fn facts(store: &SqlStore) -> BTreeSet<String> {
     for top in store.jobs(&JobFilter { limit: 100, ..JobFilter::default() }).await.unwrap() {
         for job in store.family(top.id).await.unwrap().jobs {
             facts.insert(format!("{} {} {} {}", job.id, job.workflow, job.version, job.input));
-            // A start that lasts long enough also ends some that waited.
-            if job.ended_ms.is_some_and(|ended_ms| ended_ms < MADE_BEFORE_MS) {
-                facts.extend(store.steps(job.id).await.unwrap().iter().map(|step| serde_json::to_string(step).unwrap()));
+            if job.state.has_ended() && job.tries == 1 {
+                // A start that lasts long enough also ends jobs that waited; what they did then is no fact of the old home.
+                let steps = store.steps(job.id).await.unwrap();
+                facts.extend(steps.iter().filter(|step| step.started_ms < MADE_BEFORE_MS).map(|step| serde_json::to_string(step).unwrap()));
             }
         }
     }
